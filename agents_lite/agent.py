@@ -1,0 +1,231 @@
+"""The declared agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal
+
+from typing_extensions import TypedDict
+
+from .exceptions import UserError
+from .guardrail import InputGuardrail, OutputGuardrail
+from .handoffs import Handoff
+from .lifecycle import AgentHooks
+from .model_settings import ModelSettings
+from .models.interface import Model
+from .run_config import DEFAULT_MAX_TURNS
+from .run_context import RunContextWrapper, TContext
+from .tool import (
+    FunctionTool,
+    Tool,
+    ToolErrorFunction,
+    check_tool,
+    default_tool_error_function,
+)
+
+if TYPE_CHECKING:
+    from .items import ToolCallOutputItem
+    from .lifecycle import RunHooks
+    from .memory import Session
+    from .output_schema import AgentOutputSchemaBase
+    from .result import RunResult
+    from .run_config import RunConfig
+    from .stream_events import StreamEvent
+
+
+class StopAtTools(TypedDict):
+    """Ends the run at a call of one of these tools."""
+
+    stop_at_tool_names: list[str]
+
+
+@dataclass
+class ToolsToFinalOutputResult:
+    """What a `tool_use_behavior` function decides."""
+
+    is_final_output: bool
+    """True ends the run."""
+    final_output: Any = None
+    """The final output, when it does."""
+
+
+@dataclass
+class FunctionToolResult:
+    """A function tool's call, as a `tool_use_behavior` function sees it."""
+
+    tool: FunctionTool
+    """The tool."""
+    output: Any
+    """What it returned."""
+    run_item: ToolCallOutputItem
+    """The item for the output."""
+
+
+ToolsToFinalOutputFunction = Callable[[RunContextWrapper[TContext], list[FunctionToolResult]], Any]
+"""Called with context and results; returns a `ToolsToFinalOutputResult`, or an awaitable of one."""
+
+
+@dataclass
+class AgentToolStreamEvent:
+    """An event of an agent that runs as a tool."""
+
+    event: StreamEvent
+    """The nested run's event."""
+    agent: Agent[Any]
+    """The agent now at work in it."""
+    tool_name: str
+    """The tool's name."""
+
+
+@dataclass(repr=False)
+class Agent(Generic[TContext]):
+    """A language model with instructions, tools and rules. Generic on the type of the context."""
+
+    name: str
+    """Names the agent in traces, handoffs and errors."""
+    instructions: str | Callable[[RunContextWrapper[TContext], Agent[TContext]], Any] | None = None
+    """The system prompt, or a function (`def` or `async def`) of context and agent giving it."""
+    prompt: Any = None
+    """A prompt stored at the server, {"id": ..., "version": ..., "variables": {...}}, or a
+    function of context and agent giving one."""
+    handoff_description: str | None = None
+    """Tells other agents when to hand over to this one."""
+    handoffs: Sequence[Agent[Any] | Handoff[TContext, Any]] = field(default_factory=list)
+    """Agents that this one may hand over to."""
+    model: str | Model | None = None
+    """The model or its name; None: the provider's default."""
+    model_settings: ModelSettings = field(default_factory=ModelSettings)
+    """Temperature and the like."""
+    tools: Sequence[Tool] = field(default_factory=list)
+    """What the agent can use."""
+    input_guardrails: Sequence[InputGuardrail[TContext]] = field(default_factory=list)
+    """Checks of the input, when the run starts with this agent."""
+    output_guardrails: Sequence[OutputGuardrail[TContext]] = field(default_factory=list)
+    """Checks of the final output, when the run ends with this agent."""
+    output_type: Any = None
+    """Type of the final output: anything a pydantic `TypeAdapter` takes, or an
+    `AgentOutputSchemaBase`. None: plain text."""
+    hooks: AgentHooks[TContext] | None = None
+    """Called at each step of this agent."""
+    tool_use_behavior: (
+        Literal["run_llm_again", "stop_on_first_tool"]
+        | StopAtTools
+        | ToolsToFinalOutputFunction[TContext]
+    ) = "run_llm_again"
+    """What follows tool calls: the model again; the first call's output as final output; the
+    output of one of the named tools, {"stop_at_tool_names": [...]}; or what a function decides."""
+    reset_tool_choice: bool = True
+    """Whether `tool_choice` is dropped once the agent has used a tool, so that it can end."""
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            UserError: A field is of the wrong kind.
+        """
+        if self.name is Ellipsis:  # type: ignore[comparison-overlap]  # Agent(...), as documentation writes an agent still to be filled in
+            self.name = "..."
+        self._require("name", str, "a string")
+        self._require("handoffs", (list, tuple), "a list of agents and handoffs")
+        self._require("tools", (list, tuple), "a list of tools")
+        self._require("input_guardrails", (list, tuple), "a list of @input_guardrail functions")
+        self._require("output_guardrails", (list, tuple), "a list of @output_guardrail functions")
+        self._require("model_settings", ModelSettings, "a ModelSettings")
+        self._require("model", (str, Model, type(None)), "a model's name or a Model")
+        self._require("hooks", (AgentHooks, type(None)), "an AgentHooks")
+        if not (isinstance(self.instructions, str | None) or callable(self.instructions)):
+            raise self._wrong("instructions", "a string or a function")
+        for tool in self.tools:
+            check_tool(tool)
+        for handoff in self.handoffs:
+            if not isinstance(handoff, Agent | Handoff):
+                raise self._wrong("handoffs", "a list of agents and handoffs")
+        self._check_tool_use_behavior()
+
+    def clone(self, **changes: Any) -> Agent[TContext]:
+        """A copy with some fields changed; lists that are not changed are shared."""
+        return replace(self, **changes)
+
+    def as_tool(
+        self,
+        tool_name: str | None = None,
+        tool_description: str | None = None,
+        custom_output_extractor: Callable[[RunResult], Any] | None = None,
+        is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+        on_stream: Callable[[AgentToolStreamEvent], Any] | None = None,
+        run_config: RunConfig | None = None,
+        max_turns: int | None = DEFAULT_MAX_TURNS,
+        hooks: RunHooks[TContext] | None = None,
+        session: Session | None = None,
+        failure_error_function: ToolErrorFunction | None = default_tool_error_function,
+        needs_approval: Any = False,
+    ) -> FunctionTool:
+        """This agent as a tool of another: it gets an input of its own, and its answer comes back.
+
+        Args:
+            tool_name: None: the agent's name, made fit for a tool.
+            tool_description: Tells the model when to use it.
+            custom_output_extractor: Makes the tool's output of the nested run's result; `def` or
+                `async def`. None: the final output.
+            is_enabled: Whether the model is offered the tool.
+            on_stream: Called with each event of the nested run, which then streams.
+            run_config: Options of the nested run.
+            max_turns: Its limit of turns; None: no limit.
+            hooks: Its hooks.
+            session: Its session.
+            failure_error_function: As for `function_tool`.
+            needs_approval: As for `function_tool`.
+        """
+        from .agent_tool import agent_tool
+
+        run_options: dict[str, Any] = {"max_turns": max_turns, "hooks": hooks, "session": session}
+        if run_config is not None:
+            run_options["run_config"] = run_config
+        return agent_tool(
+            self,
+            run_options,
+            custom_output_extractor,
+            on_stream,
+            name=tool_name,
+            description_override=tool_description or "",
+            is_enabled=is_enabled,
+            failure_error_function=failure_error_function,
+            needs_approval=needs_approval,
+        )
+
+    def output_schema(self) -> AgentOutputSchemaBase | None:
+        """How the final output is described and parsed, or None for plain text.
+
+        Raises:
+            UserError: `output_type` has no JSON schema, or none that can be strict.
+        """
+        from .output_schema import AgentOutputSchema, AgentOutputSchemaBase
+
+        if self.output_type is None or self.output_type is str:
+            return None
+        if isinstance(self.output_type, AgentOutputSchemaBase):
+            return None if self.output_type.is_plain_text() else self.output_type
+        return AgentOutputSchema(self.output_type)
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r})"
+
+    def _require(self, name: str, kinds: type | tuple[type, ...], wanted: str) -> None:
+        if not isinstance(getattr(self, name), kinds):
+            raise self._wrong(name, wanted)
+
+    def _wrong(self, name: str, wanted: str) -> UserError:
+        value = getattr(self, name)
+        return UserError(f"Agent {self.name!r}: {name} must be {wanted}, got {value!r}")
+
+    def _check_tool_use_behavior(self) -> None:
+        behavior: Any = self.tool_use_behavior
+        if behavior in ("run_llm_again", "stop_on_first_tool") or callable(behavior):
+            return
+        if isinstance(behavior, dict) and isinstance(behavior.get("stop_at_tool_names"), list):
+            return
+        raise self._wrong(
+            "tool_use_behavior",
+            "'run_llm_again', 'stop_on_first_tool', {'stop_at_tool_names': [...]} or a function",
+        )

@@ -1,0 +1,108 @@
+"""Computers that a model may operate, and running its actions on them.
+
+Source of the actions: https://platform.openai.com/docs/guides/tools-computer-use
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from typing import Any, Literal, TypeAlias
+
+from .exceptions import ModelBehaviorError
+
+Environment: TypeAlias = Literal["mac", "windows", "linux", "ubuntu", "browser"]
+Button: TypeAlias = Literal["left", "right", "wheel", "back", "forward"]
+
+_ACTION_FIELDS = {
+    "click": ("x", "y", "button"),
+    "double_click": ("x", "y"),
+    "drag": ("path",),
+    "keypress": ("keys",),
+    "move": ("x", "y"),
+    "screenshot": (),
+    "scroll": ("x", "y", "scroll_x", "scroll_y"),
+    "type": ("text",),
+    "wait": (),
+}
+"""The arguments of each action; it has the name of the computer's method."""
+
+
+class _AnyComputer(ABC):
+    @property
+    @abstractmethod
+    def environment(self) -> Environment:
+        """What kind of computer it is."""
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height of the screen, in pixels."""
+
+    @abstractmethod
+    def screenshot(self) -> str | Awaitable[str]:
+        """A picture of the screen: PNG, base64."""
+
+    @abstractmethod
+    def click(self, x: int, y: int, button: Button) -> None | Awaitable[None]:
+        """Click at a point, in pixels from the top left."""
+
+    @abstractmethod
+    def double_click(self, x: int, y: int) -> None | Awaitable[None]:
+        """Click twice with the left button."""
+
+    @abstractmethod
+    def scroll(self, x: int, y: int, scroll_x: int, scroll_y: int) -> None | Awaitable[None]:
+        """Scroll by so many pixels with the pointer at a point."""
+
+    @abstractmethod
+    def type(self, text: str) -> None | Awaitable[None]:
+        """Type a text."""
+
+    @abstractmethod
+    def wait(self) -> None | Awaitable[None]:
+        """Wait a moment for the screen to change."""
+
+    @abstractmethod
+    def move(self, x: int, y: int) -> None | Awaitable[None]:
+        """Move the pointer to a point."""
+
+    @abstractmethod
+    def keypress(self, keys: list[str]) -> None | Awaitable[None]:
+        """Press keys together, such as ["CTRL", "C"]."""
+
+    @abstractmethod
+    def drag(self, path: list[tuple[int, int]]) -> None | Awaitable[None]:
+        """Drag with the left button along a path of points."""
+
+
+class Computer(_AnyComputer):
+    """A computer operated by plain methods. Subclass it and write each of them."""
+
+
+class AsyncComputer(_AnyComputer):
+    """A computer operated by `async def` methods. Subclass it and write each of them."""
+
+
+def perform_action(computer: Computer | AsyncComputer, action: Any) -> Any:
+    """Do what the model asks for.
+
+    Args:
+        computer: Where to do it.
+        action: A Responses API action, {"type": "click", "x": ..., "y": ..., "button": ...}, as an
+            attribute object.
+
+    Returns:
+        What the computer's method returns: an awaitable for an AsyncComputer.
+
+    Raises:
+        ModelBehaviorError: There is no such action, or it lacks an argument.
+    """
+    try:
+        names = _ACTION_FIELDS[action.type]
+        arguments = {name: getattr(action, name) for name in names}
+        if "path" in arguments:
+            arguments["path"] = [(point.x, point.y) for point in arguments["path"]]
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ModelBehaviorError(f"The model asked for an impossible action: {action!r}") from error
+    return getattr(computer, action.type)(**arguments)

@@ -1,0 +1,291 @@
+"""Connections that another thread can cut short, pooled under a requests adapter.
+
+Built on `HTTPAdapter` of requests, so proxies, certificates and mocks of it work as ever; below it
+urllib3 is given connection classes that tell the request under way which socket it waits on.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+POOL_SIZE = 1000
+"""Idle connections kept to one host; more may be open at a time."""
+BLOCK_SIZE = 65536
+"""Bytes asked of a socket at a time."""
+LONGEST_FRAMING_LINE = 65536
+"""Bytes of a line between chunks."""
+_HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{1,15}")
+
+
+class Exchange:
+    """The socket that a request waits on, known from before it connects.
+
+    `cut` ends every wait on it at once, from any thread; only a DNS lookup cannot be interrupted,
+    its request ends as soon as the lookup does.
+    """
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._lock = threading.Lock()
+        self._socket: Any = None
+
+    def watch(self, sock: Any) -> None:
+        """Wait on this socket from now on.
+
+        Raises:
+            ConnectionAbortedError: The request was cut short before.
+        """
+        with self._lock:
+            self._socket = sock
+            if self.is_cut:
+                raise ConnectionAbortedError("the request was cut short")
+
+    def follow(self, answer: Any) -> None:
+        """Watch what an answer of urllib3 is read from, when another kind of adapter sent it."""
+        if self._socket is None:
+            self.watch(getattr(getattr(answer, "connection", None), "sock", None))
+
+    def release(self) -> None:
+        """Wait on no socket any more: it goes back to the pool, where others take it."""
+        with self._lock:
+            self._socket = None
+
+    def cut(self) -> None:
+        """Shut the socket down; what waits on it fails or ends."""
+        with self._lock:
+            self.is_cut = True
+            if self._socket is not None:
+                _shut_down(self._socket)
+
+    def limit_wait(self, seconds: float) -> None:
+        """Let reads of the rest of this answer wait no longer than so many seconds each."""
+        with self._lock, suppress(OSError):
+            if self._socket is not None:
+                self._socket.settimeout(seconds)
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Watch the connection that this thread sends a request on inside the block."""
+        _sending.exchange = self
+        try:
+            yield
+        finally:
+            _sending.exchange = None
+
+
+class _Sending(threading.local):
+    exchange: Exchange | None = None
+
+
+_sending = _Sending()  # how a connection, made deep inside urllib3, finds the exchange it serves
+
+
+def _shut_down(sock: Any) -> None:
+    sock = getattr(sock, "socket", sock)  # TLS inside the TLS of a proxy wraps the socket
+    with suppress(OSError):
+        # SSLSocket.shutdown would also drop the TLS state under the thread that is reading.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class BlockResponse(http.client.HTTPResponse):
+    """Reads a chunked body block by block, however small its chunks: one call, many events."""
+
+    _unparsed = b""
+    _left_in_chunk = 0
+    _in_trailer = False
+    _failure: http.client.HTTPException | None = None
+
+    def read1(self, n: int = -1) -> bytes:
+        """What has arrived, at most `n` bytes, waiting only when nothing has.
+
+        Source of the chunked format: RFC 9112, section 7.1.
+        """
+        if not self.chunked or self.fp is None:
+            return super().read1(n)
+        content = b""
+        while not content and self.fp is not None:
+            if self._failure is not None:
+                raise self._failure
+            block = self.fp.read1(n if n > 0 else BLOCK_SIZE)
+            if not block:
+                raise http.client.IncompleteRead(b"")
+            content = self._unchunk(self._unparsed + block)
+        return content
+
+    def _unchunk(self, block: bytes) -> bytes:
+        pieces = []
+        at = 0
+        while at < len(block) and self._failure is None and self.fp is not None:
+            if self._left_in_chunk:
+                piece = block[at : at + self._left_in_chunk]
+                pieces.append(piece)
+                at += len(piece)
+                self._left_in_chunk -= len(piece)
+                continue
+            line_end = block.find(b"\n", at)
+            if line_end < 0:
+                break
+            self._take_framing_line(block[at:line_end].strip())
+            at = line_end + 1
+        self._unparsed = block[at:]
+        if len(self._unparsed) > LONGEST_FRAMING_LINE:
+            self._fail("an endless line")
+        return b"".join(pieces)
+
+    def _take_framing_line(self, line: bytes) -> None:
+        if self._in_trailer:
+            if not line:
+                self._close_conn()  # type: ignore[attr-defined]  # the body is complete
+            return
+        if not line:  # it ends the chunk before
+            return
+        size = line.split(b";", 1)[0].strip()
+        if not _HEXADECIMAL.fullmatch(size):
+            self._fail("a malformed chunk size")
+            return
+        self._left_in_chunk = int(size, 16)
+        self._in_trailer = self._left_in_chunk == 0
+
+    def _fail(self, what: str) -> None:
+        # Raised by the next read: what came before it in the same block is good.
+        self._failure = http.client.HTTPException(f"the chunked body has {what}")
+
+
+class _Watched(HTTPConnection):
+    """A connection that shows its socket to the exchange it serves.
+
+    It also sends a request's headers and body together, which halves the cost of sending.
+    """
+
+    response_class = BlockResponse
+    exchange: Exchange | None = None
+    _connecting: socket.socket | None = None
+    _is_ending_headers = False
+    _held_headers = b""
+
+    def request(self, *args: Any, **options: Any) -> None:
+        self.exchange = _sending.exchange
+        if self.exchange is not None and self.sock is not None:
+            self.exchange.watch(self.sock)
+        super().request(*args, **options)
+        if self._held_headers:  # there was no body
+            self.send(b"")
+
+    def endheaders(self, *args: Any, **options: Any) -> None:
+        self._is_ending_headers = True
+        super().endheaders(*args, **options)
+
+    def send(self, data: Any) -> None:
+        if self._is_ending_headers:
+            self._is_ending_headers = False
+            self._held_headers = data
+            return
+        headers, self._held_headers = self._held_headers, b""
+        super().send(headers + data if headers else data)
+
+    def connect(self) -> None:
+        exchange = self.exchange = _sending.exchange
+        try:
+            super().connect()
+        except TimeoutError as error:  # of a proxy's or a TLS handshake
+            raise ConnectTimeoutError(self, str(error)) from error
+        else:
+            if exchange is not None:
+                exchange.watch(self.sock)
+        finally:
+            if self._connecting is not None:
+                self._connecting.close()
+                self._connecting = None
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        failure: OSError = OSError("the host has no address")
+        for family, kind, protocol, _, address in addresses:
+            try:
+                return self._connect_to(socket.socket(family, kind, protocol), address)
+            except OSError as error:
+                failure = error
+        if isinstance(failure, TimeoutError):
+            raise ConnectTimeoutError(self, f"no connection in {self.timeout:g} s") from failure
+        raise NewConnectionError(self, str(failure)) from failure
+
+    def _connect_to(self, sock: socket.socket, address: Any) -> socket.socket:
+        try:
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(self.timeout)
+            if self.exchange is not None:
+                # A duplicate, since a TLS handshake takes the socket over and hides it until done.
+                self._connecting = sock.dup()
+                self.exchange.watch(self._connecting)
+            sock.connect(address)
+            return sock
+        except BaseException:
+            sock.close()
+            raise
+
+
+class _WatchedTLS(_Watched, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None and conn.exchange is not None:
+            conn.exchange.release()
+            conn.exchange = None
+        super()._put_conn(conn)
+
+
+class _TLSPool(_Pool, HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLS
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+class WatchedAdapter(HTTPAdapter):
+    """An adapter of requests, for one server, whose connections `Exchange.cut` can interrupt."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_maxsize=POOL_SIZE)
+        self._pool: Any = None
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """The pool of the server, looked up once, since proxies and certificates do not change."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **options)
+        return self._pool
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._pool = None
+        super().close()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Make the pools of connections through a proxy; a SOCKS proxy brings its own kind."""
+        pools = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            pools.pool_classes_by_scheme = _POOLS
+        return pools

@@ -1,0 +1,246 @@
+"""Every error that agents_lite raises on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .guardrail import InputGuardrailResult, OutputGuardrailResult
+    from .items import ModelResponse, RunItem
+    from .tool_guardrails import (
+        ToolGuardrailFunctionOutput,
+        ToolInputGuardrail,
+        ToolOutputGuardrail,
+    )
+    from .usage import Usage
+
+
+@dataclass
+class RunErrorDetails:
+    """What a run had done when it failed."""
+
+    input: str | list[Any]
+    """The input as the caller passed it."""
+    new_items: list[RunItem]
+    """Items produced so far, those of the failed turn included."""
+    raw_responses: list[ModelResponse]
+    """Answers of the model so far."""
+    last_agent: Agent[Any]
+    """The agent whose turn failed."""
+    usage: Usage
+    """Tokens and requests so far."""
+    input_guardrail_results: list[InputGuardrailResult] = field(default_factory=list)
+    output_guardrail_results: list[OutputGuardrailResult] = field(default_factory=list)
+
+
+class AgentsException(Exception):
+    """Root of all errors of this package.
+
+    Attributes:
+        run_data: What the run had done, or None when the error did not come out of a run.
+    """
+
+    run_data: RunErrorDetails | None = None
+
+
+class UserError(AgentsException):
+    """The SDK was used wrongly; the message says what to change."""
+
+
+class MaxTurnsExceeded(AgentsException):
+    """The run needed more turns (model calls) than `max_turns` allows."""
+
+
+class RunTimeout(AgentsException, TimeoutError):
+    """The run did not end within its `timeout` (seconds)."""
+
+
+class UsageLimitExceeded(AgentsException):
+    """The next call would pass one of the run's `UsageLimits`."""
+
+
+class ModelBehaviorError(AgentsException):
+    """The model did what it must not: malformed JSON, an unknown tool, an impossible answer."""
+
+
+class ModelRefusalError(ModelBehaviorError):
+    """The model declined to answer.
+
+    Attributes:
+        refusal: The model's own words.
+    """
+
+    def __init__(self, refusal: str, agent_name: str) -> None:
+        super().__init__(f"The model refused to answer as agent {agent_name}: {refusal}")
+        self.refusal = refusal
+
+
+class ToolTimeoutError(AgentsException):
+    """A tool ran longer than its `timeout` and its `failure_error_function` is None.
+
+    Attributes:
+        tool_name: The tool.
+        timeout: Its limit in seconds.
+    """
+
+    def __init__(self, tool_name: str, timeout: float) -> None:
+        super().__init__(f"Tool '{tool_name}' timed out after {timeout:g} seconds.")
+        self.tool_name = tool_name
+        self.timeout = timeout
+
+
+class InputGuardrailTripwireTriggered(AgentsException):
+    """An input guardrail tripped; no tool has run and the session holds nothing of the run.
+
+    Attributes:
+        guardrail_result: The verdict; `guardrail_result.output.output_info` says why.
+    """
+
+    def __init__(self, guardrail_result: InputGuardrailResult) -> None:
+        super().__init__(_tripwire_message(guardrail_result.guardrail))
+        self.guardrail_result = guardrail_result
+
+
+class OutputGuardrailTripwireTriggered(AgentsException):
+    """An output guardrail tripped on the final output.
+
+    Attributes:
+        guardrail_result: The verdict; it also holds the output that was blocked.
+    """
+
+    def __init__(self, guardrail_result: OutputGuardrailResult) -> None:
+        super().__init__(_tripwire_message(guardrail_result.guardrail))
+        self.guardrail_result = guardrail_result
+
+
+class ToolInputGuardrailTripwireTriggered(AgentsException):
+    """A guardrail on a tool's input chose to stop the run.
+
+    Attributes:
+        guardrail: The guardrail.
+        output: What it returned.
+    """
+
+    def __init__(self, guardrail: ToolInputGuardrail, output: ToolGuardrailFunctionOutput) -> None:
+        super().__init__(_tripwire_message(guardrail))
+        self.guardrail = guardrail
+        self.output = output
+
+
+class ToolOutputGuardrailTripwireTriggered(AgentsException):
+    """A guardrail on a tool's output chose to stop the run.
+
+    Attributes:
+        guardrail: The guardrail.
+        output: What it returned.
+    """
+
+    def __init__(self, guardrail: ToolOutputGuardrail, output: ToolGuardrailFunctionOutput) -> None:
+        super().__init__(_tripwire_message(guardrail))
+        self.guardrail = guardrail
+        self.output = output
+
+
+def _tripwire_message(guardrail: object) -> str:
+    return f"Guardrail {type(guardrail).__name__} triggered tripwire"
+
+
+class SessionError(AgentsException):
+    """A session's store failed: unreachable, locked, full, damaged; it holds whole turns only."""
+
+
+class APIError(AgentsException):
+    """Talking to the model's server failed.
+
+    Attributes:
+        request_id: The server's id of the request (`x-request-id`), or None when it named none.
+        code: The server's own error code, or None.
+        body: The answer: parsed JSON, or text, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        request_id: str | None = None,
+        code: str | None = None,
+        body: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+        self.code = code
+        self.body = body
+
+
+class APIConnectionError(APIError):
+    """No usable answer: the connection was refused, reset, cut, or what came was not HTTP."""
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """The server did not answer, or stopped answering, within the request's timeouts."""
+
+
+class APIResponseError(APIError):
+    """The server answered with something that is not a Responses API answer."""
+
+
+class ResponseFailedError(APIError):
+    """A response ended `failed` or `incomplete`, or its stream broke off.
+
+    Attributes:
+        response: The response as far as it is known (a Responses API object), or None.
+    """
+
+    def __init__(self, message: str, *, response: Any = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.response = response
+
+
+class APIStatusError(APIError):
+    """The server answered with a status of 300 or more.
+
+    Attributes:
+        status_code: The HTTP status.
+        headers: The answer's headers, cookies left out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        code: str | None = None,
+        body: Any = None,
+    ) -> None:
+        super().__init__(message, request_id=request_id, code=code, body=body)
+        self.status_code = status_code
+        self.headers = dict(headers or {})
+
+
+class BadRequestError(APIStatusError):
+    """400, 422 and the like: the request was not acceptable."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the API key is missing or wrong."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such model, response or path."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests, or the quota is used up."""
+
+
+class InternalServerError(APIStatusError):
+    """500 and above: the server failed."""

@@ -1,0 +1,1 @@
+"""Optional extras: each part loads when it is first imported."""

@@ -1,0 +1,120 @@
+"""A session in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import iscoroutinefunction
+from typing import Any
+
+from ...exceptions import SessionError, UserError
+from ...memory.stored_session import StoredSession
+
+try:
+    import redis
+    from redis.client import Pipeline
+except ImportError as error:
+    raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
+
+
+class RedisSession(StoredSession):
+    """A conversation in a Redis list.
+
+    Threads, processes and forks may share it: each change is one MULTI transaction. A change is
+    never sent twice, whatever retries the client is set to: when the connection is lost before
+    the server's answer is there, the `SessionError` leaves open whether the server made it.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        redis_client: redis.Redis,
+        key_prefix: str = "agents:session",
+        ttl: int | None = None,
+    ) -> None:
+        """Name the conversation and its server; nothing is sent yet.
+
+        Args:
+            session_id: Which conversation.
+            redis_client: A synchronous client, which many sessions may share.
+            key_prefix: The list's key is this, the id and "messages", joined by colons.
+            ttl: Seconds after the last change until the server forgets the conversation; None
+                keeps it.
+
+        Raises:
+            UserError: The client is asynchronous.
+        """
+        super().__init__(session_id)
+        if iscoroutinefunction(redis_client.execute_command):
+            raise UserError("RedisSession is synchronous: give it a redis.Redis client.")
+        self._client = redis_client
+        self._owns_client = False
+        self._key = f"{key_prefix}:{session_id}:messages"
+        self._ttl = ttl
+
+    @classmethod
+    def from_url(cls, session_id: str, *, url: str, **options: Any) -> RedisSession:
+        """A session with a client of its own.
+
+        Args:
+            session_id: Which conversation.
+            url: The server, such as "redis://localhost:6379/0".
+            options: Other arguments of the class.
+
+        Raises:
+            UserError: The URL is none of Redis.
+        """
+        try:
+            client = redis.Redis.from_url(url)
+        except ValueError as error:
+            raise UserError(f"RedisSession cannot use its url: {error}") from error
+        session = cls(session_id, redis_client=client, **options)
+        session._owns_client = True
+        return session
+
+    def clear_session(self) -> None:
+        """Forget the conversation.
+
+        Raises:
+            SessionError: The server failed.
+        """
+        with self._errors():
+            self._client.delete(self._key)
+
+    def close(self) -> None:
+        """Close the session's own client (`from_url`); one that was given stays as it is."""
+        if self._owns_client:
+            self._client.close()
+
+    def _read_texts(self, newest: int | None) -> list[str | bytes]:
+        with self._errors():
+            return self._client.lrange(self._key, 0 if newest is None else -newest, -1)
+
+    def _append_texts(self, texts: list[str]) -> None:
+        self._change(lambda pipeline: pipeline.rpush(self._key, *texts))
+
+    def _pop_text(self) -> str | bytes | None:
+        text: str | bytes | None = self._change(lambda pipeline: pipeline.rpop(self._key))
+        return text
+
+    def _change(self, command: Callable[[Pipeline], object]) -> Any:
+        """Run the command once, the TTL with it, and return its answer."""
+        with self._errors(), self._client.pipeline() as pipeline:
+            # The client retries no transaction that watches a key; this one nobody writes.
+            pipeline.watch(f"{self._key}:unwritten")  # type: ignore[no-untyped-call]
+            pipeline.multi()
+            command(pipeline)
+            if self._ttl is not None:
+                pipeline.expire(self._key, self._ttl)
+            return pipeline.execute()[0]
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            raise SessionError(
+                f"Session {self.session_id!r} in Redis (key {self._key!r}) failed: {error}. "
+                "Check that the server is there and the key is a list."
+            ) from error

@@ -1,0 +1,60 @@
+"""Compaction without a service: the newest whole turns of a history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic_core import to_json
+
+from ...exceptions import UserError
+from ...history import Item
+
+
+def estimate_tokens(item: Item) -> int:
+    """About how many tokens an item costs: one for every 4 characters of its JSON, rounded up."""
+    return -(-len(to_json(item).decode()) // 4)
+
+
+def trim_items(
+    items: list[Item],
+    *,
+    max_items: int | None = None,
+    max_tokens: int | None = None,
+    count_tokens: Callable[[Item], int] | None = None,
+) -> list[Item]:
+    """The newest whole turns that keep within the limits, as a new list.
+
+    A turn starts at a user message (at the first, where several stand together) and reaches to the
+    next one; what stands before the first of them counts as the oldest turn. When even the newest
+    turn is too large, nothing is left.
+
+    Args:
+        items: Input items, oldest first.
+        max_items: The most items to keep; None sets no limit.
+        max_tokens: The most tokens to keep; None sets no limit.
+        count_tokens: The tokens of one item; None estimates them (`estimate_tokens`).
+
+    Raises:
+        UserError: Neither limit is given.
+    """
+    if max_items is None and max_tokens is None:
+        raise UserError("trim_items needs a limit: give max_items, max_tokens or both.")
+    count = count_tokens or estimate_tokens
+    kept_from = len(items)
+    tokens = 0
+    for index in range(len(items) - 1, -1, -1):
+        if max_items is not None and len(items) - index > max_items:
+            break
+        if max_tokens is not None:
+            tokens += count(items[index])
+            if tokens > max_tokens:
+                break
+        if _starts_turn(items, index):
+            kept_from = index
+    return items[kept_from:]
+
+
+def _starts_turn(items: list[Item], index: int) -> bool:
+    if index == 0:
+        return True
+    return items[index].get("role") == "user" and items[index - 1].get("role") != "user"

@@ -1,0 +1,186 @@
+"""Handing a conversation over to another agent."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, overload
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypeVar
+
+from .exceptions import ModelBehaviorError, UserError
+from .run_context import RunContextWrapper, TContext
+from .strict_schema import ensure_strict_json_schema
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .items import RunItem, TResponseInputItem
+
+THandoffInput = TypeVar("THandoffInput", default=Any)
+TAgent = TypeVar("TAgent", default="Agent[Any]")
+
+
+@dataclass(frozen=True)
+class HandoffInputData:
+    """The conversation at a handoff, to be reshaped by an input filter."""
+
+    input_history: str | tuple[TResponseInputItem, ...]
+    """The run's input before any agent answered; a string stays a string."""
+    pre_handoff_items: tuple[RunItem, ...]
+    """Items of the turns before the one that asked for the handoff."""
+    new_items: tuple[RunItem, ...]
+    """Items of that turn, the handoff's own call and output included."""
+    run_context: RunContextWrapper[Any] | None = None
+    """The run's context."""
+
+    def clone(self, **changes: Any) -> HandoffInputData:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+HandoffInputFilter = Callable[[HandoffInputData], HandoffInputData | Awaitable[HandoffInputData]]
+"""Decides what the next agent is sent; `def` or `async def`."""
+
+OnHandoff = Callable[[RunContextWrapper[Any]], Any]
+OnHandoffWithInput = Callable[[RunContextWrapper[Any], THandoffInput], Any]
+
+
+@dataclass
+class Handoff(Generic[TContext, TAgent]):
+    """A handoff as the model sees it: a tool that takes the conversation to another agent."""
+
+    tool_name: str
+    """The tool's name."""
+    tool_description: str
+    """What the model reads about it."""
+    input_json_schema: dict[str, Any]
+    """Schema of the tool's arguments."""
+    on_invoke_handoff: Callable[[RunContextWrapper[Any], str], TAgent | Awaitable[TAgent]]
+    """Called with context and arguments (JSON text); returns the agent that takes over."""
+    agent_name: str
+    """Name of that agent."""
+    input_filter: HandoffInputFilter | None = None
+    """Shapes what that agent is sent; None sends everything."""
+    strict_json_schema: bool = True
+    """Whether the schema obeys the API's strict rules."""
+    is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True
+    """Whether the model is offered the handoff; a function is asked on every turn."""
+    agent: TAgent | None = field(default=None, repr=False)
+    """The agent, where it is known before the call."""
+
+    def get_transfer_message(self, agent: Agent[Any]) -> str:
+        """What the model is shown as the tool's output."""
+        from pydantic_core import to_json
+
+        return to_json({"assistant": agent.name}).decode()
+
+    @classmethod
+    def default_tool_name(cls, agent: Agent[Any]) -> str:
+        """`transfer_to_` and the agent's name, in lower case, other characters as `_`."""
+        return "transfer_to_" + re.sub(r"[^a-zA-Z0-9_]", "_", agent.name).lower()
+
+    @classmethod
+    def default_tool_description(cls, agent: Agent[Any]) -> str:
+        """A sentence that names the agent, with its `handoff_description`."""
+        description = agent.handoff_description or ""
+        return f"Handoff to the {agent.name} agent to handle the request. {description}"
+
+
+@overload
+def handoff(
+    agent: Agent[TContext],
+    *,
+    tool_name_override: str | None = None,
+    tool_description_override: str | None = None,
+    on_handoff: OnHandoff | None = None,
+    input_filter: HandoffInputFilter | None = None,
+    is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+) -> Handoff[TContext, Agent[TContext]]: ...
+@overload
+def handoff(
+    agent: Agent[TContext],
+    *,
+    tool_name_override: str | None = None,
+    tool_description_override: str | None = None,
+    on_handoff: OnHandoffWithInput[THandoffInput],
+    input_type: type[THandoffInput],
+    input_filter: HandoffInputFilter | None = None,
+    is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+) -> Handoff[TContext, Agent[TContext]]: ...
+def handoff(
+    agent: Agent[Any],
+    tool_name_override: str | None = None,
+    tool_description_override: str | None = None,
+    on_handoff: Callable[..., Any] | None = None,
+    input_type: Any = None,
+    input_filter: HandoffInputFilter | None = None,
+    is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+) -> Handoff[Any, Agent[Any]]:
+    """Describe a handoff to `agent`.
+
+    Args:
+        agent: Who takes over.
+        tool_name_override: The tool's name; None: `Handoff.default_tool_name(agent)`.
+        tool_description_override: What the model reads; None: the default sentence.
+        on_handoff: Called when the handoff happens, with the context and, given an `input_type`,
+            with the model's input; `def` or `async def`.
+        input_type: Type of the input the model is to provide, or None for no input.
+        input_filter: Shapes what the next agent is sent.
+        is_enabled: Whether it is offered: a bool, or a function of context and agent.
+
+    Raises:
+        UserError: `input_type` without `on_handoff`, or an `on_handoff` that takes the wrong
+            number of arguments.
+    """
+    if input_type is not None and on_handoff is None:
+        raise UserError("handoff(): input_type needs an on_handoff function that receives it")
+    if on_handoff is not None:
+        _check_arity(on_handoff, 1 if input_type is None else 2)
+    adapter = None if input_type is None else TypeAdapter(input_type)
+    schema = adapter.json_schema() if adapter is not None else {}
+
+    def enter(context: RunContextWrapper[Any], arguments: str) -> Any:
+        if on_handoff is None:
+            return agent
+        if adapter is None:
+            outcome = on_handoff(context)
+        else:
+            outcome = on_handoff(context, _parse_input(adapter, arguments, agent.name))
+        return _agent_after(outcome) if inspect.isawaitable(outcome) else agent
+
+    async def _agent_after(outcome: Awaitable[Any]) -> Agent[Any]:
+        await outcome
+        return agent
+
+    return Handoff(
+        tool_name=tool_name_override or Handoff.default_tool_name(agent),
+        tool_description=tool_description_override or Handoff.default_tool_description(agent),
+        input_json_schema=ensure_strict_json_schema(schema),
+        on_invoke_handoff=enter,
+        agent_name=agent.name,
+        input_filter=input_filter,
+        is_enabled=is_enabled,
+        agent=agent,
+    )
+
+
+def _parse_input(adapter: TypeAdapter[Any], arguments: str, agent_name: str) -> Any:
+    try:
+        return adapter.validate_json(arguments or "null")
+    except ValidationError as error:
+        raise ModelBehaviorError(
+            f"Invalid input for the handoff to {agent_name}: {arguments!r}: {error}"
+        ) from error
+
+
+def _check_arity(on_handoff: Callable[..., Any], wanted: int) -> None:
+    try:
+        inspect.signature(on_handoff).bind(*[None] * wanted)
+    except TypeError:
+        takes = "the context" if wanted == 1 else "the context and the input"
+        raise UserError(f"on_handoff must take {takes} ({wanted} positional argument(s))") from None
+    except ValueError:  # no signature to be had: let the call decide
+        return

@@ -1,0 +1,122 @@
+"""Keeps histories valid: calls with their outputs, reasoning with what it led to.
+
+A history is a list of input items, dicts in the shapes of the Responses API; an item without a
+`type` is a message. Hosted tools (web search, code interpreter ...) run on the server, so their
+calls are complete in themselves.
+
+Source of the shapes: https://platform.openai.com/docs/api-reference/responses/create
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any
+
+Item = dict[str, Any]
+"""An input item."""
+
+_CALLS_BY_OUTPUT = {
+    "function_call_output": "function_call",
+    "custom_tool_call_output": "custom_tool_call",
+    "computer_call_output": "computer_call",
+    "shell_call_output": "shell_call",
+    "local_shell_call_output": "local_shell_call",
+    "apply_patch_call_output": "apply_patch_call",
+    "tool_search_output": "tool_search_call",
+}
+"""The outputs that the caller sends, and the calls they answer."""
+_CALL_TYPES = _CALLS_BY_OUTPUT | {call: call for call in _CALLS_BY_OUTPUT.values()}
+"""Calls and outputs alike, each with the type of the call."""
+_LEADING_TYPES = {"reasoning", *_CALLS_BY_OUTPUT.values()}
+"""Items that must not be cut from what follows them."""
+
+_logger = logging.getLogger("agents_lite")
+
+
+def mend_history(items: list[Item]) -> list[Item]:
+    """The history without what the API would refuse; the very same list when nothing is wrong.
+
+    Left out are calls without an output, outputs without a call before them (second outputs of a
+    call too), and reasoning that is not followed by what it led to, such as that before a call
+    left out. What was left out is logged, one warning for each history.
+    """
+    broken = _unpaired(items)
+    broken |= _reasoning_without_follower(items, broken)
+    if not broken:
+        return items
+    counts = Counter(items[index]["type"] for index in broken)
+    _logger.warning(
+        "Left out of the history, as the API would refuse it: %s. Calls need their outputs, "
+        "outputs their calls, and reasoning the item it led to.",
+        ", ".join(f"{count} {item_type}" for item_type, count in sorted(counts.items())),
+    )
+    return [item for index, item in enumerate(items) if index not in broken]
+
+
+def latest_items(items: list[Item], limit: int) -> list[Item]:
+    """The newest `limit` items, or fewer: neither a call is cut from its output nor reasoning from
+    what it led to.
+    """
+    start = max(len(items) - limit, 0)
+    while 0 < start < len(items) and _belong_together(items[start - 1], items[start]):
+        start += 1
+    latest = items[start:]
+    unpaired = _unpaired(latest)
+    return [
+        item for index, item in enumerate(latest) if index not in unpaired or not _is_output(item)
+    ]
+
+
+def _unpaired(items: list[Item]) -> set[int]:
+    """Indices of the calls that no output follows, and of the outputs that answer no call."""
+    waiting: dict[tuple[str, str], int] = {}
+    unpaired = set()
+    for index, item in enumerate(items):
+        pair = _pair(item)
+        if pair is None:
+            continue
+        call_index = waiting.pop(pair, None)
+        if not _is_output(item):
+            waiting[pair] = index
+            if call_index is not None:  # asked again before it was answered
+                unpaired.add(call_index)
+        elif call_index is None:
+            unpaired.add(index)
+    return unpaired.union(waiting.values())
+
+
+def _reasoning_without_follower(items: list[Item], left_out: set[int]) -> set[int]:
+    """Indices of the reasoning items not followed by an item of the model that stays."""
+    lonely = set()
+    is_followed = False
+    for index in range(len(items) - 1, -1, -1):
+        if items[index].get("type") != "reasoning":
+            is_followed = index not in left_out and _is_from_model(items[index])
+        elif not is_followed:
+            lonely.add(index)
+    return lonely
+
+
+def _belong_together(item: Item, following: Item) -> bool:
+    return item.get("type") in _LEADING_TYPES or _is_output(following)
+
+
+def _pair(item: Item) -> tuple[str, str] | None:
+    """What a call and its output have in common, or None for an item complete in itself."""
+    item_type = item.get("type", "message")
+    call_type = _CALL_TYPES.get(item_type)
+    if call_type is None:
+        return None
+    call_id = item.get("call_id")
+    if not call_id and item_type == "local_shell_call_output":
+        call_id = item.get("id")  # where the API reference puts it
+    return (call_type, call_id) if call_id else None  # calls that the server ran may have no id
+
+
+def _is_output(item: Item) -> bool:
+    return item.get("type") in _CALLS_BY_OUTPUT
+
+
+def _is_from_model(item: Item) -> bool:
+    return item.get("role", "assistant") == "assistant" and not _is_output(item)

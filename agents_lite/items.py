@@ -1,0 +1,216 @@
+"""What a run produced: messages, tool calls and their outputs, handoffs, reasoning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .response_types import ResponsesObject, as_json
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .agent import Agent
+
+TResponseInputItem = dict[str, Any]
+"""An input item as the Responses API takes it, {"role": ..., "content": ...} or with a "type"."""
+
+
+@dataclass
+class ModelResponse:
+    """One answer of the model."""
+
+    output: list[Any]
+    """Output items: Responses API objects."""
+    usage: Usage
+    """One request and its tokens."""
+    response_id: str | None = None
+    """The server's id of the response, or None when it gave none."""
+    request_id: str | None = None
+    """The server's id of the HTTP request, or None."""
+
+    def to_input_items(self) -> list[TResponseInputItem]:
+        """The output as input items of a later request."""
+        return [as_json(item) for item in self.output]
+
+
+@dataclass
+class RunItem:
+    """One thing that happened in a run."""
+
+    agent: Agent[Any]
+    """The agent whose turn it was."""
+    raw_item: Any
+    """The Responses API object."""
+    type: ClassVar[str] = "run_item"
+
+    def to_input_item(self) -> TResponseInputItem:
+        """The item as input of a later request: the JSON as it was received or sent."""
+        item: TResponseInputItem = as_json(self.raw_item)
+        return item
+
+
+class MessageOutputItem(RunItem):
+    """A message from the model."""
+
+    type = "message_output_item"
+
+
+class ReasoningItem(RunItem):
+    """The model's reasoning."""
+
+    type = "reasoning_item"
+
+
+class ToolCallItem(RunItem):
+    """The model called a tool: a function, a computer, or a tool that its server runs."""
+
+    type = "tool_call_item"
+
+
+@dataclass
+class ToolCallOutputItem(RunItem):
+    """A tool was called; the raw item is what the model gets to see."""
+
+    output: Any
+    """What the tool returned, as the object it was."""
+    type: ClassVar[str] = "tool_call_output_item"
+
+
+class HandoffCallItem(RunItem):
+    """The model asked to hand over to another agent."""
+
+    type = "handoff_call_item"
+
+
+@dataclass
+class HandoffOutputItem(RunItem):
+    """A handoff took place."""
+
+    source_agent: Agent[Any]
+    """The agent that handed over."""
+    target_agent: Agent[Any]
+    """The agent that took over."""
+    type: ClassVar[str] = "handoff_output_item"
+
+
+class MCPListToolsItem(RunItem):
+    """The model's server listed the tools of an MCP server."""
+
+    type = "mcp_list_tools_item"
+
+
+class MCPApprovalRequestItem(RunItem):
+    """The model's server asks whether it may call an MCP tool."""
+
+    type = "mcp_approval_request_item"
+
+
+class MCPApprovalResponseItem(RunItem):
+    """The answer to such a request."""
+
+    type = "mcp_approval_response_item"
+
+
+class CompactionItem(RunItem):
+    """The model's server folded earlier items into an opaque one."""
+
+    type = "compaction_item"
+
+
+class UnknownItem(RunItem):
+    """An output item of a kind this package does not know; it is passed on as it came."""
+
+    type = "unknown_item"
+
+
+class ItemHelpers:
+    """Reading text out of items, and making input items."""
+
+    @staticmethod
+    def input_to_new_input_list(
+        input: str | list[TResponseInputItem],
+    ) -> list[TResponseInputItem]:
+        """Input as a list of items; a string becomes one user message."""
+        if isinstance(input, str):
+            return [{"role": "user", "content": input}]
+        return list(input)
+
+    @staticmethod
+    def extract_last_content(message: Any) -> str:
+        """Text or refusal of a message's last part; "" for anything else."""
+        parts = _parts(message)
+        if not parts:
+            return ""
+        return str(parts[-1].get("text") or parts[-1].get("refusal") or "")
+
+    @staticmethod
+    def extract_last_text(message: Any) -> str | None:
+        """Text of a message's last part, or None when that is no text."""
+        parts = _parts(message)
+        return parts[-1].get("text") if parts else None
+
+    @staticmethod
+    def extract_text(message: Any) -> str | None:
+        """All text parts of a message joined, or None when it has none."""
+        texts = [part["text"] for part in _parts(message) if part.get("text") is not None]
+        return "".join(texts) if texts else None
+
+    @staticmethod
+    def extract_refusal(message: Any) -> str | None:
+        """The words in which a message declines to answer, or None."""
+        for part in _parts(message):
+            if part.get("type") == "refusal":
+                return str(part.get("refusal") or "")
+        return None
+
+    @staticmethod
+    def text_message_output(item: RunItem) -> str:
+        """All text of a message item."""
+        return ItemHelpers.extract_text(item.raw_item) or ""
+
+    @staticmethod
+    def text_message_outputs(items: Iterable[RunItem]) -> str:
+        """All text of all message items."""
+        return "".join(
+            ItemHelpers.text_message_output(item)
+            for item in items
+            if isinstance(item, MessageOutputItem)
+        )
+
+    @staticmethod
+    def tool_call_output_item(tool_call: Any, output: Any) -> TResponseInputItem:
+        """The input item that answers a function call.
+
+        Args:
+            tool_call: The Responses API `function_call`.
+            output: Text, or a list of content parts.
+        """
+        return {"type": "function_call_output", "call_id": tool_call.call_id, "output": output}
+
+
+def output_item(
+    agent: Agent[Any], call: Any, shown: str | list[dict[str, Any]], output: Any
+) -> ToolCallOutputItem:
+    """The item for a function call's output.
+
+    Args:
+        agent: The agent that called.
+        call: The Responses API `function_call`.
+        shown: What the model gets to see.
+        output: What the tool returned.
+    """
+    raw_item = ResponsesObject(ItemHelpers.tool_call_output_item(call, shown))
+    return ToolCallOutputItem(agent, raw_item, output)
+
+
+def _parts(message: Any) -> list[dict[str, Any]]:
+    """Content parts of a message that has any."""
+    fields = as_json(message)
+    if not isinstance(fields, dict):
+        return []
+    content = fields.get("content")
+    if isinstance(content, str):
+        return [{"type": "output_text", "text": content}]
+    return [part for part in content or [] if isinstance(part, dict)]

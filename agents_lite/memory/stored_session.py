@@ -1,0 +1,113 @@
+"""What all stores have in common: items go in and come out as JSON texts, in whole turns."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from ..exceptions import SessionError, UserError
+from ..history import Item, latest_items
+from .session import SessionABC
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class StoredSession(SessionABC):
+    """A session whose store keeps each item as a JSON text.
+
+    A store implements `clear_session` and the three methods below that speak of texts. They raise
+    `SessionError` when the store fails, and then leave it as it was.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        """Take any string that has a UTF-8 form as the id; otherwise raise UserError."""
+        try:
+            session_id.encode()
+        except (AttributeError, UnicodeEncodeError) as error:
+            raise UserError(
+                f"A session_id is a string without lone surrogates, not {session_id!r}."
+            ) from error
+        self.session_id = session_id
+
+    def get_items(self, limit: int | None = None) -> list[Item]:
+        """The newest `limit` items (None: all); fewer, rather than cut a call from its output.
+
+        Raises:
+            SessionError: The store failed, or something in it is not JSON.
+        """
+        if limit is None:
+            return [self._decode(text) for text in self._read_texts(None)]
+        if limit <= 0:
+            return []
+        # One more than asked for shows whether the limit would cut something in two.
+        return latest_items([self._decode(text) for text in self._read_texts(limit + 1)], limit)
+
+    def add_items(self, items: list[Item]) -> None:
+        """Append the items of a turn: all of them or, when it raises, none.
+
+        Raises:
+            UserError: An item cannot be written as JSON.
+            SessionError: The store failed.
+        """
+        texts = [self._encode(item) for item in items]
+        if texts:
+            self._append_texts(texts)
+
+    def pop_item(self) -> Item | None:
+        """Remove the newest item and return it, or None when there is none.
+
+        Raises:
+            SessionError: The store failed.
+        """
+        text = self._pop_text()
+        return None if text is None else self._decode(text)
+
+    def close(self) -> None:  # noqa: B027  (a store with nothing to close need not say so)
+        """Close what the session has opened itself; using it again opens it again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _read_texts(self, newest: int | None) -> Sequence[str | bytes]:
+        """So many of the newest texts (None: all), oldest first."""
+
+    @abstractmethod
+    def _append_texts(self, texts: list[str]) -> None:
+        """Store the texts in one transaction."""
+
+    @abstractmethod
+    def _pop_text(self) -> str | bytes | None:
+        """Remove the newest text and return it, or None when there is none."""
+
+    def _encode(self, item: Item) -> str:
+        try:
+            try:
+                return to_json(item).decode()
+            except PydanticSerializationError:
+                return json.dumps(item)  # slower, but escapes lone surrogates
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"An item for session {self.session_id!r} cannot be written as JSON: {error}"
+            ) from error
+
+    def _decode(self, text: str | bytes) -> Item:
+        try:
+            try:
+                item: Item = from_json(text)
+            except ValueError:
+                item = json.loads(text)  # reads escaped lone surrogates
+            return item
+        except ValueError as error:
+            raise SessionError(
+                f"Session {self.session_id!r} holds an item that is not JSON: {error}. "
+                "Repair the store, or start a session with another id."
+            ) from error

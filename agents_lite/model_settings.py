@@ -1,0 +1,90 @@
+"""How a model is to be called: temperature, tool choice and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from .exceptions import UserError
+
+
+@dataclass
+class ModelSettings:
+    """Parameters of a model call. None leaves a parameter out, so that the server's default holds.
+
+    An agent's settings are overlaid by those of the run (`RunConfig.model_settings`), field by
+    field. Source of names and ranges: https://platform.openai.com/docs/api-reference/responses
+    """
+
+    temperature: float | None = None
+    """Randomness, 0 to 2."""
+    top_p: float | None = None
+    """Nucleus sampling: the share of probability mass to draw from, 0 to 1."""
+    tool_choice: str | Mapping[str, Any] | None = None
+    """"auto", "required", "none", a tool's name, or the API's own object."""
+    parallel_tool_calls: bool | None = None
+    """Whether the model may ask for several tools in one turn."""
+    truncation: Literal["auto", "disabled"] | None = None
+    """What the server does with input longer than the model's window."""
+    max_tokens: int | None = None
+    """Most tokens to produce; sent as `max_output_tokens`."""
+    reasoning: Mapping[str, Any] | Any | None = None
+    """Reasoning options such as {"effort": "low", "summary": "auto"}."""
+    verbosity: Literal["low", "medium", "high"] | None = None
+    """How much to write."""
+    metadata: Mapping[str, str] | None = None
+    """Up to 16 pairs stored with the response."""
+    store: bool | None = None
+    """Whether the server keeps the response."""
+    include: list[str] | None = None
+    """Further output to send, such as "reasoning.encrypted_content"."""
+    response_include: list[str] | None = None
+    """The same as `include`, under the name the OpenAI SDK gives it."""
+    top_logprobs: int | None = None
+    """How many likely tokens to report at each position, 0 to 20."""
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    """How long the server may keep the prompt cached."""
+    extra_headers: Mapping[str, str] | None = None
+    """Further HTTP headers."""
+    extra_query: Mapping[str, Any] | None = None
+    """Further query parameters."""
+    extra_body: Mapping[str, Any] | None = None
+    """Further fields of the request body; they win over all others."""
+    extra_args: Mapping[str, Any] | None = None
+    """Further parameters of the call, put into the body; merged with those of the agent."""
+    timeout: float | None = None
+    """Seconds for one whole request, its retries included; None: the client's."""
+    frequency_penalty: float | None = None
+    """Not a parameter of the Responses API: refused, with a word on what to do."""
+    presence_penalty: float | None = None
+    """Not a parameter of the Responses API: refused, with a word on what to do."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the API does not know.
+
+        Raises:
+            UserError: A penalty is set.
+        """
+        for name in ("frequency_penalty", "presence_penalty"):
+            if getattr(self, name) is not None:
+                raise UserError(
+                    f"The Responses API has no {name}. For a server that takes it, "
+                    f"use ModelSettings(extra_body={{{name!r}: ...}})."
+                )
+
+    def resolve(self, override: ModelSettings | None) -> ModelSettings:
+        """These settings, overlaid with each field of `override` that is not None.
+
+        `extra_args` are merged, those of `override` winning.
+        """
+        if override is None:
+            return self
+        changes = {
+            field.name: value
+            for field in fields(override)
+            if (value := getattr(override, field.name)) is not None
+        }
+        if self.extra_args and override.extra_args:
+            changes["extra_args"] = {**self.extra_args, **override.extra_args}
+        return replace(self, **changes)

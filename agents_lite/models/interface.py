@@ -1,0 +1,75 @@
+"""What the loop asks of a model: one method, `stream`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..cancellation import Cancellation
+from ..model_settings import ModelSettings
+
+if TYPE_CHECKING:
+    from ..handoffs import Handoff
+    from ..items import ModelResponse
+    from ..output_schema import AgentOutputSchemaBase
+    from ..response_types import ResponseStreamEvent
+    from ..tool import Tool
+
+
+@dataclass
+class ModelRequest:
+    """One model call."""
+
+    input: list[dict[str, Any]]
+    """Input items as the API takes them; not to be changed."""
+    system_instructions: str | None = None
+    """The agent's instructions, or None."""
+    model_settings: ModelSettings = field(default_factory=ModelSettings)
+    """Agent's and run's settings, already overlaid."""
+    tools: list[Tool] = field(default_factory=list)
+    """Tools the model may ask for."""
+    handoffs: list[Handoff[Any, Any]] = field(default_factory=list)
+    """Agents the model may hand over to."""
+    output_schema: AgentOutputSchemaBase | None = None
+    """The type of the final output, or None for plain text."""
+    previous_response_id: str | None = None
+    """The response that this one follows, where the server keeps the conversation."""
+    conversation_id: str | None = None
+    """The server-side conversation, or None."""
+    prompt: dict[str, Any] | None = None
+    """A prompt stored at the server, {"id": ..., "version": ..., "variables": ...}, or None."""
+    stream: bool = False
+    """Whether deltas are wanted; without, one `response.completed` event is the whole stream."""
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    """Tells a waiting model to stop; `check()` it, or register what interrupts the wait."""
+
+
+class Model(ABC):
+    """A large language model. Subclasses implement `stream`."""
+
+    @abstractmethod
+    def stream(
+        self, request: ModelRequest
+    ) -> Iterator[ResponseStreamEvent] | AsyncIterator[ResponseStreamEvent]:
+        """Answer with the events of a Responses API stream, the last one a terminal event.
+
+        A generator function, `def` or `async def`. It ends with `response.completed`, whose
+        `response` holds the whole answer, or raises an `APIError`. A closed generator closes its
+        connection.
+        """
+
+    def respond(self, request: ModelRequest) -> ModelResponse:
+        """Answer a request outside a run: drains `stream` and gives the whole response."""
+        from ..turn.model_call import drain_model
+
+        return drain_model(self, request)
+
+
+class ModelProvider(ABC):
+    """Finds models by name."""
+
+    @abstractmethod
+    def get_model(self, model_name: str | None) -> Model:
+        """The model of that name; None asks for the provider's default."""

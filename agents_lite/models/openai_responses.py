@@ -1,0 +1,177 @@
+"""A model behind the OpenAI Responses API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..response_types import ResponseStreamEvent, as_stream_event
+from ..tool import FunctionTool, tool_to_request, tools_to_include
+from ..tracing import GenerationSpanData, get_current_span, get_current_trace
+from ..transport import ResponsesClient
+from .interface import Model, ModelRequest
+
+if TYPE_CHECKING:
+    from ..handoffs import Handoff
+    from ..model_settings import ModelSettings
+    from ..output_schema import AgentOutputSchemaBase
+    from ..retries import RetryNote
+
+_PLAIN_SETTINGS = (
+    "temperature",
+    "top_p",
+    "parallel_tool_calls",
+    "truncation",
+    "metadata",
+    "store",
+    "top_logprobs",
+    "prompt_cache_retention",
+)
+"""Settings whose names are those of the request's fields."""
+
+_HOSTED_CHOICES = {
+    "code_interpreter",
+    "computer_use_preview",
+    "file_search",
+    "image_generation",
+    "mcp",
+    "web_search",
+    "web_search_preview",
+}
+"""Tools that a `tool_choice` names by their type."""
+
+
+class OpenAIResponsesModel(Model):
+    """A model reached by `POST {base_url}/responses`.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/create
+    """
+
+    def __init__(self, model: str, client: ResponsesClient | None = None) -> None:
+        """Name the model, and the client its requests go through; None: the default client."""
+        self.model = model
+        self._client = client
+
+    def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
+        """Send the request and pass on what comes back.
+
+        Raises:
+            APIError: The server could not be reached, refused, failed, or sent nonsense.
+            UserError: The request cannot be sent, for want of an API key for example.
+        """
+        client = self._client or _default_client()
+        settings = request.model_settings
+        trace = get_current_trace()
+        if trace is not None:
+            trace.note_model_host(urlsplit(client.base_url).hostname or "")
+        events = client.stream(
+            request_body(self.model, request),
+            headers=settings.extra_headers,
+            query=settings.extra_query,
+            timeout=settings.timeout,
+            cancellation=request.cancellation,
+            on_retry=_note_retry,
+        )
+        try:
+            for fields in events:
+                yield as_stream_event(fields)
+        finally:
+            events.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
+
+
+def request_body(model: str, request: ModelRequest) -> dict[str, Any]:
+    """The JSON of a request; what is None is left out."""
+    settings = request.model_settings
+    include = [
+        *(settings.include or ()),
+        *(settings.response_include or ()),
+        *tools_to_include(request.tools),
+    ]
+    body = {
+        "model": model,
+        "input": request.input,
+        "instructions": request.system_instructions,
+        "tools": _tools(request),
+        "tool_choice": _tool_choice(request),
+        "text": _text(request.output_schema, settings),
+        "include": list(dict.fromkeys(include)) or None,
+        "max_output_tokens": settings.max_tokens,
+        "previous_response_id": request.previous_response_id,
+        "conversation": request.conversation_id,
+        "prompt": request.prompt,
+        **{name: getattr(settings, name) for name in _PLAIN_SETTINGS},
+        "reasoning": _plain(settings.reasoning),
+        **(settings.extra_args or {}),
+    }
+    return {
+        **{name: value for name, value in body.items() if value is not None},
+        "stream": request.stream,
+        **(settings.extra_body or {}),
+    }
+
+
+def _tools(request: ModelRequest) -> list[dict[str, Any]] | None:
+    tools = [tool_to_request(tool) for tool in request.tools]
+    tools += [_handoff_tool(offer) for offer in request.handoffs]
+    return tools or None
+
+
+def _handoff_tool(offer: Handoff[Any, Any]) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": offer.tool_name,
+        "description": offer.tool_description,
+        "parameters": offer.input_json_schema,
+        "strict": offer.strict_json_schema,
+    }
+
+
+def _tool_choice(request: ModelRequest) -> Any:
+    choice = request.model_settings.tool_choice
+    if not isinstance(choice, str) or choice in ("auto", "required", "none"):
+        return choice
+    functions = {tool.name for tool in request.tools if isinstance(tool, FunctionTool)}
+    if choice in _HOSTED_CHOICES and choice not in functions:
+        return {"type": choice}
+    return {"type": "function", "name": choice}
+
+
+def _text(
+    schema: AgentOutputSchemaBase | None, settings: ModelSettings
+) -> dict[str, Any] | None:
+    text: dict[str, Any] = {}
+    if schema is not None:
+        text["format"] = {
+            "type": "json_schema",
+            "name": "final_output",
+            "schema": schema.json_schema(),
+            "strict": schema.is_strict_json_schema(),
+        }
+    if settings.verbosity is not None:
+        text["verbosity"] = settings.verbosity
+    return text or None
+
+
+def _plain(options: Any) -> Any:
+    """Options as JSON, be they a mapping or an object such as `openai.types.Reasoning`."""
+    dump = getattr(options, "model_dump", None)
+    return options if dump is None else dump(exclude_none=True)
+
+
+def _note_retry(note: RetryNote) -> None:
+    """Have the span of the model call tell of a retry."""
+    span = get_current_span()
+    if span is not None and isinstance(span.span_data, GenerationSpanData):
+        config = span.span_data.model_config or {}
+        retries = [*config.get("retries", ()), vars(note)]
+        span.span_data.model_config = {**config, "retries": retries}
+
+
+def _default_client() -> ResponsesClient:
+    from .provider import default_client
+
+    return default_client()

@@ -1,0 +1,322 @@
+"""Objects of the Responses API: light attribute views of the JSON that was received.
+
+Nothing is validated and nothing is dropped: fields and types that this package has never heard of
+are there all the same. The classes below name the common types, for `isinstance` and for editors;
+their annotations say which fields to expect.
+
+Source of all shapes: https://platform.openai.com/docs/api-reference/responses
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic_core import to_json
+
+
+class ResponsesObject:
+    """A JSON object whose fields are attributes, at every depth.
+
+    `obj.name` and `obj["name"]` both read a field. A missing field raises AttributeError (or
+    KeyError); `obj.get("name")` gives None for it.
+    """
+
+    __slots__ = ("_fields",)
+
+    _fields: dict[str, Any]
+
+    def __init__(self, _fields: dict[str, Any] | None = None, /, **fields: Any) -> None:
+        """Take a JSON object as it is (it is not copied), or fields by name."""
+        self._fields = fields if _fields is None else _fields
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python's own protocols look for what is not there
+            raise AttributeError(name)
+        try:
+            value = self._fields[name]
+        except KeyError:
+            raise AttributeError(f"{self!r} has no field {name!r}") from None
+        kind = type(value)
+        return as_object(value) if kind is dict or kind is list else value
+
+    def __getitem__(self, name: str) -> Any:
+        return as_object(self._fields[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field, or `default` where there is none."""
+        return as_object(self._fields.get(name, default))
+
+    def model_dump(self, *, exclude_none: bool = False, **_options: Any) -> dict[str, Any]:
+        """The JSON object as it was received, as a copy of its own.
+
+        Args:
+            exclude_none: Leave out top-level fields that are null.
+            _options: Other options of pydantic's `model_dump` are accepted; there is nothing
+                unset or defaulted here for them to act on.
+        """
+        fields = copy.deepcopy(self._fields)
+        return {k: v for k, v in fields.items() if v is not None} if exclude_none else fields
+
+    def model_dump_json(self, *, indent: int | None = None) -> str:
+        """The JSON text of the object."""
+        return to_json(self._fields, indent=indent).decode()
+
+    to_dict = model_dump
+    to_json = model_dump_json
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ResponsesObject):
+            return self._fields == other._fields
+        return self._fields == other
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like a dict
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._fields.items())
+        return f"{type(self).__name__}({shown})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._fields,)
+
+
+def as_object(value: Any) -> Any:
+    """JSON as attribute objects, each of the class of its `type`; lists element by element."""
+    kind = type(value)
+    if kind is dict:
+        type_name = value.get("type")
+        try:
+            return _CLASSES.get(type_name, ResponsesObject)(value)
+        except TypeError:  # a JSON Schema may hold a list as its "type"
+            return ResponsesObject(value)
+    if kind is list:
+        return [as_object(element) for element in value]
+    return value
+
+
+def as_json(value: Any) -> Any:
+    """The JSON value behind an attribute object, not copied; anything else as it is."""
+    return value._fields if isinstance(value, ResponsesObject) else value
+
+
+class ResponseStreamEvent(ResponsesObject):
+    """An event of a response's stream; `type` says which."""
+
+    __slots__ = ()
+    type: str
+
+
+class Response(ResponsesObject):
+    """A whole response."""
+
+    __slots__ = ()
+    id: str
+    status: str
+    output: list[Any]
+    usage: Any
+
+
+class ResponseOutputMessage(ResponsesObject):
+    """A message of the model."""
+
+    __slots__ = ()
+    type: Literal["message"]
+    id: str
+    role: Literal["assistant"]
+    content: list[Any]
+    status: str
+
+
+class ResponseOutputText(ResponsesObject):
+    """A text part of a message."""
+
+    __slots__ = ()
+    type: Literal["output_text"]
+    text: str
+    annotations: list[Any]
+
+
+class ResponseOutputRefusal(ResponsesObject):
+    """A part of a message in which the model declines to answer."""
+
+    __slots__ = ()
+    type: Literal["refusal"]
+    refusal: str
+
+
+class ResponseFunctionToolCall(ResponsesObject):
+    """The model asks for a function; `arguments` is JSON text."""
+
+    __slots__ = ()
+    type: Literal["function_call"]
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ResponseReasoningItem(ResponsesObject):
+    """The model's reasoning: a summary for people, `encrypted_content` for the next request."""
+
+    __slots__ = ()
+    type: Literal["reasoning"]
+    id: str
+    summary: list[Any]
+
+
+class ResponseComputerToolCall(ResponsesObject):
+    """The model asks for an action on a computer."""
+
+    __slots__ = ()
+    type: Literal["computer_call"]
+    call_id: str
+    action: Any
+    pending_safety_checks: list[Any]
+
+
+class ResponseFunctionWebSearch(ResponsesObject):
+    """The server searched the web."""
+
+    __slots__ = ()
+    type: Literal["web_search_call"]
+    id: str
+    status: str
+
+
+class ResponseFileSearchToolCall(ResponsesObject):
+    """The server searched vector stores."""
+
+    __slots__ = ()
+    type: Literal["file_search_call"]
+    id: str
+    queries: list[str]
+    results: Any
+
+
+class ResponseCodeInterpreterToolCall(ResponsesObject):
+    """The server ran code."""
+
+    __slots__ = ()
+    type: Literal["code_interpreter_call"]
+    id: str
+    code: str | None
+
+
+class ImageGenerationCall(ResponsesObject):
+    """The server made an image; `result` is base64."""
+
+    __slots__ = ()
+    type: Literal["image_generation_call"]
+    id: str
+    result: str | None
+
+
+class McpCall(ResponsesObject):
+    """The server called a tool of an MCP server."""
+
+    __slots__ = ()
+    type: Literal["mcp_call"]
+    id: str
+    name: str
+    arguments: str
+    server_label: str
+
+
+class McpListTools(ResponsesObject):
+    """The server listed an MCP server's tools."""
+
+    __slots__ = ()
+    type: Literal["mcp_list_tools"]
+    id: str
+    server_label: str
+    tools: list[Any]
+
+
+class McpApprovalRequest(ResponsesObject):
+    """The server asks whether it may call a tool of an MCP server."""
+
+    __slots__ = ()
+    type: Literal["mcp_approval_request"]
+    id: str
+    name: str
+    arguments: str
+    server_label: str
+
+
+class ResponseTextDeltaEvent(ResponseStreamEvent):
+    """Some more text of a message."""
+
+    __slots__ = ()
+    delta: str
+    item_id: str
+    output_index: int
+    content_index: int
+
+
+class ResponseFunctionCallArgumentsDeltaEvent(ResponseStreamEvent):
+    """Some more of a function call's arguments."""
+
+    __slots__ = ()
+    delta: str
+    item_id: str
+    output_index: int
+
+
+class ResponseReasoningSummaryTextDeltaEvent(ResponseStreamEvent):
+    """Some more of a reasoning summary."""
+
+    __slots__ = ()
+    delta: str
+    item_id: str
+    output_index: int
+
+
+class ResponseOutputItemDoneEvent(ResponseStreamEvent):
+    """An output item is complete."""
+
+    __slots__ = ()
+    item: Any
+    output_index: int
+
+
+class ResponseCompletedEvent(ResponseStreamEvent):
+    """The response is complete."""
+
+    __slots__ = ()
+    response: Response
+
+
+_CLASSES: dict[Any, type[ResponsesObject]] = {
+    "message": ResponseOutputMessage,
+    "output_text": ResponseOutputText,
+    "refusal": ResponseOutputRefusal,
+    "function_call": ResponseFunctionToolCall,
+    "reasoning": ResponseReasoningItem,
+    "computer_call": ResponseComputerToolCall,
+    "web_search_call": ResponseFunctionWebSearch,
+    "file_search_call": ResponseFileSearchToolCall,
+    "code_interpreter_call": ResponseCodeInterpreterToolCall,
+    "image_generation_call": ImageGenerationCall,
+    "mcp_call": McpCall,
+    "mcp_list_tools": McpListTools,
+    "mcp_approval_request": McpApprovalRequest,
+}
+
+_EVENT_CLASSES: dict[Any, type[ResponseStreamEvent]] = {
+    "response.output_text.delta": ResponseTextDeltaEvent,
+    "response.function_call_arguments.delta": ResponseFunctionCallArgumentsDeltaEvent,
+    "response.reasoning_summary_text.delta": ResponseReasoningSummaryTextDeltaEvent,
+    "response.output_item.done": ResponseOutputItemDoneEvent,
+    "response.completed": ResponseCompletedEvent,
+}
+
+
+def as_stream_event(fields: dict[str, Any]) -> ResponseStreamEvent:
+    """A stream event's JSON as an object of the class of its `type`."""
+    return _EVENT_CLASSES.get(fields.get("type"), ResponseStreamEvent)(fields)

@@ -1,0 +1,84 @@
+"""The ways to run an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from .result import RunResult, RunResultStreaming
+from .run_config import RunConfig
+from .run_context import TContext
+from .start import RunOptions, start_run
+from .stepper import drain
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .agent import Agent
+    from .items import TResponseInputItem
+    from .stream_events import StreamEvent
+
+__all__ = ["RunConfig", "RunOptions", "Runner"]
+
+
+class Runner:
+    """Runs agents. Every method drives the one loop of `agents_lite.loop`.
+
+    They take the agent that begins; the input, text or a list of Responses API input items (each
+    {"role": ..., "content": ...} or an item that an earlier run gave); and the keyword arguments
+    that `RunOptions` describes.
+
+    Raises:
+        MaxTurnsExceeded: There was no final output within `max_turns`.
+        RunTimeout: Nor within `timeout`.
+        ModelBehaviorError: The model did what it must not.
+        InputGuardrailTripwireTriggered: A guardrail stopped the input.
+        OutputGuardrailTripwireTriggered: A guardrail stopped the final output.
+        UsageLimitExceeded: The run needs more than it may use.
+        APIError: The model's server could not be reached, refused or failed.
+        UserError: The SDK was used wrongly; said before anything is sent where that is possible.
+    """
+
+    @staticmethod
+    def stream(
+        starting_agent: Agent[TContext],
+        input: str | list[TResponseInputItem],
+        **options: Unpack[RunOptions],
+    ) -> Generator[StreamEvent, None, RunResult]:
+        """The run as a generator of its events; it returns the `RunResult`.
+
+        The run goes on as the events are read, and closing the generator ends it. Another
+        generator passes everything on with `result = yield from Runner.stream(...)`.
+        """
+        return start_run(starting_agent, input, streamed=True, **options)[1]
+
+    @staticmethod
+    def run_sync(
+        starting_agent: Agent[TContext],
+        input: str | list[TResponseInputItem],
+        **options: Unpack[RunOptions],
+    ) -> RunResult:
+        """Run to the end, on this thread; also inside a running event loop."""
+        return drain(start_run(starting_agent, input, streamed=False, **options)[1])
+
+    @staticmethod
+    async def run(
+        starting_agent: Agent[TContext],
+        input: str | list[TResponseInputItem],
+        **options: Unpack[RunOptions],
+    ) -> RunResult:
+        """Run to the end without blocking the event loop; cancelling the task stops the run."""
+        from .aio import run_on_thread
+
+        return await run_on_thread(
+            *start_run(starting_agent, input, streamed=False, **options)
+        )
+
+    @staticmethod
+    def run_streamed(
+        starting_agent: Agent[TContext],
+        input: str | list[TResponseInputItem],
+        **options: Unpack[RunOptions],
+    ) -> RunResultStreaming:
+        """A run whose events are read from the returned object, by `for` or `async for`."""
+        return RunResultStreaming(*start_run(starting_agent, input, streamed=True, **options))

@@ -1,0 +1,103 @@
+"""Options of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from .guardrail import InputGuardrail, OutputGuardrail
+from .handoffs import HandoffInputFilter
+from .model_settings import ModelSettings
+from .models.interface import Model, ModelProvider
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .items import TResponseInputItem
+
+DEFAULT_MAX_TURNS = 10
+
+
+@dataclass
+class UsageLimits:
+    """What a run may use at most. None: no limit.
+
+    A limit is checked before the call that would pass it; the tokens of a model call are known
+    only afterwards, so it is the next call that a token limit stops.
+    """
+
+    requests: int | None = None
+    """Model calls."""
+    input_tokens: int | None = None
+    """Tokens sent."""
+    output_tokens: int | None = None
+    """Tokens produced."""
+    total_tokens: int | None = None
+    """Both together."""
+    tool_calls: int | None = None
+    """Calls of local tools."""
+
+
+@dataclass
+class ModelInputData:
+    """What the model is about to be sent."""
+
+    input: list[TResponseInputItem]
+    """Input items."""
+    instructions: str | None
+    """The system prompt, or None."""
+
+
+@dataclass
+class CallModelData:
+    """What a `call_model_input_filter` is given."""
+
+    model_data: ModelInputData
+    """Input and instructions, a copy that may be changed."""
+    agent: Agent[Any]
+    """The agent at work."""
+    context: Any
+    """The user's context object."""
+
+
+@dataclass
+class RunConfig:
+    """Settings for a whole run, whichever agent is at work."""
+
+    model: str | Model | None = None
+    """The model for all agents; None: each agent's own."""
+    model_provider: ModelProvider | None = None
+    """Finds models by name; None: the Responses API of `OPENAI_BASE_URL`."""
+    model_settings: ModelSettings | None = None
+    """Overlays each agent's settings, field by field."""
+    handoff_input_filter: HandoffInputFilter | None = None
+    """For handoffs that have no filter of their own."""
+    input_guardrails: list[InputGuardrail[Any]] = field(default_factory=list)
+    """Run beside those of the first agent."""
+    output_guardrails: list[OutputGuardrail[Any]] = field(default_factory=list)
+    """Run beside those of the last agent."""
+    tracing_disabled: bool = False
+    """True records nothing of this run, inside a trace too."""
+    trace_include_sensitive_data: bool | None = None
+    """Whether spans hold inputs and outputs; None: as
+    `OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA` says, yes by default."""
+    workflow_name: str = "Agent workflow"
+    """Names the trace."""
+    trace_id: str | None = None
+    """The trace's id, `trace_` and 32 hex digits; None makes one."""
+    group_id: str | None = None
+    """Links traces, for example those of one conversation."""
+    trace_metadata: dict[str, Any] | None = None
+    """Anything to keep with the trace."""
+    call_model_input_filter: Callable[[CallModelData], Any] | None = None
+    """Last look at what the model is sent: returns a `ModelInputData`; `def` or `async def`."""
+    session_input_callback: Callable[[list[Any], list[Any]], Any] | None = None
+    """Merges a session's history with the new input, both lists of input items; `def` or
+    `async def`. None puts the history before the input."""
+    max_tool_concurrency: int | None = None
+    """How many tool calls of one turn run at a time; 1 keeps them on the driving thread, None:
+    all of them."""
+    usage_limits: UsageLimits | None = None
+    """What the run may use at most."""
+    tool_not_found: Literal["raise", "tell_model"] = "raise"
+    """A call of a tool that does not exist ends the run, or is told to the model."""

@@ -1,0 +1,38 @@
+"""Answers without a model: scripts for tests, and a stand-in server for working offline."""
+
+from __future__ import annotations
+
+from .builders import (
+    Turn,
+    call,
+    final,
+    handoff_to,
+    reasoning,
+    refusal,
+    status,
+    text,
+    token_usage,
+    turn,
+)
+from .http_messages import HTTPReply, HTTPRequest
+from .responses_server import ResponsesServer
+from .script import ScriptError
+from .scripted_model import ScriptedModel
+
+__all__ = [
+    "HTTPReply",
+    "HTTPRequest",
+    "ResponsesServer",
+    "ScriptError",
+    "ScriptedModel",
+    "Turn",
+    "call",
+    "final",
+    "handoff_to",
+    "reasoning",
+    "refusal",
+    "status",
+    "text",
+    "token_usage",
+    "turn",
+]

@@ -1,0 +1,236 @@
+"""A stand-in for the Responses API: a real HTTP server on this machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import APIStatusError, UserError
+from .builders import ScriptedTurn, Turn
+from .http_messages import HTTPReply, HTTPRequest, json_reply
+from .rules import answer_by_rules
+from .script import Script, ScriptError
+from .validation import RequestRejected, check_items, check_parameters
+from .wire import build_response, encode_sse, new_id, stream_events
+
+if TYPE_CHECKING:
+    from .loopback import LoopbackServer
+
+Json = dict[str, Any]
+
+_PATH = "/v1/responses"
+_ECHOED = set(
+    "background instructions max_output_tokens metadata model parallel_tool_calls "
+    "previous_response_id reasoning store temperature text tool_choice tools top_p "
+    "truncation".split()
+)
+
+
+@dataclass
+class _StoredResponse:
+    """A response that later requests may build on."""
+
+    input: list[Json]
+    response: Json
+    previous: _StoredResponse | None
+
+
+class ResponsesServer:
+    """Speaks the Responses API on 127.0.0.1, as JSON and as Server-Sent Events.
+
+    With a script it gives prepared answers. Without one it answers by simple rules: it calls the
+    tools and handoffs whose names or descriptions match the user's message, with arguments read
+    out of the message, then answers from their outputs. It refuses what the real API refuses and
+    keeps responses, so that `previous_response_id` and `conversation` work.
+
+    ```python
+    with ResponsesServer(["Hello!"]) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="any")
+    ```
+
+    Its threads are daemons: a script may start a server and never close it.
+
+    Args:
+        script: What to answer, in the order of the requests (see `ScriptedTurn`), or one function
+            that is given each `HTTPRequest`; None answers by rules. An `APIStatusError` is sent
+            as its status and body, any other error as a 500.
+        api_key: The key that requests must bear; None lets anyone in.
+        models: The models there are; None takes any name.
+        delay: Seconds to wait before each answer whose turn names no delay of its own.
+        port: The port; 0 picks a free one.
+
+    Attributes:
+        requests: Every request so far, in order, refused ones included.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[ScriptedTurn] | Callable[[HTTPRequest], ScriptedTurn] | None = None,
+        *,
+        api_key: str | None = None,
+        models: Collection[str] | None = None,
+        delay: float = 0.0,
+        port: int = 0,
+    ) -> None:
+        self.requests: list[HTTPRequest] = []
+        self._script = None if script is None else Script(script)
+        self._api_key = api_key
+        self._models = models
+        self._delay = delay
+        self._port = port
+        self._http: LoopbackServer | None = None
+        self._responses: dict[str, _StoredResponse] = {}
+        self._conversations: dict[str, _StoredResponse] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def base_url(self) -> str:
+        """The base URL for clients, such as "http://127.0.0.1:50123/v1"."""
+        if self._http is None:
+            raise UserError("The server is not running: use it in a with block, or call start().")
+        return self._http.url + "/v1"
+
+    def start(self) -> ResponsesServer:
+        """Begin to serve; returns the server itself."""
+        from .loopback import LoopbackServer
+
+        self._http = LoopbackServer(self._answer, port=self._port)
+        return self
+
+    def close(self) -> None:
+        """Stop serving and cut all connections. The recorded requests stay."""
+        if self._http is not None:
+            self._http.close()
+
+    def assert_finished(self) -> None:
+        """Raise a `ScriptError` unless the script's turns were used up, and not more."""
+        if self._script is not None:
+            self._script.assert_finished()
+
+    def __enter__(self) -> ResponsesServer:
+        return self.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def _answer(self, request: HTTPRequest) -> HTTPReply:
+        with self._lock:
+            self.requests.append(request)
+        try:
+            self._check_key(request)
+            reply = self._route(request)
+        except RequestRejected as rejected:
+            reply = rejected.reply
+        return replace(reply, headers={"x-request-id": new_id("req"), **reply.headers})
+
+    def _check_key(self, request: HTTPRequest) -> None:
+        if self._api_key is None:
+            return
+        if request.headers.get("authorization") != f"Bearer {self._api_key}":
+            raise RequestRejected("Incorrect API key provided.", None, "invalid_api_key", 401)
+
+    def _route(self, request: HTTPRequest) -> HTTPReply:
+        if (request.method, request.path) == ("POST", _PATH):
+            return self._create(request)
+        if request.method == "GET" and request.path.startswith(_PATH + "/"):
+            return self._retrieve(request.path.removeprefix(_PATH + "/"), request.query)
+        raise RequestRejected(
+            f"Invalid URL ({request.method} {request.path})", None, "unknown_url", 404
+        )
+
+    def _create(self, request: HTTPRequest) -> HTTPReply:
+        body = request.body
+        check_parameters(body, self._models)
+        previous = self._find_previous(body)
+        new_items = _input_items(body.get("input"))
+        history = _history(previous)
+        check_items(new_items, history)
+        turn = self._next_turn(request, history + new_items)
+        if isinstance(turn, HTTPReply):
+            return turn
+        response = build_response(turn, _echoed(body))
+        self._store(body, _StoredResponse(new_items, response, previous))
+        reply = _stream(response, turn.pause) if body.get("stream") else json_reply(response)
+        reply.delay = self._delay if turn.delay is None else turn.delay
+        return reply
+
+    def _retrieve(self, response_id: str, query: dict[str, str]) -> HTTPReply:
+        stored = self._responses.get(response_id)
+        if stored is None:
+            raise RequestRejected(f"Response with id '{response_id}' not found.", status=404)
+        if query.get("stream") == "true":
+            return _stream(stored.response, after=int(query.get("starting_after", -1)))
+        return json_reply(stored.response)
+
+    def _next_turn(self, request: HTTPRequest, items: list[Json]) -> Turn | HTTPReply:
+        if self._script is None:
+            return answer_by_rules(request.body, items)
+        try:
+            turn = self._script.take(request)
+        except ScriptError as error:  # a 400, since clients try again after a 500
+            raise RequestRejected(str(error), None, "script_ran_out") from error
+        if isinstance(turn, APIStatusError):
+            body = turn.body or {"error": {"message": str(turn), "code": turn.code}}
+            return json_reply(body, turn.status_code, turn.headers)
+        if isinstance(turn, BaseException):
+            return json_reply({"error": {"message": str(turn), "type": "server_error"}}, 500)
+        return turn
+
+    def _find_previous(self, body: Json) -> _StoredResponse | None:
+        response_id = body.get("previous_response_id")
+        if response_id is None:
+            return self._conversations.get(_conversation_id(body))
+        if response_id not in self._responses:
+            raise RequestRejected(
+                f"Previous response with id '{response_id}' not found.",
+                "previous_response_id",
+                "previous_response_not_found",
+            )
+        return self._responses[response_id]
+
+    def _store(self, body: Json, stored: _StoredResponse) -> None:
+        if body.get("store") is not False:
+            self._responses[stored.response["id"]] = stored
+        if body.get("conversation"):
+            self._conversations[_conversation_id(body)] = stored
+
+
+def _input_items(given: Any) -> Any:
+    if given is None:
+        return []
+    return [{"role": "user", "content": given}] if isinstance(given, str) else given
+
+
+def _history(stored: _StoredResponse | None) -> list[Json]:
+    turns = []
+    while stored is not None:
+        turns.append(stored.input + stored.response["output"])
+        stored = stored.previous
+    return [item for turn in reversed(turns) for item in turn]
+
+
+def _conversation_id(body: Json) -> str:
+    conversation = body.get("conversation") or ""
+    return conversation["id"] if isinstance(conversation, dict) else conversation
+
+
+def _echoed(body: Json) -> Json:
+    echoed = {name: value for name, value in body.items() if name in _ECHOED}
+    if body.get("conversation"):
+        echoed["conversation"] = {"id": _conversation_id(body)}
+    return echoed
+
+
+def _stream(response: Json, pause: float = 0.0, after: int = -1) -> HTTPReply:
+    """The response as Server-Sent Events, from the one after that sequence number on."""
+
+    def chunks() -> Iterator[bytes | float]:
+        for event in stream_events(response):
+            if event["sequence_number"] > after:
+                yield encode_sse(event)
+                if pause:
+                    yield pause
+
+    return HTTPReply(200, chunks(), {"Content-Type": "text/event-stream; charset=utf-8"})

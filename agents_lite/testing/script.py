@@ -1,0 +1,64 @@
+"""A queue of scripted turns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..exceptions import UserError
+from .builders import ScriptedTurn, Turn, turn
+from .http_messages import HTTPReply
+
+
+class ScriptError(AssertionError):
+    """A script and what was asked of it do not fit: it ran out, or turns are left."""
+
+
+class Script:
+    """Turns handed out one by one, from any thread.
+
+    Args:
+        turns: The turns in the order of the requests, or one function that answers every request.
+    """
+
+    def __init__(self, turns: Sequence[ScriptedTurn] | Callable[[Any], ScriptedTurn]) -> None:
+        if isinstance(turns, str):
+            raise UserError("A script is a list of turns: write [text] instead of the text alone.")
+        self.requests: list[Any] = []
+        """The requests so far; the n-th got the n-th turn."""
+        self._turns = turns if callable(turns) else list(turns)
+        self._lock = threading.Lock()
+
+    def take(self, request: Any) -> Turn | HTTPReply | BaseException:
+        """The turn for the next request; a `ScriptError` is raised when there is none left."""
+        with self._lock:
+            self.requests.append(request)
+            number = len(self.requests)
+        if callable(self._turns):
+            return _as_turn(self._turns, request)
+        if number > len(self._turns):
+            raise ScriptError(
+                f"Request {number} came, but the script has {len(self._turns)} turns; "
+                "add a turn, or find out why the model was asked again."
+            )
+        return _as_turn(self._turns[number - 1], request)
+
+    def assert_finished(self) -> None:
+        """Raise a `ScriptError` unless there were as many requests as turns."""
+        if not callable(self._turns) and len(self.requests) != len(self._turns):
+            raise ScriptError(
+                f"The script has {len(self._turns)} turns, "
+                f"but there were {len(self.requests)} requests."
+            )
+
+
+def _as_turn(step: ScriptedTurn, request: Any) -> Turn | HTTPReply | BaseException:
+    if isinstance(step, (Turn, HTTPReply, BaseException)):
+        return step
+    if isinstance(step, type):
+        error: BaseException = step()
+        return error
+    if callable(step):
+        return _as_turn(step(request), request)
+    return turn(step) if isinstance(step, (str, dict)) else turn(*step)

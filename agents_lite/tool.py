@@ -1,0 +1,371 @@
+"""The tools an agent may be given, and the JSON that declares them to the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict, overload
+
+from .computer import AsyncComputer, Computer
+from .exceptions import UserError
+from .function_schema import DocstringStyle, InvalidToolArguments, function_schema
+from .run_context import RunContextWrapper, ToolContext
+from .strict_schema import ensure_strict_json_schema
+
+if TYPE_CHECKING:
+    from typing import NotRequired, Unpack
+
+    from .agent import Agent
+    from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
+
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]
+ToolEnabled: TypeAlias = Callable[[RunContextWrapper[Any], "Agent[Any]"], bool | Awaitable[bool]]
+ToolErrorFunction: TypeAlias = Callable[[RunContextWrapper[Any], Exception], str | Awaitable[str]]
+
+
+def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -> str:
+    """What the model is told when a tool fails, unless the tool has a function of its own."""
+    if isinstance(error, InvalidToolArguments) and error.malformed:
+        return (
+            "An error occurred while parsing tool arguments. Please try again with valid JSON."
+            f" Error: {error}"
+        )
+    return f"An error occurred while running the tool. Please try again. Error: {error}"
+
+
+class _LazySchema:
+    """A field that holds a JSON schema, or a function that makes it when it is first read."""
+
+    def __get__(self, tool: FunctionTool | None, owner: type) -> dict[str, Any]:
+        if tool is None:  # so dataclasses ask for a default: there is none
+            raise AttributeError
+        schema = vars(tool)["params_json_schema"]
+        if callable(schema):
+            schema = vars(tool)["params_json_schema"] = schema()
+        result: dict[str, Any] = schema
+        return result
+
+    def __set__(
+        self, tool: FunctionTool, schema: dict[str, Any] | Callable[[], dict[str, Any]]
+    ) -> None:
+        vars(tool)["params_json_schema"] = schema
+
+
+@dataclass(eq=False)
+class FunctionTool:
+    """A function the model may call. `function_tool` makes one from a Python function."""
+
+    name: str
+    """Letters, digits, _ and -, at most 64 of them."""
+    description: str
+    """Tells the model what the tool does and when to use it."""
+    params_json_schema: _LazySchema = _LazySchema()
+    """The JSON schema of the arguments; or, when given, a function that makes it when it is first
+    read."""
+    on_invoke_tool: ToolInvocation  # type: ignore[misc]  # mypy takes the descriptor for a default
+    """Called with the call's context and the arguments as JSON text; `def` or `async def`. What it
+    returns is the output: text, or anything else that `output_for_model` takes."""
+    strict_json_schema: bool = True
+    """Whether the model is held to the schema, which then is put into the API's strict form."""
+    is_enabled: bool | ToolEnabled = True
+    """Whether the model gets to see the tool, or a function of context and agent that decides."""
+    timeout: float | None = None
+    """How many seconds a call may take; None for as long as it wants."""
+    failure_error_function: ToolErrorFunction | None = None
+    """Turns an exception of the tool into what the model is told; None lets it leave the run."""
+    needs_approval: bool | Callable[..., bool | Awaitable[bool]] = False
+    """Whether a call waits for consent, or a function of context, arguments and call id."""
+    tool_input_guardrails: list[ToolInputGuardrail] | None = None
+    """Checks of each call, in order."""
+    tool_output_guardrails: list[ToolOutputGuardrail] | None = None
+    """Checks of each output, in order."""
+    function: Callable[..., Any] | None = None
+    """The Python function, or None for a tool made by hand."""
+
+    def __post_init__(self) -> None:
+        """Check what was given, and make a schema given by hand strict.
+
+        Raises:
+            UserError: The name, the timeout or the schema cannot be used.
+        """
+        if not _TOOL_NAME.fullmatch(self.name):
+            raise UserError(
+                f"A tool cannot be named {self.name!r}: use 1 to 64 letters, digits, _ and -"
+                " (name_override of function_tool, tool_name of as_tool)."
+            )
+        if self.timeout is not None and self.timeout <= 0:
+            raise UserError(f"Tool {self.name}: the timeout has to be more than 0 seconds.")
+        given = vars(self)["params_json_schema"]
+        if self.strict_json_schema and not callable(given):
+            self.params_json_schema = ensure_strict_json_schema(given)
+
+
+class FunctionToolOptions(TypedDict, total=False):
+    """What `function_tool` takes beside the function; the rest is as in FunctionTool."""
+
+    name_override: str | None
+    """The tool's name; None takes the function's."""
+    description_override: str | None
+    """The tool's description; None takes the docstring's text before its sections."""
+    docstring_style: DocstringStyle | None
+    """How the docstring is written; None finds out."""
+    use_docstring_info: bool
+    """Whether to read the docstring at all."""
+    failure_error_function: ToolErrorFunction | None
+    strict_mode: bool
+    """Whether the schema has to be in the API's strict form."""
+    is_enabled: bool | ToolEnabled
+    timeout: float | None
+    needs_approval: bool | Callable[..., bool | Awaitable[bool]]
+    tool_input_guardrails: list[ToolInputGuardrail] | None
+    tool_output_guardrails: list[ToolOutputGuardrail] | None
+
+
+@overload
+def function_tool(
+    func: Callable[..., Any], /, **options: Unpack[FunctionToolOptions]
+) -> FunctionTool: ...
+
+
+@overload
+def function_tool(
+    func: None = None, /, **options: Unpack[FunctionToolOptions]
+) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+
+
+def function_tool(
+    func: Callable[..., Any] | None = None,
+    /,
+    *,
+    name_override: str | None = None,
+    description_override: str | None = None,
+    docstring_style: DocstringStyle | None = None,
+    use_docstring_info: bool = True,
+    failure_error_function: ToolErrorFunction | None = default_tool_error_function,
+    strict_mode: bool = True,
+    **options: Any,
+) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
+    """Make a Python function a tool: `@function_tool`, bare or with FunctionToolOptions.
+
+    Name, description and the schema of the arguments come from the function's name, docstring and
+    annotations. A first parameter annotated as RunContextWrapper or ToolContext is given the
+    context and stays unknown to the model.
+
+    Raises:
+        UserError: The signature cannot be a tool's; the message names the parameter.
+    """
+
+    def decorate(function: Callable[..., Any]) -> FunctionTool:
+        schema = function_schema(
+            function,
+            name=name_override,
+            description=description_override,
+            docstring_style=docstring_style,
+            use_docstring_info=use_docstring_info,
+            strict=strict_mode,
+        )
+
+        def invoke(context: ToolContext[Any], json_text: str) -> Any:
+            args, kwargs = schema.bind(json_text)
+            if schema.takes_context:
+                return function(context, *args, **kwargs)
+            return function(*args, **kwargs)
+
+        return FunctionTool(
+            name=schema.name,
+            description=schema.description,
+            params_json_schema=lambda: schema.params_json_schema,
+            on_invoke_tool=invoke,
+            strict_json_schema=strict_mode,
+            failure_error_function=failure_error_function,
+            function=function,
+            **options,
+        )
+
+    return decorate if func is None else decorate(func)
+
+
+@dataclass
+class WebSearchTool:
+    """The model's server searches the web."""
+
+    name: ClassVar[str] = "web_search"
+    user_location: dict[str, Any] | None = None
+    """Where the user is, {"type": "approximate", "city": ...}; None where it does not matter."""
+    filters: dict[str, Any] | None = None
+    """Which sites to search, {"allowed_domains": [...]}; None for all."""
+    search_context_size: Literal["low", "medium", "high"] = "medium"
+    """How much of what was found the model gets to read."""
+
+
+@dataclass
+class FileSearchTool:
+    """The model's server searches files in its vector stores."""
+
+    name: ClassVar[str] = "file_search"
+    vector_store_ids: list[str]
+    """The vector stores to search."""
+    max_num_results: int | None = None
+    """None leaves it to the server."""
+    include_search_results: bool = False
+    """Whether the output items hold what was found."""
+    ranking_options: dict[str, Any] | None = None
+    """{"ranker": ..., "score_threshold": ...}; None leaves it to the server."""
+    filters: dict[str, Any] | None = None
+    """Which files to search, by attributes; None for all."""
+
+
+@dataclass
+class CodeInterpreterTool:
+    """The model's server runs code in a container."""
+
+    name: ClassVar[str] = "code_interpreter"
+    tool_config: dict[str, Any]
+    """{"type": "code_interpreter", "container": {"type": "auto"}}, sent as it is."""
+
+
+@dataclass
+class ImageGenerationTool:
+    """The model's server makes images."""
+
+    name: ClassVar[str] = "image_generation"
+    tool_config: dict[str, Any]
+    """{"type": "image_generation", "size": ..., ...}, sent as it is."""
+
+
+@dataclass
+class MCPToolApprovalRequest:
+    """The model's server asks whether it may call a tool of an MCP server."""
+
+    ctx_wrapper: RunContextWrapper[Any]
+    """The run's context."""
+    data: Any
+    """The Responses API `mcp_approval_request`: `id`, `name`, `arguments`, `server_label`."""
+
+
+class MCPToolApprovalFunctionResult(TypedDict):
+    """The answer to an MCPToolApprovalRequest."""
+
+    approve: bool
+    reason: NotRequired[str]
+    """Why not."""
+
+
+@dataclass
+class HostedMCPTool:
+    """The model's server calls the tools of a remote MCP server."""
+
+    name: ClassVar[str] = "hosted_mcp"
+    tool_config: dict[str, Any]
+    """{"type": "mcp", "server_label": ..., "server_url": ..., "require_approval": ...}, sent as it
+    is."""
+    on_approval_request: (
+        Callable[
+            [MCPToolApprovalRequest],
+            MCPToolApprovalFunctionResult | Awaitable[MCPToolApprovalFunctionResult],
+        ]
+        | None
+    ) = None
+    """Answers the server's questions; None leaves them unanswered in the result's new_items."""
+
+
+@dataclass
+class ComputerToolSafetyCheckData:
+    """The model's server wants a person to know of something before an action is performed."""
+
+    ctx_wrapper: RunContextWrapper[Any]
+    """The run's context."""
+    agent: Agent[Any]
+    """The agent that called."""
+    tool_call: Any
+    """The Responses API `computer_call`."""
+    safety_check: Any
+    """The check: `id`, `code`, `message`."""
+
+
+@dataclass
+class ComputerTool:
+    """The model operates a computer."""
+
+    name: ClassVar[str] = "computer_use_preview"
+    computer: Computer | AsyncComputer
+    """Performs the actions."""
+    on_safety_check: Callable[[ComputerToolSafetyCheckData], bool | Awaitable[bool]] | None = None
+    """Whether to go on in spite of a safety check; None refuses."""
+
+
+Tool: TypeAlias = (
+    FunctionTool
+    | WebSearchTool
+    | FileSearchTool
+    | CodeInterpreterTool
+    | ImageGenerationTool
+    | HostedMCPTool
+    | ComputerTool
+)
+
+
+def check_tool(candidate: object) -> None:
+    """Raise UserError for what is no tool."""
+    if isinstance(candidate, Tool):
+        return
+    remedy = ""
+    if callable(candidate):
+        remedy = " Decorate the function with @function_tool."
+    elif hasattr(candidate, "as_tool"):
+        remedy = " Use the agent's as_tool(...)."
+    raise UserError(f"{candidate!r} is no tool.{remedy}")
+
+
+def tool_to_request(tool: Tool) -> dict[str, Any]:
+    """A tool as an element of `tools` in a request to the Responses API.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/create#responses-create-tools
+    """
+    match tool:
+        case FunctionTool():
+            return {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.params_json_schema,
+                "strict": tool.strict_json_schema,
+            }
+        case WebSearchTool():
+            return _without_none(
+                type="web_search",
+                user_location=tool.user_location,
+                filters=tool.filters,
+                search_context_size=tool.search_context_size,
+            )
+        case FileSearchTool():
+            return _without_none(
+                type="file_search",
+                vector_store_ids=tool.vector_store_ids,
+                max_num_results=tool.max_num_results,
+                ranking_options=tool.ranking_options,
+                filters=tool.filters,
+            )
+        case ComputerTool():
+            width, height = tool.computer.dimensions
+            return {
+                "type": "computer_use_preview",
+                "environment": tool.computer.environment,
+                "display_width": width,
+                "display_height": height,
+            }
+        case CodeInterpreterTool() | ImageGenerationTool() | HostedMCPTool():
+            return tool.tool_config
+
+
+def tools_to_include(tools: Iterable[Tool]) -> list[str]:
+    """What a request has to `include` so that the output holds what the tools were asked for."""
+    wanted = any(isinstance(tool, FileSearchTool) and tool.include_search_results for tool in tools)
+    return ["file_search_call.results"] if wanted else []
+
+
+def _without_none(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

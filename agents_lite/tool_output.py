@@ -1,0 +1,112 @@
+"""What a tool returned, in the form the model gets to see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from pydantic_core import to_json
+
+from .exceptions import UserError
+
+
+@dataclass
+class ToolOutputText:
+    """Text, beside images and files in a list of outputs."""
+
+    text: str
+    type: Literal["text"] = "text"
+
+
+@dataclass
+class ToolOutputImage:
+    """An image, by URL or by the id of an uploaded file."""
+
+    image_url: str | None = None
+    """Where it is; a `data:` URL holds the image itself."""
+    file_id: str | None = None
+    detail: Literal["low", "high", "auto"] | None = None
+    """How closely the model looks; None leaves it to the server."""
+    type: Literal["image"] = "image"
+
+    def __post_init__(self) -> None:
+        """Raise UserError without a source."""
+        if self.image_url is None and self.file_id is None:
+            raise UserError("A ToolOutputImage needs image_url or file_id.")
+
+
+@dataclass
+class ToolOutputFileContent:
+    """A file: its content, its URL, or the id of an uploaded file."""
+
+    file_data: str | None = None
+    """The content as a `data:` URL, base64."""
+    file_url: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+    type: Literal["file"] = "file"
+
+    def __post_init__(self) -> None:
+        """Raise UserError without a source."""
+        if self.file_data is None and self.file_url is None and self.file_id is None:
+            raise UserError("A ToolOutputFileContent needs file_data, file_url or file_id.")
+
+
+StructuredOutput: TypeAlias = ToolOutputText | ToolOutputImage | ToolOutputFileContent
+_CLASSES: dict[Any, type[StructuredOutput]] = {
+    "text": ToolOutputText,
+    "image": ToolOutputImage,
+    "file": ToolOutputFileContent,
+}
+
+
+def output_for_model(value: Any) -> str | list[dict[str, Any]]:
+    """A tool's output as the API takes it.
+
+    A string stays what it is, text, image and file outputs (also as dicts of the same fields, also
+    several in a list) become content parts, all else becomes JSON, and `str(value)` what JSON
+    cannot express.
+
+    Returns:
+        Text, or a list of parts, {"type": "input_text", "text": ...} and the like.
+    """
+    if isinstance(value, str):
+        return value
+    outputs = [_read_structured(element) for element in _as_list(value)]
+    parts = [_make_part(output) for output in outputs if output is not None]
+    if parts and len(parts) == len(outputs):
+        return parts
+    return _make_json(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _read_structured(value: Any) -> StructuredOutput | None:
+    """The structured output a value is, or a dict stands for; None for any other value."""
+    if isinstance(value, StructuredOutput):
+        return value
+    if not (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
+        return None
+    try:
+        return _CLASSES[value.get("type")](**value)
+    except (KeyError, TypeError, UserError):  # a dict that happens to have a type
+        return None
+
+
+def _make_part(output: StructuredOutput) -> dict[str, Any]:
+    fields = {name: value for name, value in asdict(output).items() if value is not None}
+    return {**fields, "type": f"input_{output.type}"}
+
+
+def _make_json(value: Any) -> str:
+    def fall_back(part: Any) -> str:
+        if part is value:
+            raise TypeError("not JSON at all")
+        return str(part)
+
+    try:
+        return to_json(value, fallback=fall_back).decode()
+    except (ValueError, TypeError):
+        return str(value)

@@ -1,0 +1,82 @@
+"""Tracing: what a run did, as spans inside a trace."""
+
+from .current import get_current_span, get_current_trace
+from .export import BackendSpanExporter, ConsoleSpanExporter
+from .ids import gen_span_id, gen_trace_id
+from .processors import BatchTraceProcessor, TracingExporter, TracingProcessor
+from .provider import (
+    TraceProvider,
+    add_trace_processor,
+    flush_traces,
+    get_trace_provider,
+    sensitive_data_by_default,
+    set_trace_processors,
+    set_trace_provider,
+    set_tracing_disabled,
+    set_tracing_export_api_key,
+)
+from .span_data import (
+    AgentSpanData,
+    CustomSpanData,
+    FunctionSpanData,
+    GenerationSpanData,
+    GuardrailSpanData,
+    HandoffSpanData,
+    ResponseSpanData,
+    SpanData,
+)
+from .spans import (
+    Span,
+    agent_span,
+    custom_span,
+    function_span,
+    generation_span,
+    guardrail_span,
+    handoff_span,
+    response_span,
+)
+from .sqlite_store import SQLiteTraceProcessor, StoredSpan, StoredTrace, TraceStore
+from .traces import Trace, trace
+
+__all__ = [
+    "AgentSpanData",
+    "BackendSpanExporter",
+    "BatchTraceProcessor",
+    "ConsoleSpanExporter",
+    "CustomSpanData",
+    "FunctionSpanData",
+    "GenerationSpanData",
+    "GuardrailSpanData",
+    "HandoffSpanData",
+    "ResponseSpanData",
+    "SQLiteTraceProcessor",
+    "Span",
+    "SpanData",
+    "StoredSpan",
+    "StoredTrace",
+    "Trace",
+    "TraceProvider",
+    "TraceStore",
+    "TracingExporter",
+    "TracingProcessor",
+    "add_trace_processor",
+    "agent_span",
+    "custom_span",
+    "flush_traces",
+    "function_span",
+    "gen_span_id",
+    "gen_trace_id",
+    "generation_span",
+    "get_current_span",
+    "get_current_trace",
+    "get_trace_provider",
+    "guardrail_span",
+    "handoff_span",
+    "response_span",
+    "sensitive_data_by_default",
+    "set_trace_processors",
+    "set_trace_provider",
+    "set_tracing_disabled",
+    "set_tracing_export_api_key",
+    "trace",
+]

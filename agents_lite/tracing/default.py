@@ -1,0 +1,78 @@
+"""Who listens to traces when nobody was told to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from .export import BackendSpanExporter
+from .processors import BatchTraceProcessor, TracingProcessor
+
+if TYPE_CHECKING:
+    from .spans import Span
+    from .traces import Trace
+
+_MAX_HELD = 8192
+
+
+class OpenAITraceProcessor(BatchTraceProcessor):
+    """Sends to OpenAI the traces whose models are there anyway; the others never leave.
+
+    A trace is held back until one of its model calls goes to OpenAI's own server; a trace that
+    ends without is dropped. Once a key was set for the purpose, all traces are sent. Without any
+    key nothing is sent or kept.
+    """
+
+    def __init__(self, backend: BackendSpanExporter | None = None) -> None:
+        """Set up; `backend` None sends to OpenAI's own traces endpoint."""
+        self._backend = backend or BackendSpanExporter()
+        self._sends_all = False
+        super().__init__(self._backend)
+
+    def send_all(self, api_key: str) -> None:
+        """Send every trace from now on, with this key."""
+        self._backend.set_api_key(api_key)
+        self._sends_all = True
+
+    def use_model_key(self, api_key: str) -> None:
+        """Take the key that models use; it says nothing about which traces are sent."""
+        if not self._sends_all:
+            self._backend.set_api_key(api_key)
+
+    def on_trace_start(self, trace: Trace) -> None:
+        """Hold the trace back, or queue it."""
+        if self._backend.api_key is not None:
+            trace.held = [trace]
+            self._release(trace)
+
+    def on_span_end(self, span: Span[Any]) -> None:
+        """Hold the span back, or queue it."""
+        trace = span.trace
+        if trace is not None and trace.held is not None and len(trace.held) < _MAX_HELD:
+            trace.held.append(span)
+            self._release(trace)
+
+    def on_trace_end(self, trace: Trace) -> None:
+        """Forget what is held back by now: no model call of the trace went to OpenAI."""
+        if trace.held is not None:
+            self._release(trace)
+            if trace.held:
+                trace.held = None
+
+    def _release(self, trace: Trace) -> None:
+        if trace.held is None or not (self._sends_all or trace.talks_to_openai):
+            return
+        with contextlib.suppress(IndexError):  # another thread may be taking items, too
+            while True:
+                self.enqueue(trace.held.pop(0))
+
+
+def environment_processors() -> list[TracingProcessor]:
+    """The processors that the environment asks for: a store where `AGENTS_LITE_TRACE_DB` is set."""
+    path = os.environ.get("AGENTS_LITE_TRACE_DB")
+    if not path:
+        return []
+    from .sqlite_store import SQLiteTraceProcessor
+
+    return [SQLiteTraceProcessor(path)]

@@ -1,0 +1,178 @@
+"""Where finished traces and spans go: the OpenAI traces endpoint, or the console."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from .json_text import json_text
+from .processors import TracingExporter
+from .warnings import WarnOnce
+
+if TYPE_CHECKING:
+    from .spans import Span
+    from .traces import Trace
+
+_TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds between bytes
+_MAX_BODY_BYTES = 4_000_000
+_TOO_LARGE = 413
+_KNOWN_USAGE = ("input_tokens", "output_tokens")  # the endpoint refuses a span with others
+
+
+class BackendSpanExporter(TracingExporter):
+    """Sends traces and spans to the OpenAI traces endpoint.
+
+    Without an API key it sends nothing and says nothing. What the endpoint refuses is dropped,
+    with one warning.
+
+    Source of the format: POST {"data": [...]}, header `OpenAI-Beta: traces=v1`, as the OpenAI
+    Agents SDK for Python sends it.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        endpoint: str = "https://api.openai.com/v1/traces/ingest",
+        max_retries: int = 3,
+        base_delay: float = 1.0,
+        max_delay: float = 30.0,
+    ) -> None:
+        """Set up; nothing is sent yet.
+
+        Args:
+            api_key: The key to send; None for `OPENAI_API_KEY`, read when it is needed.
+            organization: An OpenAI organization; None for `OPENAI_ORG_ID`.
+            project: An OpenAI project; None for `OPENAI_PROJECT_ID`.
+            endpoint: URL to post to.
+            max_retries: Tries in all, on network errors and answers of 500 and above.
+            base_delay: Seconds before the second try; each following wait is twice as long.
+            max_delay: Longest wait in seconds.
+        """
+        self._api_key = api_key
+        self._organization = organization
+        self._project = project
+        self._endpoint = endpoint
+        self._max_retries = max_retries
+        self._base_delay = base_delay
+        self._max_delay = max_delay
+        self._session: requests.Session | None = None
+        self._session_pid = 0
+        self._closing = threading.Event()
+        self._warn = WarnOnce()
+
+    @property
+    def api_key(self) -> str | None:
+        """The key to send, or None where there is none."""
+        return self._api_key or os.environ.get("OPENAI_API_KEY") or None
+
+    def set_api_key(self, api_key: str) -> None:
+        """Send this key from now on."""
+        self._api_key = api_key
+
+    def export(self, items: Sequence[Trace | Span[Any]]) -> None:
+        """Send the items, in several requests where they are too large for one."""
+        if self.api_key is None:
+            return
+        exported = [item.export() for item in items]
+        texts = [json_text(_with_known_usage(item)) for item in exported if item is not None]
+        for batch in _batches_by_size(texts):
+            self._send(batch)
+
+    def shutdown(self) -> None:
+        """Stop waiting between tries; the program ends."""
+        self._closing.set()
+
+    def _send(self, texts: list[bytes]) -> None:
+        status = self._post(b'{"data":[' + b",".join(texts) + b"]}")
+        if status == _TOO_LARGE and len(texts) > 1:
+            middle = len(texts) // 2
+            self._send(texts[:middle])
+            self._send(texts[middle:])
+        elif status is None:
+            self._warn("%s cannot be reached; traces are dropped.", self._endpoint)
+        elif status >= 300:
+            self._warn("%s answered %d; traces are dropped.", self._endpoint, status)
+
+    def _post(self, body: bytes) -> int | None:
+        """Post and try again where that may help; the last answer's status, None for no answer."""
+        status = None
+        for attempt in range(self._max_retries):
+            if attempt:
+                self._closing.wait(min(self._base_delay * 2 ** (attempt - 1), self._max_delay))
+            try:
+                response = self._open_session().post(
+                    self._endpoint,
+                    data=body,
+                    headers=self._headers(),
+                    auth=self._authorize,
+                    timeout=_TIMEOUT,
+                    allow_redirects=False,
+                )
+            except requests.RequestException:
+                status = None
+                continue
+            status = response.status_code
+            if status < 500:
+                break
+        return status
+
+    def _open_session(self) -> requests.Session:
+        if self._session is None or self._session_pid != os.getpid():  # sockets of a parent process
+            self._session = requests.Session()
+            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            self._session_pid = os.getpid()
+        return self._session
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "OpenAI-Beta": "traces=v1"}
+        organization = self._organization or os.environ.get("OPENAI_ORG_ID")
+        project = self._project or os.environ.get("OPENAI_PROJECT_ID")
+        if organization:
+            headers["OpenAI-Organization"] = organization
+        if project:
+            headers["OpenAI-Project"] = project
+        return headers
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set the key; as `auth=`, since a .netrc entry would replace a header."""
+        request.headers["Authorization"] = f"Bearer {self.api_key}"
+        return request
+
+
+class ConsoleSpanExporter(TracingExporter):
+    """Prints traces and spans, one line of JSON each."""
+
+    def export(self, items: Sequence[Trace | Span[Any]]) -> None:
+        """Print the items."""
+        for item in items:
+            exported = item.export()
+            if exported is not None:
+                print(json_text(exported).decode())
+
+
+def _with_known_usage(item: dict[str, Any]) -> dict[str, Any]:
+    usage = item.get("span_data", {}).get("usage")
+    if not isinstance(usage, dict):
+        return item
+    known = {name: usage[name] for name in _KNOWN_USAGE if name in usage}
+    return {**item, "span_data": {**item["span_data"], "usage": known}}
+
+
+def _batches_by_size(texts: list[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for text in texts:
+        if batch and size + len(text) > _MAX_BODY_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    if batch:
+        yield batch

@@ -1,0 +1,191 @@
+"""Who listens to traces: the interfaces, and the processor that exports in batches."""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .warnings import WarnOnce
+
+if TYPE_CHECKING:
+    from .spans import Span
+    from .traces import Trace
+
+
+class TracingProcessor(ABC):
+    """Hears of every trace and span when it starts and ends, on the thread where that happens.
+
+    Be quick: the run waits. What a processor raises is logged once and does no harm to the run.
+    """
+
+    @abstractmethod
+    def on_trace_start(self, trace: Trace) -> None:
+        """A trace has started."""
+
+    @abstractmethod
+    def on_trace_end(self, trace: Trace) -> None:
+        """A trace has ended; a span still open may yet end later."""
+
+    @abstractmethod
+    def on_span_start(self, span: Span[Any]) -> None:
+        """A span has started; its data may still be incomplete."""
+
+    @abstractmethod
+    def on_span_end(self, span: Span[Any]) -> None:
+        """A span has ended."""
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """The program ends: pass on what is pending and stop."""
+
+    @abstractmethod
+    def force_flush(self) -> None:
+        """Pass on what is pending now, and return when that is done."""
+
+
+class TracingExporter(ABC):
+    """Sends finished traces and spans somewhere; called by `BatchTraceProcessor` on its thread."""
+
+    @abstractmethod
+    def export(self, items: Sequence[Trace | Span[Any]]) -> None:
+        """Send a batch, in the order in which the spans ended; a trace comes before its spans."""
+
+    def shutdown(self) -> None:  # noqa: B027
+        """The program ends: stop waiting between tries. Nothing to do unless overridden."""
+
+
+class BatchTraceProcessor(TracingProcessor):
+    """Collects traces and spans and exports them in batches on a thread of its own.
+
+    The thread starts with the first item, and again in a forked child with the first one there.
+    """
+
+    def __init__(
+        self,
+        exporter: TracingExporter,
+        max_queue_size: int = 8192,
+        max_batch_size: int = 128,
+        schedule_delay: float = 5.0,
+        export_trigger_ratio: float = 0.7,
+        exit_timeout: float = 5.0,
+    ) -> None:
+        """Set up; nothing is started yet.
+
+        Args:
+            exporter: Sends the batches.
+            max_queue_size: Items that may wait; with more, new ones are dropped, with one warning.
+            max_batch_size: Most items in one batch.
+            schedule_delay: Seconds that an item waits for others at most.
+            export_trigger_ratio: How full the queue is, from 0 to 1, when it is exported at once.
+            exit_timeout: Seconds that `shutdown` waits for pending items at most.
+        """
+        self.exporter = exporter
+        self.exit_timeout = exit_timeout
+        self._max_queue_size = max_queue_size
+        self._max_batch_size = max_batch_size
+        self._schedule_delay = schedule_delay
+        self._trigger_size = max(1, int(max_queue_size * export_trigger_ratio))
+        self._warn_dropped = WarnOnce()
+        self._warn_failed = WarnOnce()
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set up what belongs to one process; the items queued in its parent stay there."""
+        self._pid = os.getpid()
+        self._queue: deque[Any] = deque()  # items, and the Event of each caller of _flush
+        self._filled = threading.Event()
+        self._due = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._thread_lock = threading.Lock()
+
+    def on_trace_start(self, trace: Trace) -> None:
+        """Queue the trace."""
+        self.enqueue(trace)
+
+    def on_trace_end(self, trace: Trace) -> None:
+        """Nothing: its JSON says nothing of its end."""
+
+    def on_span_start(self, span: Span[Any]) -> None:
+        """Nothing: spans are exported whole."""
+
+    def on_span_end(self, span: Span[Any]) -> None:
+        """Queue the span."""
+        self.enqueue(span)
+
+    def enqueue(self, item: Trace | Span[Any]) -> None:
+        """Let the item be exported with one of the next batches."""
+        if self._pid != os.getpid():
+            self._begin()
+        if self._closed:
+            return
+        if len(self._queue) >= self._max_queue_size:
+            name = type(self.exporter).__name__
+            self._warn_dropped("The queue for %s is full; traces are dropped.", name)
+            return
+        self._queue.append(item)
+        if self._thread is None:
+            self._start_thread()
+        if not self._filled.is_set():
+            self._filled.set()
+        if len(self._queue) >= self._trigger_size:
+            self._due.set()
+
+    def force_flush(self, timeout: float = 30.0) -> None:
+        """Export what is queued now; returns when done, or after `timeout` seconds."""
+        if self._pid != os.getpid() or self._thread is None or self._closed:
+            return
+        exported = threading.Event()
+        self._queue.append(exported)
+        self._due.set()
+        self._filled.set()
+        exported.wait(timeout)
+
+    def shutdown(self) -> None:
+        """Export what is queued, for `exit_timeout` seconds at most, and take nothing more."""
+        self.exporter.shutdown()
+        self.force_flush(self.exit_timeout)
+        self._closed = True
+        self._due.set()
+        self._filled.set()
+
+    def _start_thread(self) -> None:
+        with self._thread_lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="agents_lite-traces", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def _work(self) -> None:
+        while not self._closed:
+            self._filled.wait()
+            self._due.wait(self._schedule_delay)
+            self._due.clear()
+            self._filled.clear()
+            self._export_queued()
+
+    def _export_queued(self) -> None:
+        batch: list[Trace | Span[Any]] = []
+        while self._queue:
+            item = self._queue.popleft()
+            is_flush = isinstance(item, threading.Event)
+            if not is_flush:
+                batch.append(item)
+            if is_flush or len(batch) == self._max_batch_size or not self._queue:
+                self._export(batch)
+                batch = []
+            if is_flush:
+                item.set()
+
+    def _export(self, batch: list[Trace | Span[Any]]) -> None:
+        if not batch:
+            return
+        try:
+            self.exporter.export(batch)
+        except Exception:
+            name = type(self.exporter).__name__
+            self._warn_failed("%s failed; traces are dropped.", name, exc_info=True)

@@ -1,0 +1,150 @@
+"""Whether traces are recorded, and who hears of them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .default import OpenAITraceProcessor, environment_processors
+from .processors import TracingProcessor
+from .warnings import WarnOnce
+
+if TYPE_CHECKING:
+    from .spans import Span
+    from .traces import Trace
+
+_YES = ("1", "true", "yes", "on")
+
+
+class TraceProvider:
+    """Holds the trace processors and the switch.
+
+    Until `set_processors` is called, the default ones listen, too: one that sends to OpenAI the
+    traces of runs whose models are there, and a store where `AGENTS_LITE_TRACE_DB` names a file.
+
+    Attributes:
+        openai_processor: The default processor; its `exit_timeout` (seconds) may be set.
+    """
+
+    def __init__(self) -> None:
+        self.openai_processor = OpenAITraceProcessor()
+        self._prepared = False
+        self._prepare_lock = threading.Lock()
+        self._processors: tuple[TracingProcessor, ...] = ()
+        self._uses_defaults = True
+        self._disabled: bool | None = None
+        self._warnings: dict[int, WarnOnce] = {}
+
+    @property
+    def disabled(self) -> bool:
+        """Whether new traces are not recorded."""
+        if self._disabled is not None:
+            return self._disabled
+        return os.environ.get("OPENAI_AGENTS_DISABLE_TRACING", "").lower() in _YES
+
+    def set_disabled(self, disabled: bool) -> None:
+        """Record new traces or not, whatever the environment says."""
+        self._disabled = disabled
+
+    def register_processor(self, processor: TracingProcessor) -> None:
+        """Let one more processor hear of traces."""
+        self._processors = (*self._processors, processor)
+
+    def set_processors(self, processors: Iterable[TracingProcessor]) -> None:
+        """Let these processors hear of traces, and no others."""
+        self._uses_defaults = False
+        self._processors = tuple(processors)
+
+    def prepare(self) -> None:
+        """Get ready to record; called with each trace, acts with the first."""
+        if self._prepared:
+            return
+        with self._prepare_lock:
+            if not self._prepared:
+                if self._uses_defaults:
+                    defaults = (self.openai_processor, *environment_processors())
+                    self._processors = (*defaults, *self._processors)
+                atexit.register(self.shutdown)
+                self._prepared = True
+
+    def announce(self, event: str, subject: Trace | Span[Any]) -> None:
+        """Call the method `event` of each processor, such as "on_span_end", with `subject`."""
+        for processor in self._processors:
+            try:
+                getattr(processor, event)(subject)
+            except Exception:
+                self._warn_of(processor, event)
+
+    def force_flush(self) -> None:
+        """Have every processor pass on what is pending, one after the other."""
+        self._call_each("force_flush")
+
+    def shutdown(self) -> None:
+        """Have every processor pass on what is pending and stop."""
+        self._call_each("shutdown")
+
+    def _call_each(self, method: str) -> None:
+        for processor in self._processors:
+            try:
+                getattr(processor, method)()
+            except Exception:
+                self._warn_of(processor, method)
+
+    def _warn_of(self, processor: TracingProcessor, method: str) -> None:
+        warn = self._warnings.setdefault(id(processor), WarnOnce())
+        name = type(processor).__name__
+        warn("Trace processor %s failed in %s; runs go on.", name, method, exc_info=True)
+
+
+_provider: TraceProvider | None = None
+
+
+def get_trace_provider() -> TraceProvider:
+    """The provider that new traces use; made when first asked for."""
+    global _provider
+    if _provider is None:
+        _provider = TraceProvider()
+    return _provider
+
+
+def set_trace_provider(provider: TraceProvider) -> None:
+    """Let new traces use another provider."""
+    global _provider
+    _provider = provider
+
+
+def add_trace_processor(processor: TracingProcessor) -> None:
+    """Let one more processor hear of traces, beside those there are."""
+    get_trace_provider().register_processor(processor)
+
+
+def set_trace_processors(processors: Iterable[TracingProcessor]) -> None:
+    """Let these processors hear of traces, and no others."""
+    get_trace_provider().set_processors(processors)
+
+
+def set_tracing_disabled(disabled: bool) -> None:
+    """Record new traces or not; stands above `OPENAI_AGENTS_DISABLE_TRACING`."""
+    get_trace_provider().set_disabled(disabled)
+
+
+def set_tracing_export_api_key(api_key: str) -> None:
+    """Send all traces to OpenAI, with this key, wherever their models are."""
+    get_trace_provider().openai_processor.send_all(api_key)
+
+
+def flush_traces() -> None:
+    """Pass on all pending traces and spans now, and return when that is done."""
+    get_trace_provider().force_flush()
+
+
+def sensitive_data_by_default() -> bool:
+    """Whether spans hold inputs and outputs where a run does not say.
+
+    `OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA` says so; without it they do.
+    """
+    setting = os.environ.get("OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA", "true")
+    return setting.lower() in _YES

@@ -1,0 +1,102 @@
+"""What a span tells about its piece of work: one class for each kind of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class SpanData:
+    """Facts about one piece of work; subclasses are dataclasses whose fields may be set later."""
+
+    __slots__ = ()
+    type: ClassVar[str]
+
+    def export(self) -> dict[str, Any]:
+        """The `span_data` object of the span's JSON; values are referenced, not copied."""
+        names = self.__dataclass_fields__  # type: ignore[attr-defined]  # all subclasses have it
+        return {"type": self.type, **{name: getattr(self, name) for name in names}}
+
+
+@dataclass(slots=True)
+class AgentSpanData(SpanData):
+    """An agent at work, from its first turn to its last."""
+
+    type: ClassVar[str] = "agent"
+    name: str
+    handoffs: list[str] | None = None
+    """Names of the agents it may hand over to."""
+    tools: list[str] | None = None
+    """Names of its tools."""
+    output_type: str | None = None
+    """Name of the type of its final output."""
+
+
+@dataclass(slots=True)
+class GenerationSpanData(SpanData):
+    """One call of a model."""
+
+    type: ClassVar[str] = "generation"
+    input: Any = None
+    """The input items, a list of {"role": ..., "content": ...} and the like."""
+    output: Any = None
+    """The output items, a list of objects."""
+    model: str | None = None
+    model_config: dict[str, Any] | None = None
+    """The settings of the call."""
+    usage: dict[str, Any] | None = None
+    """Tokens: {"input_tokens": ..., "output_tokens": ...} and what else is known."""
+
+
+@dataclass(slots=True)
+class ResponseSpanData(SpanData):
+    """One call of a model, told by the response that the server keeps."""
+
+    type: ClassVar[str] = "response"
+    response: Any = None
+    """A Responses API object, or None; its id is what is exported."""
+    input: Any = None
+    """The input of the call; it is not exported, since the server has it."""
+
+    def export(self) -> dict[str, Any]:
+        """The `span_data` object of the span's JSON: the type and the response's id."""
+        return {"type": self.type, "response_id": getattr(self.response, "id", None)}
+
+
+@dataclass(slots=True)
+class FunctionSpanData(SpanData):
+    """One call of a tool."""
+
+    type: ClassVar[str] = "function"
+    name: str
+    input: Any = None
+    """The arguments as the model wrote them, a JSON text."""
+    output: Any = None
+    """What the model is told."""
+
+
+@dataclass(slots=True)
+class GuardrailSpanData(SpanData):
+    """One check by a guardrail."""
+
+    type: ClassVar[str] = "guardrail"
+    name: str
+    triggered: bool = False
+
+
+@dataclass(slots=True)
+class HandoffSpanData(SpanData):
+    """One agent hands over to another."""
+
+    type: ClassVar[str] = "handoff"
+    from_agent: str | None = None
+    to_agent: str | None = None
+
+
+@dataclass(slots=True)
+class CustomSpanData(SpanData):
+    """Anything else that is worth a span."""
+
+    type: ClassVar[str] = "custom"
+    name: str
+    data: dict[str, Any] | None = None

@@ -1,0 +1,266 @@
+"""Traces in a SQLite file: written while runs go on, read by `TraceStore`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UserError
+from .json_text import json_text
+from .processors import BatchTraceProcessor, TracingExporter
+from .warnings import WarnOnce
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from .spans import Span
+    from .traces import Trace
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS traces (
+    trace_id TEXT PRIMARY KEY,
+    workflow_name TEXT NOT NULL,
+    group_id TEXT,
+    metadata TEXT,
+    started_ns INTEGER NOT NULL,
+    ended_ns INTEGER
+);
+CREATE INDEX IF NOT EXISTS traces_by_start ON traces (started_ns);
+CREATE TABLE IF NOT EXISTS spans (
+    span_id TEXT PRIMARY KEY,
+    trace_id TEXT NOT NULL,
+    parent_id TEXT,
+    started_ns INTEGER NOT NULL,
+    ended_ns INTEGER,
+    span_data TEXT NOT NULL,
+    error TEXT
+);
+CREATE INDEX IF NOT EXISTS spans_by_trace ON spans (trace_id, started_ns);
+"""
+_SAVE_TRACE = """
+INSERT INTO traces VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace_id) DO UPDATE SET ended_ns = excluded.ended_ns
+"""
+_SAVE_SPAN = """
+INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (span_id) DO UPDATE
+SET ended_ns = excluded.ended_ns, span_data = excluded.span_data, error = excluded.error
+"""
+_TOO_OLD = "SELECT trace_id FROM traces WHERE started_ns < ?"
+_TOO_MANY = "SELECT trace_id FROM traces ORDER BY started_ns DESC LIMIT -1 OFFSET ?"
+_LIST_TRACES = """
+SELECT traces.*, count(span_id), count(error) FROM traces LEFT JOIN spans USING (trace_id)
+GROUP BY trace_id ORDER BY traces.started_ns DESC LIMIT ? OFFSET ?
+"""
+_LOAD_TRACE = """
+SELECT traces.*, count(span_id), count(error) FROM traces LEFT JOIN spans USING (trace_id)
+WHERE trace_id = ? GROUP BY trace_id
+"""
+_LOAD_SPANS = """
+SELECT span_id, parent_id, started_ns, ended_ns, span_data, error FROM spans
+WHERE trace_id = ? ORDER BY started_ns, rowid
+"""
+_DAY_NS = 24 * 60 * 60 * 10**9
+_BUSY_TIMEOUT = 10.0  # seconds to wait for other processes that write
+
+
+class SQLiteTraceProcessor(BatchTraceProcessor):
+    """Keeps traces in one SQLite file, which many processes and threads may share.
+
+    Spans are there a moment after they start, and once more, complete, after they end. A file that
+    cannot be written is logged once and does no harm to a run.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        keep_days: float | None = None,
+        keep_traces: int | None = None,
+    ) -> None:
+        """Set up; the file is opened with the first trace.
+
+        Args:
+            path: The file; it is made where there is none.
+            keep_days: Delete traces that started so many days ago; None keeps them.
+            keep_traces: Keep so many traces, the newest ones; None keeps all.
+        """
+        writer = _StoreWriter(Path(path).absolute(), keep_days, keep_traces)
+        super().__init__(writer, schedule_delay=0.2)
+
+    def on_trace_end(self, trace: Trace) -> None:
+        """Queue the trace again, for its end."""
+        self.enqueue(trace)
+
+    def on_span_start(self, span: Span[Any]) -> None:
+        """Queue the span as it is so far."""
+        self.enqueue(span)
+
+
+class _StoreWriter(TracingExporter):
+    """Writes items as they are at the moment, over what was written of them before.
+
+    The file is open for one batch only: no connection outlives a fork, and a file that was moved
+    away is made anew.
+    """
+
+    def __init__(self, path: Path, keep_days: float | None, keep_traces: int | None) -> None:
+        self._path = path
+        self._keep_days = keep_days
+        self._keep_traces = keep_traces
+        self._warn = WarnOnce()
+
+    def export(self, items: Sequence[Trace | Span[Any]]) -> None:
+        import sqlite3
+
+        try:
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)) as store, store:
+                self._write(store, items)
+        except sqlite3.Error as error:
+            self._warn("Traces cannot be kept in %s: %s", self._path, error)
+
+    def _write(self, store: sqlite3.Connection, items: Sequence[Trace | Span[Any]]) -> None:
+        latest = dict.fromkeys(items)  # most are queued twice, at their start and at their end
+        traces = [_trace_row(item) for item in latest if item.is_trace]
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("PRAGMA synchronous = NORMAL")
+        store.executescript(_SCHEMA)
+        store.execute("BEGIN IMMEDIATE")
+        store.executemany(_SAVE_TRACE, traces)
+        store.executemany(_SAVE_SPAN, [_span_row(item) for item in latest if not item.is_trace])
+        if traces:
+            self._delete_old(store)
+
+    def _delete_old(self, store: sqlite3.Connection) -> None:
+        if self._keep_days is not None:
+            _delete(store, _TOO_OLD, time.time_ns() - int(self._keep_days * _DAY_NS))
+        if self._keep_traces is not None:
+            _delete(store, _TOO_MANY, self._keep_traces)
+
+
+def _delete(store: sqlite3.Connection, chosen: str, limit: int) -> None:
+    store.execute(f"DELETE FROM spans WHERE trace_id IN ({chosen})", (limit,))
+    store.execute(f"DELETE FROM traces WHERE trace_id IN ({chosen})", (limit,))
+
+
+def _trace_row(trace: Any) -> tuple[Any, ...]:
+    metadata = _json_column(trace.metadata)
+    times = (trace.started_ns, trace.ended_ns)
+    return (trace.trace_id, trace.name, trace.group_id, metadata, *times)
+
+
+def _span_row(span: Any) -> tuple[Any, ...]:
+    ids = (span.span_id, span.trace_id, span.parent_id)
+    times = (span.started_ns, span.ended_ns)
+    return (*ids, *times, _json_column(span.span_data.export()), _json_column(span.error))
+
+
+def _json_column(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else json_text(value).decode()
+
+
+@dataclass
+class StoredSpan:
+    """A span as it was stored."""
+
+    span_id: str
+    parent_id: str | None
+    """The span around it, or None right below the trace."""
+    started_ns: int
+    """Nanoseconds since 1970."""
+    ended_ns: int | None
+    """Nanoseconds since 1970, or None when it was never finished, or not yet."""
+    span_data: dict[str, Any]
+    """{"type": ..., and the fields of that type}."""
+    error: dict[str, Any] | None
+    """{"message": ..., "data": ...}, or None when all went well."""
+
+
+@dataclass
+class StoredTrace:
+    """A trace as it was stored."""
+
+    trace_id: str
+    workflow_name: str
+    group_id: str | None
+    metadata: dict[str, Any] | None
+    started_ns: int
+    """Nanoseconds since 1970."""
+    ended_ns: int | None
+    """Nanoseconds since 1970, or None when it was never finished, or not yet."""
+    span_count: int
+    error_count: int
+    """How many of its spans have an error."""
+    spans: list[StoredSpan] = field(default_factory=list)
+    """In the order in which they started; empty in a list of traces."""
+
+
+class TraceStore:
+    """Reads what `SQLiteTraceProcessor` has stored, also while it is being written."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Set up; the file is opened for each reading.
+
+        Raises:
+            UserError: There is no such file.
+        """
+        self._path = Path(path).absolute()
+        if not self._path.is_file():
+            raise UserError(
+                f"There is no trace store at {self._path}. SQLiteTraceProcessor makes one, or set "
+                "AGENTS_LITE_TRACE_DB to its path."
+            )
+
+    def list_traces(self, limit: int = 50, offset: int = 0) -> list[StoredTrace]:
+        """Traces without their spans, the newest first.
+
+        Args:
+            limit: How many at most.
+            offset: How many of the newest to pass over.
+
+        Raises:
+            UserError: The file is no trace store.
+        """
+        with self._open() as store:
+            return [_stored_trace(row) for row in store.execute(_LIST_TRACES, (limit, offset))]
+
+    def load_trace(self, trace_id: str) -> StoredTrace | None:
+        """One trace with its spans so far, or None when it is not there.
+
+        Raises:
+            UserError: The file is no trace store.
+        """
+        with self._open() as store:
+            row = store.execute(_LOAD_TRACE, (trace_id,)).fetchone()
+            if row is None:
+                return None
+            found = _stored_trace(row)
+            found.spans = [_stored_span(span) for span in store.execute(_LOAD_SPANS, (trace_id,))]
+            return found
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        uri = f"{self._path.as_uri()}?mode=ro"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)) as store:
+                store.execute("BEGIN")  # one reading sees one moment
+                yield store
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{self._path} is no readable trace store: {error}") from error
+
+
+def _stored_trace(row: tuple[Any, ...]) -> StoredTrace:
+    trace_id, name, group_id, metadata, *numbers = row
+    return StoredTrace(trace_id, name, group_id, metadata and json.loads(metadata), *numbers)
+
+
+def _stored_span(row: tuple[Any, ...]) -> StoredSpan:
+    span_id, parent_id, started_ns, ended_ns, data, error = row
+    facts = json.loads(data)
+    return StoredSpan(span_id, parent_id, started_ns, ended_ns, facts, error and json.loads(error))

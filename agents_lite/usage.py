@@ -1,0 +1,92 @@
+"""Counting requests and tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class InputTokensDetails(BaseModel):
+    """What the input tokens were made of."""
+
+    cached_tokens: int = 0
+
+
+class OutputTokensDetails(BaseModel):
+    """What the output tokens were made of."""
+
+    reasoning_tokens: int = 0
+
+
+class RequestUsage(BaseModel):
+    """Tokens of one model call."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_tokens_details: InputTokensDetails = Field(default_factory=InputTokensDetails)
+    output_tokens_details: OutputTokensDetails = Field(default_factory=OutputTokensDetails)
+
+
+class Usage(RequestUsage):
+    """Requests and tokens, added up.
+
+    `prompt_tokens` and `completion_tokens` are `input_tokens` and `output_tokens` under their
+    older names.
+    """
+
+    requests: int = 0
+    request_usage_entries: list[RequestUsage] = Field(default_factory=list)
+    """One entry for each model call, in order."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Input tokens, under their older name."""
+        return self.input_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """Output tokens, under their older name."""
+        return self.output_tokens
+
+    def add(self, other: Usage) -> None:
+        """Add another count to this one, with its entries."""
+        self.requests += other.requests
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.total_tokens += other.total_tokens
+        self.input_tokens_details.cached_tokens += other.input_tokens_details.cached_tokens
+        self.output_tokens_details.reasoning_tokens += other.output_tokens_details.reasoning_tokens
+        self.request_usage_entries.extend(other.request_usage_entries)
+
+
+def usage_of_request(reported: dict[str, Any] | None) -> Usage:
+    """One request with the `usage` object of its response; what is missing or null counts 0.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/object
+    """
+    reported = reported or {}
+    input_tokens = reported.get("input_tokens") or 0
+    output_tokens = reported.get("output_tokens") or 0
+    input_details = reported.get("input_tokens_details") or {}
+    output_details = reported.get("output_tokens_details") or {}
+    counts: dict[str, Any] = {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "total_tokens": reported.get("total_tokens") or input_tokens + output_tokens,
+    }
+    cached_tokens = input_details.get("cached_tokens") or 0
+    reasoning_tokens = output_details.get("reasoning_tokens") or 0
+    entry = RequestUsage(
+        **counts,
+        input_tokens_details=InputTokensDetails(cached_tokens=cached_tokens),
+        output_tokens_details=OutputTokensDetails(reasoning_tokens=reasoning_tokens),
+    )
+    return Usage(
+        **counts,
+        requests=1,
+        input_tokens_details=InputTokensDetails(cached_tokens=cached_tokens),
+        output_tokens_details=OutputTokensDetails(reasoning_tokens=reasoning_tokens),
+        request_usage_entries=[entry],
+    )

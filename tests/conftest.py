@@ -1,0 +1,64 @@
+"""What holds for every test: no connection leaves this machine, no settings come from outside."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agents_lite.testing import ScriptedModel
+
+_LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
+
+
+@pytest.fixture(autouse=True)
+def refuse_outside_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection to another machine, and fail the test that tried one."""
+    refused: list[Any] = []
+
+    def guard(method: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+        def connect(self: socket.socket, address: Any) -> Any:
+            if isinstance(address, tuple) and not str(address[0]).startswith(_LOOPBACK):
+                refused.append(address)
+                raise ConnectionRefusedError(f"tests may not connect to {address}")
+            return method(self, address)
+
+        return connect
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host and not str(host).startswith(_LOOPBACK):
+            refused.append(host)
+            raise socket.gaierror(f"tests may not look up {host}")
+        return getaddrinfo(host, *arguments, **options)
+
+    getaddrinfo = socket.getaddrinfo
+    monkeypatch.setattr(socket.socket, "connect", guard(socket.socket.connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guard(socket.socket.connect_ex))
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    yield
+    assert not refused, f"the test tried to reach {refused}"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the settings of whoever runs the tests: API keys, base URLs, proxies."""
+    for name in list(os.environ):
+        if name.startswith("OPENAI_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., ScriptedModel]]:
+    """Makes scripted models; at the end the test fails if one has turns left."""
+    models: list[ScriptedModel] = []
+
+    def make(turns: list[Any], **options: Any) -> ScriptedModel:
+        models.append(ScriptedModel(turns, **options))
+        return models[-1]
+
+    yield make
+    for model in models:
+        model.assert_finished()

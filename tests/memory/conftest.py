@@ -1,0 +1,61 @@
+"""The stores that the session tests run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import ServerMissing, postgres_server, redis_server
+from tests.support.session_stores import Store
+
+SHARED_STORES = ["sqlite-file", "sqlalchemy-file", "sqlalchemy-postgresql", "redis"]
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server."""
+    pytest.importorskip("psycopg")
+    try:
+        with postgres_server() as url:
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis server."""
+    pytest.importorskip("redis")
+    try:
+        with redis_server() as (url, _process):
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(params=SHARED_STORES)
+def shared_store(request: pytest.FixtureRequest) -> Store:
+    """A store that processes can share."""
+    return make_store(request)
+
+
+@pytest.fixture(params=["sqlite-memory", "sqlalchemy-memory", *SHARED_STORES])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Any store."""
+    return make_store(request)
+
+
+def make_store(request: pytest.FixtureRequest) -> Store:
+    """The store that the fixture's parameter names."""
+    kind, _dash, place = request.param.partition("-")
+    if kind == "redis":
+        return Store(kind, request.getfixturevalue("redis_url"))
+    if kind == "sqlalchemy":
+        pytest.importorskip("sqlalchemy")
+    if place == "postgresql":
+        return Store(kind, request.getfixturevalue("postgres_url"))
+    if place == "memory":
+        return Store(kind, {"sqlite": ":memory:", "sqlalchemy": "sqlite://"}[kind])
+    path = request.getfixturevalue("tmp_path") / "sessions.db"
+    return Store(kind, f"sqlite:///{path}" if kind == "sqlalchemy" else str(path))

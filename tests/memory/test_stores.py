@@ -1,0 +1,252 @@
+"""What every store promises, on the real thing."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agents_lite.exceptions import UserError
+from agents_lite.memory import Session
+from tests.support.session_stores import Store, make_turn, whole_turns
+
+CHECKOUT = Path(__file__).parents[2]
+
+USER = {"role": "user", "content": "What is 2 + 3?"}
+REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None}
+CALL = {"type": "function_call", "call_id": "call_1", "name": "add", "arguments": '{"a": 2}'}
+OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "5"}
+ANSWER = {"type": "message", "role": "assistant", "content": [{"type": "output_text"}]}
+TURN = [USER, REASONING, CALL, OUTPUT, ANSWER]
+
+
+def test_a_store_is_a_session(store: Store) -> None:
+    assert isinstance(store.open_new(), Session)
+
+
+def test_a_new_session_is_empty(store: Store) -> None:
+    session = store.open_new()
+    assert session.get_items() == []
+    assert session.get_items(limit=3) == []
+    assert session.pop_item() is None
+    session.clear_session()
+
+
+def test_items_come_back_as_they_were_added(store: Store) -> None:
+    items = [
+        *TURN,
+        {"role": "user", "content": "Grüße 🙂 \x00 \u2028 ' \" \\ \n"},
+        {"role": "user", "content": "half a pair: \ud83d"},
+        {"role": "user", "content": "", "numbers": [0, -1.5, 10**30, 1e300], "no": None},
+        {"role": "user", "content": "long " * 100_000},
+    ]
+    session = store.open_new()
+    session.add_items(items[:5])
+    session.add_items([])
+    session.add_items(items[5:])
+    assert session.get_items() == items
+
+
+@pytest.mark.parametrize(
+    "session_id", ["", "it's", 'a "b"', "a\nb", "x; DROP TABLE y --", "%", "_", "日本 🙂", "é" * 400]
+)
+def test_any_text_names_a_session_of_its_own(store: Store, session_id: str) -> None:
+    session = store.open(session_id)
+    session.clear_session()
+    session.add_items([USER])
+    assert session.get_items() == [USER]
+    assert store.open_new().get_items() == []
+
+
+@pytest.mark.parametrize("session_id", ["\ud83d", None, 7])
+def test_what_is_no_text_names_no_session(store: Store, session_id: object) -> None:
+    with pytest.raises(UserError, match="session_id"):
+        store.open(session_id)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (0, []),
+        (-1, []),
+        (1, [ANSWER]),
+        (2, [ANSWER]),  # the output's call would be cut off
+        (3, [ANSWER]),  # the call's reasoning would be cut off
+        (4, [REASONING, CALL, OUTPUT, ANSWER]),
+        (5, TURN),
+        (7, [ANSWER, *TURN]),
+        (10, TURN + TURN),
+        (99, TURN + TURN),
+        (None, TURN + TURN),
+    ],
+)
+def test_a_limit_gives_the_newest_items_and_splits_nothing(
+    store: Store, limit: int | None, expected: list[dict[str, object]]
+) -> None:
+    session = store.open_new()
+    session.add_items(TURN)
+    session.add_items(TURN)
+    assert session.get_items(limit=limit) == expected
+
+
+def test_pop_undoes_the_newest_item(store: Store) -> None:
+    session = store.open_new()
+    session.add_items(TURN)
+    assert session.pop_item() == ANSWER
+    assert session.pop_item() == OUTPUT
+    session.add_items([OUTPUT])
+    assert session.get_items() == TURN[:4]
+
+
+def test_a_cleared_session_begins_anew_and_leaves_others_alone(store: Store) -> None:
+    session, other = store.open_new(), store.open_new()
+    for each in (session, other):
+        each.add_items(TURN)
+    session.clear_session()
+    assert session.get_items() == []
+    session.add_items([USER])
+    assert session.get_items() == [USER]
+    assert other.get_items() == TURN
+
+
+def test_a_turn_with_an_item_that_is_not_json_is_refused_whole(store: Store) -> None:
+    session = store.open_new()
+    with pytest.raises(UserError, match="cannot be written as JSON"):
+        session.add_items([USER, {"role": "user", "content": object()}])
+    assert session.get_items() == []
+
+
+def test_threads_share_a_session_and_their_turns_stay_whole(store: Store) -> None:
+    session = store.open_new()
+    jobs = [make_turn(f"thread {n % 8}", n) for n in range(80)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(session.add_items, jobs))
+    assert sorted(whole_turns(session.get_items())) == sorted(job[0]["content"] for job in jobs)
+
+
+def test_threads_that_pop_get_each_item_once(store: Store) -> None:
+    session = store.open_new()
+    items = [{"role": "user", "content": str(n)} for n in range(60)]
+    session.add_items(items)
+    with ThreadPoolExecutor(6) as pool:
+        popped = list(pool.map(lambda _: session.pop_item(), items))
+    assert sorted(item["content"] for item in popped) == sorted(item["content"] for item in items)
+    assert session.get_items() == []
+
+
+def test_a_session_is_kept_and_can_be_used_after_closing(shared_store: Store) -> None:
+    with shared_store.open_new() as session:
+        session.add_items(TURN)
+    assert session.get_items() == TURN
+    session.close()
+    session.close()
+    assert shared_store.open(session.session_id).get_items() == TURN
+
+
+def test_processes_of_many_threads_add_at_once_and_nothing_is_lost(shared_store: Store) -> None:
+    session = shared_store.open_new()
+    writers = [start_writer(session.session_id, shared_store, f"p{n}", 2, 12) for n in range(3)]
+    for writer in writers:
+        release(writer)
+    for writer in writers:
+        _output, errors = writer.communicate(timeout=60)
+        assert writer.returncode == 0, errors
+    turns = whole_turns(session.get_items())
+    for name in ("p0.0", "p0.1", "p1.0", "p1.1", "p2.0", "p2.1"):
+        own = [turn for turn in turns if turn.startswith(f"{name}/")]
+        assert own == [f"{name}/{n}" for n in range(12)]
+    assert len(turns) == 72
+
+
+def test_a_killed_process_leaves_whole_turns(shared_store: Store) -> None:
+    session = shared_store.open_new()
+    stored: list[str] = []
+    for kill in range(5):
+        writer = start_writer(session.session_id, shared_store, f"k{kill}", 1, 1_000_000)
+        release(writer)
+        before = len(stored)
+        while len(stored := whole_turns(session.get_items())) == before:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.05))
+        writer.kill()
+        writer.communicate()
+    stored = whole_turns(session.get_items())
+    for kill in range(5):
+        own = [turn for turn in stored if turn.startswith(f"k{kill}.0/")]
+        assert own == [f"k{kill}.0/{n}" for n in range(len(own))]
+        assert own
+    session.add_items(make_turn("survivor", 0))
+    assert whole_turns(session.get_items()) == [*stored, "survivor/0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_session_in_use_is_carried_over_a_fork(shared_store: Store) -> None:
+    session = shared_store.open_new()
+    session.add_items(make_turn("parent", 0))
+    program = f"""
+import os
+import threading
+from tests.support.session_stores import Store, make_turn
+session = {shared_store!r}.open({session.session_id!r})
+session.get_items()
+stop = threading.Event()
+def write():
+    turn = 0
+    while not stop.is_set():
+        session.add_items(make_turn("thread", turn))
+        turn += 1
+thread = threading.Thread(target=write)
+thread.start()
+children = []
+for number in range(10):
+    child = os.fork()
+    if child == 0:
+        try:
+            session.add_items(make_turn("child", number))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    children.append(child)
+codes = [os.waitpid(child, 0)[1] for child in children]
+stop.set()
+thread.join()
+assert codes == [0] * 10, codes
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    turns = whole_turns(session.get_items())
+    assert sorted(turn for turn in turns if turn.startswith("child")) == [
+        f"child/{number}" for number in range(10)
+    ]
+    own = [turn for turn in turns if turn.startswith("thread")]
+    assert own == [f"thread/{number}" for number in range(len(own))]
+
+
+def start_writer(
+    session_id: str, store: Store, name: str, threads: int, turns: int
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.support.session_writer", store.kind, store.location]
+    return subprocess.Popen(
+        [*command, session_id, name, str(threads), str(turns)],
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def release(writer: subprocess.Popen[str]) -> None:
+    """Let the writer begin, once it has opened its session."""
+    assert writer.stdin and writer.stdout
+    writer.stdout.readline()
+    writer.stdin.write("\n")
+    writer.stdin.flush()

@@ -1,0 +1,55 @@
+"""The places where sessions are kept, for tests that treat them alike."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from agents_lite.memory import SQLiteSession
+
+
+@dataclass
+class Store:
+    """A place for sessions."""
+
+    kind: str
+    """"sqlite", "sqlalchemy" or "redis"."""
+    location: str
+    """A path, or a URL."""
+
+    def open(self, session_id: str) -> Any:
+        """A session in this place."""
+        if self.kind == "sqlite":
+            return SQLiteSession(session_id, self.location)
+        if self.kind == "sqlalchemy":
+            from agents_lite.extensions.memory import SQLAlchemySession
+
+            return SQLAlchemySession.from_url(session_id, url=self.location)
+        from agents_lite.extensions.memory import RedisSession
+
+        return RedisSession.from_url(session_id, url=self.location)
+
+    def open_new(self) -> Any:
+        """A session that is not there yet."""
+        return self.open(uuid.uuid4().hex)
+
+
+def make_turn(writer: str, turn: int, size: int = 5) -> list[dict[str, Any]]:
+    """Items that tell which turn of which writer they belong to."""
+    return [
+        {"role": "user", "content": f"{writer}/{turn}", "part": part, "of": size}
+        for part in range(size)
+    ]
+
+
+def whole_turns(items: list[dict[str, Any]]) -> list[str]:
+    """The turns in the order they stand; raises AssertionError when one is not whole."""
+    turns = []
+    while items:
+        size = items[0]["of"]
+        turn, items = items[:size], items[size:]
+        assert [item["part"] for item in turn] == list(range(size))
+        assert len({item["content"] for item in turn}) == 1
+        turns.append(turn[0]["content"])
+    return turns

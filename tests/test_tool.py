@@ -1,0 +1,366 @@
+"""Declaring tools."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents_lite.exceptions import ModelBehaviorError, UserError
+from agents_lite.run_context import RunContextWrapper, ToolContext
+from agents_lite.tool import (
+    CodeInterpreterTool,
+    ComputerTool,
+    FileSearchTool,
+    FunctionTool,
+    HostedMCPTool,
+    ImageGenerationTool,
+    Tool,
+    WebSearchTool,
+    check_tool,
+    default_tool_error_function,
+    function_tool,
+    tool_to_request,
+    tools_to_include,
+)
+
+CONTEXT: ToolContext[Any] = ToolContext("mine", tool_name="f")
+
+
+class FunctionArgs(BaseModel):
+    username: str
+    age: int = 3
+
+
+# --- function_tool -----------------------------------------------------------------------------
+
+
+def test_bare_decorator_makes_a_tool_of_a_function() -> None:
+    @function_tool
+    def get_weather(city: str) -> str:
+        """Tell the weather.
+
+        Args:
+            city: Where.
+        """
+        return f"sunny in {city}"
+
+    assert isinstance(get_weather, FunctionTool)
+    assert get_weather.name == "get_weather"
+    assert get_weather.description == "Tell the weather."
+    assert get_weather.params_json_schema["properties"]["city"]["description"] == "Where."
+    assert get_weather.on_invoke_tool(CONTEXT, '{"city": "Oslo"}') == "sunny in Oslo"
+    assert get_weather.function is not None
+    assert get_weather.function("Rome") == "sunny in Rome"
+    assert get_weather.failure_error_function is default_tool_error_function
+
+
+def test_decorator_with_options_hands_them_to_the_tool() -> None:
+    def explain(ctx: RunContextWrapper[Any], error: Exception) -> str:
+        return "oops"
+
+    @function_tool(
+        name_override="fetch",
+        description_override="Fetch it.",
+        use_docstring_info=False,
+        docstring_style="google",
+        failure_error_function=explain,
+        strict_mode=False,
+        is_enabled=lambda ctx, agent: True,
+        timeout=1.5,
+        needs_approval=True,
+        tool_input_guardrails=[],
+        tool_output_guardrails=[],
+    )
+    def f(meta: dict[str, int]) -> int:
+        """Ignored."""
+        return sum(meta.values())
+
+    assert (f.name, f.description) == ("fetch", "Fetch it.")
+    assert f.failure_error_function is explain
+    assert not f.strict_json_schema
+    assert callable(f.is_enabled)
+    assert (f.timeout, f.needs_approval) == (1.5, True)
+    assert f.tool_input_guardrails == []
+    assert f.tool_output_guardrails == []
+    assert f.on_invoke_tool(CONTEXT, '{"meta": {"a": 1, "b": 2}}') == 3
+
+
+def test_function_can_be_passed_along_with_options() -> None:
+    tool = function_tool(len, name_override="count", failure_error_function=None)
+    assert tool.name == "count"
+    assert tool.failure_error_function is None
+    assert tool.on_invoke_tool(CONTEXT, '{"obj": [1, 2]}') == 2
+
+
+def test_coroutine_function_gives_its_coroutine() -> None:
+    @function_tool
+    async def f(a: int) -> int:
+        return a + 1
+
+    assert asyncio.run(f.on_invoke_tool(CONTEXT, '{"a": 1}')) == 2
+
+
+def test_leading_context_parameter_receives_the_context() -> None:
+    @function_tool
+    def f(ctx: RunContextWrapper[str], a: int = 1) -> tuple[str, int]:
+        return ctx.context, a
+
+    @function_tool
+    def g(ctx: ToolContext[str], /, *rest: int) -> tuple[Any, ...]:
+        return ctx.tool_name, rest
+
+    assert f.on_invoke_tool(CONTEXT, "") == ("mine", 1)
+    assert g.on_invoke_tool(CONTEXT, '{"rest": [2]}') == ("f", (2,))
+
+
+def test_exceptions_of_the_function_come_through_and_wrong_arguments_do_not_reach_it() -> None:
+    @function_tool
+    def f(a: int) -> None:
+        raise LookupError(a)
+
+    with pytest.raises(LookupError):
+        f.on_invoke_tool(CONTEXT, '{"a": 1}')
+    with pytest.raises(ModelBehaviorError, match="tool f: a: Field required"):
+        f.on_invoke_tool(CONTEXT, "{}")
+
+
+def test_unknown_option_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="strict"):
+        function_tool(len, strict=True)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", ["", "two words", "grüße", "a.b", "x" * 65, "line\n"])
+def test_name_that_the_api_refuses_is_a_user_error(name: str) -> None:
+    with pytest.raises(UserError, match="name_override"):
+        function_tool(len, name_override=name)
+
+
+def test_lambda_needs_a_name() -> None:
+    with pytest.raises(UserError, match="<lambda>"):
+        function_tool(lambda x: x)
+    assert function_tool(lambda x: x, name_override="same").name == "same"
+
+
+# --- FunctionTool by hand ----------------------------------------------------------------------
+
+
+def run_function(ctx: RunContextWrapper[Any], args: str) -> str:
+    parsed = FunctionArgs.model_validate_json(args)
+    return f"{parsed.username} is {parsed.age}"
+
+
+def test_tool_made_by_hand_gets_a_strict_copy_of_its_schema() -> None:
+    given_schema = FunctionArgs.model_json_schema()
+    before = copy.deepcopy(given_schema)
+    tool = FunctionTool(
+        name="process_user",
+        description="Processes users",
+        params_json_schema=given_schema,
+        on_invoke_tool=run_function,
+    )
+    assert given_schema == before
+    assert tool.params_json_schema["required"] == ["username", "age"]
+    assert tool.params_json_schema["additionalProperties"] is False
+    assert tool.failure_error_function is None
+    assert tool.on_invoke_tool(CONTEXT, '{"username": "Ann"}') == "Ann is 3"
+
+
+def test_tool_made_by_hand_without_strictness_keeps_its_schema() -> None:
+    schema = FunctionArgs.model_json_schema()
+    tool = FunctionTool("f", "", schema, run_function, strict_json_schema=False)
+    assert tool.params_json_schema is schema
+
+
+def test_tool_made_by_hand_whose_schema_cannot_be_strict_is_a_user_error() -> None:
+    schema = {"title": "f_args", "type": "object", "additionalProperties": True}
+    with pytest.raises(UserError, match="f_args.*strict_json_schema=False"):
+        FunctionTool("f", "", schema, run_function)
+
+
+def test_schema_given_as_a_function_is_made_once_when_first_read() -> None:
+    made: list[dict[str, Any]] = []
+
+    def make() -> dict[str, Any]:
+        made.append({"type": "object"})
+        return made[-1]
+
+    tool = FunctionTool("f", "", make, run_function)
+    assert made == []
+    assert tool.params_json_schema is tool.params_json_schema is made[0]
+    assert len(made) == 1
+
+
+def test_changed_copy_of_a_tool_works() -> None:
+    @function_tool
+    def f(a: int) -> int:
+        return a
+
+    other = dataclasses.replace(f, name="g", is_enabled=False)
+    assert (other.name, other.is_enabled) == ("g", False)
+    assert other.params_json_schema == f.params_json_schema
+    assert other.on_invoke_tool(CONTEXT, '{"a": 1}') == 1
+    assert f.name == "f"
+
+
+def test_schema_is_no_optional_argument() -> None:
+    with pytest.raises(TypeError, match="params_json_schema"):
+        FunctionTool(name="f", description="", on_invoke_tool=run_function)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0])
+def test_timeout_has_to_be_positive(timeout: float) -> None:
+    with pytest.raises(UserError, match="Tool len: the timeout"):
+        function_tool(len, timeout=timeout)
+
+
+# --- errors told to the model ------------------------------------------------------------------
+
+
+def test_default_error_message() -> None:
+    assert default_tool_error_function(CONTEXT, ValueError("no such row")) == (
+        "An error occurred while running the tool. Please try again. Error: no such row"
+    )
+
+
+def test_default_error_message_tells_bad_json_from_arguments_that_do_not_fit() -> None:
+    @function_tool
+    def f(a: int) -> None: ...
+
+    def told(json_text: str) -> str:
+        with pytest.raises(ModelBehaviorError) as caught:
+            f.on_invoke_tool(CONTEXT, json_text)
+        return default_tool_error_function(CONTEXT, caught.value)
+
+    assert told("{a}").startswith(
+        "An error occurred while parsing tool arguments. Please try again with valid JSON. Error: "
+    )
+    assert told('{"a": "x"}').startswith("An error occurred while running the tool.")
+    assert "a: Input should be a valid integer" in told('{"a": "x"}')
+
+
+# --- what is no tool ---------------------------------------------------------------------------
+
+
+def test_undecorated_function_is_a_user_error_that_names_the_decorator() -> None:
+    with pytest.raises(UserError, match="run_function.*@function_tool"):
+        check_tool(run_function)
+
+
+def test_agent_among_tools_is_a_user_error_that_names_as_tool() -> None:
+    class Agentlike:
+        def as_tool(self) -> None: ...
+
+    with pytest.raises(UserError, match="as_tool"):
+        check_tool(Agentlike())
+    with pytest.raises(UserError, match="'search' is no tool"):
+        check_tool("search")
+
+
+def test_tools_of_every_kind_pass_the_check() -> None:
+    for tool in (function_tool(len), WebSearchTool(), FileSearchTool(["vs_1"]), HostedMCPTool({})):
+        check_tool(tool)
+
+
+# --- in a request ------------------------------------------------------------------------------
+
+
+class Desk:
+    environment = "browser"
+    dimensions = (1024, 768)
+
+
+@pytest.mark.parametrize(
+    ("tool", "request_json"),
+    [
+        (
+            FunctionTool("f", "F.", {}, run_function),
+            {
+                "type": "function",
+                "name": "f",
+                "description": "F.",
+                "parameters": {
+                    "type": "object",
+                    "properties": {},
+                    "required": [],
+                    "additionalProperties": False,
+                },
+                "strict": True,
+            },
+        ),
+        (WebSearchTool(), {"type": "web_search", "search_context_size": "medium"}),
+        (
+            WebSearchTool(
+                user_location={"type": "approximate", "city": "Oslo"},
+                filters={"allowed_domains": ["example.org"]},
+                search_context_size="low",
+            ),
+            {
+                "type": "web_search",
+                "user_location": {"type": "approximate", "city": "Oslo"},
+                "filters": {"allowed_domains": ["example.org"]},
+                "search_context_size": "low",
+            },
+        ),
+        (
+            FileSearchTool(max_num_results=3, vector_store_ids=["vs_1"]),
+            {"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 3},
+        ),
+        (
+            FileSearchTool(
+                ["vs_1"],
+                ranking_options={"score_threshold": 0.5},
+                filters={"type": "eq", "key": "k", "value": "v"},
+                include_search_results=True,
+            ),
+            {
+                "type": "file_search",
+                "vector_store_ids": ["vs_1"],
+                "ranking_options": {"score_threshold": 0.5},
+                "filters": {"type": "eq", "key": "k", "value": "v"},
+            },
+        ),
+        (
+            ComputerTool(Desk()),  # type: ignore[arg-type]
+            {
+                "type": "computer_use_preview",
+                "environment": "browser",
+                "display_width": 1024,
+                "display_height": 768,
+            },
+        ),
+        (
+            CodeInterpreterTool({"type": "code_interpreter", "container": {"type": "auto"}}),
+            {"type": "code_interpreter", "container": {"type": "auto"}},
+        ),
+        (ImageGenerationTool({"type": "image_generation"}), {"type": "image_generation"}),
+        (
+            HostedMCPTool({"type": "mcp", "server_label": "git", "require_approval": "never"}),
+            {"type": "mcp", "server_label": "git", "require_approval": "never"},
+        ),
+    ],
+)
+def test_request_json(tool: Tool, request_json: dict[str, Any]) -> None:
+    assert tool_to_request(tool) == request_json
+
+
+def test_names_of_hosted_tools() -> None:
+    tools: list[Tool] = [
+        WebSearchTool(),
+        FileSearchTool([]),
+        CodeInterpreterTool({}),
+        ImageGenerationTool({}),
+    ]
+    names = [tool.name for tool in tools]
+    assert names == ["web_search", "file_search", "code_interpreter", "image_generation"]
+    assert (HostedMCPTool.name, ComputerTool.name) == ("hosted_mcp", "computer_use_preview")
+
+
+def test_search_results_are_included_only_when_asked_for() -> None:
+    assert tools_to_include([WebSearchTool(), FileSearchTool(["vs_1"])]) == []
+    wanted = FileSearchTool(["vs_2"], include_search_results=True)
+    assert tools_to_include([FileSearchTool(["vs_1"]), wanted]) == ["file_search_call.results"]

@@ -1,0 +1,62 @@
+"""Declaring checks of function tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents_lite.run_context import ToolContext
+from agents_lite.tool_guardrails import (
+    ToolGuardrailFunctionOutput,
+    ToolInputGuardrail,
+    ToolInputGuardrailData,
+    ToolOutputGuardrail,
+    ToolOutputGuardrailData,
+    tool_input_guardrail,
+    tool_output_guardrail,
+)
+
+CONTEXT: ToolContext[Any] = ToolContext(None, tool_name="f", tool_arguments="{}")
+AGENT: Any = object()
+
+
+def test_bare_decorators_take_the_function_s_name() -> None:
+    @tool_input_guardrail
+    def no_secrets(data: ToolInputGuardrailData) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput.reject_content(f"not {data.context.tool_name}")
+
+    @tool_output_guardrail
+    async def no_leaks(data: ToolOutputGuardrailData) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput.allow(data.output)
+
+    assert isinstance(no_secrets, ToolInputGuardrail)
+    assert isinstance(no_leaks, ToolOutputGuardrail)
+    assert (no_secrets.get_name(), no_leaks.get_name()) == ("no_secrets", "no_leaks")
+    verdict = no_secrets.guardrail_function(ToolInputGuardrailData(CONTEXT, AGENT))
+    assert verdict == ToolGuardrailFunctionOutput(None, "reject_content", "not f")
+
+
+def test_decorators_take_a_name() -> None:
+    @tool_input_guardrail(name="first")
+    def check_input(data: ToolInputGuardrailData) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput()
+
+    @tool_output_guardrail(name="second")
+    def check_output(data: ToolOutputGuardrailData) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput.allow(data.output)
+
+    assert (check_input.get_name(), check_output.get_name()) == ("first", "second")
+    verdict = check_output.guardrail_function(ToolOutputGuardrailData(CONTEXT, AGENT, "out"))
+    assert verdict == ToolGuardrailFunctionOutput("out", "allow")
+
+
+def test_verdicts() -> None:
+    made = ToolGuardrailFunctionOutput
+    assert (made.allow().behavior, made.allow().output_info) == ("allow", None)
+    rejected = made.reject_content("no", output_info=1)
+    assert (rejected.behavior, rejected.message, rejected.output_info) == (
+        "reject_content",
+        "no",
+        1,
+    )
+    raised = made.raise_exception({"why": "x"})
+    assert (raised.behavior, raised.output_info) == ("raise_exception", {"why": "x"})
