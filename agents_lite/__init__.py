@@ -1,330 +1,258 @@
-"""LLM agents inside ordinary Python: a loop that the caller drives, over plain HTTP."""
+"""LLM agents inside ordinary Python: a loop that the caller drives, over plain HTTP.
+
+A name is imported when it is first used, so that `import agents_lite` costs next to nothing.
+"""
 
 import logging as _logging
-
-from .agent import (
-    Agent,
-    AgentToolStreamEvent,
-    FunctionToolResult,
-    StopAtTools,
-    ToolsToFinalOutputFunction,
-    ToolsToFinalOutputResult,
-)
-from .computer import AsyncComputer, Computer
-from .exceptions import (
-    AgentsException,
-    APIConnectionError,
-    APIError,
-    APIResponseError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    InputGuardrailTripwireTriggered,
-    InternalServerError,
-    MaxTurnsExceeded,
-    ModelBehaviorError,
-    ModelRefusalError,
-    NotFoundError,
-    OutputGuardrailTripwireTriggered,
-    PermissionDeniedError,
-    RateLimitError,
-    ResponseFailedError,
-    RunErrorDetails,
-    RunTimeout,
-    SessionError,
-    ToolInputGuardrailTripwireTriggered,
-    ToolOutputGuardrailTripwireTriggered,
-    ToolTimeoutError,
-    UsageLimitExceeded,
-    UserError,
-)
-from .guardrail import (
-    GuardrailFunctionOutput,
-    InputGuardrail,
-    InputGuardrailResult,
-    OutputGuardrail,
-    OutputGuardrailResult,
-    input_guardrail,
-    output_guardrail,
-)
-from .handoffs import Handoff, HandoffInputData, HandoffInputFilter, handoff
-from .items import (
-    CompactionItem,
-    HandoffCallItem,
-    HandoffOutputItem,
-    ItemHelpers,
-    MCPApprovalRequestItem,
-    MCPApprovalResponseItem,
-    MCPListToolsItem,
-    MessageOutputItem,
-    ModelResponse,
-    ReasoningItem,
-    RunItem,
-    ToolCallItem,
-    ToolCallOutputItem,
-    TResponseInputItem,
-    UnknownItem,
-)
-from .lifecycle import AgentHooks, RunHooks
-from .memory import Session, SessionABC, SQLiteSession
-from .model_settings import ModelSettings
-from .models import (
-    Model,
-    ModelProvider,
-    ModelRequest,
-    OpenAIProvider,
-    OpenAIResponsesModel,
-)
-from .models.provider import set_default_openai_client, set_default_openai_key
-from .output_schema import AgentOutputSchema, AgentOutputSchemaBase
-from .result import RunResult, RunResultBase, RunResultStreaming
-from .run import Runner
-from .run_config import CallModelData, ModelInputData, RunConfig, UsageLimits
-from .run_context import RunContextWrapper, TContext, ToolContext
-from .stream_events import (
-    AgentUpdatedStreamEvent,
-    RawResponsesStreamEvent,
-    RunItemStreamEvent,
-    StreamEvent,
-)
-from .tool import (
-    CodeInterpreterTool,
-    ComputerTool,
-    ComputerToolSafetyCheckData,
-    FileSearchTool,
-    FunctionTool,
-    HostedMCPTool,
-    ImageGenerationTool,
-    MCPToolApprovalFunctionResult,
-    MCPToolApprovalRequest,
-    Tool,
-    WebSearchTool,
-    default_tool_error_function,
-    function_tool,
-)
-from .tool_guardrails import (
-    ToolGuardrailFunctionOutput,
-    ToolInputGuardrail,
-    ToolInputGuardrailData,
-    ToolInputGuardrailResult,
-    ToolOutputGuardrail,
-    ToolOutputGuardrailData,
-    ToolOutputGuardrailResult,
-    tool_input_guardrail,
-    tool_output_guardrail,
-)
-from .tool_output import ToolOutputFileContent, ToolOutputImage, ToolOutputText
-from .tracing import (
-    AgentSpanData,
-    BackendSpanExporter,
-    BatchTraceProcessor,
-    ConsoleSpanExporter,
-    CustomSpanData,
-    FunctionSpanData,
-    GenerationSpanData,
-    GuardrailSpanData,
-    HandoffSpanData,
-    ResponseSpanData,
-    Span,
-    SpanData,
-    SQLiteTraceProcessor,
-    StoredSpan,
-    StoredTrace,
-    Trace,
-    TraceProvider,
-    TraceStore,
-    TracingExporter,
-    TracingProcessor,
-    add_trace_processor,
-    agent_span,
-    custom_span,
-    flush_traces,
-    function_span,
-    gen_span_id,
-    gen_trace_id,
-    generation_span,
-    get_current_span,
-    get_current_trace,
-    get_trace_provider,
-    guardrail_span,
-    handoff_span,
-    response_span,
-    sensitive_data_by_default,
-    set_trace_processors,
-    set_trace_provider,
-    set_tracing_disabled,
-    set_tracing_export_api_key,
-    trace,
-)
-from .transport import ResponsesClient
-from .turn.request import GenerateDynamicPromptData
-from .usage import InputTokensDetails, OutputTokensDetails, RequestUsage, Usage
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "APIConnectionError",
-    "APIError",
-    "APIResponseError",
-    "APIStatusError",
-    "APITimeoutError",
-    "Agent",
-    "AgentHooks",
-    "AgentOutputSchema",
-    "AgentOutputSchemaBase",
-    "AgentSpanData",
-    "AgentToolStreamEvent",
-    "AgentUpdatedStreamEvent",
-    "AgentsException",
-    "AsyncComputer",
-    "AuthenticationError",
-    "BackendSpanExporter",
-    "BadRequestError",
-    "BatchTraceProcessor",
-    "CallModelData",
-    "CodeInterpreterTool",
-    "CompactionItem",
-    "Computer",
-    "ComputerTool",
-    "ComputerToolSafetyCheckData",
-    "ConsoleSpanExporter",
-    "CustomSpanData",
-    "FileSearchTool",
-    "FunctionSpanData",
-    "FunctionTool",
-    "FunctionToolResult",
-    "GenerateDynamicPromptData",
-    "GenerationSpanData",
-    "GuardrailFunctionOutput",
-    "GuardrailSpanData",
-    "Handoff",
-    "HandoffCallItem",
-    "HandoffInputData",
-    "HandoffInputFilter",
-    "HandoffOutputItem",
-    "HandoffSpanData",
-    "HostedMCPTool",
-    "ImageGenerationTool",
-    "InputGuardrail",
-    "InputGuardrailResult",
-    "InputGuardrailTripwireTriggered",
-    "InputTokensDetails",
-    "InternalServerError",
-    "ItemHelpers",
-    "MCPApprovalRequestItem",
-    "MCPApprovalResponseItem",
-    "MCPListToolsItem",
-    "MCPToolApprovalFunctionResult",
-    "MCPToolApprovalRequest",
-    "MaxTurnsExceeded",
-    "MessageOutputItem",
-    "Model",
-    "ModelBehaviorError",
-    "ModelInputData",
-    "ModelProvider",
-    "ModelRefusalError",
-    "ModelRequest",
-    "ModelResponse",
-    "ModelSettings",
-    "NotFoundError",
-    "OpenAIProvider",
-    "OpenAIResponsesModel",
-    "OutputGuardrail",
-    "OutputGuardrailResult",
-    "OutputGuardrailTripwireTriggered",
-    "OutputTokensDetails",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "RawResponsesStreamEvent",
-    "ReasoningItem",
-    "RequestUsage",
-    "ResponseFailedError",
-    "ResponseSpanData",
-    "ResponsesClient",
-    "RunConfig",
-    "RunContextWrapper",
-    "RunErrorDetails",
-    "RunHooks",
-    "RunItem",
-    "RunItemStreamEvent",
-    "RunResult",
-    "RunResultBase",
-    "RunResultStreaming",
-    "RunTimeout",
-    "Runner",
-    "SQLiteSession",
-    "SQLiteTraceProcessor",
-    "Session",
-    "SessionABC",
-    "SessionError",
-    "Span",
-    "SpanData",
-    "StopAtTools",
-    "StoredSpan",
-    "StoredTrace",
-    "StreamEvent",
-    "TContext",
-    "TResponseInputItem",
-    "Tool",
-    "ToolCallItem",
-    "ToolCallOutputItem",
-    "ToolContext",
-    "ToolGuardrailFunctionOutput",
-    "ToolInputGuardrail",
-    "ToolInputGuardrailData",
-    "ToolInputGuardrailResult",
-    "ToolInputGuardrailTripwireTriggered",
-    "ToolOutputFileContent",
-    "ToolOutputGuardrail",
-    "ToolOutputGuardrailData",
-    "ToolOutputGuardrailResult",
-    "ToolOutputGuardrailTripwireTriggered",
-    "ToolOutputImage",
-    "ToolOutputText",
-    "ToolTimeoutError",
-    "ToolsToFinalOutputFunction",
-    "ToolsToFinalOutputResult",
-    "Trace",
-    "TraceProvider",
-    "TraceStore",
-    "TracingExporter",
-    "TracingProcessor",
-    "UnknownItem",
-    "Usage",
-    "UsageLimitExceeded",
-    "UsageLimits",
-    "UserError",
-    "WebSearchTool",
-    "add_trace_processor",
-    "agent_span",
-    "custom_span",
-    "default_tool_error_function",
-    "flush_traces",
-    "function_span",
-    "function_tool",
-    "gen_span_id",
-    "gen_trace_id",
-    "generation_span",
-    "get_current_span",
-    "get_current_trace",
-    "get_trace_provider",
-    "guardrail_span",
-    "handoff",
-    "handoff_span",
-    "input_guardrail",
-    "output_guardrail",
-    "response_span",
-    "sensitive_data_by_default",
-    "set_default_openai_client",
-    "set_default_openai_key",
-    "set_trace_processors",
-    "set_trace_provider",
-    "set_tracing_disabled",
-    "set_tracing_export_api_key",
-    "tool_input_guardrail",
-    "tool_output_guardrail",
-    "trace",
-]
+if TYPE_CHECKING:
+    from .agent import (
+        Agent,
+        AgentToolStreamEvent,
+        FunctionToolResult,
+        StopAtTools,
+        ToolsToFinalOutputFunction,
+        ToolsToFinalOutputResult,
+    )
+    from .computer import AsyncComputer, Computer
+    from .exceptions import (
+        AgentsException,
+        APIConnectionError,
+        APIError,
+        APIResponseError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        InputGuardrailTripwireTriggered,
+        InternalServerError,
+        MaxTurnsExceeded,
+        ModelBehaviorError,
+        ModelRefusalError,
+        NotFoundError,
+        OutputGuardrailTripwireTriggered,
+        PermissionDeniedError,
+        RateLimitError,
+        ResponseFailedError,
+        RunErrorDetails,
+        RunTimeout,
+        SessionError,
+        ToolInputGuardrailTripwireTriggered,
+        ToolOutputGuardrailTripwireTriggered,
+        ToolTimeoutError,
+        UsageLimitExceeded,
+        UserError,
+    )
+    from .guardrail import (
+        GuardrailFunctionOutput,
+        InputGuardrail,
+        InputGuardrailResult,
+        OutputGuardrail,
+        OutputGuardrailResult,
+        input_guardrail,
+        output_guardrail,
+    )
+    from .handoffs import Handoff, HandoffInputData, HandoffInputFilter, handoff
+    from .items import (
+        CompactionItem,
+        HandoffCallItem,
+        HandoffOutputItem,
+        ItemHelpers,
+        MCPApprovalRequestItem,
+        MCPApprovalResponseItem,
+        MCPListToolsItem,
+        MessageOutputItem,
+        ModelResponse,
+        ReasoningItem,
+        RunItem,
+        ToolCallItem,
+        ToolCallOutputItem,
+        TResponseInputItem,
+        UnknownItem,
+    )
+    from .lifecycle import AgentHooks, RunHooks
+    from .many import RunOutcome
+    from .memory import Session, SessionABC, SQLiteSession
+    from .model_settings import ModelSettings
+    from .models import Model, ModelProvider, ModelRequest, OpenAIProvider, OpenAIResponsesModel
+    from .models.provider import set_default_openai_client, set_default_openai_key
+    from .output_schema import AgentOutputSchema, AgentOutputSchemaBase
+    from .result import RunResult, RunResultBase, RunResultStreaming
+    from .run import Runner
+    from .run_config import CallModelData, ModelInputData, RunConfig, UsageLimits
+    from .run_context import RunContextWrapper, TContext, ToolContext
+    from .stream_events import (
+        AgentUpdatedStreamEvent,
+        RawResponsesStreamEvent,
+        RunItemStreamEvent,
+        StreamEvent,
+    )
+    from .tool import (
+        CodeInterpreterTool,
+        ComputerTool,
+        ComputerToolSafetyCheckData,
+        FileSearchTool,
+        FunctionTool,
+        HostedMCPTool,
+        ImageGenerationTool,
+        MCPToolApprovalFunctionResult,
+        MCPToolApprovalRequest,
+        Tool,
+        WebSearchTool,
+        default_tool_error_function,
+        function_tool,
+    )
+    from .tool_guardrails import (
+        ToolGuardrailFunctionOutput,
+        ToolInputGuardrail,
+        ToolInputGuardrailData,
+        ToolInputGuardrailResult,
+        ToolOutputGuardrail,
+        ToolOutputGuardrailData,
+        ToolOutputGuardrailResult,
+        tool_input_guardrail,
+        tool_output_guardrail,
+    )
+    from .tool_output import ToolOutputFileContent, ToolOutputImage, ToolOutputText
+    from .tracing import (
+        AgentSpanData,
+        BackendSpanExporter,
+        BatchTraceProcessor,
+        ConsoleSpanExporter,
+        CustomSpanData,
+        FunctionSpanData,
+        GenerationSpanData,
+        GuardrailSpanData,
+        HandoffSpanData,
+        ResponseSpanData,
+        Span,
+        SpanData,
+        SQLiteTraceProcessor,
+        StoredSpan,
+        StoredTrace,
+        Trace,
+        TraceProvider,
+        TraceStore,
+        TracingExporter,
+        TracingProcessor,
+        add_trace_processor,
+        agent_span,
+        custom_span,
+        flush_traces,
+        function_span,
+        gen_span_id,
+        gen_trace_id,
+        generation_span,
+        get_current_span,
+        get_current_trace,
+        get_trace_provider,
+        guardrail_span,
+        handoff_span,
+        response_span,
+        sensitive_data_by_default,
+        set_trace_processors,
+        set_trace_provider,
+        set_tracing_disabled,
+        set_tracing_export_api_key,
+        trace,
+    )
+    from .transport import ResponsesClient
+    from .turn.request import GenerateDynamicPromptData
+    from .usage import InputTokensDetails, OutputTokensDetails, RequestUsage, Usage
+
+_HOMES = {
+    "agent": (
+        "Agent AgentToolStreamEvent FunctionToolResult StopAtTools "
+        "ToolsToFinalOutputFunction ToolsToFinalOutputResult"
+    ),
+    "computer": "AsyncComputer Computer",
+    "exceptions": (
+        "AgentsException APIConnectionError APIError APIResponseError APIStatusError "
+        "APITimeoutError AuthenticationError BadRequestError InputGuardrailTripwireTriggered "
+        "InternalServerError MaxTurnsExceeded ModelBehaviorError ModelRefusalError "
+        "NotFoundError OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
+        "ResponseFailedError RunErrorDetails RunTimeout SessionError "
+        "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "
+        "ToolTimeoutError UsageLimitExceeded UserError"
+    ),
+    "guardrail": (
+        "GuardrailFunctionOutput input_guardrail InputGuardrail InputGuardrailResult "
+        "output_guardrail OutputGuardrail OutputGuardrailResult"
+    ),
+    "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
+    "items": (
+        "CompactionItem HandoffCallItem HandoffOutputItem ItemHelpers MCPApprovalRequestItem "
+        "MCPApprovalResponseItem MCPListToolsItem MessageOutputItem ModelResponse "
+        "ReasoningItem RunItem ToolCallItem ToolCallOutputItem TResponseInputItem "
+        "UnknownItem"
+    ),
+    "lifecycle": "AgentHooks RunHooks",
+    "many": "RunOutcome",
+    "memory": "Session SessionABC SQLiteSession",
+    "model_settings": "ModelSettings",
+    "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
+    "models.provider": "set_default_openai_client set_default_openai_key",
+    "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
+    "result": "RunResult RunResultBase RunResultStreaming",
+    "run": "Runner",
+    "run_config": "CallModelData ModelInputData RunConfig UsageLimits",
+    "run_context": "RunContextWrapper TContext ToolContext",
+    "stream_events": (
+        "AgentUpdatedStreamEvent RawResponsesStreamEvent RunItemStreamEvent StreamEvent"
+    ),
+    "tool": (
+        "CodeInterpreterTool ComputerTool ComputerToolSafetyCheckData "
+        "default_tool_error_function FileSearchTool function_tool FunctionTool HostedMCPTool "
+        "ImageGenerationTool MCPToolApprovalFunctionResult MCPToolApprovalRequest Tool "
+        "WebSearchTool"
+    ),
+    "tool_guardrails": (
+        "tool_input_guardrail tool_output_guardrail ToolGuardrailFunctionOutput "
+        "ToolInputGuardrail ToolInputGuardrailData ToolInputGuardrailResult "
+        "ToolOutputGuardrail ToolOutputGuardrailData ToolOutputGuardrailResult"
+    ),
+    "tool_output": "ToolOutputFileContent ToolOutputImage ToolOutputText",
+    "tracing": (
+        "add_trace_processor agent_span AgentSpanData BackendSpanExporter "
+        "BatchTraceProcessor ConsoleSpanExporter custom_span CustomSpanData flush_traces "
+        "function_span FunctionSpanData gen_span_id gen_trace_id generation_span "
+        "GenerationSpanData get_current_span get_current_trace get_trace_provider "
+        "guardrail_span GuardrailSpanData handoff_span HandoffSpanData response_span "
+        "ResponseSpanData sensitive_data_by_default set_trace_processors set_trace_provider "
+        "set_tracing_disabled set_tracing_export_api_key Span SpanData SQLiteTraceProcessor "
+        "StoredSpan StoredTrace Trace trace TraceProvider TraceStore TracingExporter "
+        "TracingProcessor"
+    ),
+    "transport": "ResponsesClient",
+    "turn.request": "GenerateDynamicPromptData",
+    "usage": "InputTokensDetails OutputTokensDetails RequestUsage Usage",
+}
+
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in _MODULE_OF:
+            value = getattr(_import_module(f".{_MODULE_OF[name]}", __name__), name)
+        elif name.startswith("_"):
+            raise AttributeError(name)
+        else:  # a submodule, as in `import agents_lite; agents_lite.tracing`
+            try:
+                value = _import_module(f".{name}", __name__)
+            except ModuleNotFoundError:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return [*globals(), *__all__]
+
 
 _logging.getLogger("agents_lite").addHandler(_logging.NullHandler())

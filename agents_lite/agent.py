@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from typing_extensions import TypedDict
 
+from .by_name import PickledByName
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail
 from .handoffs import Handoff
@@ -79,7 +80,7 @@ class AgentToolStreamEvent:
 
 
 @dataclass(repr=False)
-class Agent(Generic[TContext]):
+class Agent(PickledByName, Generic[TContext]):
     """A language model with instructions, tools and rules. Generic on the type of the context."""
 
     name: str

@@ -32,7 +32,8 @@ def agent_tool(
             input,
             streamed=on_stream is not None,
             context=context.context,
-            inside=context,
+            parent=context.cancellation,
+            callbacks=context.callbacks,
             **options,
         )
         try:
@@ -45,8 +46,7 @@ def agent_tool(
         result = RunResult(state)
         return result.final_output if extract_output is None else extract_output(result)
 
-    decorate = function_tool(name_override=name, use_docstring_info=False, **tool_options)
-    return decorate(run_agent)
+    return function_tool(name_override=name, use_docstring_info=False, **tool_options)(run_agent)
 
 
 def _inherited(outer: RunConfig | None) -> RunConfig:

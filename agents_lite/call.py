@@ -12,30 +12,18 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from pydantic_core import from_json, to_json
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from .connections import BLOCK_SIZE, Exchange
 from .endpoint import Endpoint
 from .exceptions import (
     APIConnectionError,
     APIError,
-    APIResponseError,
-    APIStatusError,
     APITimeoutError,
-    ResponseFailedError,
     UserError,
 )
-from .http_errors import (
-    Secrets,
-    error_details,
-    excerpt,
-    parse_json,
-    root_cause,
-    server_request_id,
-    status_error,
-)
+from .http_errors import ErrorWriter, error_details, parse_json
 from .response_assembly import ResponseSoFar
-from .response_types import Response
 from .retries import Retries
 from .sse import BYTE_ORDER_MARK, EventDecoder
 
@@ -45,6 +33,8 @@ LAST_BLOCKS = 8
 """Blocks read after a terminal event, in search of the answer's end."""
 ERROR_BLOCKS = 16
 """Blocks read of the body of an error status."""
+ERROR_BODY_WAIT = 5.0
+"""Seconds to wait for each of them: the status alone says enough."""
 MOST_REDIRECTS = 5
 WIRE_ERRORS = (OSError, HTTPError, http.client.HTTPException, ValueError)
 """What requests, urllib3, http.client and sockets raise when an exchange fails."""
@@ -72,7 +62,8 @@ class Call:
         self._is_background = self._wants_stream and bool(body.get("background"))
         self._so_far = ResponseSoFar()
         self._resumed_after: float | None = None
-        self._request_id: str | None = None
+        secrets = [*endpoint.secret_texts, *headers.values()]
+        self._errors = ErrorWriter(endpoint.host, endpoint.timeout, secrets)
 
     def events(self, exchange: Exchange) -> Iterator[dict[str, Any]]:
         """Send the request once and give the events of its answer, the terminal one last.
@@ -84,7 +75,8 @@ class Call:
         try:
             blocks = self._blocks(response, exchange)
             if not 200 <= response.status_code < 300:
-                raise self._status_error(response, blocks)
+                exchange.limit_wait(ERROR_BODY_WAIT)
+                raise self._errors.status(response, _beginning(blocks))
             first = next((block for block in blocks if block.strip()), b"")
             blocks = chain([first], blocks)
             content_type = response.headers.get("content-type", "")
@@ -114,31 +106,33 @@ class Call:
         """The error to raise for the last failure, when no further try is made."""
         if isinstance(failure, APIConnectionError) and self._so_far.last_event is not None:
             if self._so_far.error is not None:
-                failure = self._event_error(self._so_far.error)
+                failure = self._errors.error_event(self._so_far.error, self._so_far.known())
             elif not isinstance(failure, APITimeoutError):
-                failure = self._failed(f"The stream broke off before its last event: {failure}")
-        failure.request_id = failure.request_id or self._request_id
+                what = f"The stream broke off before its last event: {failure}"
+                failure = self._errors.failed(what, self._so_far.known())
+        failure.request_id = failure.request_id or self._errors.request_id
         # The errors below hold the request, and so its headers with the key.
         failure.__cause__ = failure.__context__ = None
         return failure
 
     def _send(self, exchange: Exchange) -> requests.Response:
         request = self._request
-        self._request_id = None
+        self._errors.request_id = None
         for _ in range(MOST_REDIRECTS):
             try:
                 with exchange.sending():
                     response = self._endpoint.send(request)
                     exchange.follow(response.raw)
             except WIRE_ERRORS as error:
-                raise self._wire_error(error) from error
+                raise self._errors.lost(error) from error
             target = _redirect_target(response)
             if target is None:
                 break
             response.close()
             request = request.copy()
             request.url = target
-        self._request_id = server_request_id(response.headers)
+        headers = response.headers
+        self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
         return response
 
     def _blocks(self, response: requests.Response, exchange: Exchange) -> Iterator[bytes]:
@@ -146,7 +140,7 @@ class Call:
             try:
                 block = response.raw.read1(BLOCK_SIZE, decode_content=True)
             except WIRE_ERRORS as error:
-                raise self._wire_error(error) from error
+                raise self._errors.lost(error) from error
             if not block:
                 return
             yield block
@@ -191,9 +185,9 @@ class Call:
             yield from self._ending(self._so_far.take(event))
         elif isinstance(response.get("error"), dict):
             yield self._so_far.take({"type": "error", **response})
-            raise self._event_error(response)
+            raise self._errors.error_event(response, {})
         else:
-            raise self._no_response(content)
+            raise self._errors.no_response(content)
 
     def _ending(self, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The terminal event, then the error for a response that is not complete."""
@@ -201,10 +195,7 @@ class Call:
         if kind == "response.completed":
             output = response.get("output")
             if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
-                raise APIResponseError(
-                    "The response is complete, but its `output` is no list of items",
-                    body=response,
-                )
+                raise self._errors.no_output(response)
             yield event
             return
         yield event
@@ -212,10 +203,9 @@ class Call:
         details = response.get("incomplete_details")
         if kind == "response.incomplete" and isinstance(details, dict):
             code = message = details.get("reason")
-        what = kind.removeprefix("response.")
-        raise self._failed(
-            f"The response ended {what}: {message or 'the server gave no reason'}", code=code
-        )
+        status = kind.removeprefix("response.")
+        what = f"The response is {status}, not completed: {message or 'the server gave no reason'}"
+        raise self._errors.failed(what, self._so_far.known(), code)
 
     def _json_object(self, content: bytes) -> dict[str, Any]:
         try:
@@ -223,58 +213,8 @@ class Call:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise self._no_response(content)
+            raise self._errors.no_response(content)
         return value
-
-    def _no_response(self, content: bytes) -> APIResponseError:
-        text = self._mask(excerpt(content))
-        return APIResponseError(
-            f"{self._endpoint.host} answered with something else than the Responses API: "
-            f"{text or 'nothing at all'}",
-            body=text or None,
-        )
-
-    def _wire_error(self, error: Exception) -> APIError:
-        host, timeout = self._endpoint.host, self._endpoint.timeout
-        if isinstance(error, requests.ConnectTimeout):
-            return APITimeoutError(f"No connection to {host} within {timeout.connect_timeout:g} s")
-        if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
-            return APITimeoutError(f"{host} was silent for {timeout.read_timeout:g} s")
-        cause = self._mask(root_cause(error))
-        if isinstance(error, DecodeError):
-            return APIResponseError(f"The answer of {host} cannot be decompressed: {cause}")
-        if "CERTIFICATE_VERIFY_FAILED" in cause:
-            cause += "; name the file of an authority of your own in REQUESTS_CA_BUNDLE"
-        return APIConnectionError(f"The connection to {host} failed: {cause}")
-
-    def _status_error(
-        self, response: requests.Response, blocks: Iterator[bytes]
-    ) -> APIStatusError:
-        content = bytearray()
-        with suppress(APIError):  # half an explanation is better than none
-            for block in islice(blocks, ERROR_BLOCKS):
-                content += block
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return status_error(
-            response.status_code, response.reason, headers, bytes(content), self._mask
-        )
-
-    def _event_error(self, event: dict[str, Any]) -> ResponseFailedError:
-        code, message = error_details(event)
-        return self._failed(message or "The server reported an error", code=code, body=event)
-
-    def _failed(self, message: str, *, code: Any = None, body: Any = None) -> ResponseFailedError:
-        known = self._so_far.known()
-        return ResponseFailedError(
-            self._mask(message),
-            response=Response(known) if known else None,
-            request_id=self._request_id,
-            code=None if code is None else str(code),
-            body=self._mask(body),
-        )
-
-    def _mask(self, value: Any) -> Any:
-        return Secrets([*self._endpoint.secret_texts, *self._headers.values()]).mask(value)
 
 
 def _serialized(body: Mapping[str, Any]) -> bytes:
@@ -289,6 +229,15 @@ def _event_data(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
     for block in blocks:
         yield decoder.feed(block)
     yield [data for data in decoder.finish() if _is_json(data)]  # it may have been cut
+
+
+def _beginning(blocks: Iterator[bytes]) -> bytes:
+    """The body of an error status, as far as it comes: half an explanation is better than none."""
+    content = bytearray()
+    with suppress(APIError):
+        for block in islice(blocks, ERROR_BLOCKS):
+            content += block
+    return bytes(content)
 
 
 def _number(event: dict[str, Any], default: float) -> float:
@@ -325,8 +274,11 @@ def _redirect_target(response: requests.Response) -> str | None:
     location = response.headers.get("location")
     if response.status_code not in (307, 308) or not location:
         return None
-    target = urljoin(response.url, location)
-    return target if _origin(target) == _origin(response.url) else None
+    try:
+        target = urljoin(response.url, location)
+        return target if _origin(target) == _origin(response.url) else None
+    except ValueError:  # the location is no URL
+        return None
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -69,10 +69,10 @@ class Exchange:
                 _shut_down(self._socket)
 
     def limit_wait(self, seconds: float) -> None:
-        """Let reads of the rest of this answer wait no longer than so many seconds each."""
+        """Let each read of the rest of this answer wait no longer than so many seconds."""
         with self._lock, suppress(OSError):
             if self._socket is not None:
-                self._socket.settimeout(seconds)
+                self._socket.settimeout(min(seconds, self._socket.gettimeout() or seconds))
 
     @contextmanager
     def sending(self) -> Iterator[None]:
@@ -204,9 +204,7 @@ class _Watched(HTTPConnection):
             if exchange is not None:
                 exchange.watch(self.sock)
         finally:
-            if self._connecting is not None:
-                self._connecting.close()
-                self._connecting = None
+            self._end_connecting()
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -236,7 +234,13 @@ class _Watched(HTTPConnection):
             return sock
         except BaseException:
             sock.close()
+            self._end_connecting()
             raise
+
+    def _end_connecting(self) -> None:
+        if self._connecting is not None:
+            self._connecting.close()
+            self._connecting = None
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):

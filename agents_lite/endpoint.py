@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Mapping
 from copy import copy
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.util import Timeout
 
 from .connections import WatchedAdapter
@@ -49,7 +49,7 @@ class Endpoint:
     ) -> None:
         self.process_id = os.getpid()
         self.timeout = timeout
-        self.host = urlsplit(base_url).netloc.rpartition("@")[2]
+        headers = CaseInsensitiveDict(headers)
         check_headers(headers)
         self.secret_texts = [value.removeprefix("Bearer ") for value in headers.values()]
         session = session or requests.Session()
@@ -61,6 +61,7 @@ class Endpoint:
             auth=_keep_headers if "Authorization" in headers else None,
         )
         try:
+            self.host = urlsplit(base_url).netloc.rpartition("@")[2]
             self._template = session.prepare_request(request)
             self._url = str(self._template.url)
             adapter = session.get_adapter(self._url)
@@ -80,7 +81,7 @@ class Endpoint:
         request = self._request(headers, query)
         request.body = content
         request.headers["Content-Length"] = str(len(content))
-        request.headers.setdefault("Idempotency-Key", f"agents-lite-{uuid.uuid4()}")
+        request.headers.setdefault("Idempotency-Key", f"agents-lite-{os.urandom(16).hex()}")
         return request
 
     def get(
@@ -134,10 +135,13 @@ def without_login(url: str) -> str:
 def check_headers(headers: Mapping[str, str]) -> None:
     """Raise UserError for a header that cannot be sent; its value, maybe a key, is not shown."""
     for name, value in headers.items():
+        if not re.fullmatch(r"[!-9;-~]+", name):
+            raise UserError(f"{name!r} cannot be the name of a header")
         what = "API key" if name == "Authorization" else f"value of the header {name!r}"
         if not isinstance(value, str):
             raise UserError(f"The {what} must be a string, not {type(value).__name__}")
-        if not value.isascii() or not value.isprintable() or value != value.strip():
+        text = value.removeprefix("Bearer ")
+        if not text.isascii() or not text.isprintable() or text != text.strip():
             raise UserError(
                 f"The {what} holds a line break, a space at an end or a character that is not "
                 "ASCII, and cannot be sent; was it copied with something else around it?"

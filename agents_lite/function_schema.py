@@ -42,7 +42,7 @@ class InvalidToolArguments(ModelBehaviorError):
 
     def __init__(self, tool_name: str, error: ValidationError) -> None:
         details = error.errors(include_url=False, include_context=False)
-        self.malformed = details[0]["type"] == "json_invalid"
+        self.malformed = details[0]["type"] == "json_invalid" and not details[0]["loc"]
         problems = "; ".join(
             ": ".join(filter(None, [".".join(map(str, detail["loc"])), detail["msg"]]))
             for detail in details
@@ -173,12 +173,14 @@ def function_schema(
     Raises:
         UserError: The signature cannot be a tool's; the message names the parameter.
     """
-    plain = _plain_function(function)
+    unwrapped = _unwrap(function)
     if name is None:
-        name = getattr(plain, "__name__", type(function).__name__)
+        name = str(getattr(unwrapped, "__name__", type(unwrapped).__name__))
+    parameters = _read_parameters(function, name)
+    is_definition = inspect.isroutine(unwrapped) or isinstance(unwrapped, type)
+    plain = unwrapped if is_definition else type(unwrapped).__call__
     doc = plain.__doc__ if use_docstring_info else None
     doc_description, param_descriptions = _read_docstring(doc or "", docstring_style)
-    parameters = _read_parameters(function, name)
     types = _resolve_types(parameters, plain, name)
     takes_context = _find_context(parameters, types, name)
     if takes_context:
@@ -202,14 +204,11 @@ def function_schema(
     return schema
 
 
-def _plain_function(function: Callable[..., Any]) -> Any:
-    """The function behind partials, decorators and callable objects."""
+def _unwrap(function: Any) -> Any:
+    """The callable behind partials and decorators."""
     while isinstance(function, functools.partial):
         function = function.func
-    function = inspect.unwrap(function)
-    if not inspect.isroutine(function) and not isinstance(function, type):
-        function = getattr(type(function), "__call__", function)  # noqa: B004
-    return function
+    return inspect.unwrap(function)
 
 
 def _read_parameters(function: Callable[..., Any], tool_name: str) -> list[Parameter]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, overload
 
+from .by_name import PickledByName
 from .exceptions import UserError
 from .run_context import RunContextWrapper, TContext
 
@@ -35,7 +36,7 @@ OutputGuardrailFunction = Callable[
 
 
 @dataclass
-class InputGuardrail(Generic[TContext]):
+class InputGuardrail(PickledByName, Generic[TContext]):
     """A check of the first agent's input, alongside or before its first model call."""
 
     guardrail_function: InputGuardrailFunction[TContext]
@@ -51,7 +52,7 @@ class InputGuardrail(Generic[TContext]):
 
 
 @dataclass
-class OutputGuardrail(Generic[TContext]):
+class OutputGuardrail(PickledByName, Generic[TContext]):
     """A check of the last agent's final output."""
 
     guardrail_function: OutputGuardrailFunction[TContext]

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Sequence
 from typing import Any
 
+import requests
 from pydantic_core import from_json
+from urllib3.exceptions import DecodeError, ReadTimeoutError
+from urllib3.util import Timeout
 
 from .exceptions import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
     APIStatusError,
+    APITimeoutError,
     AuthenticationError,
     BadRequestError,
     InternalServerError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    ResponseFailedError,
 )
+from .response_types import Response
 
+SHORTEST_SECRET = 6
+"""Characters; masking shorter texts would garble messages and hide nothing."""
 EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
 
@@ -31,23 +42,107 @@ _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
 }
 
 
-class Secrets:
-    """Texts that no error may show."""
+class ErrorWriter:
+    """Words the errors of one request so that no secret shows in them.
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        # Longest first, should one hold another; very short ones would garble every message.
-        self._texts = sorted({text for text in texts if len(text) > 3}, key=len, reverse=True)
+    Args:
+        host: The server, as messages name it.
+        timeout: Seconds to connect and to read, as messages name them.
+        secrets: The API key and what else no error may show.
+    """
 
-    def mask(self, value: Any) -> Any:
+    def __init__(self, host: str, timeout: Timeout, secrets: Sequence[str]) -> None:
+        self.request_id: str | None = None
+        """The server's id of the request, once an answer has named it."""
+        self._host = host
+        self._timeout = timeout
+        self._secrets = secrets
+
+    def lost(self, error: Exception) -> APIError:
+        """The exchange failed below HTTP, or within it, with `error`."""
+        host, timeout = self._host, self._timeout
+        if isinstance(error, requests.ConnectTimeout):
+            return APITimeoutError(f"No connection to {host} within {timeout.connect_timeout:g} s")
+        if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
+            return APITimeoutError(f"{host} was silent for {timeout.read_timeout:g} s")
+        cause = self._mask(root_cause(error))
+        if isinstance(error, DecodeError):
+            return APIResponseError(f"The answer of {host} cannot be decompressed: {cause}")
+        if "CERTIFICATE_VERIFY_FAILED" in cause:
+            cause += "; name the file of an authority of your own in REQUESTS_CA_BUNDLE"
+        return APIConnectionError(f"The connection to {host} failed: {cause}")
+
+    def status(self, answer: requests.Response, content: bytes) -> APIStatusError:
+        """The answer has a status other than 2xx; `content` is its body as far as it came."""
+        try:
+            body = self._mask(parse_json(content))
+        except ValueError:
+            body = self._mask(content.decode("utf-8", "replace")) or None
+        status = answer.status_code
+        default: type[APIStatusError] = InternalServerError if status >= 500 else BadRequestError
+        code, what = error_details(body)
+        if status < 400:
+            default = APIStatusError
+            what = "a redirect to elsewhere is not followed; set base_url to the new address"
+        elif body is None:
+            what = "with an empty body"
+        elif what is None:
+            what = excerpt(body if isinstance(body, str) else json.dumps(body))
+        headers = {name.lower(): self._mask(value) for name, value in answer.headers.items()}
+        headers.pop("set-cookie", None)
+        return _STATUS_ERRORS.get(status, default)(
+            f"HTTP {status} {self._mask(answer.reason or '')}: {what}",
+            status_code=status,
+            headers=headers,
+            request_id=self.request_id,
+            code=code,
+            body=body,
+        )
+
+    def no_response(self, content: bytes) -> APIResponseError:
+        """The answer is good HTTP, but not what the Responses API says."""
+        text = self._mask(excerpt(content))
+        return APIResponseError(
+            f"{self._host} answered with something else than the Responses API: "
+            f"{text or 'nothing at all'}",
+            body=text or None,
+        )
+
+    def no_output(self, response: dict[str, Any]) -> APIResponseError:
+        """The response is complete but for what it is all about."""
+        return APIResponseError(
+            "The response is complete, but its `output` is no list of items",
+            body=self._mask(response),
+        )
+
+    def error_event(self, event: dict[str, Any], known: dict[str, Any]) -> ResponseFailedError:
+        """The server reported an error in place of a response, or in the middle of it."""
+        code, message = error_details(event)
+        return self.failed(message or "The server reported an error", known, code, event)
+
+    def failed(
+        self, message: str, known: dict[str, Any], code: Any = None, body: Any = None
+    ) -> ResponseFailedError:
+        """The response did not come to a good end; `known` is what there is of it."""
+        return ResponseFailedError(
+            self._mask(message),
+            response=Response(self._mask(known)) if known else None,
+            request_id=self.request_id,
+            code=None if code is None else self._mask(str(code)),
+            body=self._mask(body),
+        )
+
+    def _mask(self, value: Any) -> Any:
         """A copy of some JSON in which each secret reads `***`."""
         if isinstance(value, str):
-            for text in self._texts:
-                value = value.replace(text, "***")
+            for secret in sorted(self._secrets, key=len, reverse=True):  # one may hold another
+                if len(secret) >= SHORTEST_SECRET:
+                    value = value.replace(secret, "***")
             return value
         if isinstance(value, dict):
-            return {self.mask(name): self.mask(field) for name, field in value.items()}
+            return {self._mask(name): self._mask(field) for name, field in value.items()}
         if isinstance(value, list):
-            return [self.mask(element) for element in value]
+            return [self._mask(element) for element in value]
         return value
 
 
@@ -84,46 +179,6 @@ def error_details(body: Any) -> tuple[str | None, str | None]:
     message = error.get("message") or nested or error.get("detail")
     code = error.get("code")
     return None if code is None else str(code), message if isinstance(message, str) else None
-
-
-def status_error(
-    status: int, reason: str, headers: Mapping[str, str], content: bytes, mask: Callable[[Any], Any]
-) -> APIStatusError:
-    """The typed error for an answer with a status other than 2xx.
-
-    Args:
-        status: The HTTP status.
-        reason: Its name.
-        headers: The answer's headers, names in lower case.
-        content: The answer's body.
-        mask: Hides secrets in JSON.
-    """
-    try:
-        body = parse_json(content)
-    except ValueError:
-        body = content.decode("utf-8", "replace") or None
-    body = mask(body)
-    code, message = error_details(body)
-    what = message or (excerpt(body) if isinstance(body, str) else excerpt(json.dumps(body)))
-    default: type[APIStatusError] = InternalServerError if status >= 500 else BadRequestError
-    if status < 400:
-        default = APIStatusError
-        what = "the redirect leads elsewhere and was not followed; set base_url to the new address"
-    shown = {name: mask(value) for name, value in headers.items() if name != "set-cookie"}
-    return _STATUS_ERRORS.get(status, default)(
-        f"HTTP {status} {reason}: {what}" if body is not None or status < 400
-        else f"HTTP {status} {reason}, with an empty body",
-        status_code=status,
-        headers=shown,
-        request_id=server_request_id(headers),
-        code=code,
-        body=body,
-    )
-
-
-def server_request_id(headers: Mapping[str, str]) -> str | None:
-    """The server's id of a request."""
-    return headers.get("x-request-id") or headers.get("x-oai-request-id")
 
 
 def root_cause(error: BaseException) -> str:

@@ -32,12 +32,10 @@ class ResponsesObject:
         self._fields = fields if _fields is None else _fields
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # Python's own protocols look for what is not there
-            raise AttributeError(name)
         try:
             value = self._fields[name]
         except KeyError:
-            raise AttributeError(f"{self!r} has no field {name!r}") from None
+            raise AttributeError(f"{type(self).__name__} has no field {name!r}") from None
         kind = type(value)
         return as_object(value) if kind is dict or kind is list else value
 
@@ -106,11 +104,23 @@ def as_json(value: Any) -> Any:
     return value._fields if isinstance(value, ResponsesObject) else value
 
 
+def _quick(name: str) -> Any:
+    """A field as a property: read many thousand times a second, ten times as quick."""
+
+    def read(event: ResponsesObject) -> Any:
+        try:
+            return event._fields[name]
+        except KeyError:
+            raise AttributeError(f"{type(event).__name__} has no field {name!r}") from None
+
+    return property(read)
+
+
 class ResponseStreamEvent(ResponsesObject):
     """An event of a response's stream; `type` says which."""
 
     __slots__ = ()
-    type: str
+    type: str = _quick("type")
 
 
 class Response(ResponsesObject):
@@ -253,7 +263,7 @@ class ResponseTextDeltaEvent(ResponseStreamEvent):
     """Some more text of a message."""
 
     __slots__ = ()
-    delta: str
+    delta: str = _quick("delta")
     item_id: str
     output_index: int
     content_index: int
@@ -263,7 +273,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(ResponseStreamEvent):
     """Some more of a function call's arguments."""
 
     __slots__ = ()
-    delta: str
+    delta: str = _quick("delta")
     item_id: str
     output_index: int
 
@@ -272,7 +282,7 @@ class ResponseReasoningSummaryTextDeltaEvent(ResponseStreamEvent):
     """Some more of a reasoning summary."""
 
     __slots__ = ()
-    delta: str
+    delta: str = _quick("delta")
     item_id: str
     output_index: int
 
@@ -319,4 +329,7 @@ _EVENT_CLASSES: dict[Any, type[ResponseStreamEvent]] = {
 
 def as_stream_event(fields: dict[str, Any]) -> ResponseStreamEvent:
     """A stream event's JSON as an object of the class of its `type`."""
-    return _EVENT_CLASSES.get(fields.get("type"), ResponseStreamEvent)(fields)
+    kind = _EVENT_CLASSES.get(fields.get("type"), ResponseStreamEvent)
+    event = kind.__new__(kind)  # streams have thousands of events: this is quicker than a call
+    event._fields = fields
+    return event

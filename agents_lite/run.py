@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from .result import RunResult, RunResultStreaming
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from .agent import Agent
     from .items import TResponseInputItem
+    from .many import RunOutcome
     from .stream_events import StreamEvent
 
 __all__ = ["RunConfig", "RunOptions", "Runner"]
@@ -82,3 +84,32 @@ class Runner:
     ) -> RunResultStreaming:
         """A run whose events are read from the returned object, by `for` or `async for`."""
         return RunResultStreaming(*start_run(starting_agent, input, streamed=True, **options))
+
+    @staticmethod
+    def run_many(
+        starting_agent: Agent[TContext],
+        inputs: Iterable[str | list[TResponseInputItem]],
+        *,
+        max_workers: int = 8,
+        executor: Executor | None = None,
+        on_result: Callable[[RunOutcome], object] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Iterator[RunOutcome]:
+        """Run once for each input, several at a time; yields the outcomes as the runs end.
+
+        Inputs are drawn as there is room for them, so they may be endless. A run that fails does
+        not touch the others: its outcome holds the exception. Leaving the loop stops what runs.
+
+        Args:
+            starting_agent: The agent that begins each run.
+            inputs: An input for each run.
+            max_workers: How many runs go on at a time.
+            executor: Where to run, such as a `ProcessPoolExecutor` or that of a Dask client; None:
+                threads. For other processes agents and tools are looked up by name, so they must
+                stand in a module that can be imported there.
+            on_result: Called with each outcome, on this thread.
+            options: As for a single run, and the same for all.
+        """
+        from .many import run_many
+
+        return run_many(starting_agent, inputs, max_workers, executor, on_result, options)

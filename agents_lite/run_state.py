@@ -98,6 +98,11 @@ class RunState:
         self.records_content = sensitive_data_by_default() if chosen is None else chosen
         """Whether spans hold inputs and outputs."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The facts alone, for another process; options and services stay in this one."""
+        kept_here = ("config", "session", "hooks", "callbacks", "cancellation", "lifecycle")
+        return {name: fact for name, fact in vars(self).items() if name not in kept_here}
+
     @property
     def server_keeps_history(self) -> bool:
         """Whether only what is new is sent, since the server has the rest."""

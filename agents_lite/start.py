@@ -18,7 +18,7 @@ from .lifecycle import RunHooks
 from .loop import run_loop
 from .result import RunResult
 from .run_config import DEFAULT_MAX_TURNS, RunConfig
-from .run_context import RunContextWrapper, ToolContext
+from .run_context import RunContextWrapper
 from .run_state import RunState
 from .stepper import step_in_context
 from .tracing import get_current_trace, trace
@@ -65,7 +65,8 @@ def start_run(
     previous_response_id: str | None = None,
     conversation_id: str | None = None,
     timeout: float | None = None,
-    inside: ToolContext[Any] | None = None,
+    parent: Cancellation | None = None,
+    callbacks: Callbacks | None = None,
 ) -> tuple[RunState, Generator[StreamEvent, None, RunResult]]:
     """The record of a new run, and its events; nothing happens before the first is asked for.
 
@@ -73,8 +74,8 @@ def start_run(
         agent: The agent that begins.
         input: Text, or a list of input items.
         streamed: Whether the model's deltas are wanted.
-        inside: The tool call that this run is a part of: it shares that run's event loop, and is
-            cancelled with it.
+        parent: Stops this run too; None: only its own cancellation does.
+        callbacks: The way to call functions of the run that this one is a part of; None: its own.
 
     The other arguments are those of `RunOptions`.
 
@@ -87,8 +88,6 @@ def start_run(
             "A session keeps the history here, previous_response_id and conversation_id keep it "
             "at the server: use one of them"
         )
-    shared = None if inside is None else inside.callbacks
-    callbacks = shared or Callbacks()
     state = RunState(
         input=input if isinstance(input, str) else list(input),
         agent=agent,
@@ -99,11 +98,11 @@ def start_run(
         config=run_config or RunConfig(),
         session=session,
         hooks=hooks,
-        callbacks=callbacks,
-        cancellation=Cancellation(None if inside is None else inside.cancellation),
+        callbacks=callbacks or Callbacks(),
+        cancellation=Cancellation(parent),
         streamed=streamed,
     )
-    events = _run(state, timeout, owns_callbacks=shared is None)
+    events = _run(state, timeout, owns_callbacks=callbacks is None)
     return state, step_in_context(events, copy_context())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict, overload
 
+from .by_name import PickledByName
 from .computer import AsyncComputer, Computer
 from .exceptions import UserError
 from .function_schema import DocstringStyle, InvalidToolArguments, function_schema
@@ -55,7 +56,7 @@ class _LazySchema:
 
 
 @dataclass(eq=False)
-class FunctionTool:
+class FunctionTool(PickledByName):
     """A function the model may call. `function_tool` makes one from a Python function."""
 
     name: str
@@ -126,19 +127,18 @@ class FunctionToolOptions(TypedDict, total=False):
 
 @overload
 def function_tool(
-    func: Callable[..., Any], /, **options: Unpack[FunctionToolOptions]
+    func: Callable[..., Any], **options: Unpack[FunctionToolOptions]
 ) -> FunctionTool: ...
 
 
 @overload
 def function_tool(
-    func: None = None, /, **options: Unpack[FunctionToolOptions]
+    func: None = None, **options: Unpack[FunctionToolOptions]
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 
 def function_tool(
     func: Callable[..., Any] | None = None,
-    /,
     *,
     name_override: str | None = None,
     description_override: str | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
+from .by_name import PickledByName
 from .run_context import ToolContext
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ _OutputCheck: TypeAlias = Callable[[ToolOutputGuardrailData], _Verdict]
 
 
 @dataclass
-class _ToolGuardrail(Generic[TData]):
+class _ToolGuardrail(PickledByName, Generic[TData]):
     guardrail_function: Callable[[TData], _Verdict]
     """Takes what there is to check and gives the verdict; `def` or `async def`."""
     name: str | None = None

@@ -442,11 +442,18 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         truncated(http_answer(500, b"Something went very wrong")),
         Outcome(InternalServerError, "Something went", 3),
     ),
+    "400, hang in the body": (
+        then(http_answer(400, STATUS)[:-5], Peer.hang),
+        Outcome(BadRequestError, "Because.", options={"read_timeout": 0.2}),
+    ),
     "500, not to be retried": (
         http_answer(500, STATUS, headers={"x-should-retry": "false"}),
         Outcome(InternalServerError, "Because."),
     ),
     "redirect without an address": (http_answer(307), Outcome(APIStatusError, "redirect")),
+    "redirect to what is no address": (
+        http_answer(307, headers={"Location": "http://[::1"}), Outcome(APIStatusError, "redirect")
+    ),
     "redirect that changes the method": (
         http_answer(303, headers={"Location": "/v1/responses"}), Outcome(APIStatusError, "redirect")
     ),

@@ -28,7 +28,7 @@ from typing import (
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Json
 from pydantic_core import from_json, to_json, to_jsonable_python
 from typing_extensions import TypedDict
 
@@ -412,8 +412,8 @@ def test_bound_methods_are_tools() -> None:
 
 
 def test_callable_object_goes_by_its_class_and_the_docstring_of_its_call() -> None:
-    schema = function_schema(Shop(), name="shop")
-    assert schema.description == "Buy something."
+    schema = function_schema(Shop())
+    assert (schema.name, schema.description) == ("Shop", "Buy something.")
     assert call(Shop(), '{"size": {"width": 1}}') == Size(1)
 
 
@@ -457,9 +457,10 @@ def test_cached_function_goes_by_what_it_wraps() -> None:
     assert call(paint, '{"colour": "red"}') == Colour.RED
 
 
-def test_builtin_without_signature_is_a_user_error() -> None:
-    with pytest.raises(UserError, match="Tool dict: .* no signature"):
-        function_schema(dict)
+@pytest.mark.parametrize("candidate", [dict, 5])
+def test_what_has_no_signature_is_a_user_error(candidate: Any) -> None:
+    with pytest.raises(UserError, match="Tool (dict|int): .* no signature"):
+        function_schema(candidate)
 
 
 # --- annotations as strings --------------------------------------------------------------------
@@ -611,6 +612,16 @@ def test_unknown_names_are_dropped() -> None:
         return a
 
     assert call(f, '{"a": 1, "b": 2, "a": 3}') == 3
+
+
+def test_argument_that_holds_bad_json_text_is_well_formed_itself() -> None:
+    def f(inner: Json[int]) -> int:
+        return inner
+
+    assert call(f, '{"inner": "3"}') == 3
+    with pytest.raises(InvalidToolArguments, match="inner: Invalid JSON") as caught:
+        call(f, '{"inner": "{"}')
+    assert not caught.value.malformed
 
 
 @pytest.mark.parametrize(

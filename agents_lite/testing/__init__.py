@@ -14,12 +14,13 @@ from .builders import (
     token_usage,
     turn,
 )
-from .http_messages import HTTPReply, HTTPRequest
+from .http_messages import CutConnection, HTTPReply, HTTPRequest
 from .responses_server import ResponsesServer
 from .script import ScriptError
 from .scripted_model import ScriptedModel
 
 __all__ = [
+    "CutConnection",
     "HTTPReply",
     "HTTPRequest",
     "ResponsesServer",

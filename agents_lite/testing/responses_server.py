@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import APIStatusError, UserError
 from .builders import ScriptedTurn, Turn
-from .http_messages import HTTPReply, HTTPRequest, json_reply
+from .http_messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 from .rules import answer_by_rules
 from .script import Script, ScriptError
 from .validation import RequestRejected, check_items, check_parameters
@@ -55,7 +55,7 @@ class ResponsesServer:
     Args:
         script: What to answer, in the order of the requests (see `ScriptedTurn`), or one function
             that is given each `HTTPRequest`; None answers by rules. An `APIStatusError` is sent
-            as its status and body, any other error as a 500.
+            as its status and body, any other error as a 500; `CutConnection` drops the connection.
         api_key: The key that requests must bear; None lets anyone in.
         models: The models there are; None takes any name.
         delay: Seconds to wait before each answer whose turn names no delay of its own.
@@ -171,6 +171,8 @@ class ResponsesServer:
             turn = self._script.take(request)
         except ScriptError as error:  # a 400, since clients try again after a 500
             raise RequestRejected(str(error), None, "script_ran_out") from error
+        if isinstance(turn, CutConnection):
+            raise turn
         if isinstance(turn, APIStatusError):
             body = turn.body or {"error": {"message": str(turn), "code": turn.code}}
             return json_reply(body, turn.status_code, turn.headers)

@@ -108,8 +108,8 @@ def _final_message(body: Json, message: str, work: list[Json]) -> Json:
     if literal := _LITERAL.search(body.get("instructions") or "") or _LITERAL.search(message):
         return text(literal["quoted"] or literal["plain"])
     return text(
-        "This is the offline stand-in: no language model is answering, "
-        f"and none of this agent's tools fits your message: {message[:200]}"
+        "I am an offline stand-in, not a language model, and none of this agent's tools fits. "
+        f"You said: {message[:200]}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
-from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _innermost: ContextVar[Activity | None] = ContextVar("agents_lite_activity", default=None)
 _warn_misuse = WarnOnce()
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def get_current_activity() -> Trace | Span[Any] | None:
@@ -137,4 +136,10 @@ def iso_time(nanoseconds: int | None) -> str | None:
     """Nanoseconds since 1970 as ISO 8601 text in UTC, to the microsecond; None stays None."""
     if nanoseconds is None:
         return None
-    return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).isoformat(timespec="microseconds")
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return f"{_iso_second(seconds)}.{rest // 1000:06}+00:00"
+
+
+@lru_cache(maxsize=64)  # most spans of a run share their seconds
+def _iso_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -111,7 +111,6 @@ class BackendSpanExporter(TracingExporter):
                     self._endpoint,
                     data=body,
                     headers=self._headers(),
-                    auth=self._authorize,
                     timeout=_TIMEOUT,
                     allow_redirects=False,
                 )
@@ -125,13 +124,22 @@ class BackendSpanExporter(TracingExporter):
 
     def _open_session(self) -> requests.Session:
         if self._session is None or self._session_pid != os.getpid():  # sockets of a parent process
-            self._session = requests.Session()
-            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            session = requests.Session()
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            settings = session.merge_environment_settings(self._endpoint, {}, None, None, None)
+            session.proxies = settings["proxies"]
+            session.verify = settings["verify"]
+            session.trust_env = False  # it is looked up once; and .netrc would replace the key
+            self._session = session
             self._session_pid = os.getpid()
         return self._session
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "OpenAI-Beta": "traces=v1"}
+        headers = {
+            "Authorization": f"Bearer {self.api_key}",
+            "Content-Type": "application/json",
+            "OpenAI-Beta": "traces=v1",
+        }
         organization = self._organization or os.environ.get("OPENAI_ORG_ID")
         project = self._project or os.environ.get("OPENAI_PROJECT_ID")
         if organization:
@@ -139,11 +147,6 @@ class BackendSpanExporter(TracingExporter):
         if project:
             headers["OpenAI-Project"] = project
         return headers
-
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the key; as `auth=`, since a .netrc entry would replace a header."""
-        request.headers["Authorization"] = f"Bearer {self.api_key}"
-        return request
 
 
 class ConsoleSpanExporter(TracingExporter):

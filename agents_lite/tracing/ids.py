@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from functools import lru_cache
 
 _TRACE_ID = re.compile(r"trace_[A-Za-z0-9]{32}")
 _SPAN_ID = re.compile(r"span_[A-Za-z0-9]{24}")
@@ -25,6 +26,7 @@ def is_valid_trace_id(trace_id: str) -> bool:
     return _TRACE_ID.fullmatch(trace_id) is not None
 
 
+@lru_cache(maxsize=64)  # asked for with each span
 def exported_trace_id(trace_id: str) -> str:
     """The id as exported: itself where valid, else always the same valid id derived from it."""
     return trace_id if is_valid_trace_id(trace_id) else "trace_" + _digest(trace_id)[:32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..callbacks import Callbacks
@@ -30,8 +31,10 @@ def ask_model(
     with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
         _describe_request(span, request, state.records_content)
         event = None
-        for event in stream_model(model, request, state.callbacks):
-            yield RawResponsesStreamEvent(event)
+        with model_events(model, request, state.callbacks) as events:
+            for event in events:
+                request.cancellation.check()
+                yield RawResponsesStreamEvent(event)
         response = read_response(event)
         _describe_response(span, response, state.records_content)
     state.raw_responses.append(response)
@@ -40,10 +43,11 @@ def ask_model(
     return response
 
 
-def stream_model(
+@contextmanager
+def model_events(
     model: Model, request: ModelRequest, callbacks: Callbacks
-) -> Iterator[ResponseStreamEvent]:
-    """The events of a model, be its `stream` a generator or an async generator.
+) -> Iterator[Iterator[ResponseStreamEvent]]:
+    """The events of a model, closed in the end; `stream` may be an async generator.
 
     Raises:
         UserError: It is neither.
@@ -57,9 +61,7 @@ def stream_model(
             f"{type(model).__name__}.stream must be a generator function, it returned {events!r}"
         )
     try:
-        for event in events:
-            request.cancellation.check()
-            yield event
+        yield events
         request.cancellation.check()
     except Exception:
         request.cancellation.check()  # an interrupted model may fail in its own way
@@ -73,13 +75,12 @@ def stream_model(
 def drain_model(model: Model, request: ModelRequest) -> ModelResponse:
     """The whole answer of a model, outside a run."""
     callbacks = Callbacks()
-    event = None
     try:
-        for event in stream_model(model, request, callbacks):  # noqa: B007 - the last one counts
-            pass
+        with model_events(model, request, callbacks) as events:
+            *_, last = (None, *events)
+            return read_response(last)
     finally:
         callbacks.close()
-    return read_response(event)
 
 
 def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:

@@ -108,5 +108,7 @@ class ReplayServer:
         if not self._exchanges or asked != (self._exchanges[0].method, self._exchanges[0].path):
             return HTTPReply(404, b"no such exchange was recorded here")
         exchange = self._exchanges.pop(0)
-        chunks = self._cut(exchange.body.encode())
+        chunks: list[bytes | float] = []
+        for piece in self._cut(exchange.body.encode()):
+            chunks += [piece, 0.0]  # sent each by itself
         return HTTPReply(exchange.status, chunks, {"Content-Type": exchange.content_type})

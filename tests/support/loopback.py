@@ -65,6 +65,15 @@ class Peer:
         self.client_left.set()
         self._sock.close()
 
+    def tunnel(self) -> None:
+        """Answer CONNECT as a proxy does: pass bytes on to where the request says, and back."""
+        assert self.request is not None
+        host, port = self.request.path.split(":")
+        with socket.create_connection((host, int(port))) as target:
+            self.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+            threading.Thread(target=_pass_on, args=[target, self._sock], daemon=True).start()
+            _pass_on(self._sock, target)
+
     def receive(self) -> Received | None:
         """The next request, or None when the client has left."""
         head = self._read_until(b"\r\n\r\n")
@@ -91,6 +100,12 @@ class Peer:
             self._pending += block
         found, _, self._pending = self._pending.partition(mark)
         return found
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while content := source.recv(65536):
+            target.sendall(content)
 
 
 Answer = bytes | Callable[[Peer], object]

@@ -12,6 +12,7 @@ import requests
 
 from agents_lite.exceptions import RateLimitError, UserError
 from agents_lite.testing import (
+    CutConnection,
     HTTPReply,
     ResponsesServer,
     ScriptError,
@@ -104,6 +105,13 @@ def test_a_repeated_status_has_a_request_id_of_its_own_each_time():
     with ResponsesServer([status(429)] * 2) as server:
         ids = [post(server).headers["x-request-id"] for _ in range(2)]
     assert ids[0] != ids[1]
+
+
+def test_a_connection_can_be_dropped():
+    with ResponsesServer([CutConnection, "Hello"]) as server:
+        with pytest.raises(requests.ConnectionError):
+            post(server)
+        assert first_text(post(server)) == "Hello"
 
 
 def test_a_function_sees_the_request():

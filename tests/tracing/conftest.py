@@ -60,6 +60,7 @@ class Collector:
         self.requests = []
         self.statuses = []
         self.headers = {}
+        self.answers = {}  # bodies by path
         self.body_limit = None
         self.arrived = threading.Semaphore(0)
         collector = self
@@ -68,15 +69,17 @@ class Collector:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 collector.requests.append((self.path, self.headers, body))
                 self.send_response(collector.next_status(body))
                 for name, value in collector.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "0")
+                answer = collector.answers.get(self.path, b"")
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
                 collector.arrived.release()
 
             do_GET = do_POST

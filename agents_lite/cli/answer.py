@@ -1,0 +1,67 @@
+"""Writing an answer to standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import to_json
+
+from ..items import ItemHelpers, MessageOutputItem
+from ..response_types import ResponseStreamEvent
+from ..result import RunResultStreaming
+from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, RunItemStreamEvent
+
+
+def write_output(output: Any) -> None:
+    """Write a final output: text as it is, anything else as JSON."""
+    print(output if isinstance(output, str) else to_json(output, indent=2, fallback=str).decode())
+
+
+def write_answer(
+    run: RunResultStreaming,
+    notice: Callable[[RunItemStreamEvent | AgentUpdatedStreamEvent], None] | None = None,
+) -> None:
+    """Write what the model says in a run piece by piece, and the final output if it is not that.
+
+    Args:
+        run: The run; it is read to its end.
+        notice: Given the events that are not raw ones, between two lines of output.
+    """
+    pieces = _Pieces()
+    try:
+        for event in run.stream_events():
+            if isinstance(event, RawResponsesStreamEvent):
+                pieces.write(event.data)
+            elif notice is not None:
+                notice(event)
+    finally:
+        pieces.end_line()
+    if not run.new_items or not isinstance(run.new_items[-1], MessageOutputItem):
+        write_output(run.final_output)
+
+
+class _Pieces:
+    """Writes the text in raw events, each message on lines of its own."""
+
+    def __init__(self) -> None:
+        self._is_streamed = False
+        self._is_line_open = False
+
+    def write(self, data: ResponseStreamEvent) -> None:
+        kind = data.get("type")
+        if kind == "response.output_text.delta":
+            print(data.delta, end="", flush=True)
+            self._is_streamed = self._is_line_open = True
+        elif kind == "response.output_item.done":
+            self.end_line()
+        elif kind == "response.completed":
+            if not self._is_streamed:  # the server sent its answer in one piece
+                for text in filter(None, map(ItemHelpers.extract_text, data.response.output)):
+                    print(text)
+            self._is_streamed = False
+
+    def end_line(self) -> None:
+        if self._is_line_open:
+            print(flush=True)
+        self._is_line_open = False

@@ -1,0 +1,77 @@
+"""Talk with an agent: Ctrl-C stops an answer, Ctrl-D leaves."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import suppress
+from typing import Any
+
+from ..agent import Agent
+from ..exceptions import AgentsException
+from ..memory import SQLiteSession
+from ..run import Runner, RunOptions
+from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent
+from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
+from .answer import write_answer
+from .show import describe_item
+from .terminal import paint
+
+_NOTED = ("tool_called", "tool_output", "handoff_occured")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument(
+        "place", nargs="?", metavar="MODULE:AGENT", help="an agent in a module, or in a FILE.py"
+    )
+    add_agent_options(parser)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Answer line by line, until the input ends; the agent that answered last stays."""
+    with suppress(ImportError):  # not on every system
+        import readline  # noqa: F401 - lets `input` edit lines and remember them
+
+    session = SQLiteSession(options.session_id, options.session or ":memory:")
+    run_options = RunOptions(session=session, run_config=run_config(options))
+    with chosen_server(options):
+        agent = choose_agent(options)
+        if sys.stdin.isatty():
+            print(paint(f"{agent.name} is listening. {__doc__.partition(': ')[2]}", "dim"))
+        while (message := _read_message()) is not None:
+            if message.strip():
+                agent = _answer(agent, message, run_options)
+
+
+def _read_message() -> str | None:
+    """The next line of input, or None when there is none left."""
+    try:
+        return input("> " if sys.stdin.isatty() else "")
+    except KeyboardInterrupt:
+        print()
+        return ""
+    except EOFError:
+        return None
+
+
+def _answer(agent: Agent[Any], message: str, run_options: RunOptions) -> Agent[Any]:
+    """Write the answer to a message; returns the agent to take the next one.
+
+    After an error or Ctrl-C the conversation goes on from where it was before the message.
+    """
+    run = Runner.run_streamed(agent, message, **run_options)
+    try:
+        write_answer(run, _write_notice)
+    except KeyboardInterrupt:
+        print(paint("(stopped)", "dim"))
+        return agent
+    except AgentsException as error:
+        print(" ".join(f"error: {error}".split()), file=sys.stderr)
+        return agent
+    return run.last_agent
+
+
+def _write_notice(event: RunItemStreamEvent | AgentUpdatedStreamEvent) -> None:
+    if isinstance(event, RunItemStreamEvent) and event.name in _NOTED:
+        print(paint(f"  {event.name}: {describe_item(event.item)}", "dim"))

@@ -1,0 +1,110 @@
+"""Run a small program of two agents and show every step of their loop."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from ..agent import Agent
+from ..models.interface import ModelRequest
+from ..models.openai_responses import OpenAIResponsesModel, request_body
+from ..models.provider import FALLBACK_MODEL, default_client
+from ..response_types import ResponseStreamEvent
+from ..run import RunConfig, Runner
+from ..tool import function_tool
+from .show import RunView
+from .terminal import paint
+
+QUESTION = "Order A-1001 arrived with a broken bell. Can I have a refund?"
+
+
+class RefundDecision(BaseModel):
+    """The final output: what becomes of a request for a refund."""
+
+    order_id: str
+    item: str
+    amount: float
+    approved: bool
+    reason: str
+
+
+@function_tool
+def find_order(order_id: str) -> dict[str, Any]:
+    """Find an order by its number."""
+    return {"order_id": order_id, "item": "bicycle bell", "amount": 24.9}
+
+
+@function_tool
+def check_refund_rules(problem: Literal["broken", "late", "unwanted"]) -> dict[str, Any]:
+    """Check what the rules say about a refund for an order with a problem."""
+    reasons = {
+        "broken": "Broken goods are refunded in full.",
+        "late": "Late orders are refunded in full.",
+        "unwanted": "Unwanted goods can be exchanged, not refunded.",
+    }
+    return {"approved": problem != "unwanted", "reason": reasons[problem]}
+
+
+refund_agent = Agent(
+    name="Refund agent",
+    handoff_description="Decides on refunds.",
+    instructions="Find the order, check the refund rules, then decide.",
+    tools=[find_order, check_refund_rules],
+    output_type=RefundDecision,
+)
+front_desk = Agent(
+    name="Front desk",
+    instructions="Answer questions. Leave anything about refunds to the refund agent.",
+    handoffs=[refund_agent],
+)
+
+
+class WatchedModel(OpenAIResponsesModel):
+    """A model whose requests are shown before they are sent."""
+
+    def __init__(self, model: str, view: RunView) -> None:
+        super().__init__(model)
+        self._view = view
+
+    def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
+        """Show the request, then send it."""
+        self._view.show_request(request_body(self.model, request))
+        return super().stream(request)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument(
+        "--step", action="store_true", help="stop at each step; show requests and responses"
+    )
+    parser.add_argument(
+        "--model", default=os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL,
+        help="the model (%(default)s)",
+    )
+    parser.epilog = (
+        "With OPENAI_API_KEY or OPENAI_BASE_URL set a real model answers, "
+        "otherwise a stand-in on this machine."
+    )
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Run the demo."""
+    from ..testing.offline import NOTICE, has_model_server, offline
+
+    view = RunView(options.step)
+    is_real = has_model_server()
+    with nullcontext() if is_real else offline():
+        print(f"server    {default_client().base_url}")
+        if not is_real:
+            print(f"          {NOTICE}")
+        print(f"question  {paint(QUESTION, 'green')}")
+        config = RunConfig(model=WatchedModel(options.model, view), workflow_name="Demo")
+        run = Runner.run_streamed(front_desk, QUESTION, run_config=config)
+        for event in run.stream_events():
+            view.show_event(event)
+        view.show_result(run)

@@ -1,0 +1,81 @@
+"""From the words on the command line to one of its commands, and from errors to one line each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from .. import __version__
+from ..exceptions import AgentsException
+from . import chat, demo, run_command
+
+_COMMANDS = {"demo": demo, "run": run_command, "chat": chat}
+"""Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: The words after the program's name; None takes those of this process.
+
+    Returns:
+        0 when all went well, 1 after an error (one line on standard error tells of it), 130 when
+        Ctrl-C ended it. Wrong usage raises SystemExit(2), as `argparse` does.
+    """
+    parser = _main_parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help()
+        return 2
+    command = _COMMANDS[chosen.command]
+    command_parser = argparse.ArgumentParser(
+        prog=f"{parser.prog} {chosen.command}", description=command.__doc__
+    )
+    command.add_arguments(command_parser)
+    options = command_parser.parse_intermixed_args(chosen.arguments, chosen)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # any terminal
+    try:
+        command.execute(options)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # nobody reads on, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)
+        return 1
+
+
+def describe_error(error: Exception) -> str:
+    """The error in one line; for those of the user's own code, with the place they came from."""
+    message = " ".join(str(error).split())
+    if isinstance(error, AgentsException):
+        return message
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {message}{place}"
+
+
+def _main_parser() -> argparse.ArgumentParser:
+    summaries = [f"  {name:<8}{command.__doc__}" for name, command in _COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="agents-lite",
+        description="Agents on the command line.",
+        epilog="\n".join(["commands:", *summaries, "", "agents-lite COMMAND --help tells more."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "command", nargs="?", choices=_COMMANDS, metavar="COMMAND", help="one of those below"
+    )
+    # The command parses these itself: options may then stand between its other arguments, which
+    # the sub-parsers of argparse do not allow.
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser

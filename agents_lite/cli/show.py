@@ -1,0 +1,119 @@
+"""Showing a run on screen, one line for each thing that happens."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolCallOutputItem
+from ..response_types import ResponseStreamEvent, as_json
+from ..result import RunResultBase
+from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, StreamEvent
+from ..usage import Usage
+from .terminal import paint, readable_json
+
+_MARGIN = 4
+
+
+class RunView:
+    """Prints what happens in a run as it happens.
+
+    Args:
+        step: Show each request and response in full, and wait for Enter after each step.
+    """
+
+    def __init__(self, step: bool) -> None:
+        self._step = step
+        self._turn = 0
+        self._in_delta = False
+
+    def show_request(self, body: dict[str, Any]) -> None:
+        """A request that is about to be sent, as JSON."""
+        self._turn += 1
+        print(paint(f"\n  turn {self._turn}", "bold"))
+        parts = [body["model"], _count(len(body["input"]), "input item")]
+        if tools := body.get("tools"):
+            parts.append("tools: " + ", ".join(tool.get("name", tool["type"]) for tool in tools))
+        if "format" in body.get("text", {}):
+            parts.append("answer: typed")
+        self._line("request", " | ".join(parts))
+        self._finish_step(body)
+
+    def show_event(self, event: StreamEvent) -> None:
+        """An event of the run's stream."""
+        if isinstance(event, AgentUpdatedStreamEvent):
+            print()
+            print(paint(f"{event.new_agent.name} is at work", "bold"))
+        elif isinstance(event, RawResponsesStreamEvent):
+            self._show_raw_event(event.data)
+        else:
+            self._line(event.name, describe_item(event.item))
+            if isinstance(event.item, ToolCallOutputItem | HandoffOutputItem):
+                self._finish_step()
+
+    def show_result(self, result: RunResultBase) -> None:
+        """The final output, and what the run has used."""
+        output = result.final_output
+        print(paint(f"\nfinal output, of type {type(output).__name__}", "bold"))
+        print("  " + paint(output if isinstance(output, str) else repr(output), "green"))
+        print(paint("\nusage", "bold"))
+        for name, usage in result.usage_by_agent.items():
+            self._line(name, _describe_usage(usage))
+        self._line("together", _describe_usage(result.usage))
+
+    def _show_raw_event(self, data: ResponseStreamEvent) -> None:
+        kind = data.get("type", "").removeprefix("response.")
+        if kind.endswith(".delta") and isinstance(data.get("delta"), str):
+            if not self._in_delta:
+                self._line(kind, "", end="")
+            self._in_delta = True
+            print(paint(data.delta, "dim"), end="", flush=True)
+        elif self._in_delta:
+            self._in_delta = False
+            print()
+        if kind == "completed":
+            response = data.response
+            self._line("response", " | ".join(item.get("type", "?") for item in response.output))
+            self._finish_step(as_json(response))
+
+    def _line(self, label: str, text: str, end: str = "\n") -> None:
+        print(f"  {paint(f'{label:<30}', 'cyan')}{text}", end=end, flush=True)
+
+    def _finish_step(self, body: dict[str, Any] | None = None) -> None:
+        if not self._step:
+            return
+        if body is not None:
+            print(" " * _MARGIN + paint(readable_json(body, _MARGIN), "dim"))
+        try:
+            input(paint("  [Enter: next step] ", "bold"))
+        except EOFError:
+            self._step = False
+            print()
+
+
+def describe_item(item: RunItem) -> str:
+    """What an item is about, in a line."""
+    raw = item.raw_item
+    if isinstance(item, HandoffOutputItem):
+        return f"{item.source_agent.name} -> {item.target_agent.name}"
+    if isinstance(item, ToolCallOutputItem):
+        return _one_line(raw.get("output"))
+    if raw.get("type") == "function_call":
+        return f"{raw.name}({_one_line(raw.arguments)})"
+    if raw.get("type") == "reasoning":
+        return _one_line(" ".join(part.text for part in raw.get("summary") or []))
+    return _one_line(ItemHelpers.extract_text(raw) or raw.get("type"))
+
+
+def _one_line(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(as_json(value), ensure_ascii=False)
+    return " ".join(text.split())
+
+
+def _describe_usage(usage: Usage) -> str:
+    requests = _count(usage.requests, "request")
+    return f"{requests}, {usage.input_tokens} input tokens, {usage.output_tokens} output tokens"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,75 @@
+"""The ways to run an agent, so that one test body serves them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agents_lite import Runner, StreamEvent
+from agents_lite.result import RunResultBase
+
+Outcome = tuple[list[StreamEvent], RunResultBase]
+
+
+def run_sync(*args: Any, **options: Any) -> RunResultBase:
+    return Runner.run_sync(*args, **options)
+
+
+def run(*args: Any, **options: Any) -> RunResultBase:
+    return asyncio.run(Runner.run(*args, **options))
+
+
+def stream(*args: Any, **options: Any) -> Outcome:
+    events: list[StreamEvent] = []
+    generator = Runner.stream(*args, **options)
+    while True:
+        try:
+            events.append(next(generator))
+        except StopIteration as stop:
+            return events, stop.value
+
+
+def for_loop(*args: Any, **options: Any) -> Outcome:
+    streaming = Runner.run_streamed(*args, **options)
+    return list(streaming.stream_events()), streaming
+
+
+def async_for(*args: Any, **options: Any) -> Outcome:
+    async def read() -> Outcome:
+        streaming = Runner.run_streamed(*args, **options)
+        return [event async for event in streaming.stream_events()], streaming
+
+    return asyncio.run(read())
+
+
+STREAMS = [stream, for_loop, async_for]
+
+
+def _result_of(read: Callable[..., Outcome]) -> Callable[..., RunResultBase]:
+    return lambda *args, **options: read(*args, **options)[1]
+
+
+every_driver = pytest.mark.parametrize(
+    "run",
+    [run_sync, run, *map(_result_of, STREAMS)],
+    ids=["run_sync", "run", "stream", "run_streamed-for", "run_streamed-async-for"],
+)
+"""Gives a test `run(agent, input, **options)`, which returns the result."""
+
+every_stream = pytest.mark.parametrize(
+    "read", STREAMS, ids=["stream", "run_streamed-for", "run_streamed-async-for"]
+)
+"""Gives a test `read(agent, input, **options)`, which returns the events and the result."""
+
+
+def kinds(items: list[dict[str, Any]]) -> list[str]:
+    """What input items are: the role of a message, the type of anything else."""
+    return [item.get("role") or item["type"] for item in items]
+
+
+def types(items: list[Any]) -> list[str]:
+    """Types of run items or events, `_item` and `_event` left out."""
+    return [item.type.removesuffix("_item").removesuffix("_event") for item in items]

@@ -1,0 +1,752 @@
+"""Making the calls that a response asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents_lite import (
+    Agent,
+    Computer,
+    ComputerTool,
+    FunctionTool,
+    HostedMCPTool,
+    ModelBehaviorError,
+    RunConfig,
+    RunContextWrapper,
+    RunHooks,
+    Runner,
+    ToolContext,
+    ToolGuardrailFunctionOutput,
+    ToolInputGuardrailTripwireTriggered,
+    ToolOutputGuardrailTripwireTriggered,
+    ToolTimeoutError,
+    UserError,
+    function_tool,
+    tool_input_guardrail,
+    tool_output_guardrail,
+)
+from agents_lite.testing import ScriptedModel, call
+from tests.support.drivers import every_driver, every_stream, types
+
+SERIAL = RunConfig(max_tool_concurrency=1)
+ASKED: ContextVar[str] = ContextVar("ASKED", default="nobody")
+
+
+def agent_of(*tools: Any, calls: list[Any], answer: str = "done", **fields: Any) -> Agent[Any]:
+    """An agent whose model makes these calls in one turn, then answers."""
+    return Agent(name="A", tools=list(tools), model=ScriptedModel([calls, answer]), **fields)
+
+
+def outputs_of(result: Any) -> list[Any]:
+    items = [item for item in result.new_items if item.type == "tool_call_output_item"]
+    return [item.raw_item.output for item in items]
+
+
+def told_model(agent: Agent[Any], position: int = -1) -> Any:
+    """The output that the model was sent last."""
+    model: Any = agent.model
+    return model.requests[-1].input[position]["output"]
+
+
+# Where and when calls are made
+
+
+@every_driver
+@pytest.mark.parametrize("is_async", [False, True])
+def test_outputs_keep_the_order_of_the_calls_not_of_their_ends(run: Any, is_async: bool) -> None:
+    last_has_ended = threading.Event()
+
+    def wait(number: int) -> int:
+        if number == 0:
+            assert last_has_ended.wait(10)
+        if number == 2:
+            last_has_ended.set()
+        return number
+
+    async def wait_async(number: int) -> int:
+        while number == 0 and not last_has_ended.is_set():
+            await asyncio.sleep(0.001)
+        return wait(number)
+
+    tool = function_tool(wait_async if is_async else wait, name_override="wait")
+    agent = agent_of(tool, calls=[call("wait", number=number) for number in range(3)])
+    assert outputs_of(run(agent, "x")) == ["0", "1", "2"]
+
+
+@every_driver
+def test_calls_of_one_turn_run_at_the_same_time(run: Any) -> None:
+    together = threading.Barrier(8, timeout=10)
+
+    @function_tool
+    def meet() -> str:
+        together.wait()
+        return "met"
+
+    agent = agent_of(meet, calls=[call("meet")] * 8)
+    assert outputs_of(run(agent, "x")) == ["met"] * 8
+
+
+def test_plain_and_async_calls_run_at_the_same_time() -> None:
+    plain_began, async_began = threading.Event(), threading.Event()
+
+    @function_tool
+    def plain() -> bool:
+        plain_began.set()
+        return async_began.wait(10)
+
+    @function_tool
+    async def coroutine() -> bool:
+        async_began.set()
+        return await asyncio.to_thread(plain_began.wait, 10)
+
+    agent = agent_of(plain, coroutine, calls=[call("plain"), call("coroutine")])
+    assert outputs_of(Runner.run_sync(agent, "x")) == ["true", "true"]
+
+
+@pytest.mark.parametrize(
+    ("count", "config", "is_here"),
+    [(1, RunConfig(), True), (3, SERIAL, True), (3, RunConfig(), False)],
+)
+def test_a_call_alone_or_one_at_a_time_is_made_on_the_driving_thread(
+    count: int, config: RunConfig, is_here: bool
+) -> None:
+    threads = []
+
+    @function_tool
+    def where() -> None:
+        threads.append(threading.current_thread())
+
+    agent = agent_of(where, calls=[call("where")] * count)
+    Runner.run_sync(agent, "x", run_config=config)
+    assert [thread is threading.current_thread() for thread in threads] == [is_here] * count
+
+
+def test_one_at_a_time_goes_in_order() -> None:
+    order = []
+
+    @function_tool
+    def note(number: int) -> None:
+        order.append(f"begin {number}")
+        time.sleep(0.005)
+        order.append(f"end {number}")
+
+    agent = agent_of(note, calls=[call("note", number=0), call("note", number=1)])
+    Runner.run_sync(agent, "x", run_config=SERIAL)
+    assert order == ["begin 0", "end 0", "begin 1", "end 1"]
+
+
+@pytest.mark.parametrize("most", [2, 3])
+def test_no_more_calls_run_at_a_time_than_allowed(most: int) -> None:
+    lock, running, peaks = threading.Lock(), [0], [0]
+
+    @function_tool
+    def count() -> None:
+        with lock:
+            running[0] += 1
+            peaks.append(running[0])
+        time.sleep(0.02)
+        with lock:
+            running[0] -= 1
+
+    agent = agent_of(count, calls=[call("count")] * 9)
+    Runner.run_sync(agent, "x", run_config=RunConfig(max_tool_concurrency=most))
+    assert max(peaks) == most
+
+
+@every_driver
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_tools_see_the_caller_s_context_variables(run: Any, count: int, is_async: bool) -> None:
+    def who() -> str:
+        return ASKED.get()
+
+    async def who_async() -> str:
+        return ASKED.get()
+
+    tool = function_tool(who_async if is_async else who, name_override="who")
+    agent = agent_of(tool, calls=[call("who")] * count)
+    token = ASKED.set("me")
+    try:
+        assert outputs_of(run(agent, "x")) == ["me"] * count
+    finally:
+        ASKED.reset(token)
+
+
+def test_a_variable_set_in_a_tool_beside_others_stays_there() -> None:
+    @function_tool
+    def set_variable() -> None:
+        ASKED.set("the tool")
+
+    Runner.run_sync(agent_of(set_variable, calls=[call("set_variable")] * 2), "x")
+    assert ASKED.get() == "nobody"
+
+
+def test_async_tools_run_on_the_caller_s_loop() -> None:
+    @function_tool
+    async def which_loop() -> int:
+        return id(asyncio.get_running_loop())
+
+    async def main() -> tuple[Any, str]:
+        agent = agent_of(which_loop, calls=[call("which_loop")] * 2)
+        return await Runner.run(agent, "x"), str(id(asyncio.get_running_loop()))
+
+    result, loop = asyncio.run(main())
+    assert outputs_of(result) == [loop, loop]
+
+
+def test_async_tools_of_a_plain_run_share_one_loop() -> None:
+    loops = []
+
+    @function_tool
+    async def which_loop() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    turns = [[call("which_loop")], [call("which_loop")] * 2, "done"]
+    agent = Agent(name="A", tools=[which_loop], model=ScriptedModel(turns))
+    Runner.run_sync(agent, "x")
+    assert len(loops) == 3
+    assert len(set(map(id, loops))) == 1
+    assert loops[0].is_closed()
+
+
+@every_driver
+def test_three_hundred_calls_in_one_turn(run: Any) -> None:
+    @function_tool
+    def double(number: int) -> int:
+        return 2 * number
+
+    agent = agent_of(double, calls=[call("double", number=number) for number in range(300)])
+    assert outputs_of(run(agent, "x")) == [str(2 * number) for number in range(300)]
+
+
+@every_stream
+def test_tools_run_after_the_events_of_their_calls(read: Any) -> None:
+    @function_tool
+    def note() -> str:
+        return "noted"
+
+    events, _ = read(agent_of(note, calls=[call("note")] * 2), "x")
+    names = [event.name for event in events if event.type == "run_item_stream_event"]
+    assert names == ["tool_called"] * 2 + ["tool_output"] * 2 + ["message_output_created"]
+
+
+# What a tool is given, and what it gives
+
+
+def test_a_tool_is_told_of_its_call() -> None:
+    seen: list[ToolContext[Any]] = []
+
+    @function_tool
+    def look(ctx: ToolContext[Any], city: str) -> int:
+        seen.append(ctx)
+        return ctx.usage.requests
+
+    agent = agent_of(look, calls=[call("look", city="Rome", call_id="call_7")])
+    Runner.run_sync(agent, "x", context={"user": 1})
+    (context,) = seen
+    assert (context.tool_name, context.tool_call_id) == ("look", "call_7")
+    assert context.tool_arguments == '{"city":"Rome"}'
+    assert context.context == {"user": 1}
+    assert told_model(agent) == "1"
+
+
+class Point(BaseModel):
+    x: int
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [("text", "text"), (None, "null"), (1.5, "1.5"), (Point(x=1), '{"x":1}'), ([1], "[1]")],
+)
+def test_the_model_is_shown_json_and_the_item_keeps_the_object(output: Any, shown: str) -> None:
+    agent = agent_of(function_tool(lambda: output, name_override="f"), calls=[call("f")])
+    result = Runner.run_sync(agent, "x")
+    assert told_model(agent) == shown
+    assert result.new_items[1].output is output
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_tool_made_by_hand_gets_the_arguments_as_text(is_async: bool) -> None:
+    def plain(context: RunContextWrapper[Any], arguments: str) -> str:
+        return f"{context.context}: {arguments}"
+
+    async def coroutine(context: RunContextWrapper[Any], arguments: str) -> str:
+        return plain(context, arguments)
+
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    tool = FunctionTool("f", "F.", schema, coroutine if is_async else plain)
+    agent = agent_of(tool, calls=[call("f", a=1)])
+    Runner.run_sync(agent, "x", context="me")
+    assert told_model(agent) == 'me: {"a":1}'
+
+
+def test_an_empty_argument_string_is_no_arguments() -> None:
+    agent = agent_of(function_tool(lambda: "ran", name_override="f"), calls=[call("f", "")])
+    Runner.run_sync(agent, "x")
+    assert told_model(agent) == "ran"
+
+
+# Failures
+
+
+def failing(error: BaseException, **options: Any) -> FunctionTool:
+    def fail(number: int = 0) -> None:
+        raise error
+
+    return function_tool(fail, **options)
+
+
+DEFAULT = "An error occurred while running the tool. Please try again. Error: broken"
+
+
+@every_driver
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_model_is_told_of_a_failure(run: Any, count: int) -> None:
+    agent = agent_of(failing(ValueError("broken")), calls=[call("fail")] * count)
+    assert outputs_of(run(agent, "x")) == [DEFAULT] * count
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_function_of_the_user_tells_of_a_failure(is_async: bool) -> None:
+    def explain(context: RunContextWrapper[Any], error: Exception) -> str:
+        return f"{context.context} {error}"
+
+    async def explain_async(context: RunContextWrapper[Any], error: Exception) -> str:
+        return explain(context, error)
+
+    tool = failing(
+        ValueError("broken"), failure_error_function=explain_async if is_async else explain
+    )
+    agent = agent_of(tool, calls=[call("fail")])
+    Runner.run_sync(agent, "x", context="ctx")
+    assert told_model(agent) == "ctx broken"
+
+
+@every_driver
+@pytest.mark.parametrize("count", [1, 2])
+def test_none_raises_a_failure(run: Any, count: int) -> None:
+    error = ValueError("broken")
+    agent = agent_of(failing(error, failure_error_function=None), calls=[call("fail")] * count)
+    with pytest.raises(UserError, match="Error running tool fail: broken") as caught:
+        run(agent, "x")
+    assert caught.value.__cause__ is error
+    assert caught.value.run_data is not None
+    assert types(caught.value.run_data.new_items) == ["tool_call"] * count
+
+
+def test_none_raises_an_sdk_error_as_it_is() -> None:
+    error = ModelBehaviorError("odd")
+    agent = agent_of(failing(error, failure_error_function=None), calls=[call("fail")])
+    with pytest.raises(ModelBehaviorError) as caught:
+        Runner.run_sync(agent, "x")
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("{", "An error occurred while parsing tool arguments. Please try again with valid JSON."),
+        ("[1]", "An error occurred while running the tool. Please try again. Error: "),
+        ('{"number": "x"}', "An error occurred while running the tool. Please try again. Error: "),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments: str, told: str) -> None:
+    agent = agent_of(failing(ValueError()), calls=[call("fail", arguments)])
+    Runner.run_sync(agent, "x")
+    assert told_model(agent).startswith(told)
+    tool = failing(ValueError(), failure_error_function=None)
+    with pytest.raises(ModelBehaviorError, match="fail"):
+        Runner.run_sync(agent_of(tool, calls=[call("fail", arguments)]), "x")
+
+
+@every_driver
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_interrupt_and_exit_leave_the_run(
+    run: Any, count: int, is_async: bool, error: type[BaseException]
+) -> None:
+    def stop() -> None:
+        raise error("now")
+
+    async def stop_async() -> None:
+        raise error("now")
+
+    tool = function_tool(stop_async if is_async else stop, name_override="stop")
+    with pytest.raises(error):
+        run(agent_of(tool, calls=[call("stop")] * count), "x")
+
+
+def test_a_failure_that_leaves_the_run_does_not_wait_for_the_other_tools_to_finish() -> None:
+    cancelled = threading.Event()
+
+    @function_tool
+    async def long() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    agent = agent_of(
+        long,
+        failing(ValueError("broken"), failure_error_function=None),
+        calls=[call("long"), call("fail")],
+    )
+    began = time.monotonic()
+    with pytest.raises(UserError, match="broken"):
+        Runner.run_sync(agent, "x")
+    assert cancelled.wait(5)
+    assert time.monotonic() - began < 10
+
+
+def test_an_unknown_tool_is_an_error() -> None:
+    with pytest.raises(ModelBehaviorError, match="^Tool nope not found in agent A$"):
+        Runner.run_sync(agent_of(calls=[call("nope")]), "x")
+
+
+def test_an_unknown_tool_may_be_told_to_the_model() -> None:
+    agent = agent_of(function_tool(lambda: 1, name_override="f"), calls=[call("nope"), call("f")])
+    result = Runner.run_sync(agent, "x", run_config=RunConfig(tool_not_found="tell_model"))
+    assert told_model(agent) == "Tool 'nope' not found."
+    assert outputs_of(result) == ["1", "Tool 'nope' not found."]
+
+
+def test_a_tool_that_is_not_offered_is_unknown() -> None:
+    hidden = function_tool(lambda: 1, name_override="f", is_enabled=lambda context, agent: False)
+    agent = agent_of(hidden, calls=[call("f")])
+    with pytest.raises(ModelBehaviorError, match="Tool f not found"):
+        Runner.run_sync(agent, "x")
+    assert agent.model.requests[0].tools == []  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_function_decides_whether_a_tool_is_offered(is_async: bool) -> None:
+    def is_enabled(context: RunContextWrapper[Any], agent: Agent[Any]) -> bool:
+        return context.context == agent.name
+
+    async def is_enabled_async(context: RunContextWrapper[Any], agent: Agent[Any]) -> bool:
+        return is_enabled(context, agent)
+
+    decide = is_enabled_async if is_async else is_enabled
+    tool = function_tool(lambda: 1, name_override="f", is_enabled=decide)
+    for context, offered in [("A", [tool]), ("B", [])]:
+        model = ScriptedModel(["ok"])
+        Runner.run_sync(Agent(name="A", tools=[tool], model=model), "x", context=context)
+        assert model.requests[0].tools == offered
+
+
+# Timeouts
+
+
+def slow(is_async: bool, ended: threading.Event, **options: Any) -> FunctionTool:
+    async def sleep_async() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    def sleep() -> None:
+        ended.wait(30)
+
+    return function_tool(sleep_async if is_async else sleep, name_override="slow", **options)
+
+
+@every_driver
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_model_is_told_of_a_timeout(run: Any, count: int, is_async: bool) -> None:
+    ended = threading.Event()
+    agent = agent_of(slow(is_async, ended, timeout=0.05), calls=[call("slow")] * count)
+    began = time.monotonic()
+    outputs = outputs_of(run(agent, "x"))
+    assert outputs == ["Tool 'slow' timed out after 0.05 seconds."] * count
+    assert time.monotonic() - began < 5
+    assert ended.wait(5) if is_async else not ended.is_set()
+    ended.set()
+
+
+def test_a_timeout_may_be_raised() -> None:
+    ended = threading.Event()
+    tool = slow(True, ended, timeout=0.05, failure_error_function=None)
+    with pytest.raises(ToolTimeoutError) as caught:
+        Runner.run_sync(agent_of(tool, calls=[call("slow")]), "x")
+    assert (caught.value.tool_name, caught.value.timeout) == ("slow", 0.05)
+
+
+def test_a_tool_within_its_timeout_is_not_disturbed() -> None:
+    tool = function_tool(lambda: "quick", name_override="f", timeout=30)
+    agent = agent_of(tool, calls=[call("f")])
+    Runner.run_sync(agent, "x")
+    assert told_model(agent) == "quick"
+
+
+# Guardrails of tools
+
+
+Verdict = ToolGuardrailFunctionOutput
+VERDICTS = {
+    "allow": (lambda: Verdict.allow("fine"), "ran"),
+    "reject": (lambda: Verdict.reject_content("not so", "why"), "not so"),
+}
+
+
+def guarded(kind: str, verdict: Callable[[], Verdict], is_async: bool) -> tuple[Any, list[Any]]:
+    """A tool with a guardrail, and a list of what the guardrail saw and whether the tool ran."""
+    seen: list[Any] = []
+
+    def check(data: Any) -> Verdict:
+        seen.append((data.agent.name, data.context.tool_arguments, getattr(data, "output", None)))
+        return verdict()
+
+    async def check_async(data: Any) -> Verdict:
+        return check(data)
+
+    def f(a: int) -> str:
+        seen.append("ran")
+        return "ran"
+
+    decorate: Any = tool_input_guardrail if kind == "input" else tool_output_guardrail
+    guardrail = decorate(check_async if is_async else check)
+    options: Any = {f"tool_{kind}_guardrails": [guardrail]}
+    return function_tool(**options)(f), seen
+
+
+@every_driver
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_guardrail_on_a_tool_s_input(run: Any, verdict: str, is_async: bool) -> None:
+    decide, told = VERDICTS[verdict]
+    tool, seen = guarded("input", decide, is_async)
+    result = run(agent_of(tool, calls=[call("f", a=1)]), "x")
+    assert outputs_of(result) == [told]
+    assert seen == [("A", '{"a":1}', None), "ran"][: 2 if verdict == "allow" else 1]
+    assert [each.output for each in result.tool_input_guardrail_results] == [decide()]
+
+
+@every_driver
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_guardrail_on_a_tool_s_output(run: Any, verdict: str, is_async: bool) -> None:
+    decide, told = VERDICTS[verdict]
+    tool, seen = guarded("output", decide, is_async)
+    result = run(agent_of(tool, calls=[call("f", a=1)]), "x")
+    assert outputs_of(result) == [told]
+    assert seen == ["ran", ("A", '{"a":1}', "ran")]
+    assert [each.output for each in result.tool_output_guardrail_results] == [decide()]
+
+
+@every_driver
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("input", ToolInputGuardrailTripwireTriggered),
+        ("output", ToolOutputGuardrailTripwireTriggered),
+    ],
+)
+def test_a_guardrail_of_a_tool_stops_the_run(run: Any, kind: str, error: Any, count: int) -> None:
+    tool, seen = guarded(kind, lambda: Verdict.raise_exception("why"), False)
+    with pytest.raises(error) as caught:
+        run(agent_of(tool, calls=[call("f", a=1)] * count), "x")
+    assert caught.value.output.output_info == "why"
+    assert str(caught.value) == f"Guardrail {type(caught.value.guardrail).__name__} triggered tripwire"
+    assert ("ran" in seen) == (kind == "output")
+    assert caught.value.run_data is not None
+
+
+# Computers
+
+
+class Desk(Computer):
+    """Notes what is done to it."""
+
+    environment: Any = "browser"
+    dimensions = (800, 600)
+
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+
+    def screenshot(self) -> str:
+        return "UE5H"
+
+    def click(self, x: int, y: int, button: Any) -> None:
+        self.done.append(("click", x, y, button))
+
+    def type(self, text: str) -> None:
+        self.done.append(("type", text))
+
+    def _nothing(self, *_: Any) -> None:
+        raise NotImplementedError
+
+    double_click = scroll = wait = move = keypress = drag = _nothing
+
+
+CLICK = {"type": "click", "x": 1, "y": 2, "button": "left"}
+CHECK = {"id": "sc_1", "code": "malicious", "message": "Sure?"}
+
+
+def computer_call(*checks: Any, **fields: Any) -> dict[str, Any]:
+    return {
+        "type": "computer_call",
+        "id": "cu_1",
+        "call_id": "call_1",
+        "status": "completed",
+        "pending_safety_checks": list(checks),
+        **(fields or {"action": CLICK}),
+    }
+
+
+@every_driver
+def test_a_computer_is_used_and_its_screen_shown(run: Any) -> None:
+    desk = Desk()
+    agent = agent_of(ComputerTool(desk), calls=[computer_call()])
+    result = run(agent, "x")
+    assert desk.done == [("click", 1, 2, "left")]
+    assert agent.model.requests[1].input[-1] == {
+        "type": "computer_call_output",
+        "call_id": "call_1",
+        "output": {"type": "computer_screenshot", "image_url": "data:image/png;base64,UE5H"},
+        "acknowledged_safety_checks": [],
+    }
+    assert types(result.new_items) == ["tool_call", "tool_call_output", "message_output"]
+
+
+def test_a_computer_does_several_actions_of_one_call() -> None:
+    desk = Desk()
+    actions = [CLICK, {"type": "type", "text": "hi"}]
+    Runner.run_sync(agent_of(ComputerTool(desk), calls=[computer_call(actions=actions)]), "x")
+    assert desk.done == [("click", 1, 2, "left"), ("type", "hi")]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_safety_checks_are_acknowledged(is_async: bool) -> None:
+    asked = []
+
+    def agree(data: Any) -> bool:
+        asked.append((data.agent.name, data.tool_call.call_id, data.safety_check.code))
+        return True
+
+    async def agree_async(data: Any) -> bool:
+        return agree(data)
+
+    tool = ComputerTool(Desk(), on_safety_check=agree_async if is_async else agree)
+    agent = agent_of(tool, calls=[computer_call(CHECK)])
+    Runner.run_sync(agent, "x")
+    assert asked == [("A", "call_1", "malicious")]
+    sent = agent.model.requests[1].input[-1]  # type: ignore[union-attr]
+    assert sent["acknowledged_safety_checks"] == [CHECK]
+
+
+@pytest.mark.parametrize("on_safety_check", [None, lambda data: False])
+def test_a_safety_check_not_acknowledged_stops_the_run(on_safety_check: Any) -> None:
+    desk = Desk()
+    tool = ComputerTool(desk, on_safety_check=on_safety_check)
+    with pytest.raises(UserError, match="malicious.*on_safety_check"):
+        Runner.run_sync(agent_of(tool, calls=[computer_call(CHECK)]), "x")
+    assert desk.done == []
+
+
+def test_a_computer_call_without_a_computer_is_an_error() -> None:
+    with pytest.raises(ModelBehaviorError, match="ComputerTool"):
+        Runner.run_sync(agent_of(calls=[computer_call()]), "x")
+
+
+# Approvals of MCP tools
+
+
+QUESTION = {
+    "type": "mcp_approval_request",
+    "id": "mcpr_1",
+    "name": "delete",
+    "arguments": "{}",
+    "server_label": "files",
+}
+
+
+@every_driver
+@pytest.mark.parametrize(
+    "answer", [{"approve": True}, {"approve": False, "reason": "no"}], ids=["yes", "no"]
+)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_mcp_server_s_question_is_answered(run: Any, answer: Any, is_async: bool) -> None:
+    def decide(request: Any) -> Any:
+        assert (request.data.name, request.ctx_wrapper.context) == ("delete", "me")
+        return answer
+
+    async def decide_async(request: Any) -> Any:
+        return decide(request)
+
+    config = {"type": "mcp", "server_label": "files"}
+    tool = HostedMCPTool(config, on_approval_request=decide_async if is_async else decide)
+    agent = agent_of(tool, calls=[QUESTION])
+    result = run(agent, "x", context="me")
+    assert agent.model.requests[1].input[-1] == {
+        "type": "mcp_approval_response",
+        "approval_request_id": "mcpr_1",
+        **answer,
+    }
+    assert types(result.new_items) == [
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "message_output",
+    ]
+
+
+@pytest.mark.parametrize("label", ["files", "other"])
+def test_a_question_that_nobody_answers_ends_the_run(label: str) -> None:
+    handler = None if label == "files" else lambda request: {"approve": True}
+    tool = HostedMCPTool({"type": "mcp", "server_label": label}, on_approval_request=handler)
+    agent = Agent(name="A", tools=[tool], model=ScriptedModel([[QUESTION]]))
+    result = Runner.run_sync(agent, "x")
+    assert types(result.new_items) == ["mcp_approval_request"]
+    assert result.final_output == ""
+
+
+# Hooks
+
+
+def test_hooks_run_on_the_driving_thread_also_when_tools_do_not() -> None:
+    threads = []
+
+    class Hooks(RunHooks[Any]):
+        def on_tool_start(self, *_: Any) -> None:
+            threads.append(threading.current_thread())
+
+        def on_tool_end(self, *_: Any) -> None:
+            threads.append(threading.current_thread())
+
+    tool = function_tool(lambda: 1, name_override="f")
+    Runner.run_sync(agent_of(tool, calls=[call("f")] * 3), "x", hooks=Hooks())
+    assert threads == [threading.current_thread()] * 6
+
+
+def test_a_plain_tool_that_cannot_be_stopped_is_named_in_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    over = threading.Event()
+
+    @function_tool
+    def stubborn() -> None:
+        over.wait(30)
+
+    agent = agent_of(
+        stubborn,
+        failing(ValueError("broken"), failure_error_function=None),
+        calls=[call("stubborn"), call("fail")],
+    )
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING, "agents_lite"), pytest.raises(UserError):
+        Runner.run_sync(agent, "x")
+    over.set()
+    assert time.monotonic() - began < 4
+    assert any("stubborn" in record.getMessage() for record in caplog.records)
