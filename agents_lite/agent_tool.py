@@ -46,7 +46,7 @@ def agent_tool(
         result = RunResult(state)
         return result.final_output if extract_output is None else extract_output(result)
 
-    return function_tool(name_override=name, use_docstring_info=False, **tool_options)(run_agent)
+    return function_tool(run_agent, name_override=name, use_docstring_info=False, **tool_options)
 
 
 def _inherited(outer: RunConfig | None) -> RunConfig:

@@ -33,7 +33,7 @@ LAST_BLOCKS = 8
 """Blocks read after a terminal event, in search of the answer's end."""
 ERROR_BLOCKS = 16
 """Blocks read of the body of an error status."""
-ERROR_BODY_WAIT = 5.0
+ERROR_BODY_WAIT = 1.0
 """Seconds to wait for each of them: the status alone says enough."""
 MOST_REDIRECTS = 5
 WIRE_ERRORS = (OSError, HTTPError, http.client.HTTPException, ValueError)

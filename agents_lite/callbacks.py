@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future, TimeoutError
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
@@ -54,30 +54,10 @@ class Callbacks:
 
         A cancellation cancels the task and waits a moment for it to end.
         """
-        import asyncio
-
-        future: Future[Any] = Future()
-        task: list[Task[None]] = []
-        loop = self._running_loop()
-
-        async def settle() -> None:
-            try:
-                future.set_result(await awaitable)
-            except asyncio.CancelledError as error:  # an Exception, for whom it may concern
-                future.set_exception(CancelledError(*error.args))
-            except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
-                future.set_exception(error)
-
-        def start() -> None:
-            task.append(loop.create_task(settle()))
-
-        def interrupt() -> None:
-            loop.call_soon_threadsafe(lambda: task[0].cancel())
-
-        loop.call_soon_threadsafe(start)
-        with cancellation.interrupting(interrupt):
-            wait_for_future(future, cancellation)
-        return future.result()
+        errand = _Errand(awaitable, self._running_loop())
+        with cancellation.interrupting(errand.cancel):
+            wait_for_future(errand.future, cancellation, "A coroutine")
+        return errand.future.result()
 
     def iterate(self, cancellation: Cancellation, events: AsyncIterator[Any]) -> Iterator[Any]:
         """A synchronous view of an async iterator, each step taken on the event loop."""
@@ -114,10 +94,46 @@ class Callbacks:
             return self._loop
 
 
+class _Errand:
+    """An awaitable sent to an event loop, with a future of its outcome for another thread."""
+
+    def __init__(self, awaitable: Awaitable[Any], loop: AbstractEventLoop) -> None:
+        self.future: Future[Any] = Future()
+        self._awaitable = awaitable
+        self._loop = loop
+        loop.call_soon_threadsafe(self._start)
+
+    def cancel(self) -> None:
+        """Cancel the task, from any thread."""
+        self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._settle())
+        self._task.add_done_callback(self._settle_unstarted)
+
+    async def _settle(self) -> None:
+        from asyncio import CancelledError as TaskCancelled
+
+        try:
+            self.future.set_result(await self._awaitable)
+        except TaskCancelled as error:  # an Exception, for whom it may concern
+            self.future.set_exception(CancelledError(*error.args))
+        except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
+            self.future.set_exception(error)
+
+    def _settle_unstarted(self, _: Task[None]) -> None:
+        if not self.future.done():  # it was cancelled before its first step
+            if isinstance(self._awaitable, Coroutine):
+                self._awaitable.close()
+            self.future.set_exception(CancelledError())
+
+
 def wait_for_future(
-    future: Future[Any], cancellation: Cancellation, grace: float = GRACE_SECONDS
+    future: Future[Any], cancellation: Cancellation, what: str, grace: float = GRACE_SECONDS
 ) -> None:
     """Wait until a future is done; once cancelled, for `grace` seconds more.
+
+    `what` names the work in the warning that it had to be left behind.
 
     Raises:
         BaseException: The reason of the cancellation.
@@ -130,7 +146,7 @@ def wait_for_future(
         try:
             future.exception(grace)
         except TimeoutError:
-            logger.warning("A call that was told to stop still goes on; it is not waited for.")
+            logger.warning("%s was told to stop and still goes on; it is not waited for.", what)
     cancellation.check()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict, 
 
 from .by_name import PickledByName
 from .computer import AsyncComputer, Computer
-from .exceptions import UserError
+from .exceptions import ToolTimeoutError, UserError
 from .function_schema import DocstringStyle, InvalidToolArguments, function_schema
 from .run_context import RunContextWrapper, ToolContext
 from .strict_schema import ensure_strict_json_schema
@@ -29,6 +29,8 @@ ToolErrorFunction: TypeAlias = Callable[[RunContextWrapper[Any], Exception], str
 
 def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -> str:
     """What the model is told when a tool fails, unless the tool has a function of its own."""
+    if isinstance(error, ToolTimeoutError) and error.tool_name == getattr(ctx, "tool_name", None):
+        return str(error)
     if isinstance(error, InvalidToolArguments) and error.malformed:
         return (
             "An error occurred while parsing tool arguments. Please try again with valid JSON."

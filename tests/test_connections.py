@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents_lite.connections import BlockResponse
+from agents_lite.connections import BlockResponse, Exchange
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -71,6 +72,14 @@ def test_what_came_before_a_malformed_size_is_handed_out_first(size: bytes):
     with pytest.raises(http.client.HTTPException, match="chunk|line"):
         while response.read1():
             pass
+
+
+def test_a_request_cut_short_during_its_dns_lookup_does_not_connect():
+    exchange = Exchange()
+    exchange.cut()
+
+    with socket.socket() as sock, pytest.raises(ConnectionAbortedError):
+        exchange.watch(sock)
 
 
 def test_a_body_that_ends_early_is_incomplete():

@@ -485,6 +485,17 @@ def test_cancelling_ends_every_wait_at_once(waiting):
     assert caught == [reason]
 
 
+def test_cancelling_ends_the_wait_for_an_answer_on_a_connection_from_the_pool():
+    cancellation = Cancellation()
+    with LoopbackServer(GOOD, Peer.hang) as server:
+        client = client_of(server)
+        ask(client)
+        threading.Timer(0.05, cancellation.cancel, [RunCancelled()]).start()
+        with pytest.raises(RunCancelled):
+            ask(client, cancellation=cancellation)
+        assert server.connections == 1
+
+
 def test_cancelling_ends_the_sending_of_a_large_body():
     cancellation = Cancellation()
     with silent_server("http") as url:

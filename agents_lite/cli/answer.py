@@ -51,8 +51,8 @@ class _Pieces:
     def write(self, data: ResponseStreamEvent) -> None:
         kind = data.get("type")
         if kind == "response.output_text.delta":
+            self._is_streamed = self._is_line_open = True  # before Ctrl-C can come in between
             print(data.delta, end="", flush=True)
-            self._is_streamed = self._is_line_open = True
         elif kind == "response.output_item.done":
             self.end_line()
         elif kind == "response.completed":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolCallOutputItem
@@ -13,6 +12,8 @@ from ..usage import Usage
 from .terminal import paint, readable_json
 
 _MARGIN = 4
+_RESPONSE_FIELDS = ("id", "model", "status", "output", "usage")
+"""Those worth showing: most of the others repeat the request."""
 
 
 class RunView:
@@ -72,9 +73,10 @@ class RunView:
             self._in_delta = False
             print()
         if kind == "completed":
-            response = data.response
-            self._line("response", " | ".join(item.get("type", "?") for item in response.output))
-            self._finish_step(as_json(response))
+            response = as_json(data)["response"]
+            kinds = [item.get("type", "?") for item in response.get("output") or ()]
+            self._line("response", " | ".join(kinds))
+            self._finish_step({name: response.get(name) for name in _RESPONSE_FIELDS})
 
     def _line(self, label: str, text: str, end: str = "\n") -> None:
         print(f"  {paint(f'{label:<30}', 'cyan')}{text}", end=end, flush=True)
@@ -86,8 +88,7 @@ class RunView:
             print(" " * _MARGIN + paint(readable_json(body, _MARGIN), "dim"))
         try:
             input(paint("  [Enter: next step] ", "bold"))
-        except EOFError:
-            self._step = False
+        except EOFError:  # there is nobody to wait for
             print()
 
 
@@ -97,16 +98,16 @@ def describe_item(item: RunItem) -> str:
     if isinstance(item, HandoffOutputItem):
         return f"{item.source_agent.name} -> {item.target_agent.name}"
     if isinstance(item, ToolCallOutputItem):
-        return _one_line(raw.get("output"))
+        output = as_json(raw).get("output")
+        return _one_line(output if isinstance(output, str) else readable_json(output))
     if raw.get("type") == "function_call":
         return f"{raw.name}({_one_line(raw.arguments)})"
     if raw.get("type") == "reasoning":
-        return _one_line(" ".join(part.text for part in raw.get("summary") or []))
-    return _one_line(ItemHelpers.extract_text(raw) or raw.get("type"))
+        return _one_line(" ".join(part.text for part in raw.get("summary") or ()))
+    return _one_line(ItemHelpers.extract_text(raw) or raw.get("type") or "")
 
 
-def _one_line(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(as_json(value), ensure_ascii=False)
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 

@@ -47,7 +47,7 @@ class SQLiteSession(StoredSession):
         sessions_table: str = "agent_sessions",
         messages_table: str = "agent_messages",
         *,
-        timeout: float = 10.0,
+        timeout: float = 30.0,
     ) -> None:
         """Name the conversation and its place; nothing is opened yet.
 

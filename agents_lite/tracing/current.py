@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from .spans import Span
     from .traces import Trace

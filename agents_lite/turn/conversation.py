@@ -48,7 +48,10 @@ def _with_history(
         merged = state.call(merge, list(history), list(new))
         if not isinstance(merged, list):
             raise UserError(f"session_input_callback must return a list, got {merged!r}")
-        return merged, [item for item in merged if item not in history]
+        known = {id(item) for item in history}
+        return merged, [
+            item for item in merged if id(item) not in known and item not in history
+        ]
     if state.agent.tool_use_behavior == "run_llm_again" and _is_unanswered(history, new):
         return history, []
     return [*history, *new], list(new)

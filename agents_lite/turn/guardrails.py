@@ -57,7 +57,7 @@ class InputChecks:
             InputGuardrailTripwireTriggered: One of them has tripped.
         """
         for future in self._futures:
-            wait_for_future(future, self.cancellation)
+            wait_for_future(future, self.cancellation, "A guardrail")
         self.close()
 
     def close(self) -> None:

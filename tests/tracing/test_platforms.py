@@ -66,10 +66,8 @@ def check_received(collector, path, authorization):
         headers["Authorization"] for sent_to, headers, _ in collector.requests if sent_to == path
     ]
     spans = received(collector, path)
-    root, agent, chat, tool = (
-        spans[name]
-        for name in ("invoke_workflow Flow", "invoke_agent Helper", "chat gpt-4o", "execute_tool add")
-    )
+    names = ("invoke_workflow Flow", "invoke_agent Helper", "chat gpt-4o", "execute_tool add")
+    root, agent, chat, tool = (spans[name] for name in names)
     assert agent.parent_span_id == root.span_id
     assert chat.parent_span_id == tool.parent_span_id == agent.span_id
     told = {attribute.key: attribute.value for attribute in [*chat.attributes, *tool.attributes]}
@@ -133,7 +131,8 @@ def agentops_environment(collector):
 
 
 def test_agentops(collector, agentops_environment):
-    run(example("AgentOps"), "agentops", agentops_environment)
+    logged_in = "while not agentops.get_client().get_current_jwt():\n    pass\n"
+    run(example("AgentOps") + logged_in, "agentops", agentops_environment)  # logs in on a thread
     check_received(collector, "/v1/traces", "Bearer jwt")
 
 

@@ -6,7 +6,7 @@ import random
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -35,12 +35,12 @@ def test_spans_nest_and_tell_their_parents(remembered):
 
 
 def test_export_is_the_json_of_the_traces_endpoint(remembered):
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     with trace("W") as workflow, agent_span("A") as agent, function_span("add", "{}", "3") as span:
         pass
     exported = span.export()
     started, ended = (datetime.fromisoformat(exported.pop(k)) for k in ("started_at", "ended_at"))
-    assert before.replace(microsecond=0) <= started <= ended <= datetime.now(timezone.utc)
+    assert before.replace(microsecond=0) <= started <= ended <= datetime.now(UTC)
     assert re.fullmatch("span_[0-9a-f]{24}", span.span_id)
     assert exported == {
         "object": "trace.span",

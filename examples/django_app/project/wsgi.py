@@ -1,0 +1,8 @@
+"""For WSGI servers: gunicorn --threads 16 project.wsgi"""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+application = get_wsgi_application()

@@ -1,0 +1,68 @@
+"""The command line as its users start it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "agents_lite"]
+
+AGENTS = '''
+from pydantic import BaseModel
+
+from agents_lite import Agent, function_tool
+
+
+class Sum(BaseModel):
+    total: int
+
+
+@function_tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+calculator = Agent(name="Calculator", tools=[add], handoff_description="Adds numbers.")
+typed = calculator.clone(output_type=Sum)
+hasty = calculator.clone(tool_use_behavior="stop_on_first_tool")
+desk = Agent(name="Desk", handoffs=[calculator])
+broken = Agent(name="Broken", instructions=lambda context, agent: 1 / 0)
+number = 5
+'''
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def agents_file(tmp_path: Path) -> Path:
+    """A file of agents, in the directory where the command runs."""
+    path = tmp_path / "agents.py"
+    path.write_text(AGENTS)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, agents_file: Path) -> Run:
+    """Runs `agents-lite` with arguments to its end, and gives what it printed."""
+
+    def start(
+        *arguments: str, input: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            input=input,
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return start

@@ -1,0 +1,89 @@
+"""What holds for every command: usage, errors, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agents_lite
+from tests.cli.conftest import COMMAND, Run
+
+
+def test_version_is_told(run: Run) -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"agents-lite {agents_lite.__version__}\n")
+
+
+def test_installed_command_is_the_same_as_the_module() -> None:
+    installed = Path(sys.executable).with_name("agents-lite")
+    done = subprocess.run([installed, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"agents-lite {agents_lite.__version__}\n"
+
+
+def test_no_command_shows_all_commands(run: Run) -> None:
+    done = run()
+    assert done.returncode == 2
+    for command in ("demo", "run", "chat"):
+        assert f"\n  {command} " in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["run"], ["run", "a", "b", "c"], ["demo", "--x"]])
+def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "hi"], "OPENAI_API_KEY"),
+        (["run", "--offline", "  "], "The prompt is empty"),
+        (["run", "nowhere:agent", "hi"], "There is no module 'nowhere'"),
+        (["run", "nowhere.py:agent", "hi"], "There is no file 'nowhere.py'"),
+        (["run", "agents.py", "hi"], "'agents.py' names no agent: write module:agent"),
+        (["run", "agents.py:nobody", "hi"], "'nobody' does not exist in agents.py; its agents"),
+        (["run", "agents:number", "hi"], "'number' is not an Agent in agents; its agents are"),
+        (["chat", "json:agent"], "there are no agents in it"),
+        (["run", "--session", "missing/dir/x.db", "hi"], "missing/dir/x.db"),
+    ],
+)
+def test_errors_are_one_line_on_standard_error(run: Run, arguments: list[str], told: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert done.stderr.startswith("agents-lite: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_error_in_the_users_code_names_its_place(run: Run, agents_file: Path) -> None:
+    line = agents_file.read_text().splitlines().index("number = 5")
+    done = run("run", "agents:broken", "hi", OPENAI_BASE_URL="http://127.0.0.1:9")
+    assert done.stderr == (
+        f"agents-lite: ZeroDivisionError: division by zero ({agents_file}, line {line})\n"
+    )
+
+
+def test_module_that_imports_a_missing_one_names_that_one(run: Run, agents_file: Path) -> None:
+    agents_file.write_text("import not_there\n")
+    assert "No module named 'not_there'" in run("run", "agents:agent", "hi").stderr
+
+
+def test_reader_that_leaves_early_is_no_error() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_importing_the_package_leaves_the_command_line_alone() -> None:
+    check = "import agents_lite, sys; print('argparse' in sys.modules, 'agents_lite.cli' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[1] == "False"

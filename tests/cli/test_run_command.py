@@ -1,0 +1,128 @@
+"""`agents-lite run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agents_lite.testing import ResponsesServer, text, turn
+from agents_lite.testing.http_messages import json_reply
+from agents_lite.testing.wire import build_response
+from tests.cli.conftest import COMMAND, Run
+
+
+@pytest.mark.parametrize(
+    "place", [["agents:calculator"], ["agents.py:calculator"], ["--agent", "agents:calculator"]]
+)
+def test_agent_of_a_module_or_file_answers(run: Run, place: list[str]) -> None:
+    done = run("run", *place, "--offline", "Add 2 and 3")
+    assert (done.returncode, done.stdout) == (0, "add(2, 3) gives 5.\n")
+    assert "stand-in" in done.stderr
+
+
+def test_file_elsewhere_imports_its_neighbours(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    (folder / "neighbour.py").write_text("NAME = 'Nell'")
+    (folder / "main.py").write_text(
+        "from agents_lite import Agent\nfrom neighbour import NAME\n"
+        "agent = Agent(NAME, \"Reply with 'I am \" + NAME + \"'\")"
+    )
+    assert run("run", "sub/main.py:agent", "hello", "--offline").stdout == "I am Nell\n"
+
+
+def test_options_may_stand_between_agent_and_prompt(run: Run) -> None:
+    done = run("run", "agents:calculator", "--offline", "--stream", "Add 2 and 3")
+    assert done.stdout == "add(2, 3) gives 5.\n"
+
+
+def test_typed_output_is_printed_as_json(run: Run) -> None:
+    done = run("run", "agents:typed", "Total: 7", "--offline")
+    assert json.loads(done.stdout) == {"total": 7}
+
+
+def test_prompt_comes_from_standard_input(run: Run) -> None:
+    done = run("run", "agents:calculator", "--offline", "-", input="Add 20\nand 30\n")
+    assert done.stdout == "add(20, 30) gives 50.\n"
+
+
+def test_model_instructions_and_prompt_are_sent(run: Run) -> None:
+    with ResponsesServer(["Ahoy!"]) as server:
+        done = run(
+            "run", "--model", "tiny", "--instructions", "Be a pirate.", "Hi",
+            OPENAI_BASE_URL=server.base_url,
+        )  # fmt: skip
+    assert done.stdout == "Ahoy!\n"
+    sent = server.requests[0].body
+    assert (sent["model"], sent["instructions"]) == ("tiny", "Be a pirate.")
+    assert sent["input"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_session_file_remembers_each_conversation(run: Run) -> None:
+    with ResponsesServer(["One.", "Two.", "Three."]) as server:
+        for session_id in ("a", "b", "a"):
+            run(
+                "run", "Hi", "--session", "talk.db", "--session-id", session_id,
+                OPENAI_BASE_URL=server.base_url,
+            )  # fmt: skip
+    first, other, second = (request.body["input"] for request in server.requests)
+    assert (len(first), len(other), len(second)) == (1, 1, 3)
+    assert second[1]["content"][0]["text"] == "One."
+
+
+def test_stream_prints_the_answer_as_it_comes(tmp_path: Path) -> None:
+    with ResponsesServer([turn("Slow but sure.", pause=0.2)]) as server:
+        process = _start("run", "--stream", "Hi", base_url=server.base_url)
+        assert process.stdout is not None
+        assert os.read(process.stdout.fileno(), 100) == b"Slow "
+        assert process.poll() is None
+        assert process.stdout.read() == b"but sure.\n"
+        assert process.wait() == 0
+
+
+def test_stream_gives_each_message_lines_of_its_own(run: Run) -> None:
+    with ResponsesServer([[text("First."), text("Second.")]]) as server:
+        done = run("run", "--stream", "Hi", OPENAI_BASE_URL=server.base_url)
+    assert done.stdout == "First.\nSecond.\n"
+
+
+def test_stream_takes_an_answer_in_one_piece(run: Run) -> None:
+    whole = json_reply(build_response(turn("All at once."), {}))
+    with ResponsesServer([whole]) as server:
+        done = run("run", "--stream", "Hi", OPENAI_BASE_URL=server.base_url)
+    assert done.stdout == "All at once.\n"
+
+
+def test_stream_prints_a_final_output_that_comes_from_a_tool(run: Run) -> None:
+    assert run("run", "agents:hasty", "--stream", "--offline", "Add 2 and 3").stdout == "5\n"
+
+
+def test_text_that_the_output_cannot_encode_is_escaped(run: Run) -> None:
+    with ResponsesServer(["5 €"]) as server:
+        done = run("run", "Hi", OPENAI_BASE_URL=server.base_url, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "5 \\u20ac\n")
+
+
+def test_ctrl_c_stops_at_once_with_130() -> None:
+    with ResponsesServer([turn("Never to be finished.", pause=0.5)]) as server:
+        process = _start("run", "--stream", "Hi", base_url=server.base_url)
+        assert process.stdout is not None and process.stderr is not None
+        assert os.read(process.stdout.fileno(), 100) == b"Never "
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr.read() == b"Stopped.\n"
+        assert process.stdout.read().endswith(b"\n")
+
+
+def _start(*arguments: str, base_url: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env={**os.environ, "OPENAI_BASE_URL": base_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )

@@ -1,0 +1,78 @@
+"""A program in a terminal of its own, with a user who types and reads."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from typing import Any
+
+CTRL_C, CTRL_D = "\x03", "\x04"
+_PATIENCE = 30
+
+
+class Terminal:
+    """Starts a program in a pseudo-terminal; use it in a `with` block.
+
+    Attributes:
+        screen: Everything that has appeared so far, escape sequences included.
+    """
+
+    def __init__(self, command: list[str], **options: Any) -> None:
+        self.screen = ""
+        self._read_up_to = 0
+        self._master, slave = pty.openpty()
+        # In a session of its own, with this as the terminal that Ctrl-C interrupts.
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *command],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            **options,
+        )
+        os.close(slave)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        os.close(self._master)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
+
+    def read_until(self, wanted: str) -> str:
+        """Wait until that text appears; returns what appeared up to its end since the last call."""
+        while (found := self.screen.find(wanted, self._read_up_to)) < 0:
+            assert self._read_more(), f"{wanted!r} never appeared in:\n{self.screen}"
+        start, self._read_up_to = self._read_up_to, found + len(wanted)
+        return self.screen[start : self._read_up_to]
+
+    def wait(self) -> int:
+        """Wait for the program's end; returns its exit code."""
+        while self._read_more():
+            pass
+        return self._process.wait(_PATIENCE)
+
+    @property
+    def text(self) -> str:
+        """The screen without escape sequences."""
+        return re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", self.screen)
+
+    def _read_more(self) -> bool:
+        deadline = time.monotonic() + _PATIENCE
+        ready, _, _ = select.select([self._master], [], [], max(0, deadline - time.monotonic()))
+        try:
+            read = os.read(self._master, 65536) if ready else b""
+        except OSError:  # the program has ended
+            return False
+        self.screen += read.decode(errors="replace")
+        return bool(read)

@@ -1,0 +1,386 @@
+"""What runs read from a session and leave in it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    AgentsException,
+    GuardrailFunctionOutput,
+    InputGuardrail,
+    InputGuardrailTripwireTriggered,
+    MaxTurnsExceeded,
+    OutputGuardrail,
+    OutputGuardrailTripwireTriggered,
+    RunConfig,
+    Runner,
+    RunTimeout,
+    SQLiteSession,
+    UserError,
+    function_tool,
+)
+from agents_lite.exceptions import SessionError
+from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text, turn
+from tests.support.drivers import every_driver, kinds
+
+TURN = ["function_call", "function_call_output"]
+
+
+class ListSession:
+    """The plainest session there is; it notes what it is asked."""
+
+    def __init__(self, *items: Any) -> None:
+        self.session_id = "list"
+        self.items = list(items)
+        self.reads = 0
+        self.batches: list[list[str]] = []
+
+    def get_items(self, limit: int | None = None) -> list[Any]:
+        self.reads += 1
+        return list(self.items)
+
+    def add_items(self, items: list[Any]) -> None:
+        self.batches.append(kinds(items))
+        self.items.extend(items)
+
+    def pop_item(self) -> Any:
+        return self.items.pop() if self.items else None
+
+    def clear_session(self) -> None:
+        self.items.clear()
+
+
+class AsyncListSession(ListSession):
+    """The same, asynchronous."""
+
+    async def get_items(self, limit: int | None = None) -> list[Any]:  # type: ignore[override]
+        await asyncio.sleep(0)
+        return super().get_items(limit)
+
+    async def add_items(self, items: list[Any]) -> None:  # type: ignore[override]
+        await asyncio.sleep(0)
+        super().add_items(items)
+
+
+@function_tool
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+ADD = call("add", a=1, b=2)
+
+
+def agent_with(script: Any, **fields: Any) -> Agent[Any]:
+    return Agent(name="A", **{"model": ScriptedModel(script), "tools": [add], **fields})
+
+
+def sent_to(agent: Agent[Any], request: int = -1) -> list[str]:
+    model: Any = agent.model
+    return kinds(model.requests[request].input)
+
+
+@every_driver
+@pytest.mark.parametrize("session_class", [ListSession, AsyncListSession])
+def test_a_turn_s_items_are_saved_together_when_it_is_complete(
+    run: Any, session_class: Any
+) -> None:
+    session = session_class()
+    agent = agent_with([[reasoning("hm"), ADD, ADD], [text("so"), ADD], "done"])
+    run(agent, "hi", session=session)
+    assert session.batches == [
+        ["user", "reasoning", "function_call", *TURN, "function_call_output"],
+        ["assistant", *TURN],
+        ["assistant"],
+    ]
+    assert session.reads == 1
+
+
+def test_a_turn_is_saved_before_the_next_model_call() -> None:
+    session = ListSession()
+    saved = []
+
+    def answer(request: Any) -> str:
+        saved.extend(kinds(session.items))
+        return "done"
+
+    Runner.run_sync(agent_with([ADD, answer]), "hi", session=session)
+    assert saved == ["user", *TURN]
+
+
+@every_driver
+@pytest.mark.parametrize("session_class", [ListSession, AsyncListSession, SQLiteSession])
+def test_a_session_remembers(run: Any, session_class: Any) -> None:
+    session = session_class("s")
+    if session_class is not SQLiteSession:
+        session.items.clear()
+    agent = agent_with([ADD, "3", "I said 3."])
+    run(agent, "1 + 2?", session=session)
+    result = run(agent, [{"role": "user", "content": "What?"}], session=session)
+    assert sent_to(agent) == ["user", *TURN, "assistant", "user"]
+    assert result.input == [{"role": "user", "content": "What?"}]
+    assert len(result.new_items) == 1
+
+
+def test_a_handoff_s_turn_is_saved_like_any_other() -> None:
+    session = ListSession()
+    agent = agent_with([handoff_to("B"), "ok"])
+    agent.handoffs = [Agent(name="B", model=agent.model)]
+    Runner.run_sync(agent, "hi", session=session)
+    assert session.batches == [["user", *TURN], ["assistant"]]
+
+
+def test_a_final_output_of_a_tool_is_saved() -> None:
+    session = ListSession()
+    agent = agent_with([ADD], tool_use_behavior="stop_on_first_tool")
+    Runner.run_sync(agent, "hi", session=session)
+    assert session.batches == [["user", *TURN]]
+
+
+def test_a_broken_history_is_mended_for_the_model_only() -> None:
+    lost = {"type": "function_call", "call_id": "c", "name": "add", "arguments": "{}"}
+    session = ListSession(lost)
+    agent = agent_with(["ok"])
+    Runner.run_sync(agent, "hi", session=session)
+    assert sent_to(agent) == ["user"]
+    assert kinds(session.items) == ["function_call", "user", "assistant"]
+
+
+@pytest.mark.parametrize("option", ["previous_response_id", "conversation_id"])
+def test_history_is_kept_here_or_at_the_server(option: str) -> None:
+    agent = agent_with([])
+    with pytest.raises(UserError, match="session"):
+        Runner.run_sync(agent, "hi", session=ListSession(), **{option: "id_1"})  # type: ignore[arg-type]
+
+
+# Failures
+
+
+class Broken(Exception):
+    pass
+
+
+def break_down(*_: Any) -> Any:
+    raise Broken
+
+
+def trip(*_: Any) -> GuardrailFunctionOutput:
+    return GuardrailFunctionOutput(None, True)
+
+
+def failing_tool() -> Any:
+    return function_tool(break_down_with_no_arguments, failure_error_function=None)
+
+
+def break_down_with_no_arguments() -> None:
+    raise Broken
+
+
+FAILURES: dict[str, Any] = {
+    "model": ({"script": [ADD, Broken]}, {}, Broken),
+    "tool": (
+        {
+            "script": [ADD, [reasoning("hm"), ADD, call("break_down_with_no_arguments")]],
+            "tools": [add, failing_tool()],
+        },
+        {},
+        UserError,
+    ),
+    "unknown tool": ({"script": [ADD, [ADD, call("nope")]]}, {}, AgentsException),
+    "max_turns": ({"script": [ADD]}, {"max_turns": 1}, MaxTurnsExceeded),
+    "output guardrail": (
+        {"script": [ADD, "secret"], "output_guardrails": [OutputGuardrail(trip)]},
+        {},
+        OutputGuardrailTripwireTriggered,
+    ),
+    "timeout": ({"script": [ADD, turn("late", delay=30)]}, {"timeout": 0.3}, RunTimeout),
+}
+
+
+@every_driver
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_leaves_whole_turns_and_can_be_repeated(run: Any, failure: str) -> None:
+    fields, options, error = FAILURES[failure]
+    session = SQLiteSession("s")
+    with pytest.raises(error):
+        run(agent_with(**fields), "hi", session=session, **options)
+    assert kinds(session.get_items()) == ["user", *TURN]
+    again = agent_with(["done"])
+    assert run(again, "hi", session=session).final_output == "done"
+    assert sent_to(again) == ["user", *TURN]
+    assert kinds(session.get_items()) == ["user", *TURN, "assistant"]
+
+
+@every_driver
+@pytest.mark.parametrize("script", [[Broken], [[ADD, call("nope")]]])
+def test_a_failure_in_the_first_turn_leaves_nothing(run: Any, script: Any) -> None:
+    session = SQLiteSession("s")
+    with pytest.raises((Broken, AgentsException)):
+        run(agent_with(script), "hi", session=session)
+    assert session.get_items() == []
+
+
+@every_driver
+@pytest.mark.parametrize("in_parallel", [True, False])
+def test_a_tripped_input_guardrail_leaves_nothing(run: Any, in_parallel: bool) -> None:
+    session = SQLiteSession("s")
+    guardrail: InputGuardrail[Any] = InputGuardrail(trip, run_in_parallel=in_parallel)
+    with pytest.raises(InputGuardrailTripwireTriggered):
+        run(agent_with([ADD, "ok"], input_guardrails=[guardrail]), "hi", session=session)
+    assert session.get_items() == []
+
+
+def test_leaving_a_stream_leaves_whole_turns() -> None:
+    session = SQLiteSession("s")
+    events = Runner.stream(agent_with([ADD, [text("so"), ADD], "done"]), "hi", session=session)
+    for event in events:
+        if event.type == "run_item_stream_event" and event.name == "message_output_created":
+            break
+    events.close()
+    assert kinds(session.get_items()) == ["user", *TURN]
+
+
+def test_cancelling_a_task_leaves_whole_turns() -> None:
+    session = AsyncListSession()
+    began = threading.Event()
+
+    def hang(request: Any) -> Any:
+        began.set()
+        return turn("late", delay=30)
+
+    async def main() -> None:
+        task = asyncio.create_task(Runner.run(agent_with([ADD, hang]), "hi", session=session))
+        await asyncio.to_thread(began.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert session.batches == [["user", *TURN]]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["hi", [{"role": "user", "content": "hi"}, {"role": "user", "content": "are you there?"}]],
+)
+def test_a_run_may_fail_many_times(given: Any) -> None:
+    session = SQLiteSession("s")
+    for _ in range(3):
+        with pytest.raises(Broken):
+            Runner.run_sync(agent_with([ADD, Broken]), given, session=session)
+    asked = ["user"] if isinstance(given, str) else ["user", "user"]
+    assert kinds(session.get_items()) == [*asked, *TURN * 3]
+
+
+def test_another_message_after_a_failure_is_added() -> None:
+    session = SQLiteSession("s")
+    with pytest.raises(Broken):
+        Runner.run_sync(agent_with([ADD, Broken]), "hi", session=session)
+    agent = agent_with(["done"])
+    Runner.run_sync(agent, "forget it", session=session)
+    assert sent_to(agent) == ["user", *TURN, "user"]
+
+
+def test_the_same_message_after_an_answer_is_asked_again() -> None:
+    session = SQLiteSession("s")
+    agent = agent_with([ADD, "3", "3 again"])
+    for _ in range(2):
+        Runner.run_sync(agent, "1 + 2?", session=session)
+    assert kinds(session.get_items()) == ["user", *TURN, "assistant", "user", "assistant"]
+
+
+def test_the_same_message_after_an_answer_by_a_tool_is_asked_again() -> None:
+    session = SQLiteSession("s")
+    agent = agent_with([ADD, ADD], tool_use_behavior="stop_on_first_tool")
+    for _ in range(2):
+        Runner.run_sync(agent, "1 + 2?", session=session)
+    assert kinds(session.get_items()) == ["user", *TURN, "user", *TURN]
+
+
+@every_driver
+@pytest.mark.parametrize("method", ["get_items", "add_items"])
+def test_a_session_that_fails_fails_the_run(run: Any, method: str) -> None:
+    class Failing(ListSession):
+        pass
+
+    def fail(self: Any, *_: Any) -> Any:
+        raise SessionError("The disk is full")
+
+    setattr(Failing, method, fail)
+    with pytest.raises(SessionError, match="The disk is full") as caught:
+        run(agent_with(["ok"]), "hi", session=Failing())
+    assert caught.value.run_data is not None
+    assert len(caught.value.run_data.raw_responses) == (method == "add_items")
+
+
+# Merging
+
+
+def newest_first(history: list[Any], new: list[Any]) -> list[Any]:
+    return [*new, *history[-1:]]
+
+
+async def newest_first_async(history: list[Any], new: list[Any]) -> list[Any]:
+    return newest_first(history, new)
+
+
+@every_driver
+@pytest.mark.parametrize("merge", [newest_first, newest_first_async])
+def test_a_callback_merges_history_and_input(run: Any, merge: Any) -> None:
+    session = ListSession()
+    agent = agent_with(["one", "two"])
+    config = RunConfig(session_input_callback=merge)
+    run(agent, "first", session=session, run_config=config)
+    run(agent, "second", session=session, run_config=config)
+    assert sent_to(agent) == ["user", "assistant"]
+    assert session.batches == [["user", "assistant"]] * 2
+    assert [item["content"] for item in session.items if item["role"] == "user"] == [
+        "first",
+        "second",
+    ]
+
+
+def test_the_same_words_said_again_are_saved_again() -> None:
+    session = SQLiteSession("s")
+    config = RunConfig(session_input_callback=lambda history, new: history + new)
+    agent = agent_with(["Sure?", "Done."])
+    for _ in range(2):
+        Runner.run_sync(agent, "yes", session=session, run_config=config)
+    assert kinds(session.get_items()) == ["user", "assistant"] * 2
+
+
+def test_the_callback_may_change_what_is_said() -> None:
+    session = ListSession({"role": "user", "content": "old"})
+
+    def polite(history: list[Any], new: list[Any]) -> list[Any]:
+        return history + [{**item, "content": item["content"] + ", please"} for item in new]
+
+    agent = agent_with(["ok"])
+    config = RunConfig(session_input_callback=polite)
+    Runner.run_sync(agent, "now", session=session, run_config=config)
+    assert [item["content"] for item in session.items[:2]] == ["old", "now, please"]
+    model: Any = agent.model
+    assert model.requests[0].input[1]["content"] == "now, please"
+
+
+def test_the_callback_must_return_a_list() -> None:
+    config = RunConfig(session_input_callback=lambda history, new: None)
+    with pytest.raises(UserError, match="session_input_callback must return a list"):
+        Runner.run_sync(agent_with([]), "hi", session=ListSession(), run_config=config)
+
+
+def test_the_callback_cannot_reach_into_the_session() -> None:
+    session = ListSession({"role": "user", "content": "old"})
+
+    def clear(history: list[Any], new: list[Any]) -> list[Any]:
+        history.clear()
+        return new
+
+    agent = agent_with(["ok"])
+    config = RunConfig(session_input_callback=clear)
+    Runner.run_sync(agent, "new", session=session, run_config=config)
+    assert kinds(session.items) == ["user", "user", "assistant"]
