@@ -98,7 +98,7 @@ class Agent(PickledByName, Generic[TContext]):
     """The model or its name; None: the provider's default."""
     model_settings: ModelSettings = field(default_factory=ModelSettings)
     """Temperature and the like."""
-    tools: Sequence[Tool] = field(default_factory=list)
+    tools: Sequence[Tool[TContext]] = field(default_factory=list)
     """What the agent can use."""
     input_guardrails: Sequence[InputGuardrail[TContext]] = field(default_factory=list)
     """Checks of the input, when the run starts with this agent."""

@@ -14,7 +14,8 @@ import requests
 from pydantic_core import from_json, to_json
 from urllib3.exceptions import HTTPError
 
-from .connections import BLOCK_SIZE, Exchange
+from .chunked import BLOCK_SIZE
+from .connections import Exchange
 from .endpoint import Endpoint
 from .exceptions import (
     APIConnectionError,

@@ -6,8 +6,6 @@ urllib3 is given connection classes that tell the request under way which socket
 
 from __future__ import annotations
 
-import http.client
-import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,13 +17,10 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from .chunked import BlockResponse
+
 POOL_SIZE = 1000
 """Idle connections kept to one host; more may be open at a time."""
-BLOCK_SIZE = 65536
-"""Bytes asked of a socket at a time."""
-LONGEST_FRAMING_LINE = 65536
-"""Bytes of a line between chunks."""
-_HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
 class Exchange:
@@ -96,70 +91,6 @@ def _shut_down(sock: Any) -> None:
     with suppress(OSError):
         # SSLSocket.shutdown would also drop the TLS state under the thread that is reading.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class BlockResponse(http.client.HTTPResponse):
-    """Reads a chunked body block by block, however small its chunks: one call, many events."""
-
-    _unparsed = b""
-    _left_in_chunk = 0
-    _in_trailer = False
-    _failure: http.client.HTTPException | None = None
-
-    def read1(self, n: int = -1) -> bytes:
-        """What has arrived, at most `n` bytes, waiting only when nothing has.
-
-        Source of the chunked format: RFC 9112, section 7.1.
-        """
-        if not self.chunked or self.fp is None:
-            return super().read1(n)
-        content = b""
-        while not content and self.fp is not None:
-            if self._failure is not None:
-                raise self._failure
-            block = self.fp.read1(n if n > 0 else BLOCK_SIZE)
-            if not block:
-                raise http.client.IncompleteRead(b"")
-            content = self._unchunk(self._unparsed + block)
-        return content
-
-    def _unchunk(self, block: bytes) -> bytes:
-        pieces = []
-        at = 0
-        while at < len(block) and self._failure is None and self.fp is not None:
-            if self._left_in_chunk:
-                piece = block[at : at + self._left_in_chunk]
-                pieces.append(piece)
-                at += len(piece)
-                self._left_in_chunk -= len(piece)
-                continue
-            line_end = block.find(b"\n", at)
-            if line_end < 0:
-                break
-            self._take_framing_line(block[at:line_end].strip())
-            at = line_end + 1
-        self._unparsed = block[at:]
-        if len(self._unparsed) > LONGEST_FRAMING_LINE:
-            self._fail("an endless line")
-        return b"".join(pieces)
-
-    def _take_framing_line(self, line: bytes) -> None:
-        if self._in_trailer:
-            if not line:
-                self._close_conn()  # type: ignore[attr-defined]  # the body is complete
-            return
-        if not line:  # it ends the chunk before
-            return
-        size = line.split(b";", 1)[0].strip()
-        if not _HEXADECIMAL.fullmatch(size):
-            self._fail("a malformed chunk size")
-            return
-        self._left_in_chunk = int(size, 16)
-        self._in_trailer = self._left_in_chunk == 0
-
-    def _fail(self, what: str) -> None:
-        # Raised by the next read: what came before it in the same block is good.
-        self._failure = http.client.HTTPException(f"the chunked body has {what}")
 
 
 class _Watched(HTTPConnection):

@@ -94,6 +94,7 @@ def start_agent(agent: Agent[Any], state: RunState) -> AgentUpdatedStreamEvent:
         tools=[tool.name for tool in agent.tools],
         output_type="str" if schema is None else schema.name(),
     )
+    span.hides_content = not state.records_content
     span.start(mark_as_current=True)
     state.agent_span = span
     return AgentUpdatedStreamEvent(agent)

@@ -50,7 +50,7 @@ def run_many(
     max_workers: int,
     executor: Executor | None,
     on_result: Callable[[RunOutcome], object] | None,
-    options: RunOptions,
+    options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
     """Outcomes as they come; see `Runner.run_many`."""
     if max_workers < 1:
@@ -66,7 +66,7 @@ def run_many(
 
 
 def _in_threads(
-    agent: Agent[Any], inputs: Iterable[Any], max_workers: int, options: RunOptions
+    agent: Agent[Any], inputs: Iterable[Any], max_workers: int, options: RunOptions[Any]
 ) -> Iterator[RunOutcome]:
     scope = Cancellation()
     jobs = (
@@ -82,7 +82,7 @@ def _in_executor(
     agent: Agent[Any],
     inputs: Iterable[Any],
     max_workers: int,
-    options: RunOptions,
+    options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
     waiting = enumerate(inputs)
     running: dict[Future[RunOutcome], tuple[int, Any]] = {}
@@ -108,7 +108,7 @@ def _run_one(
     agent: Agent[Any],
     index: int,
     input: Any,
-    options: RunOptions,
+    options: RunOptions[Any],
     scope: Cancellation | None = None,
 ) -> RunOutcome:
     try:

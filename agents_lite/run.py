@@ -45,7 +45,7 @@ class Runner:
     def stream(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem],
-        **options: Unpack[RunOptions],
+        **options: Unpack[RunOptions[TContext]],
     ) -> Generator[StreamEvent, None, RunResult]:
         """The run as a generator of its events; it returns the `RunResult`.
 
@@ -58,7 +58,7 @@ class Runner:
     def run_sync(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem],
-        **options: Unpack[RunOptions],
+        **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end, on this thread; also inside a running event loop."""
         return drain(start_run(starting_agent, input, streamed=False, **options)[1])
@@ -67,7 +67,7 @@ class Runner:
     async def run(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem],
-        **options: Unpack[RunOptions],
+        **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end without blocking the event loop; cancelling the task stops the run."""
         from .aio import run_on_thread
@@ -80,7 +80,7 @@ class Runner:
     def run_streamed(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem],
-        **options: Unpack[RunOptions],
+        **options: Unpack[RunOptions[TContext]],
     ) -> RunResultStreaming:
         """A run whose events are read from the returned object, by `for` or `async for`."""
         return RunResultStreaming(*start_run(starting_agent, input, streamed=True, **options))
@@ -93,7 +93,7 @@ class Runner:
         max_workers: int = 8,
         executor: Executor | None = None,
         on_result: Callable[[RunOutcome], object] | None = None,
-        **options: Unpack[RunOptions],
+        **options: Unpack[RunOptions[TContext]],
     ) -> Iterator[RunOutcome]:
         """Run once for each input, several at a time; yields the outcomes as the runs end.
 

@@ -191,8 +191,7 @@ class RunState:
         if span is None:
             return
         if error is not None:
-            shown = str(error) if self.records_content else type(error).__name__
-            span.set_error({"message": "Error in agent run", "data": {"error": shown}})
+            span.set_error(span.describe(error))
         span.finish(reset_current=True)
 
     def error_details(self) -> RunErrorDetails:

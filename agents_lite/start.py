@@ -6,9 +6,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
-
-from typing_extensions import TypedDict
+from typing import TYPE_CHECKING, Any, Generic, TypedDict
 
 from .agent import Agent
 from .callbacks import Callbacks
@@ -18,7 +16,7 @@ from .lifecycle import RunHooks
 from .loop import run_loop
 from .result import RunResult
 from .run_config import DEFAULT_MAX_TURNS, RunConfig
-from .run_context import RunContextWrapper
+from .run_context import RunContextWrapper, TContext
 from .run_state import RunState
 from .stepper import step_in_context
 from .tracing import get_current_trace, trace
@@ -30,15 +28,15 @@ if TYPE_CHECKING:
     from .stream_events import StreamEvent
 
 
-class RunOptions(TypedDict, total=False):
+class RunOptions(TypedDict, Generic[TContext], total=False):
     """Keyword arguments of all ways to run an agent."""
 
-    context: Any
+    context: TContext | None
     """Any object; every tool, hook, guardrail and instruction function of the run is given it. It
     is not sent to the model."""
     max_turns: int | None
     """Most turns, each a model call with what follows from it; None: no limit."""
-    hooks: RunHooks[Any] | None
+    hooks: RunHooks[TContext] | None
     """Called at each step."""
     run_config: RunConfig | None
     """Options for the whole run."""

@@ -5,13 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    overload,
+)
 
 from .by_name import PickledByName
 from .computer import AsyncComputer, Computer
 from .exceptions import ToolTimeoutError, UserError
 from .function_schema import DocstringStyle, InvalidToolArguments, function_schema
-from .run_context import RunContextWrapper, ToolContext
+from .run_context import RunContextWrapper, TContext, ToolContext
 from .strict_schema import ensure_strict_json_schema
 
 if TYPE_CHECKING:
@@ -42,7 +53,7 @@ def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -
 class _LazySchema:
     """A field that holds a JSON schema, or a function that makes it when it is first read."""
 
-    def __get__(self, tool: FunctionTool | None, owner: type) -> dict[str, Any]:
+    def __get__(self, tool: FunctionTool[Any] | None, owner: type) -> dict[str, Any]:
         if tool is None:  # so dataclasses ask for a default: there is none
             raise AttributeError
         schema = vars(tool)["params_json_schema"]
@@ -52,13 +63,13 @@ class _LazySchema:
         return result
 
     def __set__(
-        self, tool: FunctionTool, schema: dict[str, Any] | Callable[[], dict[str, Any]]
+        self, tool: FunctionTool[Any], schema: dict[str, Any] | Callable[[], dict[str, Any]]
     ) -> None:
         vars(tool)["params_json_schema"] = schema
 
 
 @dataclass(eq=False)
-class FunctionTool(PickledByName):
+class FunctionTool(PickledByName, Generic[TContext]):
     """A function the model may call. `function_tool` makes one from a Python function."""
 
     name: str
@@ -127,16 +138,37 @@ class FunctionToolOptions(TypedDict, total=False):
     tool_output_guardrails: list[ToolOutputGuardrail] | None
 
 
+class _Decorator(Protocol):
+    """What `function_tool` with options gives: the tool's context type is the function's."""
+
+    @overload
+    def __call__(
+        self, func: Callable[Concatenate[ToolContext[TContext], ...], Any], /
+    ) -> FunctionTool[TContext]: ...
+    @overload
+    def __call__(
+        self, func: Callable[Concatenate[RunContextWrapper[TContext], ...], Any], /
+    ) -> FunctionTool[TContext]: ...
+    @overload
+    def __call__(self, func: Callable[..., Any], /) -> FunctionTool[Any]: ...
+
+
+@overload
+def function_tool(
+    func: Callable[Concatenate[ToolContext[TContext], ...], Any],
+    **options: Unpack[FunctionToolOptions],
+) -> FunctionTool[TContext]: ...
+@overload
+def function_tool(
+    func: Callable[Concatenate[RunContextWrapper[TContext], ...], Any],
+    **options: Unpack[FunctionToolOptions],
+) -> FunctionTool[TContext]: ...
 @overload
 def function_tool(
     func: Callable[..., Any], **options: Unpack[FunctionToolOptions]
-) -> FunctionTool: ...
-
-
+) -> FunctionTool[Any]: ...
 @overload
-def function_tool(
-    func: None = None, **options: Unpack[FunctionToolOptions]
-) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+def function_tool(func: None = None, **options: Unpack[FunctionToolOptions]) -> _Decorator: ...
 
 
 def function_tool(
@@ -149,7 +181,7 @@ def function_tool(
     failure_error_function: ToolErrorFunction | None = default_tool_error_function,
     strict_mode: bool = True,
     **options: Any,
-) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
+) -> Any:
     """Make a Python function a tool: `@function_tool`, bare or with FunctionToolOptions.
 
     Name, description and the schema of the arguments come from the function's name, docstring and
@@ -160,7 +192,7 @@ def function_tool(
         UserError: The signature cannot be a tool's; the message names the parameter.
     """
 
-    def decorate(function: Callable[..., Any]) -> FunctionTool:
+    def decorate(function: Callable[..., Any]) -> FunctionTool[Any]:
         schema = function_schema(
             function,
             name=name_override,
@@ -300,7 +332,7 @@ class ComputerTool:
 
 
 Tool: TypeAlias = (
-    FunctionTool
+    FunctionTool[TContext]
     | WebSearchTool
     | FileSearchTool
     | CodeInterpreterTool
@@ -310,9 +342,20 @@ Tool: TypeAlias = (
 )
 
 
+_TOOL_CLASSES = (
+    FunctionTool,
+    WebSearchTool,
+    FileSearchTool,
+    CodeInterpreterTool,
+    ImageGenerationTool,
+    HostedMCPTool,
+    ComputerTool,
+)
+
+
 def check_tool(candidate: object) -> None:
     """Raise UserError for what is no tool."""
-    if isinstance(candidate, Tool):
+    if isinstance(candidate, _TOOL_CLASSES):
         return
     remedy = ""
     if callable(candidate):

@@ -2,22 +2,29 @@
 
 Run as `python stub_server.py`: it prints its port, and ends when its standard input is closed.
 
-The path chooses the answer, `/TURNS/DELAY_MS/DELTAS/responses`: a function call until the request holds
-TURNS outputs, then a text; DELAY_MS of waiting before each; DELTAS is the number of text deltas
-that a streamed answer is cut into.
+The path chooses the answer, `/TURNS/DELAY_MS/DELTAS[/GAP_MS]/responses`: a function call until the
+request holds TURNS outputs, then a text; DELAY_MS of waiting before each; DELTAS is the number of
+text deltas that a streamed answer is cut into. With GAP_MS they come one by one, so far apart, and
+the text of each is the time it was sent at, in seconds of `time.monotonic()`. What is posted to
+`/traces` is taken and forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+import time
+from functools import lru_cache
+from typing import Any
 
 TEXT = "word "
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nx-request-id: req_1\r\n%s\r\n"
+CHUNK_SIZE = 16_384
 
 
-def response(output: list[dict]) -> dict:
+def response(output: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": "resp_1",
         "object": "response",
@@ -25,6 +32,9 @@ def response(output: list[dict]) -> dict:
         "status": "completed",
         "model": "stub",
         "output": output,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
         "usage": {
             "input_tokens": 10,
             "output_tokens": 5,
@@ -35,7 +45,7 @@ def response(output: list[dict]) -> dict:
     }
 
 
-def call(number: int) -> dict:
+def call(number: int) -> dict[str, Any]:
     return {
         "type": "function_call",
         "id": f"fc_{number}",
@@ -46,7 +56,7 @@ def call(number: int) -> dict:
     }
 
 
-def message(text: str) -> dict:
+def message(text: str) -> dict[str, Any]:
     return {
         "type": "message",
         "id": "msg_1",
@@ -56,46 +66,57 @@ def message(text: str) -> dict:
     }
 
 
-def events(item: dict, deltas: int) -> list[dict]:
-    head = [{"type": "response.created", "response": response([])}]
-    head.append({"type": "response.output_item.added", "output_index": 0, "item": item})
-    kind, name = ("output_text", "text") if item["type"] == "message" else ("function_call_arguments", "arguments")
-    for _ in range(deltas):
-        head.append(
-            {
-                "type": f"response.{kind}.delta",
-                "item_id": item["id"],
-                "output_index": 0,
-                "content_index": 0,
-                "delta": TEXT,
-            }
-        )
-    head.append({"type": f"response.{kind}.done", "item_id": item["id"], "output_index": 0, name: ""})
-    head.append({"type": "response.output_item.done", "output_index": 0, "item": item})
-    head.append({"type": "response.completed", "response": response([item])})
-    return [{**event, "sequence_number": number} for number, event in enumerate(head)]
+def delta(kind: str, item_id: str, number: int, text: str) -> dict[str, Any]:
+    return {
+        "type": f"response.{kind}.delta",
+        "sequence_number": number,
+        "item_id": item_id,
+        "output_index": 0,
+        "content_index": 0,
+        "delta": text,
+        "logprobs": [],
+    }
 
 
-def sse(item: dict, deltas: int) -> bytes:
-    return b"".join(
-        b"event: %s\ndata: %s\n\n" % (event["type"].encode(), json.dumps(event).encode())
-        for event in events(item, deltas)
-    )
+def events(item: dict[str, Any], deltas: int) -> list[dict[str, Any]]:
+    is_text = item["type"] == "message"
+    kind, name = ("output_text", "text") if is_text else ("function_call_arguments", "arguments")
+    place = {"item_id": item["id"], "output_index": 0}
+    stream = [
+        {"type": "response.created", "response": response([])},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        *(delta(kind, item["id"], 0, TEXT) for _ in range(deltas)),
+        {"type": f"response.{kind}.done", **place, "content_index": 0, name: "", "logprobs": []},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": response([item])},
+    ]
+    return [{**event, "sequence_number": number} for number, event in enumerate(stream)]
 
 
-_streams: dict[tuple[str, int], bytes] = {}
+def sse(event: dict[str, Any]) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (event["type"].encode(), json.dumps(event).encode())
 
 
-def stream_of(item: dict, deltas: int) -> bytes:
-    key = (item["id"], deltas)
-    if key not in _streams:
-        _streams[key] = sse(item, deltas)
-    return _streams[key]
+def chunk(part: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(part), part)
 
 
-def chunks(payload: bytes, size: int = 16_384) -> bytes:
-    parts = [payload[start : start + size] for start in range(0, len(payload), size)]
-    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+def chunked(payload: bytes) -> bytes:
+    starts = range(0, len(payload), CHUNK_SIZE)
+    return b"".join(chunk(payload[start : start + CHUNK_SIZE]) for start in starts)
+
+
+@lru_cache(maxsize=None)
+def streamed(done: int, turns: int, deltas: int) -> bytes:
+    item, count = (call(done), 2) if done < turns else (message(TEXT * deltas), deltas)
+    return chunked(b"".join(map(sse, events(item, count)))) + chunk(b"")
+
+
+@lru_cache(maxsize=None)
+def whole(done: int, turns: int, deltas: int) -> bytes:
+    item = call(done) if done < turns else message(TEXT * deltas)
+    payload = json.dumps(response([item])).encode()
+    return HEAD % (b"application/json", b"Content-Length: %d\r\n" % len(payload)) + payload
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -108,7 +129,11 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 if line.lower().startswith(b"content-length")
             )
             body = await reader.readexactly(length)
-            await answer(path, body, writer)
+            if path == "/traces":
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            else:
+                await answer(path, body, writer)
+            await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
@@ -116,25 +141,29 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def answer(path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
-    turns, delay, deltas, *_ = (int(part) for part in path.strip("/").split("/")[:3])
+    numbers = [int(part) for part in path.split("/")[1:-1]]
+    turns, delay, deltas, gap = (*numbers, 0)[:4]
     if delay:
         await asyncio.sleep(delay / 1000)
-    done = body.count(b"function_call_output")
-    item = call(done) if done < turns else message(TEXT * deltas)
-    if b'"stream":true' in body or b'"stream": true' in body:
-        count = deltas if item["type"] == "message" else 2
-        writer.write(HEAD % (b"text/event-stream", b"Transfer-Encoding: chunked\r\n"))
-        writer.write(chunks(stream_of(item, count)))
-    else:
-        payload = json.dumps(response([item])).encode()
-        writer.write(HEAD % (b"application/json", b"Content-Length: %d\r\n" % len(payload)) + payload)
-    await writer.drain()
+    done = body.count(b'"function_call_output"')
+    if b'"stream":true' not in body and b'"stream": true' not in body:
+        writer.write(whole(done, turns, deltas))
+        return
+    writer.write(HEAD % (b"text/event-stream", b"Transfer-Encoding: chunked\r\n"))
+    if gap:
+        for number in range(deltas):
+            await asyncio.sleep(gap / 1000)
+            sent_at = repr(time.monotonic())
+            writer.write(chunk(sse(delta("output_text", "msg_1", number, sent_at))))
+    writer.write(streamed(done, turns, 0 if gap else deltas))
 
 
 async def main() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2048, limit=2**24)
+    # Leaving at once, since ending all connections in order would only print complaints.
+    asyncio.get_running_loop().add_reader(sys.stdin, os._exit, 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ SOON = 3.0
 MANY_WORDS = turn("word " * 400, pause=0.15)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def threads() -> Iterator[None]:
+    """None of all the runs here leaves a thread behind."""
+    with no_thread_left():
+        yield
+
+
 @dataclass
 class Scene:
     """A run that has come to a point where it takes long."""
@@ -49,7 +56,7 @@ class Scene:
 
 @contextmanager
 def scene(place: str, is_real: bool) -> Iterator[Scene]:
-    """Check around the block that the run was stopped and has left nothing behind."""
+    """Check around the block that the run was stopped and that all it had open is closed."""
     made = Scene(Agent(name="A"))
 
     def reached(answer: Any) -> Callable[[Any], Any]:
@@ -77,7 +84,7 @@ def scene(place: str, is_real: bool) -> Iterator[Scene]:
         "nested": [[call("ask", input="x")], reached(turn("late", delay=LONG))],
     }
     server = ResponsesServer(scripts[place])
-    with no_thread_left(), recorded_spans() as spans, server:
+    with recorded_spans() as spans, server:
         if is_real:
             client = ResponsesClient(base_url=server.base_url, api_key="any")
             made.agent.model = OpenAIResponsesModel("m", client)
@@ -381,8 +388,7 @@ def test_nothing_goes_on_after_the_reader_has_left(leave: Any, event_name: str) 
     model = ScriptedModel([[call("f")], "never"])
     tool = function_tool(lambda: ran.append("tool"), name_override="f")
     agent = Agent(name="A", model=model, tools=[tool])
-    with no_thread_left():
-        leave(agent, lambda event: getattr(event, "name", "") == event_name)
+    leave(agent, lambda event: getattr(event, "name", "") == event_name)
     assert ran == ["tool"] * (event_name == "tool_output")
     assert len(model.requests) == 1
 
@@ -406,8 +412,7 @@ def test_cancelling_a_stream_that_is_over_changes_nothing() -> None:
 
 def test_a_run_within_its_time_limit_is_not_disturbed() -> None:
     agent = Agent(name="A", model=ScriptedModel(["ok"]))
-    with no_thread_left():
-        assert Runner.run_sync(agent, "x", timeout=LONG).final_output == "ok"
+    assert Runner.run_sync(agent, "x", timeout=LONG).final_output == "ok"
 
 
 class AsyncModel(Model):

@@ -37,6 +37,8 @@ TOOLS = item("mcp_list_tools", "mcpl_1")
         ),
         pytest.param([CALL, MESSAGE], [TOOLS, CALL, MESSAGE], [TOOLS, CALL, MESSAGE],
                      id="never announced, first"),
+        pytest.param([MESSAGE], [TOOLS, THOUGHT, MESSAGE], [TOOLS, THOUGHT, MESSAGE],
+                     id="several that were never announced"),
         pytest.param([THOUGHT, MESSAGE], [THOUGHT, TOOLS, MESSAGE], [THOUGHT, TOOLS, MESSAGE],
                      id="never announced, in the middle"),
         pytest.param([MESSAGE], [item("message", "msg_0"), MESSAGE],

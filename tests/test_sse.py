@@ -30,6 +30,7 @@ def cut(content: bytes, places: list[int]) -> list[bytes]:
         pytest.param(b"\xef\xbb\xbfdata: a\n\n", [b"a"], id="byte order mark"),
         pytest.param(b": hello\n\n:\n\ndata: a\n\n", [b"a"], id="comments"),
         pytest.param(b"data: {\ndata: }\n\n", [b"{\n}"], id="several data lines are joined"),
+        pytest.param(b"data: {\r\ndata: }\r\n\r\n", [b"{\n}"], id="also where CRLF ends them"),
         pytest.param(b"data\n\n", [b""], id="a data field without a colon"),
         pytest.param(b"data:a\n\n", [b"a"], id="no space after the colon"),
         pytest.param(b"data:  a\n\n", [b" a"], id="only one space is taken off"),

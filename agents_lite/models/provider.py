@@ -6,6 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from ..tracing import get_trace_provider
 from ..transport import ResponsesClient
 from .interface import Model, ModelProvider
 from .openai_responses import OpenAIResponsesModel
@@ -45,10 +46,17 @@ def choose_model(agent: Agent[object], config: RunConfig) -> Model:
     return (config.model_provider or _default_provider).get_model(wanted)
 
 
-def set_default_openai_key(key: str) -> None:
-    """Use this API key where none is given, instead of `OPENAI_API_KEY`."""
+def set_default_openai_key(key: str, use_for_tracing: bool = True) -> None:
+    """Use this API key where none is given, instead of `OPENAI_API_KEY`.
+
+    Args:
+        key: The key.
+        use_for_tracing: Whether traces are sent with it too, where they go to OpenAI at all.
+    """
     global _default_key
     _default_key = key
+    if use_for_tracing:
+        get_trace_provider().openai_processor.use_model_key(key)
 
 
 def set_default_openai_client(client: ResponsesClient) -> None:

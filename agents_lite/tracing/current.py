@@ -52,6 +52,9 @@ class Activity:
     def __init__(self, disabled: bool) -> None:
         self.disabled = disabled
         """Whether nothing is recorded, here and inside."""
+        self.hides_content = False
+        """Whether errors are told by their class alone, here and in spans opened inside, since
+        their texts may quote inputs and outputs."""
         self.started_ns: int | None = None
         """When it started, in nanoseconds since 1970, or None."""
         self.ended_ns: int | None = None

@@ -51,6 +51,7 @@ class Span(Activity, Generic[Data]):
         if parent is None:
             parent = get_current_activity()
         super().__init__(disabled or parent is None or parent.disabled)
+        self.hides_content = parent is not None and parent.hides_content
         self.span_data = span_data
         self.span_id = span_id or gen_span_id()
         self.trace: Trace | None = None if parent is None else parent.trace
@@ -94,8 +95,13 @@ class Span(Activity, Generic[Data]):
 
     def _note_exception(self, error: BaseException) -> None:
         if self.error is None:
-            kind = type(error).__name__
-            self.error = {"message": str(error) or kind, "data": {"type": kind}}
+            self.error = self.describe(error)
+
+    def describe(self, error: BaseException) -> dict[str, Any]:
+        """An exception as the error of a span; without its text where content is hidden."""
+        kind = type(error).__name__
+        message = kind if self.hides_content else str(error) or kind
+        return {"message": message, "data": {"type": kind}}
 
 
 def agent_span(

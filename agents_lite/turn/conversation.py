@@ -48,13 +48,24 @@ def _with_history(
         merged = state.call(merge, list(history), list(new))
         if not isinstance(merged, list):
             raise UserError(f"session_input_callback must return a list, got {merged!r}")
-        known = {id(item) for item in history}
-        return merged, [
-            item for item in merged if id(item) not in known and item not in history
-        ]
+        return merged, _beyond(history, merged)
     if state.agent.tool_use_behavior == "run_llm_again" and _is_unanswered(history, new):
         return history, []
     return [*history, *new], list(new)
+
+
+def _beyond(
+    history: list[TResponseInputItem], merged: list[TResponseInputItem]
+) -> list[TResponseInputItem]:
+    """What the merged list holds beyond the history; words said again count again."""
+    known = list(history)
+    new = []
+    for item in merged:
+        if item in known:
+            known.remove(item)
+        else:
+            new.append(item)
+    return new
 
 
 def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputItem]) -> bool:

@@ -45,9 +45,7 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
         output = _invoke(call, tool)
     except Exception as error:
         call.cancellation.check()  # being stopped is no failure of the tool
-        shown = str(error) if call.state.records_content else type(error).__name__
-        data = {"tool_name": tool.name, "error": shown}
-        span.set_error({"message": "Error running tool", "data": data})
+        span.set_error(span.describe(error))
         return _explain(error, call, tool)
     return _check_output(output, call, tool)
 

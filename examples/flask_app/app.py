@@ -32,6 +32,11 @@ from agents_lite.testing.offline import has_model_server
 
 HERE = Path(__file__).parent
 DATABASE = os.environ.get("CHAT_DATABASE") or HERE / "conversations.db"
+HINTS = [
+    "What are your opening hours on Saturday?",
+    "Is my repair R-1042 ready?",
+    "What is the price to fix the brakes?",
+]
 
 app = flask.Flask(__name__, template_folder=HERE.parent / "chat_page")
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_bytes()
@@ -44,7 +49,11 @@ running: dict[str, RunResultStreaming] = {}
 @app.get("/")
 def page() -> str:
     return flask.render_template(
-        "chat.html", title="The Spoke", agent=front_desk.name, stand_in=not has_model_server()
+        "chat.html",
+        title="The Spoke",
+        agent=front_desk.name,
+        hints=HINTS,
+        stand_in=not has_model_server(),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
+import requests
+
 from agents_lite import Agent, OpenAIProvider, ResponsesClient, RunConfig, function_tool
 from agents_lite.testing import ResponsesServer
 from agents_lite.testing.offline import has_model_server
@@ -56,5 +58,7 @@ def model_config() -> RunConfig:
     """The model that the environment names; when it names none, a stand-in on this machine."""
     if has_model_server():
         return RunConfig()
-    client = ResponsesClient(base_url=ResponsesServer().start().base_url, api_key="stand-in")
+    session = requests.Session()
+    session.trust_env = False  # no proxy stands between this process and itself
+    client = ResponsesClient(base_url=ResponsesServer().start().base_url, session=session)
     return RunConfig(model_provider=OpenAIProvider(client))

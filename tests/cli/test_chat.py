@@ -75,7 +75,9 @@ def test_ctrl_c_stops_the_answer_and_the_chat_goes_on(tmp_path: Path) -> None:
 
 def test_ctrl_c_at_the_prompt_only_clears_the_line(tmp_path: Path) -> None:
     with chat(["Hi."], tmp_path) as (terminal, server):
-        terminal.type("half a th" + CTRL_C)
+        terminal.type("half a th")
+        terminal.read_until("half a th")
+        terminal.type(CTRL_C)
         terminal.read_until("\n> ")
         terminal.type("Hello\n")
         terminal.read_until("Hi.")

@@ -46,10 +46,11 @@ def make_turn(writer: str, turn: int, size: int = 5) -> list[dict[str, Any]]:
 def whole_turns(items: list[dict[str, Any]]) -> list[str]:
     """The turns in the order they stand; raises AssertionError when one is not whole."""
     turns = []
-    while items:
-        size = items[0]["of"]
-        turn, items = items[:size], items[size:]
-        assert [item["part"] for item in turn] == list(range(size))
+    start = 0
+    while start < len(items):
+        turn = items[start : start + items[start]["of"]]
+        assert [item["part"] for item in turn] == list(range(turn[0]["of"]))
         assert len({item["content"] for item in turn}) == 1
         turns.append(turn[0]["content"])
+        start += len(turn)
     return turns

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import requests
+
 from agents_lite import Agent, OpenAIProvider, ResponsesClient, RunConfig, function_tool
 from agents_lite.testing import ResponsesServer
 from agents_lite.testing.offline import has_model_server
@@ -64,6 +66,8 @@ def model_config() -> RunConfig:
     """
     config = RunConfig(max_tool_concurrency=1)
     if not has_model_server():
-        client = ResponsesClient(base_url=ResponsesServer().start().base_url, api_key="stand-in")
+        session = requests.Session()
+        session.trust_env = False  # no proxy stands between this process and itself
+        client = ResponsesClient(base_url=ResponsesServer().start().base_url, session=session)
         config.model_provider = OpenAIProvider(client)
     return config

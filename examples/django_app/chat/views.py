@@ -33,6 +33,12 @@ from agents_lite.testing.offline import has_model_server
 from .agents import front_desk, model_config
 from .sessions import DjangoSession
 
+HINTS = [
+    "What are your opening hours on Saturday?",
+    "Please book a visit for Ada: 'flat tyre'",
+    "Is repair 1 ready?",
+]
+
 logger = logging.getLogger(__name__)
 
 running: dict[str, RunResultStreaming] = {}
@@ -42,7 +48,12 @@ running: dict[str, RunResultStreaming] = {}
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     visitor(request)
-    names = {"title": "The Spoke", "agent": front_desk.name, "stand_in": not has_model_server()}
+    names = {
+        "title": "The Spoke",
+        "agent": front_desk.name,
+        "hints": HINTS,
+        "stand_in": not has_model_server(),
+    }
     return render(request, "chat.html", names)
 
 

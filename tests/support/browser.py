@@ -1,0 +1,108 @@
+"""A real browser: Debian's Chromium, without a window, driven by Selenium.
+
+Python package: `selenium`. Debian packages: `chromium` and `chromium-driver`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SWITCHES = [
+    "headless",
+    "no-sandbox",
+    "disable-gpu",
+    "disable-dev-shm-usage",
+    "disable-quic",
+    "no-first-run",
+    "no-proxy-server",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "window-size=900,1000",
+]
+WAIT_SECONDS = 20
+"""How long a page may take to become what a test waits for."""
+
+
+@pytest.fixture(scope="session")
+def browser_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The browser; import this one together with `browser`."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if None in programs:
+        pytest.skip("Chromium is not installed (Debian packages chromium and chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    options.ignore_local_proxy_environment_variables()
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for switch in [*_SWITCHES, f"user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(f"--{switch}")
+    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(browser_process: Any) -> Iterator[Browser]:
+    """The browser with an empty page and no cookies; a test in which a script fails is failed."""
+    yield Browser(browser_process)
+    errors = [entry for entry in browser_process.get_log("browser") if entry["level"] == "SEVERE"]
+    browser_process.get("about:blank")
+    browser_process.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    assert not errors
+
+
+class Browser:
+    """What a user does and sees; `driver` is Selenium's own object for all else."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, url: str) -> None:
+        """Go to a page."""
+        self.driver.get(url)
+
+    def texts(self, selector: str) -> list[str]:
+        """The texts of the visible elements that a CSS selector finds, as they are shown."""
+        script = (
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".filter((each) => each.checkVisibility()).map((each) => each.innerText)"
+        )
+        return list(self.driver.execute_script(script, selector))
+
+    def wait_for(self, selector: str, text: str = "") -> str:
+        """Wait until the last such element shows that text; give all that it shows."""
+        return str(self._wait(lambda: self._shown(selector, text), f"{text!r} in {selector}"))
+
+    def wait_until_gone(self, selector: str) -> None:
+        """Wait until no such element is visible."""
+        self._wait(lambda: not self.texts(selector), f"the end of {selector}")
+
+    def click(self, selector: str) -> None:
+        """Click on the first such element."""
+        self.driver.find_element("css selector", selector).click()
+
+    def type(self, selector: str, text: str) -> None:
+        """Type into the first such element; a line break is the Enter key."""
+        self.driver.find_element("css selector", selector).send_keys(text)
+
+    def screenshot(self, path: Path, *, dark: bool = False) -> None:
+        """Save a picture of the window."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.driver.save_screenshot(str(path))
+
+    def _shown(self, selector: str, text: str) -> str | None:
+        found = self.texts(selector)
+        return found[-1] or " " if found and text in found[-1] else None
+
+    def _wait(self, condition: Any, what: str) -> Any:
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        wait = WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.02)
+        return wait.until(lambda _: condition(), f"waited for {what}")

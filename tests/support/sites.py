@@ -1,0 +1,131 @@
+"""The chat apps of `examples/`, served as their users serve them.
+
+Python packages: `flask`, `django`, `gunicorn` and `uvicorn`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from agents_lite.testing import ResponsesServer
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+_GUNICORN = ["gunicorn", "--no-control-socket", "--threads", "8", "--bind", "fd://{fd}"]
+_COMMANDS = {
+    "flask-gunicorn": [*_GUNICORN, "app:app"],
+    "django-gunicorn": [*_GUNICORN, "project.wsgi"],
+    "django-uvicorn": ["uvicorn", "--fd", "{fd}", "project.asgi:application"],
+}
+KINDS = list(_COMMANDS)
+
+
+@dataclass
+class Site:
+    """A running chat app."""
+
+    kind: str
+    url: str
+    model: ResponsesServer
+    """The model server that the app talks to."""
+    turns: deque[Any] = field(default_factory=deque)
+    """What the model is going to answer."""
+
+    def visitor(self) -> Visitor:
+        """Somebody new."""
+        return Visitor(self.url)
+
+
+class Visitor:
+    """A visitor without a browser: cookies, and server-sent events as plain text."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.page = self.session.get(url, timeout=30).text
+
+    def ask(self, message: str) -> requests.Response:
+        """Ask; the answer's body is still to be read."""
+        response = self.post("ask", message=message)
+        response.encoding = "utf-8"
+        return response
+
+    def post(self, address: str, **fields: str) -> requests.Response:
+        """Post what the page's form holds, to one of its addresses."""
+        fields["csrfmiddlewaretoken"] = self.session.cookies.get("csrftoken", "")
+        return self.session.post(self.url + address, fields, stream=True, timeout=30)
+
+    def history(self) -> Any:
+        """The items of the conversation."""
+        return self.session.get(self.url + "history", timeout=30).json()
+
+
+@contextmanager
+def serve_site(kind: str, directory: Path, **settings: str) -> Iterator[str]:
+    """Serve a chat app; gives its URL.
+
+    Args:
+        kind: One of `KINDS`.
+        directory: Where its database goes.
+        settings: Environment variables, such as OPENAI_BASE_URL.
+    """
+    environment = site_environment(directory, **settings)
+    place = EXAMPLES / ("flask_app" if kind.startswith("flask") else "django_app")
+    if place.name == "django_app":
+        manage("migrate", "-v0", environment=environment, check=True)
+    # The socket listens from the start: whoever connects early waits until the server is ready.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        (directory / "server.log").open("wb") as log,
+    ):
+        command = [part.format(fd=listener.fileno()) for part in _COMMANDS[kind]]
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=place,
+            env=environment,
+            pass_fds=[listener.fileno()],
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def manage(
+    *arguments: str, environment: dict[str, str], **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run the Django app's manage.py."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(
+        command,
+        cwd=EXAMPLES / "django_app",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
+    )
+
+
+def site_environment(directory: Path, **settings: str) -> dict[str, str]:
+    """The environment of this process, without settings for a model, and with a new database."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("OPENAI_") and not name.lower().endswith("_proxy")
+    }
+    return {**inherited, "CHAT_DATABASE": str(directory / "chat.db"), **settings}

@@ -1,0 +1,180 @@
+"""Histories are mended, and cut, so that the API accepts them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents_lite.history import latest_items, mend_history
+
+Item = dict[str, Any]
+
+USER: Item = {"role": "user", "content": "hi"}
+ANSWER: Item = {"type": "message", "role": "assistant", "content": []}
+SEARCH: Item = {"type": "web_search_call", "id": "ws_1", "status": "searching"}
+
+
+def reasoning(number: int = 1) -> Item:
+    return {"type": "reasoning", "id": f"rs_{number}", "summary": []}
+
+
+def call(number: int = 1, kind: str = "function_call") -> Item:
+    return {"type": kind, "call_id": f"call_{number}", "name": "f", "arguments": "{}"}
+
+
+def output(number: int = 1, kind: str = "function_call_output") -> Item:
+    return {"type": kind, "call_id": f"call_{number}", "output": "5"}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        [USER],
+        [USER, reasoning(), ANSWER],
+        [USER, reasoning(), call(), output(), ANSWER],
+        [USER, reasoning(1), reasoning(2), call(1), call(2), output(2), output(1), ANSWER],
+        [USER, reasoning(1), SEARCH, reasoning(2), ANSWER],
+        [USER, {"role": "assistant", "content": "without a type"}, USER],
+        [call(), output(), USER, call(), output()],  # some servers use their call ids again
+        [{"type": "tool_search_call", "call_id": None}, {"type": "tool_search_output"}],
+        [{"type": "mcp_approval_request", "id": "mcpr_1"}, USER],
+        [{"type": "never_heard_of"}, {"type": "item_reference", "id": "msg_1"}],
+    ],
+)
+def test_a_sound_history_stays_the_same_list(
+    items: list[Item], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert mend_history(items) is items
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("call_kind", "output_kind"),
+    [
+        ("function_call", "function_call_output"),
+        ("custom_tool_call", "custom_tool_call_output"),
+        ("computer_call", "computer_call_output"),
+        ("shell_call", "shell_call_output"),
+        ("local_shell_call", "local_shell_call_output"),
+        ("apply_patch_call", "apply_patch_call_output"),
+        ("tool_search_call", "tool_search_output"),
+    ],
+)
+def test_every_kind_of_call_needs_an_output_of_its_kind(call_kind: str, output_kind: str) -> None:
+    answered = [call(1, call_kind), output(1, output_kind)]
+    assert mend_history(answered) is answered
+    assert mend_history([USER, call(1, call_kind)]) == [USER]
+    assert mend_history([output(1, output_kind), USER]) == [USER]
+    assert mend_history([call(1, call_kind), output(1, "another_output")]) == [
+        output(1, "another_output")
+    ]
+
+
+def test_an_output_of_a_local_shell_may_name_its_call_in_its_id() -> None:
+    items = [call(1, "local_shell_call"), {"type": "local_shell_call_output", "id": "call_1"}]
+    assert mend_history(items) is items
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([USER, reasoning(1), reasoning(2), call(), USER], [USER, USER]),
+        ([USER, reasoning(), call(1), call(2), output(2)], [USER, call(2), output(2)]),
+        ([reasoning(), call(1), call(2), output(1)], [reasoning(), call(1), output(1)]),
+        ([call(), output(), output(), USER], [call(), output(), USER]),
+        ([output(), call(), USER], [USER]),
+        ([call(), call(), output()], [call(), output()]),
+        ([USER, reasoning()], [USER]),
+        ([reasoning(), USER], [USER]),
+        ([call(), reasoning(), output(), ANSWER], [call(), output(), ANSWER]),
+    ],
+    ids=[
+        "a call without output goes with the reasoning before it",
+        "another call of the same answer stays",
+        "reasoning before an answered call stays",
+        "the second output of a call",
+        "an output before its call",
+        "a call asked again before its output",
+        "reasoning at the end",
+        "reasoning before a user message",
+        "reasoning before an output",
+    ],
+)
+def test_what_is_broken_is_left_out(items: list[Item], expected: list[Item]) -> None:
+    assert mend_history(items) == expected
+
+
+def test_what_is_left_out_is_logged_once_and_without_content(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="agents_lite"):
+        mend_history([USER, reasoning(), call(1), call(2), output(3)])
+    [record] = caplog.records
+    assert "2 function_call, 1 function_call_output, 1 reasoning" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("items", "limit", "expected"),
+    [
+        ([USER, ANSWER], 0, []),
+        ([USER, ANSWER], 1, [ANSWER]),
+        ([USER, ANSWER], 9, [USER, ANSWER]),
+        ([USER, call(), output(), ANSWER], 2, [ANSWER]),
+        ([USER, call(), output(), ANSWER], 3, [call(), output(), ANSWER]),
+        ([USER, reasoning(), ANSWER, USER], 2, [USER]),
+        ([USER, call(1), call(2), output(1), output(2), USER], 4, [USER]),
+        ([call(), SEARCH, ANSWER, output(), USER], 3, [ANSWER, USER]),
+        ([USER, call()], 1, [call()]),
+    ],
+)
+def test_the_latest_items_never_begin_inside_a_call(
+    items: list[Item], limit: int, expected: list[Item]
+) -> None:
+    assert latest_items(items, limit) == expected
+
+
+ITEMS = st.one_of(
+    st.sampled_from([USER, ANSWER, SEARCH, reasoning()]),
+    st.integers(1, 4).map(call),
+    st.integers(1, 4).map(output),
+)
+
+
+@settings(database=None, deadline=None)
+@given(st.lists(ITEMS, max_size=14))
+def test_a_mended_history_is_sound_and_stays_so(items: list[Item]) -> None:
+    mended = mend_history(items)
+    assert_sound(mended)
+    assert mend_history(mended) is mended
+    assert [item for item in mended if item in (USER, ANSWER, SEARCH)] == [
+        item for item in items if item in (USER, ANSWER, SEARCH)
+    ]
+
+
+@settings(database=None, deadline=None)
+@given(st.lists(ITEMS, max_size=14), st.integers(0, 15))
+def test_a_sound_history_is_sound_when_cut(items: list[Item], limit: int) -> None:
+    mended = mend_history(items)
+    latest = latest_items(mended, limit)
+    assert len(latest) <= limit
+    assert_sound(latest)
+
+
+def assert_sound(items: list[Item]) -> None:
+    """The API's rules, spelt out one by one."""
+    for index, item in enumerate(items):
+        before, after = items[:index], items[index + 1 :]
+        if item.get("type") == "function_call":
+            assert output(int(item["call_id"][-1])) in after
+        elif item.get("type") == "function_call_output":
+            same = [one for one in before if one.get("call_id") == item["call_id"]]
+            assert same and same[-1]["type"] == "function_call"
+        elif item.get("type") == "reasoning":
+            followers = [one for one in after if one.get("type") != "reasoning"]
+            assert followers and followers[0].get("role") != "user"
+            assert followers[0].get("type") != "function_call_output"
