@@ -25,6 +25,7 @@ from .exceptions import (
 )
 from .http_errors import ErrorWriter, error_details, parse_json
 from .response_assembly import ResponseSoFar
+from .response_types import ResponseStreamEvent, as_stream_event
 from .retries import Retries
 from .sse import BYTE_ORDER_MARK, EventDecoder
 
@@ -66,7 +67,7 @@ class Call:
         secrets = [*endpoint.secret_texts, *headers.values()]
         self._errors = ErrorWriter(endpoint.host, endpoint.timeout, secrets)
 
-    def events(self, exchange: Exchange) -> Iterator[dict[str, Any]]:
+    def events(self, exchange: Exchange) -> Iterator[ResponseStreamEvent]:
         """Send the request once and give the events of its answer, the terminal one last.
 
         Raises:
@@ -149,7 +150,7 @@ class Call:
 
     def _streamed(
         self, blocks: Iterator[bytes], exchange: Exchange
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[ResponseStreamEvent]:
         so_far, resumed_after = self._so_far, self._resumed_after
         for data in chain.from_iterable(_event_data(blocks)):
             try:
@@ -171,12 +172,12 @@ class Call:
                 if so_far.error is not None:
                     exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
             so_far.last_event = event
-            yield event
+            yield as_stream_event(event)
             if exchange.is_cut:
                 break
         raise APIConnectionError("the server ended it without a terminal event")
 
-    def _whole(self, content: bytes) -> Iterator[dict[str, Any]]:
+    def _whole(self, content: bytes) -> Iterator[ResponseStreamEvent]:
         response = self._json_object(content)
         status = response.get("status")
         if status is None and "output" in response:
@@ -185,21 +186,21 @@ class Call:
             event = {"type": f"response.{status}", "response": response}
             yield from self._ending(self._so_far.take(event))
         elif isinstance(response.get("error"), dict):
-            yield self._so_far.take({"type": "error", **response})
+            yield as_stream_event(self._so_far.take({"type": "error", **response}))
             raise self._errors.error_event(response, {})
         else:
             raise self._errors.no_response(content)
 
-    def _ending(self, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _ending(self, event: dict[str, Any]) -> Iterator[ResponseStreamEvent]:
         """The terminal event, then the error for a response that is not complete."""
         kind, response = event["type"], event["response"]
         if kind == "response.completed":
             output = response.get("output")
             if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
                 raise self._errors.no_output(response)
-            yield event
+            yield as_stream_event(event)
             return
-        yield event
+        yield as_stream_event(event)
         code, message = error_details(response)
         details = response.get("incomplete_details")
         if kind == "response.incomplete" and isinstance(details, dict):

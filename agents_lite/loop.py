@@ -77,7 +77,7 @@ def change_agent(step: HandOver, state: RunState) -> Generator[StreamEvent, None
     if step.conversation is not None:
         state.send_instead(step.conversation)
     yield start_agent(step.agent, state)
-    state.lifecycle.agent_started(state.agent, state.model_input)
+    state.lifecycle.agent_started(state.agent, list(state.model_input))
 
 
 def start_agent(agent: Agent[Any], state: RunState) -> AgentUpdatedStreamEvent:

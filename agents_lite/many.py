@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .agent import Agent
 from .cancellation import Cancellation
-from .exceptions import UserError
+from .exceptions import AgentsException, UserError
 from .parallel import run_in_threads
 from .result import RunResult
 from .start import RunOptions, start_run
@@ -42,6 +42,20 @@ class RunOutcome:
         if self.result is None:
             raise self.error or UserError("An outcome has either a result or an error")
         return self.result
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain facts: many an error cannot be rebuilt elsewhere by calling its class."""
+        error: Any = self.error
+        if isinstance(error, AgentsException):
+            error = (type(error), error.args, vars(error))
+        return {**vars(self), "error": error}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["error"], tuple):
+            kind, args, facts = state["error"]
+            state["error"] = kind.__new__(kind, *args)
+            vars(state["error"]).update(facts)
+        vars(self).update(state)
 
 
 def run_many(
@@ -89,7 +103,7 @@ def _in_executor(
     try:
         while True:
             while len(running) < max_workers and (job := next(waiting, None)) is not None:
-                running[executor.submit(_run_one, agent, *job, options)] = job
+                running[_submit(executor, agent, *job, options)] = job
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -102,6 +116,15 @@ def _in_executor(
     finally:
         for future in running:
             future.cancel()
+
+
+def _submit(executor: Executor, *args: Any) -> Future[RunOutcome]:
+    try:
+        return executor.submit(_run_one, *args)
+    except BrokenExecutor as error:  # a worker died, and took its pool with it
+        future: Future[RunOutcome] = Future()
+        future.set_exception(error)
+        return future
 
 
 def _run_one(

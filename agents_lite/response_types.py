@@ -329,7 +329,10 @@ _EVENT_CLASSES: dict[Any, type[ResponseStreamEvent]] = {
 
 def as_stream_event(fields: dict[str, Any]) -> ResponseStreamEvent:
     """A stream event's JSON as an object of the class of its `type`."""
-    kind = _EVENT_CLASSES.get(fields.get("type"), ResponseStreamEvent)
+    try:
+        kind = _EVENT_CLASSES.get(fields.get("type"), ResponseStreamEvent)
+    except TypeError:  # a type that is no text
+        kind = ResponseStreamEvent
     event = kind.__new__(kind)  # streams have thousands of events: this is quicker than a call
     event._fields = fields
     return event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import requests
@@ -15,6 +15,7 @@ from .cancellation import Cancellation
 from .connections import Exchange
 from .endpoint import Endpoint, without_login
 from .exceptions import APIError, APITimeoutError, UserError
+from .response_types import ResponseStreamEvent
 from .retries import Retries, RetryNote, RetryPolicy
 from .watchdog import call_at
 
@@ -90,7 +91,7 @@ class ResponsesClient:
         timeout: float | None = None,
         cancellation: Cancellation,
         on_retry: Callable[[RetryNote], None] | None = None,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[ResponseStreamEvent, None, None]:
         """Ask for a response and give the events of its stream, the terminal one last.
 
         An answer that is not streamed is given as its terminal event alone. The terminal event's

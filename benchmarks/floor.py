@@ -6,7 +6,6 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
@@ -14,13 +13,9 @@ from pydantic import create_model
 from pydantic_core import from_json
 
 from .five_parameters import ARGUMENTS, declare
+from .sdk import add, in_threads, median
 
 TIMEOUT = 60.0
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 FUNCTIONS = {"add": add}
@@ -43,7 +38,7 @@ TOOLS = [
 class Workloads:
     """Each method makes what it needs and gives the work to be measured."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self) -> None:
         self.url = os.environ["OPENAI_BASE_URL"] + "/responses"
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {os.environ['OPENAI_API_KEY']}"
@@ -78,7 +73,7 @@ class Workloads:
                 for event in self.stream()
                 if event["type"] == "response.output_text.delta"
             ]
-            return {"lateness": sorted(late)[len(late) // 2]}
+            return {"lateness": median(late)}
 
         return work
 
@@ -98,7 +93,7 @@ class Workloads:
 
         return work
 
-    def build_unread(self, count: int) -> Callable[[], object]:
+    def declare(self, count: int) -> Callable[[], object]:
         return self.build(count)
 
     def call(self, count: int) -> Callable[[], object]:
@@ -110,19 +105,14 @@ class Workloads:
 
         return work
 
-    def gathered(self, count: int) -> Callable[[], object]:
+    def at_once(self, count: int) -> Callable[[], object]:
         return self.in_threads(count, count)
 
     def in_threads(self, count: int, threads: int) -> Callable[[], object]:
         self.session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=threads))
         self.run()
 
-        def work() -> None:
-            with ThreadPoolExecutor(threads) as pool:
-                for run in [pool.submit(self.run) for _ in range(count)]:
-                    run.result()
-
-        return work
+        return lambda: in_threads(self.run, count, threads)
 
     def run(self) -> str:
         """The agent loop by hand."""

@@ -1,17 +1,15 @@
-"""The same work by an SDK: agents_lite or openai-agents, which differ in the import name."""
+"""What is written in the same words for agents_lite and openai-agents."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from inspect import isawaitable
+from types import ModuleType
 from typing import Any
 
-from .five_parameters import ARGUMENTS, declare
+from .five_parameters import declare
 
 MAX_TURNS = 1000
 
@@ -21,140 +19,104 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-class Workloads:
+def in_threads(run: Callable[[], object], count: int, threads: int) -> None:
+    """Run so many times, on so many threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(run) for _ in range(count)]:
+            future.result()
+
+
+def is_text_delta(event: Any) -> bool:
+    return bool(
+        event.type == "raw_response_event" and event.data.type == "response.output_text.delta"
+    )
+
+
+def median(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
+
+
+class SDKWorkloads:
     """Each method makes what it needs and gives the work to be measured."""
 
-    def __init__(self, package: str) -> None:
-        self.sdk = import_module(package)
-        self.processors = import_module(f"{package}.tracing.processors")
-        self.sdk.set_tracing_disabled(True)
-        self.agent = self.sdk.Agent(name="A", model="m", tools=[self.sdk.function_tool(add)])
-        self.is_lite = package == "agents_lite"
+    def __init__(self, package: ModuleType) -> None:
+        self.package = package
+        package.set_tracing_disabled(True)
+        self.agent = package.Agent(name="A", model="m", tools=[package.function_tool(add)])
         self.loop = asyncio.Runner()
 
     def turns(self, how: str) -> Callable[[], object]:
-        if how == "run_sync":
-            return self.run
         if how == "await":
             return lambda: self.loop.run(self.run_async())
-        return self.deltas("for")
-
-    def traced_turns(self, tracing: str) -> Callable[[], object]:
-        """A run with tracing "off", "on" with nobody listening, or exported in "batches"."""
-        processors = []
-        if tracing == "batches":
-            exporter = import_module(f"{self.sdk.__name__}.tracing").BackendSpanExporter(
-                api_key="k", endpoint=os.environ["TRACES_URL"]
-            )
-            processors = [self.processors.BatchTraceProcessor(exporter)]
-        self.sdk.set_trace_processors(processors)
-        self.sdk.set_tracing_disabled(tracing == "off")
-
-        def work() -> None:
-            for _ in range(10):
-                self.run()
-            self.sdk.flush_traces()
-
-        return work
+        return self.run if how == "run_sync" else self.deltas("for")
 
     def deltas(self, how: str) -> Callable[[], object]:
-        def plain() -> int:
-            return sum(
-                len(event.data.delta)
-                for event in self.streamed().stream_events()
-                if event.type == "raw_response_event"
-                and event.data.type == "response.output_text.delta"
-            )
-
-        async def asynchronous() -> int:
-            length = 0
-            async for text in self.texts():
-                length += len(text)
-            return length
-
-        if how == "for" and self.is_lite:  # the other one has no plain `for`
-            return plain
-        return lambda: self.loop.run(asynchronous())
+        return lambda: self.loop.run(self.read())
 
     def first_delta(self) -> Callable[[], object]:
-        def plain() -> None:
-            for event in self.streamed().stream_events():
-                if (
-                    event.type == "raw_response_event"
-                    and event.data.type == "response.output_text.delta"
-                ):
-                    break
-
-        async def asynchronous() -> None:
+        async def first() -> None:
             texts = self.texts()
             await anext(texts)
             await texts.aclose()
 
         def work() -> dict[str, float]:
             started = time.perf_counter()
-            if self.is_lite:
-                plain()
-            else:
-                self.loop.run(asynchronous())
+            self.loop.run(first())
             return {"first_delta": time.perf_counter() - started}
 
         return work
 
     def lateness(self) -> Callable[[], object]:
-        async def asynchronous() -> list[float]:
-            return [time.monotonic() - float(text) async for text in self.texts()]
+        async def late() -> float:
+            return median([time.monotonic() - float(text) async for text in self.texts()])
 
-        def work() -> dict[str, float]:
-            if self.is_lite:
-                late = [
-                    time.monotonic() - float(event.data.delta)
-                    for event in self.streamed().stream_events()
-                    if event.type == "raw_response_event"
-                    and event.data.type == "response.output_text.delta"
-                ]
-            else:
-                late = self.loop.run(asynchronous())
-            return {"lateness": sorted(late)[len(late) // 2]}
-
-        return work
+        return lambda: {"lateness": self.loop.run(late())}
 
     def build(self, count: int) -> Callable[[], object]:
         def work() -> None:
             for _ in range(count):
-                _ = self.sdk.function_tool(declare()).params_json_schema
+                _ = self.package.function_tool(declare()).params_json_schema
 
         return work
 
-    def build_unread(self, count: int) -> Callable[[], object]:
-        """The tool alone: its schema is made when a request first needs it."""
+    def declare(self, count: int) -> Callable[[], object]:
+        """Tools whose schemas no request has asked for yet."""
 
         def work() -> None:
             for _ in range(count):
-                self.sdk.function_tool(declare())
+                self.package.function_tool(declare())
 
         return work
 
-    def call(self, count: int) -> Callable[[], object]:
-        tool = self.sdk.function_tool(declare())
-        context = import_module(f"{self.sdk.__name__}.tool_context" if not self.is_lite else
-                                "agents_lite.run_context").ToolContext(
-            context=None, tool_name="forecast", tool_call_id="c", tool_arguments=ARGUMENTS
-        )
-        return lambda: None
-
-    def gathered(self, count: int) -> Callable[[], object]:
-        async def work() -> None:
+    def at_once(self, count: int) -> Callable[[], object]:
+        async def all_runs() -> None:
             await asyncio.gather(*(self.run_async() for _ in range(count)))
 
         self.loop.run(self.run_async())
-        return lambda: self.loop.run(work())
+        return lambda: self.loop.run(all_runs())
 
     def in_threads(self, count: int, threads: int) -> Callable[[], object]:
         self.run()
+        return lambda: in_threads(self.run, count, threads)
 
-        def work() -> None:
-            with ThreadPoolExecutor(threads) as pool:
-                for run in [pool.submit(self.run) for _ in range(count)]:
-                    run.result()
+    def run(self) -> Any:
+        return self.package.Runner.run_sync(self.agent, "hi", max_turns=MAX_TURNS)
 
-        return work
+    async def run_async(self) -> Any:
+        return await self.package.Runner.run(self.agent, "hi", max_turns=MAX_TURNS)
+
+    def stream(self) -> Any:
+        return self.package.Runner.run_streamed(self.agent, "hi", max_turns=MAX_TURNS)
+
+    async def texts(self) -> AsyncIterator[str]:
+        async for event in self.stream().stream_events():
+            if is_text_delta(event):
+                yield event.data.delta
+
+    async def read(self) -> int:
+        length = 0
+        async for event in self.stream().stream_events():
+            if is_text_delta(event):
+                length += len(event.data.delta)
+        return length

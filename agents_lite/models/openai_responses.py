@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..response_types import ResponseStreamEvent, as_stream_event
+from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool, tool_to_request, tools_to_include
 from ..tracing import GenerationSpanData, get_current_span, get_current_trace
 from ..transport import ResponsesClient
@@ -65,7 +65,7 @@ class OpenAIResponsesModel(Model):
         trace = get_current_trace()
         if trace is not None:
             trace.note_model_host(urlsplit(client.base_url).hostname or "")
-        events = client.stream(
+        return client.stream(
             request_body(self.model, request),
             headers=settings.extra_headers,
             query=settings.extra_query,
@@ -73,11 +73,6 @@ class OpenAIResponsesModel(Model):
             cancellation=request.cancellation,
             on_retry=_note_retry,
         )
-        try:
-            for fields in events:
-                yield as_stream_event(fields)
-        finally:
-            events.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"

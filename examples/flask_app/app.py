@@ -48,6 +48,7 @@ running: dict[str, RunResultStreaming] = {}
 
 @app.get("/")
 def page() -> str:
+    visitor()
     return flask.render_template(
         "chat.html",
         title="The Spoke",

@@ -77,8 +77,7 @@ def test_ctrl_c_at_the_prompt_only_clears_the_line(tmp_path: Path) -> None:
     with chat(["Hi."], tmp_path) as (terminal, server):
         terminal.type("half a th")
         terminal.read_until("half a th")
-        terminal.type(CTRL_C)
-        terminal.read_until("\n> ")
+        terminal.interrupt_until("\n> ")
         terminal.type("Hello\n")
         terminal.read_until("Hi.")
     assert server.requests[0].body["input"][0]["content"] == "Hello"

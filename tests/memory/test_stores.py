@@ -54,7 +54,8 @@ def test_items_come_back_as_they_were_added(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "session_id", ["", "it's", 'a "b"', "a\nb", "x; DROP TABLE y --", "%", "_", "日本 🙂", "é" * 400]
+    "session_id",
+    ["", "it's", 'a "b"', "a\nb", "x; DROP TABLE y --", "%", "_", "日本 🙂", "é" * 400],
 )
 def test_any_text_names_a_session_of_its_own(store: Store, session_id: str) -> None:
     session = store.open(session_id)

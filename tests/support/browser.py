@@ -38,11 +38,12 @@ def browser_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         pytest.skip("Chromium is not installed (Debian packages chromium and chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = programs[0]
-    options.ignore_local_proxy_environment_variables()
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for switch in [*_SWITCHES, f"user-data-dir={tmp_path_factory.mktemp('profile')}"]:
         options.add_argument(f"--{switch}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("no_proxy", "localhost,127.0.0.1")  # Selenium talks to chromedriver
+        driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
     yield driver
     driver.quit()
 

@@ -160,20 +160,17 @@ class SQLAlchemySession(StoredSession):
 
 
 def _new_engine(url: str | sa.URL) -> sa.Engine:
+    options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     try:
         address = sa.make_url(url)
         dialect = address.get_dialect()
         _require_sync(dialect)
-        if dialect.name == "sqlite" and address.database in (None, "", ":memory:"):
-            # One connection is the whole database: threads take turns with it.
-            return sa.create_engine(
-                address,
-                poolclass=sa.QueuePool,
-                pool_size=1,
-                max_overflow=0,
-                connect_args={"check_same_thread": False},
-            )
-        return sa.create_engine(address, pool_pre_ping=True, hide_parameters=True)
+        if dialect.name == "sqlite":
+            options["connect_args"] = {"timeout": 30.0, "check_same_thread": False}
+            if address.database in (None, "", ":memory:"):
+                # A connection is the whole database, so there is one, and threads take turns.
+                options |= {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
+        return sa.create_engine(address, **options)
     except (ArgumentError, ImportError) as error:
         raise UserError(f"SQLAlchemySession cannot use its url: {error}") from error
 

@@ -1,0 +1,235 @@
+"""What is compared with what, and what was aimed at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .sides import Script, Side, Work
+
+COLD = Path(__file__).parent / "cold"
+PEER_NAMES = {
+    "agents_lite.tracing import": "agents.tracing.processors import",
+    "agents_lite": "agents",
+}
+MILLISECONDS = 1e3
+MICROSECONDS = 1e6
+
+
+@dataclass
+class Figure:
+    """A row of the table."""
+
+    title: str
+    unit: str
+    scale: float
+    """What a measured value is multiplied by, to be shown in that unit."""
+    target: float | None = None
+    """The multiple of the floor to stay within, or None."""
+    key: str = "cpu"
+
+
+@dataclass
+class Comparison:
+    """Sides that do the same work in turn."""
+
+    name: str
+    figures: list[Figure]
+    sides: Mapping[str, Side]
+    """"floor" and "lite"; "peer" too, where openai-agents takes part."""
+    peer_rounds: int = 3
+    """Rounds that openai-agents takes part in: it is slow."""
+
+
+def scripts(floor: str, lite: str, is_traced: bool = False) -> dict[str, Side]:
+    peer = lite
+    for name, other in PEER_NAMES.items():
+        peer = peer.replace(name, other)
+    return {
+        "floor": Script(floor),
+        "lite": Script(lite, is_traced),
+        "peer": Script(peer, is_traced),
+    }
+
+
+def works(
+    path: str, workload: str, *arguments: object, times: int = 1, is_fresh: bool = False
+) -> dict[str, Side]:
+    return {
+        module: Work(module, path, workload, arguments, times, is_fresh)
+        for module in ("floor", "lite", "peer")
+    }
+
+
+def imports() -> list[Comparison]:
+    floor = "import requests; from pydantic import BaseModel"
+    core = "from agents_lite import Agent, Runner, function_tool"
+    hand_written = (COLD / "floor.py").read_text()
+    one_tool = (COLD / "one_tool.py").read_text()
+    traced = (COLD / "one_tool_traced.py").read_text()
+    return [
+        Comparison(
+            "import",
+            [
+                Figure("`import agents_lite`", "ms", MILLISECONDS, 1.25),
+                Figure("the same, memory", "MB", 1 / 1024, 1.15, "rss"),
+            ],
+            scripts(floor, "import agents_lite"),
+        ),
+        Comparison(
+            "import core",
+            [
+                Figure("`from agents_lite import Agent, Runner, function_tool`", "ms",
+                       MILLISECONDS, 1.25),
+                Figure("the same, memory", "MB", 1 / 1024, 1.15, "rss"),
+            ],
+            scripts(floor, core),
+        ),
+        Comparison(
+            "cold script",
+            [Figure("cold script: one tool, two replies, exit", "ms", MILLISECONDS, 1.25)],
+            scripts(hand_written, one_tool),
+        ),
+        Comparison(
+            "cold script traced",
+            [Figure("the same, its trace exported", "ms", MILLISECONDS, 1.3)],
+            scripts(hand_written, traced, is_traced=True),
+        ),
+    ]
+
+
+def turns() -> list[Comparison]:
+    short = {
+        f"a turn of a 20-tool run, {how}": (how, target)
+        for how, target in (("run_sync", 0.9), ("run_streamed", 1.0), ("await", 1.1))
+    }
+    return [
+        *(
+            Comparison(
+                f"turn {how}",
+                [Figure(title, "ms", MILLISECONDS / (10 * 21), target)],
+                works("/20/0/5", "turns", how, times=10),
+                peer_rounds=2,
+            )
+            for title, (how, target) in short.items()
+        ),
+        Comparison(
+            "turn of 200",
+            [Figure("a turn of a 200-tool run, run_sync", "ms", MILLISECONDS / 201, 1.0)],
+            works("/200/0/5", "turns", "run_sync"),
+            peer_rounds=1,
+        ),
+        *(
+            Comparison(
+                f"growth {module}",
+                [
+                    Figure(
+                        f"a turn of 200 against one of 25, {name}", "ms", MILLISECONDS / 200
+                    )
+                ],
+                {
+                    "floor": Work(module, "/24/0/5", "turns", ("run_sync",), times=8),
+                    "lite": Work(module, "/199/0/5", "turns", ("run_sync",)),
+                },
+            )
+            for module, name in (("lite", "agents_lite"), ("floor", "the floor itself"))
+        ),
+    ]
+
+
+def streams() -> list[Comparison]:
+    return [
+        *(
+            Comparison(
+                f"delta {how}",
+                [
+                    Figure(
+                        f"a delta of a stream of 20,000, `{how}`", "us", MICROSECONDS / 20_000,
+                        target,
+                    )
+                ],
+                works("/0/0/20000", "deltas", how),
+            )
+            for how, target in (("for", 1.5), ("async for", 3.0))
+        ),
+        Comparison(
+            "first delta",
+            [Figure("wall time to the first delta", "ms", MILLISECONDS, 2.0, "first_delta")],
+            works("/0/0/20000", "first_delta"),
+        ),
+        Comparison(
+            "lateness",
+            [Figure("lateness of a slow delta", "ms", MILLISECONDS, 2.0, "lateness")],
+            works("/0/0/50/10", "lateness"),
+        ),
+    ]
+
+
+def tools() -> list[Comparison]:
+    return [
+        Comparison(
+            "tool declared",
+            [Figure("declare a five-parameter tool", "us", MICROSECONDS / 200, 0.35)],
+            works("/0/0/5", "declare", 200),
+        ),
+        Comparison(
+            "tool built",
+            [Figure("declare one and read its schema", "us", MICROSECONDS / 200)],
+            works("/0/0/5", "build", 200),
+        ),
+        Comparison(
+            "tool called",
+            [Figure("call it with its JSON", "us", MICROSECONDS / 20_000, 2.5)],
+            works("/0/0/5", "call", 20_000),
+        ),
+    ]
+
+
+def many_at_once() -> list[Comparison]:
+    return [
+        *(
+            Comparison(
+                f"{count} at once",
+                [
+                    Figure(f"{count} runs at once, two replies of 250 ms: CPU of each", "ms",
+                           MILLISECONDS / count, 0.9),
+                    Figure("the same, wall time, x the ideal 0.5 s", "", 2, 1.0, "wall"),
+                    Figure("the same, memory", "MB", 1 / 1024, 1.2, "rss"),
+                ],
+                works("/1/250/5", "at_once", count, is_fresh=True),
+                peer_rounds=2,
+            )
+            for count in (200, 500)
+        ),
+        Comparison(
+            "threads",
+            [
+                Figure("100 `run_sync` on 50 threads: CPU of each", "ms", MILLISECONDS / 100, 1.0),
+                Figure("the same, wall time, x the ideal 1 s", "", 1, 1.1, "wall"),
+            ],
+            works("/1/250/5", "in_threads", 100, 50, is_fresh=True),
+            peer_rounds=2,
+        ),
+    ]
+
+
+def tracing() -> list[Comparison]:
+    """The floor is agents_lite itself without tracing."""
+    return [
+        Comparison(
+            f"tracing {how}",
+            [Figure(f"a turn of a 20-tool run, {title}", "ms", MILLISECONDS / 210, target)],
+            {
+                "floor": Work("lite", "/20/0/5", "tracing", ("off",)),
+                "lite": Work("lite", "/20/0/5", "tracing", (how,)),
+            },
+        )
+        for how, title, target in (
+            ("on", "traced, no processor, against untraced", 1.05),
+            ("batches", "traces exported, against untraced", 1.15),
+        )
+    ]
+
+
+COMPARISONS = [*imports(), *turns(), *streams(), *tools(), *many_at_once(), *tracing()]

@@ -1,0 +1,122 @@
+"""What only the SQLAlchemy session does: engines, URLs and tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import uuid
+
+import pytest
+
+sa = pytest.importorskip("sqlalchemy")
+
+from agents_lite.exceptions import SessionError, UserError  # noqa: E402
+from agents_lite.extensions.memory import SQLAlchemySession  # noqa: E402
+from tests.support.servers import free_port  # noqa: E402
+from tests.support.session_stores import make_turn  # noqa: E402
+
+TURN = make_turn("w", 0)
+
+
+def test_sessions_share_an_engine(postgres_url: str) -> None:
+    engine = sa.create_engine(postgres_url)
+    one, other = (SQLAlchemySession(uuid.uuid4().hex, engine=engine) for _ in range(2))
+    one.add_items(TURN)
+    assert one.get_items() == TURN
+    assert other.get_items() == []
+    one.close()  # leaves the engine to its owner
+    assert engine.pool.checkedin() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"engine": sa.create_engine("sqlite://"), "url": "sqlite://"}]
+)
+def test_either_an_engine_or_a_url_is_needed(given: dict[str, object]) -> None:
+    with pytest.raises(UserError, match="either an engine or a url"):
+        SQLAlchemySession("s", **given)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("nonsense", "Could not parse"),
+        ("nosuchdb://host/name", "nosuchdb"),
+        ("mysql+nosuchdriver://host/name", "nosuchdriver"),
+        ("sqlite+aiosqlite:///s.db", "synchronous"),
+        ("postgresql+asyncpg://me:hunter2@host/name", "synchronous"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason) as caught:
+        SQLAlchemySession.from_url("s", url=url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_database_in_memory_is_one_for_all_threads() -> None:
+    session = SQLAlchemySession("s", url="sqlite:///:memory:")
+    thread = threading.Thread(target=session.add_items, args=[TURN])
+    thread.start()
+    thread.join()
+    assert session.get_items() == TURN
+
+
+def test_tables_have_the_given_names_and_are_made_only_when_asked(postgres_url: str) -> None:
+    names = {"sessions_table": f"s_{uuid.uuid4().hex}", "messages_table": f"m_{uuid.uuid4().hex}"}
+    careful = SQLAlchemySession("s", url=postgres_url, create_tables=False, **names)
+    with pytest.raises(SessionError, match="does not exist") as caught:
+        careful.add_items([{"role": "user", "content": "a secret"}])
+    assert "a secret" not in str(caught.value)
+    SQLAlchemySession("s", url=postgres_url, **names).add_items(TURN)
+    assert careful.get_items() == TURN
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    pytest.importorskip("psycopg")
+    url = f"postgresql+psycopg://me:hunter2@127.0.0.1:{free_port()}/name"
+    with pytest.raises(SessionError, match=r"me:\*\*\*@127.0.0.1") as caught:
+        SQLAlchemySession("s", url=url).add_items(TURN)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_connection_cut_between_turns_is_made_anew(postgres_url: str) -> None:
+    session = SQLAlchemySession(uuid.uuid4().hex, url=postgres_url)
+    session.add_items(TURN)
+    with session.engine.connect() as own:
+        backend = own.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    with sa.create_engine(postgres_url).connect() as other:
+        other.exec_driver_sql(f"SELECT pg_terminate_backend({backend}, 5000)")
+    session.add_items(TURN)
+    assert session.get_items() == TURN + TURN
+
+
+def test_a_connection_cut_inside_a_turn_leaves_nothing_of_it(postgres_url: str) -> None:
+    session = SQLAlchemySession(uuid.uuid4().hex, url=postgres_url)
+    session.add_items(TURN)
+
+    @sa.event.listens_for(session.engine, "before_cursor_execute")
+    def cut(connection, cursor, statement, parameters, context, executemany) -> None:  # type: ignore[no-untyped-def]
+        if statement.startswith("INSERT INTO agent_messages"):
+            with sa.create_engine(postgres_url).connect() as other:
+                backend = connection.connection.driver_connection.info.backend_pid
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({backend}, 5000)")
+
+    with pytest.raises(SessionError, match="Check that the database is there"):
+        session.add_items(TURN)
+    sa.event.remove(session.engine, "before_cursor_execute", cut)
+    assert session.get_items() == TURN
+
+
+def test_a_missing_package_names_the_extra() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['sqlalchemy'] = None\n"
+        "from agents_lite.exceptions import UserError\n"
+        "try:\n"
+        "    from agents_lite.extensions.memory import SQLAlchemySession\n"
+        "except UserError as error:\n"
+        "    print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "pip install 'agents_lite[sqlalchemy]'" in run.stdout, run.stderr

@@ -1,0 +1,239 @@
+"""Many runs at once, on threads and in other processes."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    MaxTurnsExceeded,
+    ModelRefusalError,
+    RunContextWrapper,
+    Runner,
+    RunOutcome,
+    UserError,
+)
+from agents_lite.exceptions import BadRequestError
+from agents_lite.testing import ResponsesServer, ScriptedModel, call, refusal, status, turn
+from tests.support.threads import no_thread_left
+from tests.workers import agents
+
+Scripted = Callable[..., ScriptedModel]
+
+
+def message_of(request: Any) -> str:
+    """The user's message, in a request to a model or to a server."""
+    items = request.input if hasattr(request, "input") else request.body["input"]
+    return str(items[0]["content"])
+
+
+def by_index(outcomes: Iterator[RunOutcome]) -> list[RunOutcome]:
+    return sorted(outcomes, key=lambda outcome: outcome.index)
+
+
+def test_each_input_has_one_outcome(scripted: Scripted) -> None:
+    inputs: list[Any] = ["a", [{"role": "user", "content": "b"}]]
+    echo = Agent("Echo", model=scripted(lambda request: message_of(request).upper()))
+    outcomes = by_index(Runner.run_many(echo, inputs))
+    assert [outcome.index for outcome in outcomes] == [0, 1]
+    assert [outcome.input for outcome in outcomes] == inputs
+    assert [outcome.unwrap().final_output for outcome in outcomes] == ["A", "B"]
+
+
+def test_no_inputs_have_no_outcomes(scripted: Scripted) -> None:
+    assert list(Runner.run_many(Agent("Idle", model=scripted([])), [])) == []
+
+
+def test_outcomes_come_as_runs_end(scripted: Scripted) -> None:
+    model = scripted(lambda request: turn("done", delay=float(message_of(request))))
+    order = [outcome.index for outcome in Runner.run_many(Agent("A", model=model), ["0.6", "0"])]
+    assert order == [1, 0]
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["threads", "executor"])
+def test_no_more_than_max_workers_run_at_a_time(scripted: Scripted, pooled: bool) -> None:
+    at_work, most = set(), 0
+    together = threading.Barrier(3)
+
+    def answer(request: Any) -> str:
+        nonlocal most
+        at_work.add(message_of(request))
+        most = max(most, len(at_work))
+        together.wait(30)  # fewer than three would wait in vain
+        at_work.discard(message_of(request))
+        together.wait(30)
+        return "done"
+
+    agent = Agent("A", model=scripted(answer))
+    with ThreadPoolExecutor(9) as executor:
+        outcomes = list(
+            Runner.run_many(
+                agent, map(str, range(9)), max_workers=3, executor=executor if pooled else None
+            )
+        )
+    assert [outcome.error for outcome in outcomes] == [None] * 9
+    assert most == 3
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["threads", "executor"])
+def test_inputs_are_drawn_as_there_is_room(scripted: Scripted, pooled: bool) -> None:
+    drawn = itertools.count()
+    agent = Agent("A", model=scripted(lambda request: "done"))
+    with ThreadPoolExecutor(2) as executor:
+        outcomes = Runner.run_many(
+            agent, map(str, drawn), max_workers=2, executor=executor if pooled else None
+        )
+        for _ in range(10):
+            next(outcomes)
+        assert next(drawn) <= 12
+        outcomes.close()  # type: ignore[attr-defined]
+
+
+def test_failed_run_leaves_the_others_alone(scripted: Scripted) -> None:
+    def answer(request: Any) -> Any:
+        return refusal("No.") if message_of(request) == "bad" else "fine"
+
+    agent = Agent("A", model=scripted(answer))
+    good, bad = by_index(Runner.run_many(agent, ["good", "bad"]))
+    assert (good.unwrap().final_output, good.error) == ("fine", None)
+    assert isinstance(bad.error, ModelRefusalError)
+    assert bad.result is None
+    with pytest.raises(ModelRefusalError):
+        bad.unwrap()
+
+
+def test_on_result_gets_each_outcome_on_the_callers_thread(scripted: Scripted) -> None:
+    seen: list[tuple[RunOutcome, threading.Thread]] = []
+    agent = Agent("A", model=scripted(lambda request: "done"))
+    outcomes = Runner.run_many(
+        agent, ["a", "b"], on_result=lambda each: seen.append((each, threading.current_thread()))
+    )
+    assert list(outcomes) == [outcome for outcome, _ in seen]
+    assert {thread for _, thread in seen} == {threading.current_thread()}
+
+
+def test_options_hold_for_every_run(scripted: Scripted) -> None:
+    def greet(context: RunContextWrapper[str], agent: Agent[str]) -> str:
+        return f"You work for {context.context}."
+
+    model = scripted(lambda request: call("add", a=1, b=2))
+    agent = Agent("A", greet, model=model, tools=[agents.add])
+    outcomes = list(Runner.run_many(agent, ["a", "b"], context="Ada", max_turns=1))
+    assert [type(outcome.error) for outcome in outcomes] == [MaxTurnsExceeded] * 2
+    assert {request.system_instructions for request in model.requests} == {"You work for Ada."}
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_fewer_than_one_worker_is_refused(workers: int) -> None:
+    with pytest.raises(UserError, match="max_workers must be at least 1"):
+        next(Runner.run_many(agents.calculator, ["a"], max_workers=workers))
+
+
+def test_leaving_the_loop_stops_what_runs() -> None:
+    slow = threading.Event()
+
+    def answer(request: Any) -> Any:
+        if message_of(request) == "quick":
+            slow.wait(30)  # until the other one is under way
+            return "done"
+        slow.set()
+        return turn("late", delay=60)
+
+    with ResponsesServer(answer) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", server.base_url)
+        with no_thread_left():
+            for outcome in Runner.run_many(Agent("A"), ["slow", "quick"]):
+                assert outcome.input == "quick"
+                break
+        left = next(each for each in server.requests if message_of(each) == "slow")
+        assert left.client_left.wait(30)
+
+
+def test_leaving_the_loop_takes_back_what_an_executor_has_not_begun(scripted: Scripted) -> None:
+    is_left = threading.Event()
+
+    def answer(request: Any) -> str:
+        assert message_of(request) == "0" or is_left.wait(30)
+        return "done"
+
+    model = scripted(answer)
+    with ThreadPoolExecutor(1) as executor:
+        for _ in Runner.run_many(
+            Agent("A", model=model), map(str, range(50)), max_workers=50, executor=executor
+        ):
+            break
+        is_left.set()
+    assert len(model.requests) <= 2
+
+
+def test_error_of_the_inputs_is_raised_and_stops_what_runs(scripted: Scripted) -> None:
+    def inputs() -> Iterator[str]:
+        yield "a"
+        raise OSError("the file is gone")
+
+    agent = Agent("A", model=scripted(lambda request: turn("late", delay=60)))
+    with no_thread_left(), pytest.raises(OSError, match="the file is gone"):
+        list(Runner.run_many(agent, inputs()))
+
+
+class TestInProcesses:
+    @pytest.fixture
+    def server(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[ResponsesServer]:
+        """The stand-in, where other processes look for the model."""
+        with ResponsesServer() as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+            yield server
+
+    @pytest.fixture
+    def pool(self) -> Iterator[Executor]:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(2, mp_context=context) as executor:
+            yield executor
+
+    @pytest.mark.usefixtures("server")
+    def test_results_come_back_whole(self, pool: Executor) -> None:
+        inputs = ["Total: 7", "Total: 8"]
+        outcomes = by_index(Runner.run_many(agents.typed, inputs, executor=pool))
+        results = [outcome.unwrap() for outcome in outcomes]
+        assert [result.final_output for result in results] == [
+            agents.Sum(total=7),
+            agents.Sum(total=8),
+        ]
+        assert [result.last_agent for result in results] == [agents.typed] * 2
+        assert [result.usage.requests for result in results] == [1, 1]
+        assert results[0].to_input_list()[0] == {"role": "user", "content": "Total: 7"}
+
+    def test_error_comes_back_with_its_facts(
+        self, pool: Executor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with ResponsesServer([status(400, {"message": "Too long.", "code": "length"})]) as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+            (outcome,) = Runner.run_many(agents.calculator, ["a"], executor=pool)
+        error = outcome.error
+        assert isinstance(error, BadRequestError)
+        assert (error.status_code, error.code) == (400, "length")
+        assert "Too long." in str(error)
+        assert error.run_data is not None
+        assert error.run_data.last_agent is agents.calculator
+
+    @pytest.mark.usefixtures("server")
+    def test_dead_worker_is_an_outcome_of_every_run_its_pool_had_left(
+        self, pool: Executor
+    ) -> None:
+        inputs = ["Die!", *"abc"]
+        outcomes = by_index(Runner.run_many(agents.mortal, inputs, max_workers=1, executor=pool))
+        assert [outcome.input for outcome in outcomes] == inputs
+        assert [type(outcome.error) for outcome in outcomes] == [BrokenProcessPool] * 4
+
+    def test_agent_without_a_name_in_a_module_is_told_what_to_do(self, pool: Executor) -> None:
+        (outcome,) = Runner.run_many(Agent("Local"), ["a"], executor=pool)
+        with pytest.raises(UserError, match="define it at the top level of a module"):
+            outcome.unwrap()

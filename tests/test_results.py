@@ -1,0 +1,190 @@
+"""What the caller gets of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents_lite import (
+    Agent,
+    HandoffCallItem,
+    HandoffOutputItem,
+    ItemHelpers,
+    MaxTurnsExceeded,
+    MessageOutputItem,
+    ReasoningItem,
+    Runner,
+    ToolCallItem,
+    ToolCallOutputItem,
+    function_tool,
+)
+from agents_lite.result import RunResultBase
+from agents_lite.testing import ScriptedModel, call, final, handoff_to, reasoning, text, turn
+from tests.support.drivers import every_driver, kinds
+
+
+@function_tool
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+class Sum(BaseModel):
+    total: int
+
+
+ADD = call("add", a=1, b=2)
+
+
+def agent_with(*script: Any, **fields: Any) -> Agent[Any]:
+    return Agent(name="A", model=ScriptedModel(script), tools=[add], **fields)
+
+
+@every_driver
+def test_a_result_tells_all_of_a_run(run: Any) -> None:
+    agent = agent_with(
+        turn(reasoning("hm"), ADD, id="resp_1"), turn(handoff_to("B")), turn("ok", id="resp_3")
+    )
+    agent.handoffs = [Agent(name="B", model=agent.model)]
+    result = run(agent, "hi", context="ctx")
+    assert isinstance(result, RunResultBase)
+    assert [type(item) for item in result.new_items] == [
+        ReasoningItem,
+        ToolCallItem,
+        ToolCallOutputItem,
+        HandoffCallItem,
+        HandoffOutputItem,
+        MessageOutputItem,
+    ]
+    assert [item.agent.name for item in result.new_items] == ["A"] * 5 + ["B"]
+    assert (result.input, result.final_output) == ("hi", "ok")
+    assert result.last_agent.name == "B"
+    assert len(result.raw_responses) == 3
+    assert (result.raw_responses[0].response_id, result.last_response_id) == ("resp_1", "resp_3")
+    assert result.context_wrapper.context == "ctx"
+    assert result.context_wrapper.usage is result.usage
+
+
+def test_raw_items_are_objects_at_every_depth() -> None:
+    result = Runner.run_sync(agent_with([text("hi")]), "x")
+    message = result.new_items[0].raw_item
+    assert message.content[0].text == "hi"
+    assert result.raw_responses[0].output[0].content[0].type == "output_text"
+    assert message.model_dump()["content"][0]["text"] == "hi"
+
+
+@every_driver
+def test_a_conversation_goes_on_with_the_input_list(run: Any) -> None:
+    agent = agent_with([reasoning("hm"), ADD], "3", "I said 3.")
+    first = run(agent, "1 + 2?")
+    whole = ["user", "reasoning", "function_call", "function_call_output", "assistant"]
+    assert kinds(first.to_input_list()) == whole
+    second = run(agent, [*first.to_input_list(), {"role": "user", "content": "What?"}])
+    model: Any = agent.model
+    assert model.requests[2].input[:-1] == first.to_input_list()
+    assert kinds(second.to_input_list()) == [*whole, "user", "assistant"]
+
+
+def test_the_input_list_is_a_new_list() -> None:
+    result = Runner.run_sync(agent_with("ok"), "x")
+    result.to_input_list().clear()
+    assert len(result.to_input_list()) == 2
+
+
+def test_the_input_list_of_an_unfinished_stream_is_valid() -> None:
+    stream = Runner.run_streamed(agent_with([reasoning("hm"), ADD], "3"), "x")
+    for event in stream.stream_events():
+        if getattr(event, "name", "") == "tool_called":
+            break
+    assert kinds(stream.to_input_list()) == ["user"]
+
+
+def test_a_typed_output_is_an_object() -> None:
+    result = Runner.run_sync(agent_with(final(Sum(total=3)), output_type=Sum), "x")
+    assert result.final_output == Sum(total=3)
+    assert result.final_output_as(Sum).total == 3
+    assert result.final_output_as(str) == Sum(total=3)  # type: ignore[comparison-overlap]
+    assert result.final_output_as(Sum, raise_if_incorrect_type=True).total == 3
+    with pytest.raises(TypeError, match="no str but Sum"):
+        result.final_output_as(str, raise_if_incorrect_type=True)
+
+
+def test_a_result_is_shown_briefly() -> None:
+    shown = repr(Runner.run_sync(agent_with("ok"), "x"))
+    assert shown == "<RunResult of A: 'ok', 1 new items, 1 requests>"
+
+
+# Streaming
+
+
+def test_a_streaming_result_grows() -> None:
+    agent = agent_with(ADD, handoff_to("B"), "ok")
+    agent.handoffs = [Agent(name="B", model=agent.model)]
+    stream = Runner.run_streamed(agent, "x")
+    assert (stream.current_turn, stream.current_agent, stream.is_complete) == (0, agent, False)
+    assert (stream.final_output, stream.max_turns) == (None, 10)
+    seen = []
+    for event in stream.stream_events():
+        if event.type == "run_item_stream_event":
+            assert stream.new_items[-1] is event.item
+            assert not stream.is_complete
+            seen.append((stream.current_turn, stream.current_agent.name, len(stream.new_items)))
+    assert seen == [(1, "A", 1), (1, "A", 2), (2, "A", 3), (2, "A", 4), (3, "B", 5)]
+    assert stream.is_complete
+    assert stream.final_output == "ok"
+    assert stream.last_agent is stream.current_agent
+
+
+def test_a_stream_that_is_read_to_its_end_has_no_more_events() -> None:
+    stream = Runner.run_streamed(agent_with("ok"), "x")
+    assert list(stream.stream_events())
+    assert list(stream.stream_events()) == []
+
+
+def test_a_failed_stream_is_complete() -> None:
+    stream = Runner.run_streamed(agent_with(), "x", max_turns=0)
+    with pytest.raises(MaxTurnsExceeded):
+        list(stream.stream_events())
+    assert stream.is_complete
+
+
+# Helpers
+
+
+PARTS = [
+    {"type": "output_text", "text": "one "},
+    {"type": "output_text", "text": "two"},
+]
+REFUSAL = [{"type": "refusal", "refusal": "no"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "text_", "last_text", "last_content", "refused"),
+    [
+        (PARTS, "one two", "two", "two", None),
+        (REFUSAL, None, None, "no", "no"),
+        ([], None, None, "", None),
+        ("plain", "plain", "plain", "plain", None),
+    ],
+)
+def test_reading_a_message(
+    content: Any, text_: Any, last_text: Any, last_content: str, refused: Any
+) -> None:
+    message = {"type": "message", "role": "assistant", "content": content}
+    assert ItemHelpers.extract_text(message) == text_
+    assert ItemHelpers.extract_last_text(message) == last_text
+    assert ItemHelpers.extract_last_content(message) == last_content
+    assert ItemHelpers.extract_refusal(message) == refused
+
+
+def test_reading_items() -> None:
+    result = Runner.run_sync(agent_with([text("a"), text("b")]), "x")
+    assert ItemHelpers.text_message_outputs(result.new_items) == "ab"
+    first = result.new_items[0]
+    assert ItemHelpers.text_message_output(first) == "a"
+    assert ItemHelpers.input_to_new_input_list("x") == [{"role": "user", "content": "x"}]
+    output = ItemHelpers.tool_call_output_item(
+        Runner.run_sync(agent_with(ADD, "3"), "x").new_items[0].raw_item, "3"
+    )
+    assert (output["type"], output["output"]) == ("function_call_output", "3")
