@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from .run_config import RunConfig
 from .run_context import ToolContext
 from .start import start_run
 from .tool import FunctionTool, function_tool
+
+_counting = threading.Lock()  # nested runs that end at the same time count on the same objects
 
 
 def agent_tool(
@@ -41,8 +44,9 @@ def agent_tool(
                 if on_stream is not None:
                     state.call(on_stream, AgentToolStreamEvent(event, state.agent, name))
         finally:
-            for agent_name, usage in state.context_wrapper.usage_by_agent.items():
-                context.add_usage(agent_name, usage)
+            with _counting:
+                for agent_name, usage in state.context_wrapper.usage_by_agent.items():
+                    context.add_usage(agent_name, usage)
         result = RunResult(state)
         return result.final_output if extract_output is None else extract_output(result)
 

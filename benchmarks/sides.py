@@ -42,8 +42,15 @@ class Stub:
 
     def environment(self, path: str) -> dict[str, str]:
         """Where the stub is, for another process; the path says what it is to answer."""
+        # Installed packages come compiled: without this, the checkout alone would be compiled
+        # again by every process.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "PYTHONDONTWRITEBYTECODE"
+        }
         return {
-            **os.environ,
+            **inherited,
             "OPENAI_API_KEY": "sk-benchmark",
             "OPENAI_BASE_URL": self._url + path,
             "TRACES_URL": self._url + "/traces",

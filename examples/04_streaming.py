@@ -3,13 +3,7 @@
 Run it: python examples/04_streaming.py
 """
 
-from agents_lite import (
-    Agent,
-    RawResponsesStreamEvent,
-    RunItemStreamEvent,
-    Runner,
-    function_tool,
-)
+from agents_lite import Agent, RawResponsesStreamEvent, RunItemStreamEvent, Runner, function_tool
 from agents_lite.testing.offline import offline_unless_configured
 
 
@@ -38,3 +32,7 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# [tool_called]
+# [tool_output]
+# count_words(|to |be |or |not |to |be) |gives |6.|
+# [message_output_created]

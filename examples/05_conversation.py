@@ -33,3 +33,13 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# find_capital(France) gives Paris.
+# find_capital(Japan) gives Tokyo.
+# - user
+# - function_call
+# - function_call_output
+# - assistant
+# - user
+# - function_call
+# - function_call_output
+# - assistant

@@ -33,3 +33,8 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# user: My name is Ada.
+# assistant: Noted.
+# user: I live in London.
+# assistant: Noted.
+# 3 items are left

@@ -52,3 +52,6 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# Billing agent: Billing here, what is the matter?
+# Escalated: the soup was cold
+# Manager: Let me make that right.

@@ -7,10 +7,10 @@ from agents_lite import Agent, Runner
 from agents_lite.testing.offline import offline_unless_configured
 
 spanish_agent = Agent(
-    name="Spanish agent", instructions="Translate to Spanish. Reply with 'Hola, ¿cómo estás?'"
+    name="Spanish agent", instructions="Translate to Spanish. Reply with 'Hola, ¿cómo estás hoy?'"
 )
 french_agent = Agent(
-    name="French agent", instructions="Translate to French. Reply with 'Bonjour, ça va ?'"
+    name="French agent", instructions="Translate to French. Reply with 'Bonjour, comment ça va ?'"
 )
 orchestrator = Agent(
     name="Orchestrator",
@@ -26,10 +26,12 @@ def main() -> None:
     with offline_unless_configured():
         result = Runner.run_sync(orchestrator, "Say 'Hello, how are you?' in Spanish and French.")
     print(result.final_output)
-    print(result.usage.requests, "requests:", ", ".join(result.usage_by_agent))
+    print(result.usage.requests, "requests:", ", ".join(sorted(result.usage_by_agent)))
 
 
 if __name__ == "__main__":
     main()
 
 # Output:
+# Hola, ¿cómo estás hoy? Bonjour, comment ça va ?
+# 4 requests: French agent, Orchestrator, Spanish agent

@@ -41,3 +41,5 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# The basket of Ada holds 1 product(s).
+# ['rye bread']

@@ -52,3 +52,6 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# not asked: homework
+# not told: a secret
+# answered: Good morning.

@@ -50,3 +50,9 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# Calculator starts
+# model call 1: ['function_call']
+# calling multiply with {'a': 6, 'b': 7}
+# multiply returned 42
+# model call 2: ['message']
+# Calculator ends: multiply(6, 7) gives 42.

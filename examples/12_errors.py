@@ -11,6 +11,7 @@ from agents_lite import (
     OpenAIResponsesModel,
     ResponsesClient,
     Runner,
+    SQLiteSession,
     function_tool,
 )
 from agents_lite.testing.offline import offline_unless_configured
@@ -33,13 +34,14 @@ def main() -> None:
         try:
             Runner.run_sync(agent, "Open door 6", max_turns=1)
         except MaxTurnsExceeded as error:
-            print(f"{error}, after {[item.type for item in error.run_data.new_items]}")
+            done = error.run_data.new_items if error.run_data else []
+            print(f"{error}, after {[item.type for item in done]}")
     try:
         Runner.run_sync(Agent("Lost", model=OpenAIResponsesModel("any", nowhere)), "Hello?")
     except APIConnectionError:
         print("There is no server on that port.")
     try:
-        Runner.run_sync(agent, 42)
+        Runner.run_sync(agent, "Hi", session=SQLiteSession("a"), conversation_id="conv_1")
     except AgentsException as error:  # the root of them all
         print(f"{type(error).__name__}: {error}")
 
@@ -48,3 +50,7 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# An error occurred while running the tool. Please try again. Error: door 5 is locked.
+# Max turns (1) exceeded, after ['tool_call_item', 'tool_call_output_item']
+# There is no server on that port.
+# UserError: A session keeps the history here, ...

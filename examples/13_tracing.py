@@ -32,6 +32,7 @@ def main() -> None:
         flush_traces()
 
         stored = TraceStore(path).load_trace(show.trace_id)
+        assert stored is not None  # it has just been written
         print(f"{stored.workflow_name}: {stored.span_count} spans, {stored.error_count} errors")
         for span in stored.spans:
             print("-", span.span_data["type"], span.span_data.get("name", ""))
@@ -41,3 +42,11 @@ if __name__ == "__main__":
     main()
 
 # Output:
+# Joke workflow: 7 spans, 0 errors
+# - agent Joker
+# - generation
+# - function tell_joke
+# - generation
+# - custom joke told
+# - agent Critic
+# - generation

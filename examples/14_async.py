@@ -41,3 +41,9 @@ if __name__ == "__main__":
         asyncio.run(main())
 
 # Output:
+# 717,000 people live in Oslo.
+# 10,092,000 people live in Lima.
+# tool_called
+# tool_output
+# message_output_created
+# Too late: the run was stopped, and its connection closed.

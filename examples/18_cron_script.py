@@ -41,3 +41,4 @@ if __name__ == "__main__":
     sys.exit(main())
 
 # Output:
+# 50 lines read: disk almost full on db-1.

@@ -286,7 +286,8 @@ def test_the_support_trace_is_grouped(server: ResponsesServer, traces: Any) -> N
     names = given_names()
     execute(blocks_of_topics()[block_with("async def process_request")], names)
     exported = traces.traces[0].export()
-    assert (exported["workflow_name"], exported["group_id"]) == ("Customer Support", "user_user_123")
+    assert exported["workflow_name"] == "Customer Support"
+    assert exported["group_id"] == "user_user_123"
     assert exported["metadata"]["query_type"] == "support"
 
 

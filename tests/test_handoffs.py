@@ -242,16 +242,17 @@ def test_a_handoff_must_lead_to_an_agent() -> None:
 def test_second_handoff_in_a_turn_is_answered_but_not_followed(read: Any) -> None:
     called = []
     model = ScriptedModel([[handoff_to("C"), handoff_to("B"), handoff_to("D")], "ok"])
-    offers = [
-        handoff(Agent(name=name, model=model), on_handoff=lambda context, name=name: called.append(name))
-        for name in "BCD"
-    ]
+
+    def offer(name: str) -> Any:
+        return handoff(Agent(name=name, model=model), on_handoff=lambda _: called.append(name))
+
+    offers = [offer(name) for name in "BCD"]
     with recorded_spans() as spans:
         events, result = read(Agent(name="A", model=model, handoffs=offers), "hi")
     assert called == ["C"]
     assert result.last_agent.name == "C"
     ignored = "Multiple handoffs detected, ignoring this one."
-    outputs = [item for item in result.new_items if "output" in item.type and item.agent.name == "A"]
+    outputs = [item for item in result.new_items if "output" in item.raw_item]
     assert types(outputs) == ["tool_call_output", "tool_call_output", "handoff_output"]
     assert [item.raw_item.output for item in outputs] == [ignored, ignored, '{"assistant":"C"}']
     calls = [item.raw_item.call_id for item in result.new_items if item.type == "handoff_call_item"]
@@ -279,7 +280,8 @@ def test_tools_asked_for_beside_a_handoff_are_called_first(run: Any) -> None:
         "handoff_output",
     ]
     assert result.last_agent is b
-    assert [item.get("output") for item in model.requests[1].input[3:]] == ["3", '{"assistant":"B"}']
+    outputs = [item["output"] for item in model.requests[1].input[3:]]
+    assert outputs == ["3", '{"assistant":"B"}']
 
 
 @pytest.mark.parametrize("behavior", ["stop_on_first_tool", {"stop_at_tool_names": ["add"]}])
@@ -342,7 +344,8 @@ def test_a_filter_is_given_the_conversation_in_three_parts(given: Any) -> None:
         seen.append(data)
         return data
 
-    a, _, model = pair([call("add", a=1, b=2), [text("so"), handoff_to("B")], "ok"], input_filter=look)
+    script = [call("add", a=1, b=2), [text("so"), handoff_to("B")], "ok"]
+    a, _, model = pair(script, input_filter=look)
     Runner.run_sync(a, given, context="ctx")
     (data,) = seen
     assert data.input_history == (given if isinstance(given, str) else tuple(given))
@@ -460,10 +463,9 @@ HISTORY = [
 
 @pytest.mark.parametrize("given", ["second", HISTORY])
 def test_remove_all_tools_leaves_messages_alone(given: Any) -> None:
-    a, _, model = pair(
-        [[reasoning("hm"), text("so"), call("add", a=1, b=2)], [text("then"), handoff_to("B")], "ok"],
-        input_filter=remove_all_tools,
-    )
+    first = [reasoning("hm"), text("so"), call("add", a=1, b=2)]
+    second = [text("then"), handoff_to("B")]
+    a, _, model = pair([first, second, "ok"], input_filter=remove_all_tools)
     Runner.run_sync(a, given)
     before = ["user"] if given == "second" else ["user", "assistant", "user"]
     assert kinds(model.requests[2].input) == [*before, "assistant", "assistant"]

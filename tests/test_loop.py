@@ -18,7 +18,16 @@ from agents_lite import (
     UserError,
     function_tool,
 )
-from agents_lite.testing import ScriptedModel, call, final, handoff_to, reasoning, refusal, text, turn
+from agents_lite.testing import (
+    ScriptedModel,
+    call,
+    final,
+    handoff_to,
+    reasoning,
+    refusal,
+    text,
+    turn,
+)
 from tests.support.drivers import every_driver, kinds, types
 
 

@@ -11,19 +11,14 @@ import pytest
 
 import agents_lite
 
-SOURCE = Path(agents_lite.__file__)
+STUB = Path(agents_lite.__file__).with_suffix(".pyi")
 
 
 def names_for_type_checkers() -> dict[str, str]:
     """Each name that the type checker is shown, with its module."""
-    block = next(
-        node
-        for node in ast.parse(SOURCE.read_text()).body
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    )
     return {
         alias.name: str(node.module)
-        for node in block.body
+        for node in ast.parse(STUB.read_text()).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }

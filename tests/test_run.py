@@ -205,7 +205,7 @@ def test_plain_functions_run_on_the_thread_that_drives_the_run(in_worker: bool) 
             driver = drive()
             ASKED.reset(token)
     names = ["hook", "instructions", "filter", "tool", "guardrail"]
-    assert where.seen == {name: (driver, "me") for name in names}
+    assert where.seen == dict.fromkeys(names, (driver, "me"))
 
 
 def test_an_awaited_run_keeps_plain_functions_off_the_loop_s_thread() -> None:
@@ -357,10 +357,9 @@ class ListModel(PlainModel):
         return self.events
 
 
-MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
 COMPLETED = {
     "type": "response.completed",
-    "response": {"id": "resp_1", "output": [MESSAGE], "usage": None},
+    "response": {"id": "resp_1", "output": [text("hi")], "usage": None},
 }
 
 

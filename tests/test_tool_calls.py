@@ -559,7 +559,8 @@ def test_a_guardrail_of_a_tool_stops_the_run(run: Any, kind: str, error: Any, co
     with pytest.raises(error) as caught:
         run(agent_of(tool, calls=[call("f", a=1)] * count), "x")
     assert caught.value.output.output_info == "why"
-    assert str(caught.value) == f"Guardrail {type(caught.value.guardrail).__name__} triggered tripwire"
+    class_name = f"Tool{kind.capitalize()}Guardrail"
+    assert str(caught.value) == f"Guardrail {class_name} triggered tripwire"
     assert ("ran" in seen) == (kind == "output")
     assert caught.value.run_data is not None
 

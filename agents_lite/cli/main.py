@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..exceptions import AgentsException
-from . import chat, demo, run_command
+from . import batch, chat, demo, run_command, traces
 
-_COMMANDS = {"demo": demo, "run": run_command, "chat": chat}
+_COMMANDS = {"demo": demo, "run": run_command, "chat": chat, "batch": batch, "traces": traces}
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
 
 

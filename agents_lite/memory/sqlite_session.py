@@ -68,7 +68,7 @@ class SQLiteSession(StoredSession):
                 raise UserError(
                     f"{name!r} cannot name a table: use letters, digits and underscores."
                 )
-        self.db_path = os.fspath(db_path)
+        self.db_path = _IN_MEMORY if db_path == _IN_MEMORY else os.path.abspath(db_path)
         self.timeout = timeout
         self._sessions_table = sessions_table
         self._messages_table = messages_table

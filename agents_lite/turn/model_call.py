@@ -115,7 +115,9 @@ def _describe_request(
         return
     settings = vars(request.model_settings).items()
     span.span_data.model_config = {
-        name: value for name, value in settings if value is not None and name != "extra_headers"
+        name: value
+        for name, value in settings
+        if value is not None and not name.startswith("extra_")  # they may hold secrets
     }
     if with_content:
         instructions = request.system_instructions

@@ -20,14 +20,7 @@ from typing import Any
 import flask
 from shop import front_desk, model_config
 
-from agents_lite import (
-    AgentsException,
-    RawResponsesStreamEvent,
-    Runner,
-    RunResultStreaming,
-    SQLiteSession,
-    StreamEvent,
-)
+from agents_lite import AgentsException, Runner, RunResultStreaming, SQLiteSession, StreamEvent
 from agents_lite.testing.offline import has_model_server
 
 HERE = Path(__file__).parent
@@ -115,7 +108,7 @@ def frame(event: StreamEvent) -> str | None:
     """What the page is told of an event: pieces of text, and whole items."""
     if event.type == "run_item_stream_event":
         return sse("item", event.item.to_input_item())
-    if isinstance(event, RawResponsesStreamEvent) and event.data.type == "response.output_text.delta":
+    if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
         return sse("delta", event.data.delta)
     return None
 

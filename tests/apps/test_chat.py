@@ -85,7 +85,7 @@ def test_stop_ends_a_run_whose_model_is_still_silent(site: Site) -> None:
     visitor = site.visitor()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(events, visitor, "Hi")
-        wait_for_request(site)
+        site.wait_for_request()
         assert visitor.post("stop").status_code == 204
         assert answer.result(20) == [("done", None)]
     assert site.model.requests[0].client_left.wait(20)
@@ -101,12 +101,12 @@ def test_a_visitor_who_leaves_ends_the_run(site: Site) -> None:
     assert site.model.requests[0].client_left.wait(20)
 
 
-def test_a_visitor_who_leaves_a_silent_model_ends_the_run_at_once_under_asgi(site: Site) -> None:
-    if site.kind != "django-uvicorn":
-        return  # WSGI servers see that a browser has gone only when they write to it
+# WSGI servers see that a browser has gone only when they write to it.
+@pytest.mark.parametrize("running_site", ["django-uvicorn"], indirect=True)
+def test_under_asgi_a_visitor_who_leaves_ends_the_run_of_a_silent_model(site: Site) -> None:
     site.turns.append(turn("Too late.", delay=60))
     answer = site.visitor().ask("Hi")
-    wait_for_request(site)
+    site.wait_for_request()
     answer.close()
     assert site.model.requests[0].client_left.wait(20)
 
@@ -149,11 +149,3 @@ def test_without_a_key_a_stand_in_answers_and_the_page_says_so(kind: str, tmp_pa
 
 def test_with_a_model_server_the_page_says_nothing_of_a_stand_in(site: Site) -> None:
     assert "stand-in answers" not in site.visitor().page
-
-
-def wait_for_request(site: Site) -> None:
-    """Wait until the model has been asked."""
-    deadline = time.monotonic() + 20
-    while not site.model.requests and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert site.model.requests

@@ -75,9 +75,7 @@ def test_leaving_the_page_ends_the_run_of_a_silent_model(browser: Browser, site:
     site.turns.append(turn("Too late.", delay=60))
     browser.open(site.url)
     send(browser, "Talk")
-    browser.wait_for("#stop")
-    while not site.model.requests:
-        browser.wait_for("#stop")
+    site.wait_for_request()
     browser.open("about:blank")
     assert site.model.requests[0].client_left.wait(20)
 

@@ -95,7 +95,8 @@ def test_a_turn_whose_answer_is_lost_is_not_sent_twice(redis_url: str, session_i
     port = urlsplit(redis_url).port
     assert port
     with proxy_that_loses_the_answer(port, b"EXEC") as proxy_port:
-        session = RedisSession.from_url(session_id, url=f"redis://127.0.0.1:{proxy_port}/0")
+        client = redis.Redis(port=proxy_port)  # retries by default, other than from_url
+        session = RedisSession(session_id, redis_client=client)
         with pytest.raises(SessionError, match="Check that the server is there"):
             session.add_items(TURN)
         assert session.get_items() == TURN

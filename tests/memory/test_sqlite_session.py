@@ -44,6 +44,14 @@ def test_nothing_is_opened_before_the_first_use(path: Path) -> None:
     assert path.exists()
 
 
+def test_a_relative_path_keeps_its_meaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = SQLiteSession("s", "s.db")
+    monkeypatch.chdir("/")
+    session.add_items(TURN)
+    assert (tmp_path / "s.db").exists()
+
+
 def test_a_session_in_memory_belongs_to_its_object_in_every_thread() -> None:
     session = SQLiteSession("s")
     thread = threading.Thread(target=session.add_items, args=[TURN])
@@ -93,6 +101,16 @@ def test_writing_waits_for_a_lock_to_end(path: Path, locked: sqlite3.Connection)
     assert thread.is_alive()
     locked.execute("ROLLBACK")
     thread.join()
+    assert session.get_items() == TURN + TURN
+
+
+def test_a_reader_keeps_no_writer_waiting(path: Path) -> None:
+    session = SQLiteSession("s", path, timeout=0)
+    session.add_items(TURN)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM agent_messages").fetchall()
+        session.add_items(TURN)
     assert session.get_items() == TURN + TURN
 
 
@@ -226,6 +244,33 @@ assert codes == [0] * 20, codes
     assert {f"child/{number}" for number in range(20)} <= set(turns)
     own = [turn for turn in turns if turn.startswith("thread")]
     assert own == [f"thread/{number}" for number in range(len(own))]
+
+
+def test_a_child_goes_on_when_its_parent_has_closed_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    program = f"""
+import os, signal
+from agents_lite.memory import SQLiteSession
+from tests.support.session_stores import make_turn
+
+session = SQLiteSession("s", {str(path)!r})
+session.add_items(make_turn("parent", 0))
+wait_end, closed_end = os.pipe()
+child = os.fork()
+if child == 0:
+    signal.alarm(40)
+    try:
+        os.read(wait_end, 1)
+        session.add_items(make_turn("child", 0))
+        os._exit(0)
+    finally:
+        os._exit(1)
+session.close()
+os.write(closed_end, b"!")
+assert os.waitpid(child, 0)[1] == 0
+"""
+    run_program(program)
+    assert whole_turns(SQLiteSession("s", path).get_items()) == ["parent/0", "child/0"]
 
 
 def test_sqlite_itself_is_loaded_with_the_first_use() -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,13 @@ class Site:
     def visitor(self) -> Visitor:
         """Somebody new."""
         return Visitor(self.url)
+
+    def wait_for_request(self) -> None:
+        """Wait until the model has been asked."""
+        deadline = time.monotonic() + 20
+        while not self.model.requests and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert self.model.requests
 
 
 class Visitor:

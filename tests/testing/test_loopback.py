@@ -128,12 +128,15 @@ def test_closing_cuts_waiting_connections_and_refuses_new_ones():
 
 
 def test_no_thread_is_left_after_closing():
+    before = set(threading.enumerate())
     with serving(lambda request: HTTPReply(body=b"ok")) as server:
         with requests.Session() as session:
             assert session.get(server.url, timeout=10).content == b"ok"
             server.close()
     deadline = time.monotonic() + 10
-    while any(thread.name.startswith("loopback") for thread in threading.enumerate()):
+    while any(
+        thread.name.startswith("loopback") for thread in set(threading.enumerate()) - before
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -10,20 +10,26 @@ import pytest
 from distributed import Client, LocalCluster
 from distributed.scheduler import KilledWorker
 
-from agents_lite import Runner
+from agents_lite import RunConfig, Runner
 from agents_lite.exceptions import BadRequestError
-from agents_lite.testing import ResponsesServer, status
+from agents_lite.testing import ResponsesServer
 from tests.workers import agents
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """Two worker processes, which give a task up when one worker died of it."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
-        cluster.scheduler.allowed_failures = 0
-        yield cluster
+    with ResponsesServer(models={"gpt-4o"}, delay=0.05) as server:
+        environment = {"OPENAI_BASE_URL": server.base_url, "no_proxy": "127.0.0.1"}
+        with LocalCluster(
+            n_workers=2,
+            threads_per_worker=2,
+            host="127.0.0.1",
+            dashboard_address=None,
+            env=environment,
+        ) as cluster:
+            cluster.scheduler.allowed_failures = 0
+            yield cluster
 
 
 @pytest.fixture
@@ -34,42 +40,33 @@ def executor(cluster: LocalCluster) -> Iterator[Executor]:
         yield client.get_executor()
 
 
-def use(server: ResponsesServer, executor: Executor) -> None:
-    """Let the workers find the model there."""
-    executor._client.run(os.environ.update, {"OPENAI_BASE_URL": server.base_url})  # type: ignore[attr-defined]
-
-
 def test_runs_are_spread_over_processes(executor: Executor) -> None:
-    with ResponsesServer(delay=0.1) as server:
-        use(server, executor)
-        inputs = [f"Name your process, number {number}" for number in range(12)]
-        outcomes = list(Runner.run_many(agents.worker, inputs, max_workers=4, executor=executor))
+    inputs = [f"Name your process, number {number}" for number in range(12)]
+    outcomes = list(Runner.run_many(agents.worker, inputs, max_workers=4, executor=executor))
     assert sorted(outcome.index for outcome in outcomes) == list(range(12))
     processes = {outcome.unwrap().final_output for outcome in outcomes}
     assert len(processes) == 2
     assert str(os.getpid()) not in processes
 
 
-def test_results_and_errors_come_back_whole(executor: Executor) -> None:
-    def answer(request: object) -> object:
-        message = request.body["input"][0]["content"]  # type: ignore[attr-defined]
-        return status(400, {"message": "Too long."}) if message == "bad" else '{"total": 7}'
+def test_result_comes_back_whole(executor: Executor) -> None:
+    (outcome,) = Runner.run_many(agents.typed, ["Total: 7"], executor=executor)
+    result = outcome.unwrap()
+    assert result.final_output == agents.Sum(total=7)
+    assert result.last_agent is agents.typed
+    assert result.usage.requests == 1
 
-    with ResponsesServer(answer) as server:  # type: ignore[arg-type]
-        use(server, executor)
-        outcomes = Runner.run_many(agents.typed, ["good", "bad"], executor=executor)
-        good, bad = sorted(outcomes, key=lambda outcome: outcome.index)
-    assert good.unwrap().final_output == agents.Sum(total=7)
-    assert good.unwrap().last_agent is agents.typed
-    assert isinstance(bad.error, BadRequestError)
-    assert bad.error.status_code == 400
+
+def test_error_comes_back_with_its_facts(executor: Executor) -> None:
+    config = RunConfig(model="unknown")
+    (outcome,) = Runner.run_many(agents.typed, ["a"], run_config=config, executor=executor)
+    assert isinstance(outcome.error, BadRequestError)
+    assert outcome.error.status_code == 400
 
 
 def test_run_that_kills_its_worker_is_an_outcome_beside_the_others(executor: Executor) -> None:
-    with ResponsesServer() as server:
-        use(server, executor)
-        inputs = ["Die!", "Hello", "Good day"]
-        outcomes = Runner.run_many(agents.mortal, inputs, max_workers=1, executor=executor)
-        dead, *alive = sorted(outcomes, key=lambda outcome: outcome.index)
+    inputs = ["Die!", "Hello", "Good day"]
+    outcomes = Runner.run_many(agents.mortal, inputs, max_workers=1, executor=executor)
+    dead, *alive = sorted(outcomes, key=lambda outcome: outcome.index)
     assert isinstance(dead.error, KilledWorker)
     assert all("You said" in outcome.unwrap().final_output for outcome in alive)

@@ -143,7 +143,8 @@ class SessionTests(ModelTestCase):
         self.assertEqual(session.get_items(), [{"role": "user", "content": "one"}])
 
     def test_a_database_that_fails_is_a_session_error(self) -> None:
-        with connections["default"].execute_wrapper(fail), self.assertRaises(SessionError) as raised:
+        failing = connections["default"].execute_wrapper(fail)
+        with failing, self.assertRaises(SessionError) as raised:
             DjangoSession("ada").add_items([{"role": "user", "content": "one"}])
         self.assertIn("migrations", str(raised.exception))
         self.assertEqual(DjangoSession("ada").get_items(), [])

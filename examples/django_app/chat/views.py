@@ -21,13 +21,7 @@ from django.http import (
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from agents_lite import (
-    AgentsException,
-    RawResponsesStreamEvent,
-    Runner,
-    RunResultStreaming,
-    StreamEvent,
-)
+from agents_lite import AgentsException, Runner, RunResultStreaming, StreamEvent
 from agents_lite.testing.offline import has_model_server
 
 from .agents import front_desk, model_config
@@ -148,7 +142,7 @@ def frame(event: StreamEvent) -> str | None:
     """What the page is told of an event: pieces of text, and whole items."""
     if event.type == "run_item_stream_event":
         return sse("item", event.item.to_input_item())
-    if isinstance(event, RawResponsesStreamEvent) and event.data.type == "response.output_text.delta":
+    if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
         return sse("delta", event.data.delta)
     return None
 

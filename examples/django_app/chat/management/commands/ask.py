@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chat.agents import front_desk, model_config
-from chat.sessions import DjangoSession
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents_lite import AgentsException, Runner
 from agents_lite.testing.offline import NOTICE, has_model_server
+
+from ...agents import front_desk, model_config
+from ...sessions import DjangoSession
 
 
 class Command(BaseCommand):

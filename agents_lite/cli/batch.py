@@ -1,0 +1,127 @@
+"""Run an agent on every line of a file; start it again to go on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..exceptions import AgentsException, UserError
+from ..run import Runner, RunOptions
+from ..run_config import DEFAULT_MAX_TURNS
+from .agent_options import chosen_server, run_config
+from .batch_progress import Tally, progress_bar
+from .batch_work import BatchWork
+from .find_agent import find_agent
+from .journal import Journal
+
+
+class LinesFailed(AgentsException):
+    """Not every line of a batch is done."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    add = parser.add_argument
+    add("input", metavar="FILE", help='JSON lines: strings, or objects with "input"; - for stdin')
+    add("--agent", metavar="MODULE:AGENT", required=True, help="in a module, or in a FILE.py")
+    add("--out", metavar="FILE", required=True, help="gets a line for each that is done")
+    add("--errors", metavar="FILE", help="gets those that failed this time (OUT.errors.jsonl)")
+    add("--workers", metavar="N", type=_count, default=8, help="lines at a time (%(default)s)")
+    add(
+        "--max-turns", metavar="N", type=_count, default=DEFAULT_MAX_TURNS,
+        help="most model calls for a line (%(default)s)",
+    )  # fmt: skip
+    add("--timeout", metavar="SECONDS", type=_seconds, help="most time for a line (no limit)")
+    add("--model", help="the model, for every agent that comes to work")
+    add("--price-input", metavar="PRICE", type=float, help="of a million input tokens")
+    add("--price-output", metavar="PRICE", type=float, help="of a million output tokens")
+    add("--quiet", action="store_true", help="print errors only")
+    add("--offline", action="store_true", help="let a stand-in on this machine answer, by rules")
+    parser.epilog = (
+        "Ends with 0 when all lines are done; 1 when some failed, or after an error; 2 for wrong "
+        "usage; 130 after Ctrl-C."
+    )
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Run the lines that are not done yet.
+
+    Raises:
+        LinesFailed: Some could not be done.
+        UserError: There is no such agent, or a file is not what it should be.
+    """
+    errors = options.errors or f"{options.out}.errors.jsonl"
+    _check_paths(options.input, options.out, errors)
+    tally = Tally(options.price_input, options.price_output)
+    with (
+        _open_input(options.input) as source,
+        Journal(options.out) as done,
+        Journal(errors) as failed,
+        chosen_server(options),
+    ):
+        agent = find_agent(options.agent)
+        work = BatchWork(source, done, failed, tally)
+        failed.clear()
+        _run(work, agent, tally, options)
+    if not options.quiet:
+        print(tally, file=sys.stderr)
+    if tally.failed:
+        raise LinesFailed(
+            f"{tally.failed} of {tally.done + tally.failed} lines failed, the first with "
+            f"{work.first_error}. They are in {errors}; the next start tries them again"
+        )
+    Path(errors).unlink()
+
+
+def _run(work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace) -> None:
+    run_options = RunOptions[Any](
+        max_turns=options.max_turns, timeout=options.timeout, run_config=run_config(options)
+    )
+    with _progress(options, tally) as show_progress:
+        for outcome in Runner.run_many(
+            agent, work.inputs(), max_workers=options.workers, **run_options
+        ):
+            work.record(outcome)
+            show_progress()
+
+
+def _progress(options: argparse.Namespace, tally: Tally) -> AbstractContextManager[Any]:
+    if options.quiet or not sys.stderr.isatty():
+        return nullcontext(lambda: None)
+    return progress_bar(tally, _count_lines(options.input))
+
+
+def _open_input(path: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb")
+
+
+def _count_lines(path: str) -> int | None:
+    """How many lines are not empty; None for what can be read only once."""
+    if not Path(path).is_file():
+        return None
+    with open(path, "rb") as source:
+        return sum(1 for line in source if line.strip())
+
+
+def _check_paths(*paths: str) -> None:
+    if len({Path(path).resolve() for path in paths}) < len(paths):
+        raise UserError("The input, --out and --errors must be three different files")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return seconds

@@ -1,0 +1,61 @@
+"""The lines of a batch's input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import UserError
+
+_WRITTEN = ("index", "output", "usage", "error")
+"""Fields that the batch itself writes."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, that is one run."""
+
+    index: int
+    """Its place, from 0; empty lines count."""
+    fields: dict[str, Any]
+    """What it says: "input", maybe "id", and anything else."""
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What is written about it, whatever becomes of it."""
+        return {"index": self.index, **self.fields}
+
+
+def read_line(index: int, text: bytes) -> Line:
+    """A line of text as a `Line`.
+
+    Raises:
+        UserError: It is neither a JSON string nor an object with a fitting "input".
+    """
+    fields = _read_object(text)
+    given = fields.get("input")
+    is_items = isinstance(given, list) and all(isinstance(item, dict) for item in given)
+    if not (isinstance(given, str) or is_items):
+        raise UserError('The "input" of a line must be a string or a list of input items')
+    if taken := [name for name in _WRITTEN if name in fields]:
+        raise UserError(f'Rename the field "{taken[0]}" of the line: one is added by that name')
+    return Line(index, fields)
+
+
+def line_key(entry: dict[str, Any]) -> str:
+    """Tells the line of an entry from all others: its id, or its place when it has none."""
+    name = "index" if entry.get("id") is None else "id"
+    return json.dumps([name, entry.get(name)])
+
+
+def _read_object(text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"The line is not JSON: {error}") from error
+    if isinstance(value, str):
+        return {"input": value}
+    if isinstance(value, dict):
+        return value
+    raise UserError('A line must be a JSON string, or an object with an "input"')

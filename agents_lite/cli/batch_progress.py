@@ -1,0 +1,64 @@
+"""How far a batch is, and what it has used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Tally:
+    """What has come of the lines so far, those done at an earlier start included."""
+
+    price_input: float | None = None
+    """What a million input tokens cost, in any currency; None: not known."""
+    price_output: float | None = None
+    """The same for output tokens."""
+    done: int = 0
+    """Lines with an output."""
+    failed: int = 0
+    """Lines without one."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def add_tokens(self, usage: dict[str, Any]) -> None:
+        """Add those of a line; `usage` has the field names of `Usage`."""
+        self.input_tokens += usage["input_tokens"]
+        self.output_tokens += usage["output_tokens"]
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.done:,} done, {self.failed:,} failed",
+            f"{self.input_tokens:,} + {self.output_tokens:,} tokens",
+        ]
+        if self.price_input is not None or self.price_output is not None:
+            cost_input = self.input_tokens * (self.price_input or 0)
+            cost_output = self.output_tokens * (self.price_output or 0)
+            parts.append(f"cost {(cost_input + cost_output) / 1_000_000:,.4f}")
+        return ", ".join(parts)
+
+
+@contextmanager
+def progress_bar(tally: Tally, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar on standard error during a `with` block; gives the function that brings it up to date.
+
+    Args:
+        tally: What it shows.
+        total: How many lines there are; None: nobody knows.
+    """
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    except ImportError:
+        print("(for a progress bar: pip install 'agents_lite[cli]')", file=sys.stderr)
+        yield lambda: None
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(str(tally), total=total)
+        yield lambda: bar.update(
+            task, description=str(tally), completed=tally.done + tally.failed
+        )

@@ -1,0 +1,125 @@
+"""What of a batch is still to be done, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from ..exceptions import AgentsException, UserError
+from ..many import RunOutcome
+from ..usage import Usage
+from .batch_lines import Line, line_key, read_line
+from .batch_progress import Tally
+from .journal import Journal
+
+
+class BatchWork:
+    """Gives the inputs that are not done yet, and writes down what comes of them.
+
+    Attributes:
+        first_error: What was wrong with the first line that failed, or None.
+    """
+
+    def __init__(
+        self, source: Iterable[bytes], done: Journal, failed: Journal, tally: Tally
+    ) -> None:
+        """Take the work up where earlier starts have left it.
+
+        Args:
+            source: The lines of the input.
+            done: Holds an entry for each line that is done, and gets those to come.
+            failed: Gets an entry for each line that fails.
+            tally: Counts them.
+
+        Raises:
+            UserError: `done` holds something that no batch has written.
+        """
+        self.first_error: str | None = None
+        self._source = source
+        self._done = done
+        self._failed = failed
+        self._tally = tally
+        self._given = 0
+        self._running: dict[int, Line] = {}
+        self._seen: set[str] = set()
+        self._earlier = {line_key(entry): _summarise(entry) for entry in done.entries()}
+
+    def inputs(self) -> Iterator[Any]:
+        """The inputs to run, drawn from the source one by one."""
+        for index, text in enumerate(self._source):
+            if not text.strip():
+                continue
+            try:
+                line = read_line(index, text)
+                if self._is_done(line):
+                    continue
+            except UserError as error:
+                words = text.decode(errors="replace").strip()
+                self._record_failure({"index": index, "line": words}, error)
+                continue
+            self._running[self._given] = line
+            self._given += 1
+            yield line.fields["input"]
+
+    def record(self, outcome: RunOutcome) -> None:
+        """Write down what became of one of the inputs."""
+        entry = self._running.pop(outcome.index).entry
+        if outcome.error is not None:
+            self._record_failure(entry, outcome.error)
+            return
+        result = outcome.unwrap()
+        output, usage = result.final_output, _count_tokens(result.usage)
+        if not isinstance(output, str):
+            output = to_jsonable_python(output, fallback=str)
+        self._done.append({**entry, "output": output, "usage": usage})
+        self._tally.done += 1
+        self._tally.add_tokens(usage)
+
+    def _is_done(self, line: Line) -> bool:
+        """Whether an earlier start has done the line.
+
+        Raises:
+            UserError: The line cannot be told from another one.
+        """
+        key = line_key(line.entry)
+        if key in self._seen:
+            raise UserError(f"An earlier line has the id {line.fields['id']!r} too")
+        self._seen.add(key)
+        if key not in self._earlier:
+            return False
+        digest, usage = self._earlier[key]
+        if digest != _digest(line.fields["input"]):
+            raise UserError(
+                "The output file has an answer to another input in this line's place: has the "
+                "input file changed? Name another --out, or give lines an id"
+            )
+        self._tally.done += 1
+        self._tally.add_tokens(usage)
+        return True
+
+    def _record_failure(self, entry: dict[str, Any], error: Exception) -> None:
+        told = {"type": type(error).__name__, "message": str(error)}
+        self._failed.append({**entry, "error": told})
+        self._tally.failed += 1
+        if isinstance(error, AgentsException) and error.run_data is not None:
+            self._tally.add_tokens(_count_tokens(error.run_data.usage))
+        if self.first_error is None:
+            self.first_error = "{type}: {message}".format(**told)
+
+
+def _summarise(entry: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """What must be remembered of a line that is done: a digest of its input, and its usage."""
+    if not {"index", "input", "output", "usage"} <= entry.keys():
+        raise UserError("The output file was not written by a batch: name another --out")
+    return _digest(entry["input"]), entry["usage"]
+
+
+def _digest(input: Any) -> int:
+    return hash(json.dumps(input, sort_keys=True))
+
+
+def _count_tokens(usage: Usage) -> dict[str, Any]:
+    return usage.model_dump(exclude={"request_usage_entries"})

@@ -1,0 +1,103 @@
+"""A file of JSON lines that stays whole when its writer is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO, Self
+
+from ..exceptions import UserError
+
+
+class Journal:
+    """Appends entries to a file, for this process alone; use it in a `with` block.
+
+    An entry is on disk when `append` returns. One that was cut short, since the process or the
+    machine died over it, is taken away when the file is opened again.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open the file, or begin it.
+
+        Raises:
+            UserError: Another process has it open as a journal.
+            OSError: It cannot be opened.
+        """
+        self._path = path
+        self._file = open(path, "a+b")
+        try:
+            _keep_others_out(self._file, path)
+            _mend_end(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """What the file holds.
+
+        Raises:
+            UserError: A line is no JSON object.
+        """
+        self._file.seek(0)
+        for number, line in enumerate(self._file, start=1):
+            entry = _parse(line)
+            if entry is None:
+                raise UserError(
+                    f"Line {number} of {self._path} is no JSON object: correct it, or name another "
+                    "file"
+                )
+            yield entry
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write an entry, JSON values by name, and wait until it is on disk."""
+        text = json.dumps(entry, ensure_ascii=False)
+        # What UTF-8 cannot take, a lone surrogate, becomes the escape that JSON has for it.
+        self._file.write(text.encode(errors="backslashreplace") + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._file.truncate(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _keep_others_out(file: BinaryIO, path: str) -> None:
+    """Lock the file until it is closed; the system unlocks it for a process that is killed."""
+    with suppress(ImportError):  # no such locks on Windows
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another process is writing {path}: wait for its end") from None
+
+
+def _mend_end(file: BinaryIO) -> None:
+    """Cut off a last line that is incomplete; complete one that only lacks its line break."""
+    file.seek(0)
+    last, end = b"\n", 0
+    for last in file:
+        end += len(last)
+    if last.endswith(b"\n"):
+        return
+    if _parse(last) is None:
+        file.truncate(end - len(last))
+    else:
+        file.write(b"\n")
+        file.flush()
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None

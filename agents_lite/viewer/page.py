@@ -1,0 +1,92 @@
+"""The viewer's page: one HTML file with everything in it, for one trace or for a live store."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from ..tracing.sqlite_store import StoredSpan, StoredTrace
+
+Json = dict[str, Any]
+
+_SCRIPTS = ("text.js", "trace.js", "elements.js", "content.js", "timeline.js", "turns.js", "app.js")
+
+
+def trace_page(trace: StoredTrace) -> str:
+    """A page that shows one trace and needs no network; ASCII only."""
+    return _page(trace_json(trace), may_connect=False)
+
+
+def live_page() -> str:
+    """A page that asks the server it came from for its traces."""
+    return _page(None, may_connect=True)
+
+
+def trace_json(trace: StoredTrace) -> Json:
+    """What the page's script is given of a trace.
+
+    Returns:
+        The fields of `StoredTrace`, but its times as `started` (milliseconds since 1970) and
+        `ended` (milliseconds after that, or None); those of `StoredSpan` in "spans", with `start`
+        and `end` (milliseconds after the trace's start; `end` may be None).
+    """
+    facts = asdict(trace)
+    started_ns, ended_ns = facts.pop("started_ns"), facts.pop("ended_ns")
+    return {
+        **facts,
+        "started": started_ns / 1e6,
+        "ended": _milliseconds(started_ns, ended_ns),
+        "spans": [_span_json(span, started_ns) for span in trace.spans],
+    }
+
+
+def _span_json(span: StoredSpan, origin_ns: int) -> Json:
+    return {
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "start": _milliseconds(origin_ns, span.started_ns),
+        "end": _milliseconds(origin_ns, span.ended_ns),
+        "data": span.span_data,
+        "error": span.error,
+    }
+
+
+def _milliseconds(origin_ns: int, ns: int | None) -> float | None:
+    return None if ns is None else (ns - origin_ns) / 1e6
+
+
+def _page(source: Json | None, may_connect: bool) -> str:
+    style = _read("viewer.css")
+    script = "\n".join(_read(name) for name in _SCRIPTS)
+    policy = [
+        "default-src 'none'",
+        f"style-src {_hash(style)}",
+        f"script-src {_hash(script)}",
+        "img-src data:",
+        f"connect-src {chr(39)}{'self' if may_connect else 'none'}{chr(39)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    # Inside a script element only "<" could end the element early.
+    embedded = json.dumps(source).replace("<", r"\u003c")
+    return Template(_read("page.html")).substitute(
+        policy="; ".join(policy), style=style, script=script, source=embedded
+    )
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath("static", name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """The source expression that allows an inline element of exactly this text.
+
+    Source: Content Security Policy Level 3, section 2.3.1.
+    """
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,134 @@
+"""How a model is to be called: settings overlaid, and as they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    ModelRequest,
+    ModelSettings,
+    RunConfig,
+    Runner,
+    UserError,
+    WebSearchTool,
+    function_tool,
+)
+from agents_lite.models.openai_responses import request_body
+from agents_lite.testing import ScriptedModel
+
+SENT: dict[str, tuple[Any, str, Any]] = {
+    "temperature": (0.0, "temperature", 0.0),
+    "top_p": (0.5, "top_p", 0.5),
+    "parallel_tool_calls": (False, "parallel_tool_calls", False),
+    "truncation": ("auto", "truncation", "auto"),
+    "max_tokens": (9, "max_output_tokens", 9),
+    "reasoning": ({"effort": "low"}, "reasoning", {"effort": "low"}),
+    "verbosity": ("low", "text", {"verbosity": "low"}),
+    "metadata": ({"a": "b"}, "metadata", {"a": "b"}),
+    "store": (False, "store", False),
+    "include": (["x"], "include", ["x"]),
+    "response_include": (["x"], "include", ["x"]),
+    "top_logprobs": (0, "top_logprobs", 0),
+    "prompt_cache_retention": ("24h", "prompt_cache_retention", "24h"),
+    "extra_body": ({"seed": 1}, "seed", 1),
+    "extra_args": ({"user": "me"}, "user", "me"),
+    "tool_choice": ("required", "tool_choice", "required"),
+}
+"""Each setting with a value, and the field of the request that it becomes."""
+NOT_IN_THE_BODY = {
+    "extra_headers",
+    "extra_query",
+    "timeout",
+    "frequency_penalty",
+    "presence_penalty",
+}
+
+
+def body_with(settings: ModelSettings, **fields: Any) -> dict[str, Any]:
+    return request_body("m", ModelRequest(input=[], model_settings=settings, **fields))
+
+
+def test_every_setting_is_listed_here() -> None:
+    assert {field.name for field in fields(ModelSettings)} == set(SENT) | NOT_IN_THE_BODY
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_a_setting_is_sent(name: str) -> None:
+    value, field, sent = SENT[name]
+    body = body_with(ModelSettings(**{name: value}))
+    assert body[field] == sent
+    assert field not in body_with(ModelSettings())
+
+
+def test_nothing_is_sent_that_was_not_set() -> None:
+    assert body_with(ModelSettings()) == {"model": "m", "input": [], "stream": False}
+
+
+F = function_tool(lambda: 1, name_override="f")
+WEB = function_tool(lambda: 1, name_override="web_search")
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools", "sent"),
+    [
+        *[(word, [F], word) for word in ("auto", "required", "none")],
+        ("f", [F], {"type": "function", "name": "f"}),
+        ("web_search", [WebSearchTool()], {"type": "web_search"}),
+        ("web_search", [WEB], {"type": "function", "name": "web_search"}),
+        ("file_search", [], {"type": "file_search"}),
+        ({"type": "mcp", "server_label": "s"}, [], {"type": "mcp", "server_label": "s"}),
+    ],
+)
+def test_a_tool_choice_names_a_tool_in_the_api_s_form(choice: Any, tools: Any, sent: Any) -> None:
+    assert body_with(ModelSettings(tool_choice=choice), tools=tools)["tool_choice"] == sent
+
+
+def test_the_extra_body_wins() -> None:
+    settings = ModelSettings(temperature=1, extra_body={"temperature": 0.5, "stream": None})
+    body = body_with(settings)
+    assert (body["temperature"], body["stream"]) == (0.5, None)
+
+
+class Reasoning:
+    """As the OpenAI client's types are: an object that dumps itself."""
+
+    def model_dump(self, *, exclude_none: bool) -> dict[str, str]:
+        assert exclude_none
+        return {"effort": "high"}
+
+
+def test_reasoning_may_be_an_object() -> None:
+    assert body_with(ModelSettings(reasoning=Reasoning()))["reasoning"] == {"effort": "high"}
+
+
+# Overlaying
+
+
+def test_settings_are_overlaid_field_by_field() -> None:
+    agent_s = ModelSettings(temperature=0.7, top_p=0.5, store=True, extra_args={"a": 1, "b": 1})
+    run_s = ModelSettings(temperature=0.0, store=False, max_tokens=9, extra_args={"b": 2})
+    merged = agent_s.resolve(run_s)
+    assert merged == ModelSettings(
+        temperature=0.0, top_p=0.5, store=False, max_tokens=9, extra_args={"a": 1, "b": 2}
+    )
+    assert agent_s.temperature == 0.7
+    assert agent_s.resolve(None) == agent_s
+    assert ModelSettings().resolve(run_s) == run_s
+
+
+def test_the_run_s_settings_overlay_the_agent_s() -> None:
+    model = ScriptedModel(["ok"])
+    agent = Agent(name="A", model=model, model_settings=ModelSettings(temperature=0.7, top_p=0.5))
+    config = RunConfig(model_settings=ModelSettings(temperature=0.0))
+    Runner.run_sync(agent, "x", run_config=config)
+    assert model.requests[0].model_settings == ModelSettings(temperature=0.0, top_p=0.5)
+
+
+@pytest.mark.parametrize("name", ["frequency_penalty", "presence_penalty"])
+def test_what_the_api_does_not_know_is_refused_with_a_remedy(name: str) -> None:
+    with pytest.raises(UserError, match=f"no {name}.*extra_body"):
+        ModelSettings(**{name: 0.0})

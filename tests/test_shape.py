@@ -1,0 +1,175 @@
+"""The package's shape: data flows one way, and importing it does nothing but import."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "agents_lite"
+
+ORDER = """
+    exceptions usage run_context by_name
+    cancellation stepper workers callbacks parallel watchdog
+    chunked sse response_types response_assembly http_errors retries connections endpoint call
+    transport
+    items stream_events history
+    tracing
+    strict_schema function_schema output_schema
+    model_settings computer tool tool_guardrails tool_output handoffs guardrail lifecycle memory
+    models
+    run_config agent run_state
+    turn
+    aio result loop start agent_tool many run
+    extensions
+    testing viewer cli __main__
+""".split()
+"""Modules and subpackages; each may import those before it, and its own."""
+
+EXCEPTIONS = {
+    ("agent", "agent_tool"): "Agent.as_tool runs the agent",
+    ("models", "turn"): "Model.respond drains a model as a turn does",
+}
+"""Imports against the order, inside functions only."""
+
+
+def place_of(path: Path) -> str:
+    """The module or subpackage of `ORDER` that a file belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_at_run_time(node: ast.AST, in_function: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Relative imports, those for type checkers left out, and whether a function makes them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.ImportFrom) and child.level:
+            yield child, in_function
+        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from imports_at_run_time(child, in_function or is_function)
+
+
+def targets_of(statement: ast.ImportFrom, path: Path) -> list[str]:
+    """The modules and subpackages of `ORDER` that a relative import names."""
+    folder = path.relative_to(PACKAGE).parent.parts
+    start = folder[: len(folder) - statement.level + 1]
+    whole = [*start, *(statement.module or "").split(".")] if statement.module else list(start)
+    return whole[:1] or [alias.name for alias in statement.names if alias.name in ORDER]
+
+
+FILES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
+    place = place_of(path)
+    assert place in ORDER, "say in ORDER where the new module stands"
+    for statement, in_function in imports_at_run_time(ast.parse(path.read_text("utf-8"))):
+        for target in targets_of(statement, path):
+            goes_back = target == place or ORDER.index(target) < ORDER.index(place)
+            is_excepted = in_function and (place, target) in EXCEPTIONS
+            assert goes_back or is_excepted, ast.unparse(statement)
+
+
+def test_the_order_names_what_there_is() -> None:
+    assert {place_of(path) for path in FILES} == set(ORDER)
+
+
+def in_a_fresh_process(program: str) -> Any:
+    """What the program prints as JSON; it may print nothing else, nor warn.
+
+    Plugins that other packages give pydantic are left out: what they load is not ours.
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PACKAGE.parent,
+        env={**os.environ, "PYDANTIC_DISABLE_PLUGINS": "__all__"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+ALL_NAMES = "import agents_lite\nfor name in agents_lite.__all__: getattr(agents_lite, name)\n"
+COMMON = "from agents_lite import Agent, ModelSettings, RunConfig, Runner, function_tool, trace\n"
+HEAVY = ["asyncio", "sqlite3", "http.server", "docstring_parser", "sqlalchemy", "redis", "django"]
+
+
+@pytest.mark.parametrize("program", ["import agents_lite\n", COMMON], ids=["package", "names"])
+def test_importing_loads_nothing_heavy(program: str) -> None:
+    report = "import json, sys\nprint(json.dumps(list(sys.modules)))"
+    assert set(HEAVY) & set(in_a_fresh_process(program + report)) == set()
+
+
+WATCHED = '''
+import json, sys, threading
+done = []
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        done.append([event, str(arguments[0])])
+    if event.startswith(("socket.", "subprocess.", "sqlite3.", "os.system", "signal.", "os.mkdir")):
+        done.append([event, str(arguments)])
+import requests, pydantic
+sys.dont_write_bytecode = True
+before = threading.active_count()
+sys.addaudithook(watch)
+'''
+
+
+@pytest.mark.parametrize("program", ["import agents_lite\n", ALL_NAMES], ids=["package", "all"])
+def test_importing_opens_starts_and_configures_nothing(program: str) -> None:
+    report = """
+import logging
+print(json.dumps({
+    "done": done,
+    "threads": threading.active_count() - before,
+    "handlers": len(logging.getLogger().handlers),
+    "own": [type(each).__name__ for each in logging.getLogger("agents_lite").handlers],
+}))
+"""
+    assert in_a_fresh_process(WATCHED + program + report) == {
+        "done": [],
+        "threads": 0,
+        "handlers": 0,
+        "own": ["NullHandler"],
+    }
+
+
+def test_every_public_name_is_there() -> None:
+    program = ALL_NAMES + "import json\nprint(json.dumps(agents_lite.__all__))"
+    names = in_a_fresh_process(program)
+    assert len(names) == len(set(names))
+    assert {"Agent", "Runner", "RunContextWrapper", "RunResultBase", "ItemHelpers"} <= set(names)
+
+
+PATHS = {
+    "agents_lite.run": ["Runner", "RunConfig"],
+    "agents_lite.tracing": ["trace"],
+    "agents_lite.tracing.traces": ["trace"],
+    "agents_lite.exceptions": ["AgentsException", "MaxTurnsExceeded"],
+    "agents_lite.extensions.handoff_filters": ["remove_all_tools"],
+    "agents_lite.extensions.handoff_prompt": ["RECOMMENDED_PROMPT_PREFIX"],
+    "agents_lite.testing": ["ScriptedModel", "ResponsesServer"],
+}
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_a_module_that_users_import_has_its_names(module: str) -> None:
+    program = f"from {module} import {', '.join(PATHS[module])}\nprint(1)"
+    assert in_a_fresh_process(program) == 1
+
+
+def test_no_top_level_module_is_called_what_the_package_exports() -> None:
+    import agents_lite
+
+    modules = {path.stem for path in PACKAGE.glob("*.py")}
+    assert modules & set(agents_lite.__all__) == set()

@@ -1,0 +1,86 @@
+"""Counting requests and tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, Usage, function_tool
+from agents_lite.testing import ScriptedModel, call, handoff_to, token_usage, turn
+from agents_lite.usage import usage_of_request
+from tests.support.drivers import every_driver
+
+FULL = token_usage(100, 20, cached_tokens=60, reasoning_tokens=8)
+
+
+@pytest.mark.parametrize(
+    ("reported", "counts"),
+    [
+        (FULL, (100, 20, 120, 60, 8)),
+        ({"input_tokens": 3, "output_tokens": 4}, (3, 4, 7, 0, 0)),
+        ({"input_tokens": 3, "input_tokens_details": None, "total_tokens": 5}, (3, 0, 5, 0, 0)),
+        ({"output_tokens_details": {"reasoning_tokens": None}}, (0, 0, 0, 0, 0)),
+        ({}, (0, 0, 0, 0, 0)),
+        (None, (0, 0, 0, 0, 0)),
+    ],
+)
+def test_the_usage_of_a_request(reported: Any, counts: tuple[int, ...]) -> None:
+    usage = usage_of_request(reported)
+    assert usage.requests == 1
+    assert counts == (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.total_tokens,
+        usage.input_tokens_details.cached_tokens,
+        usage.output_tokens_details.reasoning_tokens,
+    )
+    (entry,) = usage.request_usage_entries
+    assert (entry.input_tokens, entry.output_tokens, entry.total_tokens) == counts[:3]
+
+
+def test_tokens_have_their_older_names_too() -> None:
+    usage = usage_of_request(FULL)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (100, 20)
+
+
+def test_usages_add_up() -> None:
+    total = Usage()
+    total.add(usage_of_request(FULL))
+    total.add(usage_of_request(token_usage(1, 1)))
+    assert (total.requests, total.input_tokens, total.output_tokens) == (2, 101, 21)
+    assert total.total_tokens == 122
+    assert total.input_tokens_details.cached_tokens == 60
+    assert total.output_tokens_details.reasoning_tokens == 8
+    assert [entry.total_tokens for entry in total.request_usage_entries] == [120, 2]
+
+
+def test_a_usage_can_be_dumped_and_read_back() -> None:
+    usage = usage_of_request(FULL)
+    dumped = usage.model_dump()
+    assert dumped["total_tokens"] == 120
+    assert dumped["input_tokens_details"] == {"cached_tokens": 60}
+    assert Usage.model_validate(dumped) == usage
+
+
+@every_driver
+def test_a_run_counts_by_agent_and_by_request(run: Any) -> None:
+    model = ScriptedModel(
+        [
+            turn(call("f"), usage=FULL),
+            turn(handoff_to("B"), usage=None),
+            turn("ok", usage=token_usage(1, 1)),
+        ]
+    )
+    tool = function_tool(lambda: 1, name_override="f")
+    agent = Agent(name="A", model=model, tools=[tool], handoffs=[Agent(name="B", model=model)])
+    result = run(agent, "hi")
+    assert (result.usage.requests, result.usage.total_tokens) == (3, 122)
+    assert [entry.total_tokens for entry in result.usage.request_usage_entries] == [120, 0, 2]
+    by_agent = result.usage_by_agent
+    assert {name: (use.requests, use.total_tokens) for name, use in by_agent.items()} == {
+        "A": (2, 120),
+        "B": (1, 2),
+    }
+    assert result.context_wrapper.usage_by_agent is by_agent
+    assert [response.usage.total_tokens for response in result.raw_responses] == [120, 0, 2]
