@@ -1,15 +1,49 @@
+# Needs Python 3.11 or newer, make and git. Everything is installed into .venv.
+PYTHON ?= python3
+VENV = .venv
 # Benchmarks run in environments of their own: plugins that pydantic finds in a development
 # environment would be measured, too.
-PYTHON ?= python3
 BENCH = .venv-bench
 
-.PHONY: bench soak
+.PHONY: demo test lint types docs bench soak clean
+
+demo: $(VENV)/ready  # offline, whatever the environment says
+	env -u OPENAI_API_KEY -u OPENAI_BASE_URL $(VENV)/bin/agents-lite demo
+
+test: $(VENV)/ready-for-work
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/ready-for-work
+	$(VENV)/bin/ruff check .
+
+types: $(VENV)/ready-for-work
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/ready
+	$(VENV)/bin/python -m pip install -qq --group docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
 
 bench: $(BENCH)/lite/ready $(BENCH)/peer/ready
 	$(BENCH)/lite/bin/python -m benchmarks --peer $(BENCH)/peer/bin/python
 
 soak: $(BENCH)/lite/ready
 	$(BENCH)/lite/bin/python -m benchmarks.soak
+
+clean:
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .coverage
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q --upgrade 'pip>=25.1'
+	$(VENV)/bin/python -m pip install -qq -e .
+	touch $@
+
+$(VENV)/ready-for-work: $(VENV)/ready
+	$(VENV)/bin/python -m pip install -qq -e '.[all]' --group dev
+	touch $@
 
 $(BENCH)/lite/ready:
 	$(PYTHON) -m venv $(BENCH)/lite

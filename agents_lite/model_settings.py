@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from .exceptions import UserError
@@ -45,9 +45,9 @@ class ModelSettings:
     """How many likely tokens to report at each position, 0 to 20."""
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     """How long the server may keep the prompt cached."""
-    extra_headers: Mapping[str, str] | None = None
-    """Further HTTP headers."""
-    extra_query: Mapping[str, Any] | None = None
+    extra_headers: Mapping[str, str] | None = field(default=None, repr=False)
+    """Further HTTP headers; since they may hold keys, no repr shows them."""
+    extra_query: Mapping[str, Any] | None = field(default=None, repr=False)
     """Further query parameters."""
     extra_body: Mapping[str, Any] | None = None
     """Further fields of the request body; they win over all others."""
@@ -81,9 +81,9 @@ class ModelSettings:
         if override is None:
             return self
         changes = {
-            field.name: value
-            for field in fields(override)
-            if (value := getattr(override, field.name)) is not None
+            each.name: value
+            for each in fields(override)
+            if (value := getattr(override, each.name)) is not None
         }
         if self.extra_args and override.extra_args:
             changes["extra_args"] = {**self.extra_args, **override.extra_args}

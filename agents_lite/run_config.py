@@ -79,7 +79,7 @@ class RunConfig:
     tracing_disabled: bool = False
     """True records nothing of this run, inside a trace too."""
     trace_include_sensitive_data: bool | None = None
-    """Whether spans hold inputs and outputs; None: as
+    """Whether spans hold inputs and outputs; None: not inside a run that keeps them out, else as
     `OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA` says, yes by default."""
     workflow_name: str = "Agent workflow"
     """Names the trace."""

@@ -16,7 +16,7 @@ from .lifecycle import Lifecycle, RunHooks
 from .run_config import RunConfig, UsageLimits
 from .run_context import RunContextWrapper
 from .stream_events import RunItemStreamEvent, item_event
-from .tracing import Span, sensitive_data_by_default
+from .tracing import Span, get_current_span, sensitive_data_by_default
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -95,7 +95,9 @@ class RunState:
         """Set up what follows from the rest."""
         self.lifecycle = Lifecycle(self.hooks, self.call, self.context_wrapper)
         chosen = self.config.trace_include_sensitive_data
-        self.records_content = sensitive_data_by_default() if chosen is None else chosen
+        around = get_current_span()
+        by_default = sensitive_data_by_default() and not (around and around.hides_content)
+        self.records_content = by_default if chosen is None else chosen
         """Whether spans hold inputs and outputs."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -160,7 +162,7 @@ class RunState:
             if self.previous_response_id is not None:
                 self.previous_response_id = self.raw_responses[-1].response_id
         else:
-            self.model_input.extend(inputs)
+            self.model_input.extend(mend_history(inputs))
 
     def send_instead(self, conversation: HandoffInputData) -> None:
         """Send the next model call this conversation, as an input filter made it."""

@@ -61,23 +61,20 @@ class Usage(RequestUsage):
         self.request_usage_entries.extend(other.request_usage_entries)
 
 
-def usage_of_request(reported: dict[str, Any] | None) -> Usage:
-    """One request with the `usage` object of its response; what is missing or null counts 0.
+def usage_of_request(reported: Any) -> Usage:
+    """One request with the `usage` object of its response; what is no count counts 0.
 
     Source: https://platform.openai.com/docs/api-reference/responses/object
     """
-    reported = reported or {}
-    input_tokens = reported.get("input_tokens") or 0
-    output_tokens = reported.get("output_tokens") or 0
-    input_details = reported.get("input_tokens_details") or {}
-    output_details = reported.get("output_tokens_details") or {}
+    input_tokens = _count(reported, "input_tokens")
+    output_tokens = _count(reported, "output_tokens")
     counts: dict[str, Any] = {
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
-        "total_tokens": reported.get("total_tokens") or input_tokens + output_tokens,
+        "total_tokens": _count(reported, "total_tokens") or input_tokens + output_tokens,
     }
-    cached_tokens = input_details.get("cached_tokens") or 0
-    reasoning_tokens = output_details.get("reasoning_tokens") or 0
+    cached_tokens = _count(reported, "input_tokens_details", "cached_tokens")
+    reasoning_tokens = _count(reported, "output_tokens_details", "reasoning_tokens")
     entry = RequestUsage(
         **counts,
         input_tokens_details=InputTokensDetails(cached_tokens=cached_tokens),
@@ -90,3 +87,10 @@ def usage_of_request(reported: dict[str, Any] | None) -> Usage:
         output_tokens_details=OutputTokensDetails(reasoning_tokens=reasoning_tokens),
         request_usage_entries=[entry],
     )
+
+
+def _count(reported: Any, *path: str) -> int:
+    """The number at the end of a path of fields; 0 when there is none."""
+    for name in path:
+        reported = reported.get(name) if isinstance(reported, dict) else None
+    return reported if isinstance(reported, int) else 0

@@ -139,24 +139,32 @@ def turns() -> list[Comparison]:
 
 
 def streams() -> list[Comparison]:
+    path = "/0/0/20000"
+    deltas = [
+        Comparison(
+            f"delta {how} {floor_name}",
+            [
+                Figure(
+                    f"a delta of a stream of 20,000, `{how}`, floor: {title}",
+                    "us",
+                    MICROSECONDS / 20_000,
+                    target,
+                )
+            ],
+            {**works(path, "deltas", how), "floor": floor},
+        )
+        for title, floor_name, floor in (
+            ("`iter_lines()`", "plain", Work("floor", path, "deltas", ("for",))),
+            ("`iter_lines(None)`", "tuned", Work("floor", path, "tuned_deltas")),
+        )
+        for how, target in (("for", 1.5), ("async for", 3.0))
+    ]
     return [
-        *(
-            Comparison(
-                f"delta {how}",
-                [
-                    Figure(
-                        f"a delta of a stream of 20,000, `{how}`", "us", MICROSECONDS / 20_000,
-                        target,
-                    )
-                ],
-                works("/0/0/20000", "deltas", how),
-            )
-            for how, target in (("for", 1.5), ("async for", 3.0))
-        ),
+        *deltas,
         Comparison(
             "first delta",
             [Figure("wall time to the first delta", "ms", MILLISECONDS, 2.0, "first_delta")],
-            works("/0/0/20000", "first_delta"),
+            works(path, "first_delta"),
         ),
         Comparison(
             "lateness",

@@ -82,9 +82,10 @@ def events(item: dict[str, Any], deltas: int) -> list[dict[str, Any]]:
     is_text = item["type"] == "message"
     kind, name = ("output_text", "text") if is_text else ("function_call_arguments", "arguments")
     place = {"item_id": item["id"], "output_index": 0}
+    begun = {**item, "status": "in_progress", "content" if is_text else name: [] if is_text else ""}
     stream = [
         {"type": "response.created", "response": response([])},
-        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_item.added", "output_index": 0, "item": begun},
         *(delta(kind, item["id"], 0, TEXT) for _ in range(deltas)),
         {"type": f"response.{kind}.done", **place, "content_index": 0, name: "", "logprobs": []},
         {"type": "response.output_item.done", "output_index": 0, "item": item},

@@ -35,7 +35,7 @@ def main() -> None:
         assert stored is not None  # it has just been written
         print(f"{stored.workflow_name}: {stored.span_count} spans, {stored.error_count} errors")
         for span in stored.spans:
-            print("-", span.span_data["type"], span.span_data.get("name", ""))
+            print("-", span.span_data.get("name") or span.span_data["type"])
 
 
 if __name__ == "__main__":
@@ -43,10 +43,10 @@ if __name__ == "__main__":
 
 # Output:
 # Joke workflow: 7 spans, 0 errors
-# - agent Joker
+# - Joker
 # - generation
-# - function tell_joke
+# - tell_joke
 # - generation
-# - custom joke told
-# - agent Critic
+# - joke told
+# - Critic
 # - generation

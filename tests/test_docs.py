@@ -2,13 +2,15 @@
 
 The blocks of a page are one program, run from top to bottom with a stand-in for the model. A
 `text` block right after a Python block is what that block prints. Programs that need more than
-this are marked `<!-- not run here: why -->` on the line before.
+this are marked `<!-- not run here: why -->` on the line before. A `py` block with a file as its
+title is an excerpt of that file; docs/show_source.py fills in blocks of `# source:`.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,12 +26,17 @@ ROOT = Path(__file__).parents[1]
 PAGES = [path for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))] if path.exists()]
 BLOCK = re.compile(
     r"(?P<marker><!-- not run here: .+ -->\n\s*)?"
-    r"^```(?:python|py)\b.*\n(?P<code>(?:.*\n)*?)^```$"
+    r"^```python\n(?!# source: )(?P<code>(?:.*\n)*?)^```$"
     r"(?:\n+```text\n(?P<printed>(?:.*\n)*?)```$)?",
     re.MULTILINE,
 )
-PLATFORMS = re.compile(r"^import .*(logfire|agentops)|^from (opentelemetry|braintrust|keywords)", re.M)
+PLATFORMS = re.compile(
+    r"^(?:import|from) (?:opentelemetry|logfire|braintrust|agentops|keywordsai_tracing)\b",
+    re.MULTILINE,
+)
 """Programs for platforms are run, with their packages, by tests/tracing/test_platforms.py."""
+EXCERPT = re.compile(r'^```py title="(.+)"\n((?:.*\n)*?)^```$', re.MULTILINE)
+SOURCE = re.compile(r"^```python\n(# source: .*)\n```$", re.MULTILINE)
 MARK = "== block at line {} =="
 
 
@@ -50,7 +57,7 @@ def blocks(page: Path) -> list[Block]:
     return [
         Block(text.count("\n", 0, found.start("code")) + 1, found["code"], found["printed"])
         for found in BLOCK.finditer(text)
-        if not (found["marker"] or PLATFORMS.search(found["code"]) or "source:" in found[0])
+        if not (found["marker"] or PLATFORMS.search(found["code"]))
     ]
 
 
@@ -65,7 +72,7 @@ def run(page: Path, directory: Path) -> dict[int, str]:
         lines[block.line - 2] = f"print({MARK.format(block.line)!r})"  # in place of the fence
         code = block.code.splitlines()
         lines[block.line - 1 : block.line - 1 + len(code)] = code
-    program = directory / page.with_suffix(".py").name
+    program = directory / "program.py"
     program.write_text("\n".join(lines))
     with ResponsesServer() as server:
         environment = {"OPENAI_BASE_URL": server.base_url, "PYTHONPATH": str(ROOT)}
@@ -92,6 +99,22 @@ def test_the_programs_of_a_page_run(page: Path, tmp_path: Path) -> None:
 
 def test_pages_have_programs() -> None:
     assert sum(len(blocks(page)) for page in PAGES) > 50
+
+
+EXCERPTS = [found for page in PAGES for found in EXCERPT.findall(page.read_text())]
+
+
+@pytest.mark.parametrize(("file", "code"), EXCERPTS)
+def test_excerpts_are_what_the_files_hold(file: str, code: str) -> None:
+    assert code in (ROOT / file).read_text()
+
+
+def test_the_code_that_pages_show_exists() -> None:
+    fill_in = runpy.run_path(str(ROOT / "docs" / "show_source.py"))["on_page_markdown"]
+    page = (ROOT / "docs" / "the-loop.md").read_text()
+    assert len(SOURCE.findall(page)) > 10
+    assert "def run_loop(state: RunState)" in fill_in(page)
+    assert not SOURCE.search(fill_in(page))
 
 
 def test_the_order_of_hooks_is_as_the_page_says() -> None:

@@ -215,16 +215,21 @@ def test_guardrails_of_agent_and_run_check_the_first_turn_only(in_parallel: bool
 
 @every_driver
 def test_the_guardrail_that_trips_first_wins_and_the_others_are_stopped(run: Any) -> None:
-    stopped = threading.Event()
+    began, stopped = threading.Event(), threading.Event()
 
     async def forever(context: Any, agent: Any, checked: Any) -> GuardrailFunctionOutput:
         try:
+            began.set()
             await asyncio.sleep(60)
         finally:
             stopped.set()
         return PASS
 
-    guardrails = [InputGuardrail(forever), InputGuardrail(trip_late), InputGuardrail(verdict(PASS))]
+    def trip(context: Any, agent: Any, checked: Any) -> GuardrailFunctionOutput:
+        assert began.wait(10)
+        return TRIP
+
+    guardrails = [InputGuardrail(forever), InputGuardrail(trip), InputGuardrail(verdict(PASS))]
     agent = agent_with(["ok"], delay=30, input_guardrails=guardrails)
     with no_thread_left():
         with pytest.raises(InputGuardrailTripwireTriggered) as caught:
@@ -374,8 +379,8 @@ def test_several_output_guardrails_run_side_by_side_and_the_others_are_stopped()
         return TRIP
 
     async def other(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
-        await asyncio.to_thread(together.wait)
         try:
+            await asyncio.to_thread(together.wait)
             await asyncio.sleep(60)
         finally:
             stopped.set()

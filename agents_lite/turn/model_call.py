@@ -11,7 +11,7 @@ from ..exceptions import APIResponseError, ResponseFailedError, UserError
 from ..items import ModelResponse
 from ..models.interface import Model, ModelRequest
 from ..models.provider import choose_model
-from ..response_types import ResponseStreamEvent, as_json
+from ..response_types import ResponsesObject, ResponseStreamEvent, as_json
 from ..stream_events import RawResponsesStreamEvent
 from ..tracing import Span, generation_span
 from ..usage import usage_of_request
@@ -98,7 +98,7 @@ def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
             response=response,
         )
     output = response.get("output")
-    if not isinstance(output, list):
+    if not isinstance(output, list) or not all(isinstance(i, ResponsesObject) for i in output):
         raise APIResponseError(f"The response has no output items: {response!r}"[:500])
     return ModelResponse(
         output=output,

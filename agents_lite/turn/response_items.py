@@ -20,6 +20,7 @@ from ..items import (
     ToolCallItem,
     UnknownItem,
 )
+from ..response_types import ResponsesObject
 from ..tool import ComputerTool, FunctionTool, HostedMCPTool
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ _ITEM_CLASSES: dict[str, type[RunItem]] = {
     "mcp_approval_request": MCPApprovalRequestItem,
     "compaction": CompactionItem,
 }
+_REQUIRED_TEXTS = {
+    "function_call": ("call_id", "name"),
+    "computer_call": ("call_id",),
+    "mcp_approval_request": ("id",),
+}
+"""What an item must hold for its call to be answered."""
 
 
 @dataclass
@@ -84,17 +91,18 @@ def sort_output(response: ModelResponse, request: ModelRequest, agent: Agent[Any
     """Make items of a response's output, and note what each asks for.
 
     Raises:
-        ModelBehaviorError: A call that cannot be answered: without an id, with one used twice, or
-            for a tool that the agent does not have at all.
+        ModelBehaviorError: An item that cannot be understood, or a call that cannot be answered:
+            without an id, with one used twice, or for a computer that the agent does not have.
     """
     plan = Plan()
     functions = {tool.name: tool for tool in request.tools if isinstance(tool, FunctionTool)}
     handoffs = {offer.tool_name: offer for offer in request.handoffs}
     call_ids: set[str] = set()
     for raw in response.output:
-        kind = raw.get("type") or ""
+        _check_item(raw, agent)
+        kind = raw.type
         if kind == "function_call":
-            _check_call(raw, call_ids, agent)
+            _check_call_id(raw.call_id, call_ids, agent)
             if raw.name in handoffs:
                 plan.handoffs.append((raw, handoffs[raw.name]))
                 plan.items.append(HandoffCallItem(agent, raw))
@@ -119,13 +127,39 @@ def _item_class(kind: str) -> type[RunItem]:
     return ToolCallItem if kind.endswith("_call") else UnknownItem
 
 
-def _check_call(call: Any, call_ids: set[str], agent: Agent[Any]) -> None:
-    call_id = call.get("call_id")
-    if not call_id or not isinstance(call.get("name"), str):
+def _check_item(raw: Any, agent: Agent[Any]) -> None:
+    kind = raw.get("type")
+    if not isinstance(kind, str):
+        raise ModelBehaviorError(f"Agent {agent.name}: the model sent an item of no type: {raw!r}")
+    for name in _REQUIRED_TEXTS.get(kind, ()):
+        if not raw.get(name) or not isinstance(raw[name], str):
+            raise ModelBehaviorError(
+                f"Agent {agent.name}: the model sent a {kind} without its {name}: {raw!r}"
+            )
+    if kind == "function_call" and not isinstance(raw.get("arguments"), str | None):
         raise ModelBehaviorError(
-            f"Agent {agent.name}: the model sent a function call without a call_id or a name: "
-            f"{call!r}"
+            f"Agent {agent.name}: the arguments of a function_call must be JSON text: {raw!r}"
         )
+    if kind == "message" and not _is_content(raw.get("content")):
+        raise ModelBehaviorError(
+            f"Agent {agent.name}: the model sent a message without readable content: {raw!r}"
+        )
+
+
+def _is_content(content: Any) -> bool:
+    if isinstance(content, list):
+        return all(map(_is_part, content))
+    return isinstance(content, str)
+
+
+def _is_part(part: Any) -> bool:
+    if not isinstance(part, ResponsesObject):
+        return False
+    text = part.get("text")
+    return isinstance(text, str) or (text is None and part.get("type") != "output_text")
+
+
+def _check_call_id(call_id: str, call_ids: set[str], agent: Agent[Any]) -> None:
     if call_id in call_ids:
         raise ModelBehaviorError(
             f"Agent {agent.name}: the model used the call_id {call_id!r} twice in one response"

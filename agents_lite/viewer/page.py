@@ -14,7 +14,8 @@ from ..tracing.sqlite_store import StoredSpan, StoredTrace
 
 Json = dict[str, Any]
 
-_SCRIPTS = ("text.js", "trace.js", "elements.js", "content.js", "timeline.js", "turns.js", "app.js")
+_SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live", "app"]
+"""In this order: each uses what stands before it."""
 
 
 def trace_page(trace: StoredTrace) -> str:
@@ -62,7 +63,7 @@ def _milliseconds(origin_ns: int, ns: int | None) -> float | None:
 
 def _page(source: Json | None, may_connect: bool) -> str:
     style = _read("viewer.css")
-    script = "\n".join(_read(name) for name in _SCRIPTS)
+    script = "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
     policy = [
         "default-src 'none'",
         f"style-src {_hash(style)}",

@@ -1,6 +1,7 @@
 // What spans hold: texts, JSON, the items that models are sent and send back.
 
 const CLIP = 3000; // characters shown at first
+const SHORT = 64; // characters of JSON that may stand on one line
 const NO_COLOURS = 60000; // characters of JSON above which it is shown plainly
 const JSON_TOKENS =
   /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/g;
@@ -37,9 +38,11 @@ function jsonBlock(json) {
   return textBlock(text, "json", text.length > NO_COLOURS ? undefined : colourJson);
 }
 
-// JSON over several lines. Its tokens stay as they are: numbers lose no digits.
+// JSON over several lines, if it is not short. Its tokens stay as they are: numbers lose no digits.
 function indentJson(json) {
   const tokens = json.match(JSON_TOKENS) ?? [];
+  const line = tokens.map((token) => (/^[,:]$/.test(token) ? `${token} ` : token)).join("");
+  if (line.length <= SHORT) return line;
   let margin = "\n";
   let text = "";
   for (const [place, token] of tokens.entries()) {
@@ -82,15 +85,16 @@ function folded(summary, draw, className = "folded") {
 }
 
 function chips(names) {
-  return el("div", { class: "chips" }, ...names.map((name) => el("span", { class: "chip" }, name)));
+  const each = names.map((name) => el("span", { class: "chip" }, String(name)));
+  return el("div", { class: "chips" }, ...each);
 }
 
 function errorBox(error) {
   const box = el("div", { class: "error-box" }, icon("error"));
-  const type = error.data?.type ?? "Error";
-  const text = el("div", {}, el("strong", {}, String(type)), textBlock(String(error.message)));
-  const { type: _, ...rest } = error.data ?? {};
-  if (Object.keys(rest).length) text.append(valueBlock(rest));
+  const { type, ...rest } = hasContent(error.data) ? error.data : {};
+  const title = el("strong", {}, String(type ?? "Error"));
+  const text = el("div", {}, title, textBlock(String(error.message)));
+  if (hasContent(rest)) text.append(valueBlock(rest));
   box.append(text);
   return box;
 }
@@ -122,8 +126,7 @@ function itemCard(item, names) {
 
 function messageParts(item) {
   if (typeof item.content === "string") return [valueBlock(item.content)];
-  const parts = Array.isArray(item.content) ? item.content : [];
-  return parts.map((part) => valueBlock(part?.text ?? part?.refusal ?? part));
+  return listOf(item.content).map((part) => valueBlock(part?.text ?? part?.refusal ?? part));
 }
 
 function outputOf(item) {
@@ -146,8 +149,8 @@ function spanSections(span) {
   const sections = span.error ? [errorBox(span.error)] : [];
   const add = (title, ...nodes) => sections.push(section(title, ...nodes));
   if (span.kind === "model") {
-    const input = Array.isArray(data.input) ? data.input : [];
-    const output = Array.isArray(data.output) ? data.output : [];
+    const input = listOf(data.input);
+    const output = listOf(data.output);
     const names = toolNames(input, output);
     if (data.response_id) add("Response", textBlock(String(data.response_id), "json"));
     if (hasContent(data.model_config)) add("Settings", valueBlock(data.model_config));
@@ -155,11 +158,11 @@ function spanSections(span) {
     if (output.length) add("Came back", ...itemCards(output, names));
     if (input.length) add("Was sent", ...itemCards(input, names));
   } else if (span.kind === "tool") {
-    if (data.input !== null) add("Arguments", valueBlock(data.input));
-    if (data.output !== null) add("Output", valueBlock(data.output));
+    if (data.input != null) add("Arguments", valueBlock(data.input));
+    if (data.output != null) add("Output", valueBlock(data.output));
   } else if (span.kind === "agent") {
-    if (data.tools?.length) add("Tools", chips(data.tools));
-    if (data.handoffs?.length) add("May hand off to", chips(data.handoffs));
+    if (listOf(data.tools).length) add("Tools", chips(data.tools));
+    if (listOf(data.handoffs).length) add("May hand off to", chips(data.handoffs));
     if (data.output_type) add("Final output", chips([data.output_type]));
   } else if (span.kind === "guardrail") {
     add("Verdict", textBlock(data.triggered ? "Triggered: the run was stopped" : "Passed"));

@@ -15,7 +15,10 @@ function formatDuration(ms) {
 function formatMark(ms, step) {
   if (step < 1000 && ms < 1000) return `${Number(ms.toPrecision(6))} ms`;
   if (ms < 60000) return `${(ms / 1000).toFixed(Math.max(0, 3 - Math.floor(Math.log10(step))))} s`;
-  return formatDuration(ms);
+  const seconds = (ms / 1000) % 60;
+  const digits = step < 1000 ? 3 - Math.floor(Math.log10(step)) : 0;
+  const rest = seconds.toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
+  return `${Math.floor(ms / 60000)}:${rest} min`;
 }
 
 function formatNumber(number) {

@@ -66,7 +66,7 @@ class Span {
 
   // Everything in it, in lower case, for the search.
   get text() {
-    this.searchText ??= JSON.stringify([this.data, this.error, this.id]).toLowerCase();
+    this.searchText ??= allText([this.id, this.data, this.error]).toLowerCase();
     return this.searchText;
   }
 
@@ -84,6 +84,8 @@ class Turn {
     this.agent = span.nearest("agent");
     this.caller = this.agent?.nearest("tool") ?? null; // the tool that this agent works as
     this.previous = previous; // the turn before it in the same run
+    this.next = null; // the one after it
+    if (previous) previous.next = this;
     this.parts = []; // spans of tools, guardrails, handoffs and the like
     this.number = 0;
   }
@@ -156,6 +158,17 @@ function findTurns(spans) {
   return turns;
 }
 
+// The list that is expected there, or an empty one.
+function listOf(value) {
+  return Array.isArray(value) ? value : [];
+}
+
+// All names and values in a value, a line each.
+function allText(value) {
+  if (value === null || typeof value !== "object") return String(value);
+  return Object.entries(value).flat().map(allText).join("\n");
+}
+
 function readTokens(usage) {
   if (!usage || typeof usage !== "object") return null;
   const { input_tokens, output_tokens } = usage;
@@ -176,7 +189,7 @@ function sumTokens(spans) {
 
 // The input items of a turn: what the model has seen before, and what it has not.
 function splitInput(turn) {
-  const input = Array.isArray(turn.span.data.input) ? turn.span.data.input : [];
+  const input = listOf(turn.span.data.input);
   if (!turn.previous) return { seen: [], fresh: input };
   const { input: before, output } = turn.previous.span.data;
   const known = new Set([before, output].flat().map((item) => JSON.stringify(item)));
@@ -188,6 +201,6 @@ function splitInput(turn) {
 function textOf(item) {
   const content = item?.content ?? item?.summary;
   if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return content.map((part) => part?.text ?? part?.refusal ?? "").filter(Boolean).join("\n");
+  const texts = listOf(content).map((part) => part?.text ?? part?.refusal);
+  return texts.filter(Boolean).join("\n");
 }

@@ -1,0 +1,83 @@
+"""The server, without a browser."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from agents_lite.exceptions import UserError
+from agents_lite.tracing.sqlite_store import StoredTrace, TraceStore
+from agents_lite.viewer.page import trace_json
+from agents_lite.viewer.server import serve_store
+
+
+@pytest.fixture
+def url(sample_db: Path) -> Iterator[str]:
+    server = serve_store(TraceStore(sample_db))
+    yield server.url
+    server.close()
+
+
+def get(url: str, **headers: str) -> requests.Response:
+    return requests.get(url, headers=headers, timeout=30)
+
+
+def test_traces_are_listed_and_shown(url: str, sample: StoredTrace) -> None:
+    (listed,) = get(f"{url}/traces").json()
+    assert listed == {**trace_json(sample), "spans": []}
+    assert get(f"{url}/traces/{sample.trace_id}").json() == trace_json(sample)
+    assert get(f"{url}/traces?limit=0").json() == []
+
+
+@pytest.mark.parametrize("host", ["evil.example:80", "127.0.0.1.evil.example:1", "", "localhost"])
+def test_who_calls_it_by_another_name_learns_nothing(url: str, host: str) -> None:
+    for path in ("/", "/traces"):
+        refused = get(url + path, Host=host)
+        assert (refused.status_code, list(refused.json())) == (403, ["error"])
+
+
+def test_localhost_is_a_name_of_this_machine(url: str) -> None:
+    assert get(f"{url}/traces", Host="localhost:9000").ok
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_nothing_but_get_is_answered(url: str, method: str) -> None:
+    assert requests.request(method, f"{url}/traces", timeout=30).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/traces/nope", "/nope", "/traces/..%2F..%2Fetc%2Fpasswd"])
+def test_unknown_trace_is_404(url: str, path: str) -> None:
+    assert get(url + path).status_code == 404
+
+
+def test_store_that_went_bad_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "traces.db"
+    path.write_bytes(b"this is no database, and long enough to be looked at as one" * 20)
+    server = serve_store(TraceStore(path))
+    answer = get(f"{server.url}/traces")
+    server.close()
+    assert answer.status_code == 500
+    assert "no readable trace store" in answer.json()["error"]
+
+
+def test_page_may_not_be_framed_kept_or_guessed_at(url: str) -> None:
+    headers = get(url).headers
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_port_that_is_taken_is_a_user_error(sample_db: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"Port {port} cannot be used"):
+            serve_store(TraceStore(sample_db), port)
+
+
+def test_port_that_is_none_is_a_user_error(sample_db: Path) -> None:
+    with pytest.raises(UserError, match="Port 70000 cannot be used"):
+        serve_store(TraceStore(sample_db), 70000)
