@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from .by_name import PickledByName
 from .exceptions import UserError
-from .guardrail import InputGuardrail, OutputGuardrail
+from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
 from .lifecycle import AgentHooks
 from .model_settings import ModelSettings
@@ -130,8 +130,8 @@ class Agent(PickledByName, Generic[TContext]):
         self._require("name", str, "a string")
         self._require("handoffs", (list, tuple), "a list of agents and handoffs")
         self._require("tools", (list, tuple), "a list of tools")
-        self._require("input_guardrails", (list, tuple), "a list of @input_guardrail functions")
-        self._require("output_guardrails", (list, tuple), "a list of @output_guardrail functions")
+        self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
+        self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         self._require("model_settings", ModelSettings, "a ModelSettings")
         self._require("model", (str, Model, type(None)), "a model's name or a Model")
         self._require("hooks", (AgentHooks, type(None)), "an AgentHooks")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from .agent import Agent, AgentToolStreamEvent
@@ -40,9 +41,10 @@ def agent_tool(
             **options,
         )
         try:
-            for event in events:
-                if on_stream is not None:
-                    state.call(on_stream, AgentToolStreamEvent(event, state.agent, name))
+            with closing(events):
+                for event in events:
+                    if on_stream is not None:
+                        state.call(on_stream, AgentToolStreamEvent(event, state.agent, name))
         finally:
             with _counting:
                 for agent_name, usage in state.context_wrapper.usage_by_agent.items():

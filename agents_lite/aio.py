@@ -8,13 +8,13 @@ import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .callbacks import GRACE_SECONDS
 from .cancellation import RunCancelled
 from .stepper import drain
 from .stream_events import RawResponsesStreamEvent, StreamEvent
-from .workers import run_in_thread
+from .workers import GRACE_SECONDS, run_in_thread
 
 if TYPE_CHECKING:
     from .result import RunResult
@@ -77,7 +77,11 @@ class AsyncEvents:
 
     async def aclose(self) -> None:
         """Stop the run, if it is not over."""
-        if self._future is not None and not self._channel.is_closed:
+        if self._future is None:
+            self._channel.close(None)
+            with suppress(ValueError):  # another reader drives the run, and is told to stop
+                self._events.close()
+        elif not self._channel.is_closed:
             await _stop(self._state, self._future)
 
     def __del__(self) -> None:
@@ -173,20 +177,23 @@ def _feed(
     except BaseException as failure:
         error = failure
     finally:
-        events.close()
+        try:
+            events.close()
+        except BaseException as failure:
+            error = error or failure
         channel.close(error)
 
 
 async def _stop(state: RunState, future: Future[Any]) -> None:
     """Stop a run and wait a moment for its thread."""
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
     state.cancellation.cancel(RunCancelled())
-    future.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
-    try:
-        await asyncio.wait_for(over.wait(), GRACE_SECONDS)
-    except TimeoutError:
-        logger.warning(
-            "The run was cancelled, but cannot be interrupted in %s; it is not waited for.",
-            ", ".join(state.tools_at_work) or "what it does",
-        )
+    over = asyncio.wrap_future(future)
+    await asyncio.wait([over], timeout=GRACE_SECONDS)
+    if over.done():
+        over.exception()  # looked at, so that asyncio does not complain
+        return
+    over.cancel()
+    logger.warning(
+        "The run was cancelled, but cannot be interrupted in %s; it is not waited for.",
+        ", ".join(state.tools_at_work) or "what it does",
+    )

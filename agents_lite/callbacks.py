@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import CancelledError, Future, TimeoutError
+from concurrent.futures import CancelledError, Future
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from .cancellation import Cancellation
-from .workers import run_in_thread
+from .cancellation import Cancellation, RunCancelled
+from .exceptions import UserError
+from .workers import run_in_thread, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
-
-GRACE_SECONDS = 1.5
-"""How long work that was told to stop is waited for."""
-
-logger = logging.getLogger("agents_lite")
-
 
 class Callbacks:
     """One run's way to call functions that are not its own.
@@ -32,13 +26,15 @@ class Callbacks:
     def __init__(self) -> None:
         """Start without an event loop; a private one comes with the first coroutine."""
         self._loop: AbstractEventLoop | None = None
-        self._owns_loop = True
+        self._loop_thread: Future[None] | None = None  # of a private loop
         self._lock = threading.Lock()
-        self._loop_thread: Future[None] | None = None
+        self._is_closed = False
+        self._is_stuck = False  # a coroutine was left behind: nobody waits for the loop again
 
     def use_loop(self, loop: AbstractEventLoop) -> None:
-        """Run coroutines on the caller's event loop; to be said before the first of them."""
-        self._loop, self._owns_loop = loop, False
+        """Run coroutines on the caller's event loop, unless some have run on a private one."""
+        if self._loop is None:
+            self._loop = loop
 
     def call(self, cancellation: Cancellation, function: Callable[..., Any], *args: Any) -> Any:
         """What `function(*args)` returns, awaited where that is needed.
@@ -46,6 +42,7 @@ class Callbacks:
         Raises:
             BaseException: What the function raised, or the reason of the cancellation.
         """
+        cancellation.check()
         outcome = function(*args)
         return self.wait_for(cancellation, outcome) if isawaitable(outcome) else outcome
 
@@ -53,11 +50,21 @@ class Callbacks:
         """Await on the event loop and hand back the result.
 
         A cancellation cancels the task and waits a moment for it to end.
+
+        Raises:
+            UserError: The task was cancelled by somebody else, or this is the loop's own thread.
+            BaseException: What it raised, or the reason of the cancellation.
         """
         errand = _Errand(awaitable, self._running_loop())
-        with cancellation.interrupting(errand.cancel):
-            wait_for_future(errand.future, cancellation, "A coroutine")
-        return errand.future.result()
+        try:
+            with cancellation.interrupting(errand.cancel):
+                return wait_for(errand.future, cancellation)
+        except CancelledError as error:
+            raise UserError(f"A coroutine of the run was cancelled: {error!r}") from error
+        finally:
+            if not errand.future.done():
+                errand.cancel()
+                self._is_stuck = not wait_a_moment([("A coroutine", errand.future)])
 
     def iterate(self, cancellation: Cancellation, events: AsyncIterator[Any]) -> Iterator[Any]:
         """A synchronous view of an async iterator, each step taken on the event loop."""
@@ -72,20 +79,22 @@ class Callbacks:
         finally:
             close = getattr(events, "aclose", None)
             if close is not None:
-                self.wait_for(Cancellation(), close())
+                closing = _Errand(close(), self._running_loop())
+                wait_a_moment([("Closing the model's stream", closing.future)])
 
     def close(self) -> None:
         """End the private loop, if there is one, and what still runs on it."""
-        if self._owns_loop and self._loop is not None and self._loop_thread is not None:
+        with self._lock:
+            self._is_closed = True
+        if self._loop is not None and self._loop_thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            try:
-                self._loop_thread.result(GRACE_SECONDS)
-            except TimeoutError:
-                logger.warning("A coroutine of the run still blocks its event loop.")
-            self._loop = self._loop_thread = None
+            if not self._is_stuck:
+                wait_a_moment([("A coroutine", self._loop_thread)])
 
     def _running_loop(self) -> AbstractEventLoop:
         with self._lock:
+            if self._is_closed:
+                raise RunCancelled("The run is over")
             if self._loop is None:
                 import asyncio
 
@@ -101,11 +110,21 @@ class _Errand:
         self.future: Future[Any] = Future()
         self._awaitable = awaitable
         self._loop = loop
+        if _runs_here(loop):
+            self._close_unstarted()
+            raise UserError(
+                "A run that shares this event loop cannot be waited for on the loop's own thread; "
+                "await Runner.run(...) instead"
+            )
         loop.call_soon_threadsafe(self._start)
 
     def cancel(self) -> None:
         """Cancel the task, from any thread."""
-        self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+        try:
+            self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+        except RuntimeError as error:  # the loop is closed, and the task gone with it
+            if not self.future.done():
+                self.future.set_exception(error)
 
     def _start(self) -> None:
         self._task = self._loop.create_task(self._settle())
@@ -123,31 +142,21 @@ class _Errand:
 
     def _settle_unstarted(self, _: Task[None]) -> None:
         if not self.future.done():  # it was cancelled before its first step
-            if isinstance(self._awaitable, Coroutine):
-                self._awaitable.close()
+            self._close_unstarted()
             self.future.set_exception(CancelledError())
 
+    def _close_unstarted(self) -> None:
+        if isinstance(self._awaitable, Coroutine):
+            self._awaitable.close()
 
-def wait_for_future(
-    future: Future[Any], cancellation: Cancellation, what: str, grace: float = GRACE_SECONDS
-) -> None:
-    """Wait until a future is done; once cancelled, for `grace` seconds more.
 
-    `what` names the work in the warning that it had to be left behind.
+def _runs_here(loop: AbstractEventLoop) -> bool:
+    import asyncio
 
-    Raises:
-        BaseException: The reason of the cancellation.
-    """
-    over = threading.Event()
-    future.add_done_callback(lambda _: over.set())
-    with cancellation.interrupting(over.set):
-        over.wait()
-    if not future.done():
-        try:
-            future.exception(grace)
-        except TimeoutError:
-            logger.warning("%s was told to stop and still goes on; it is not waited for.", what)
-    cancellation.check()
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:  # no loop runs on this thread
+        return False
 
 
 def _serve(loop: AbstractEventLoop) -> None:

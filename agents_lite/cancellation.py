@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+logger = logging.getLogger("agents_lite")
 
 
 class RunCancelled(BaseException):
@@ -38,7 +41,10 @@ class Cancellation:
             self.reason = reason
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:  # one that fails must not keep the others from being told
+                logger.exception("Could not interrupt what a run is waiting for.")
 
     def check(self) -> None:
         """Raise the reason, if the work was told to stop."""

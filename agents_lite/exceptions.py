@@ -45,6 +45,15 @@ class AgentsException(Exception):
 
     run_data: RunErrorDetails | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:  # pickle would call the class with `args` alone
+        return _rebuild, (type(self), self.args, vars(self))
+
+
+def _rebuild(kind: type[AgentsException], args: tuple[Any, ...], facts: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error
+
 
 class UserError(AgentsException):
     """The SDK was used wrongly; the message says what to change."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .by_name import PickledByName
 from .exceptions import UserError
@@ -13,6 +13,9 @@ from .run_context import RunContextWrapper, TContext
 if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -126,6 +129,21 @@ def output_guardrail(
         return OutputGuardrail(_callable(function, "output_guardrail"), name)
 
     return decorate if func is None else decorate(func)
+
+
+def check_guardrails(guardrails: Any, kind: type[T]) -> list[T]:
+    """Guardrails as a list; None is an empty one.
+
+    Raises:
+        UserError: It is no list, or one of them is no guardrail of that kind.
+    """
+    decorator = "input_guardrail" if kind is InputGuardrail else "output_guardrail"
+    if not isinstance(guardrails, list | tuple | None):
+        raise UserError(f"{decorator}s must be a list of @{decorator} functions: {guardrails!r}")
+    for guardrail in guardrails or ():
+        if not isinstance(guardrail, kind):
+            raise UserError(f"{guardrail!r} is no {kind.__name__}; decorate it with @{decorator}")
+    return list(guardrails or ())
 
 
 def _callable(function: Any, decorator: str) -> Any:

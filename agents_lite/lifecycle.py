@@ -161,7 +161,7 @@ class Lifecycle:
     def agent_started(self, agent: Agent[Any], input_data: Any) -> None:
         """An agent takes over."""
         hooks = self._run_hooks
-        facts = (agent, input_data) if _takes_input_data(type(hooks)) else (agent,)
+        facts = (agent, input_data) if _takes_input_data(hooks) else (agent,)
         self._tell(hooks, "on_agent_start", self._context, *facts)
         self._tell(agent.hooks, "on_start", self._context, agent)
 
@@ -206,16 +206,23 @@ class Lifecycle:
         return self._run_hooks is not None or agent.hooks is not None
 
     def _tell(self, hooks: Any, name: str, *facts: Any) -> None:
-        if hooks is not None and _overrides(type(hooks), name):
+        if hooks is not None and _overrides(hooks, name):
             self._call(getattr(hooks, name), *facts)
 
 
-def _overrides(hooks_class: type, name: str) -> bool:
-    method = getattr(hooks_class, name)
-    return method not in (getattr(RunHooks, name, None), getattr(AgentHooks, name, None))
+def _overrides(hooks: Any, name: str) -> bool:
+    function = getattr(getattr(hooks, name), "__func__", None)
+    return function is None or function not in _UNTOUCHED
 
 
-def _takes_input_data(hooks_class: type) -> bool:
-    method = getattr(hooks_class, "on_agent_start", None)
-    kinds = [each.kind for each in inspect.signature(method).parameters.values()] if method else []
-    return inspect.Parameter.VAR_POSITIONAL in kinds or len(kinds) > 3
+def _takes_input_data(hooks: Any) -> bool:
+    if hooks is None:
+        return False
+    try:
+        inspect.signature(hooks.on_agent_start).bind(None, None, None)
+    except TypeError:
+        return False
+    return True
+
+
+_UNTOUCHED = {*vars(RunHooks).values(), *vars(AgentHooks).values()}

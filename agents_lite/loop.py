@@ -13,7 +13,7 @@ from .run_state import RunState
 from .stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent, StreamEvent
 from .tracing import agent_span
 from .turn.conversation import open_conversation, save_turn
-from .turn.guardrails import InputChecks, check_output
+from .turn.guardrails import InputChecks, check_input_first, check_output
 from .turn.model_call import ask_model
 from .turn.next_step import FinalOutput, final_output_of_message, final_output_of_tools
 from .turn.request import build_request
@@ -30,6 +30,7 @@ def run_loop(state: RunState) -> Generator[StreamEvent, None, None]:
     """
     open_conversation(state)
     yield start_agent(state.agent, state)
+    check_input_first(state)
     with closing(InputChecks(state)) as checks:
         state.lifecycle.agent_started(state.agent, state.prepared_input)
         while True:

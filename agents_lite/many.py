@@ -43,20 +43,6 @@ class RunOutcome:
             raise self.error or UserError("An outcome has either a result or an error")
         return self.result
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Plain facts: many an error cannot be rebuilt elsewhere by calling its class."""
-        error: Any = self.error
-        if isinstance(error, AgentsException):
-            error = (type(error), error.args, vars(error))
-        return {**vars(self), "error": error}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if isinstance(state["error"], tuple):
-            kind, args, facts = state["error"]
-            state["error"] = kind.__new__(kind, *args)
-            vars(state["error"]).update(facts)
-        vars(self).update(state)
-
 
 def run_many(
     agent: Agent[Any],

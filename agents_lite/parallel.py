@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
-from .callbacks import GRACE_SECONDS
 from .cancellation import Cancellation, RunCancelled
-from .workers import run_in_thread
+from .workers import run_in_thread, wait_a_moment
 
 T = TypeVar("T")
-
-logger = logging.getLogger("agents_lite")
 
 
 def run_in_threads(
@@ -38,6 +34,7 @@ def run_in_threads(
     try:
         with cancellation.interrupting(lambda: finished.put(-1)):
             while True:
+                cancellation.check()
                 while not exhausted and (limit is None or len(running) < limit):
                     place, named_job = next(waiting, (-1, None))
                     if named_job is None:
@@ -55,15 +52,8 @@ def run_in_threads(
     finally:
         if running:
             cancellation.cancel(RunCancelled())
-            _wait_a_moment(running.values())
+            wait_a_moment(running.values())
 
 
 def _put(finished: SimpleQueue[int], place: int, _: Future[T]) -> None:
     finished.put(place)
-
-
-def _wait_a_moment(running: Collection[tuple[str, Future[T]]]) -> None:
-    wait([future for _, future in running], GRACE_SECONDS)
-    for name, future in running:
-        if not future.done():
-            logger.warning("%s was told to stop and still goes on; it is not waited for.", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .cancellation import RunCancelled
@@ -14,6 +14,7 @@ from .usage import Usage
 
 if TYPE_CHECKING:
     from .agent import Agent
+    from .aio import AsyncEvents
     from .guardrail import InputGuardrailResult, OutputGuardrailResult
     from .items import TResponseInputItem
     from .run_state import RunState
@@ -169,14 +170,13 @@ class RunResultStreaming(RunResultBase):
 
 
 class EventStream:
-    """Events of a run, to be read by `for` or by `async for`."""
+    """Events of a run, to be read by `for` or by `async for`; closing it stops the run."""
 
-    def __init__(
-        self, state: RunState, events: Generator[StreamEvent, None, RunResult]
-    ) -> None:
+    def __init__(self, state: RunState, events: Generator[StreamEvent, None, RunResult]) -> None:
         """Take the run's record and its events."""
         self._state = state
         self._events = events
+        self._async_events: AsyncEvents | None = None
 
     def __iter__(self) -> Iterator[StreamEvent]:
         try:
@@ -184,7 +184,27 @@ class EventStream:
         except RunCancelled:
             return
 
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+    def __next__(self) -> StreamEvent:
+        try:
+            return next(self._events)
+        except RunCancelled:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """Stop the run, from plain code."""
+        self._events.close()
+
+    def __aiter__(self) -> AsyncEvents:
         from .aio import AsyncEvents
 
         return AsyncEvents(self._state, self._events)
+
+    async def __anext__(self) -> StreamEvent:
+        if self._async_events is None:
+            self._async_events = self.__aiter__()
+        return await anext(self._async_events)
+
+    async def aclose(self) -> None:
+        """Stop the run, from async code."""
+        self._state.cancellation.cancel(RunCancelled())
+        await (self._async_events or self.__aiter__()).aclose()

@@ -98,7 +98,8 @@ class Runner:
         """Run once for each input, several at a time; yields the outcomes as the runs end.
 
         Inputs are drawn as there is room for them, so they may be endless. A run that fails does
-        not touch the others: its outcome holds the exception. Leaving the loop stops what runs.
+        not touch the others: its outcome holds the exception. Leaving the loop stops what runs, or,
+        with an executor of other processes, what has not begun.
 
         Args:
             starting_agent: The agent that begins each run.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .guardrail import InputGuardrail, OutputGuardrail
+from .exceptions import UserError
+from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
 from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
@@ -101,3 +102,19 @@ class RunConfig:
     """What the run may use at most."""
     tool_not_found: Literal["raise", "tell_model"] = "raise"
     """A call of a tool that does not exist ends the run, or is told to the model."""
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            UserError: A field is of the wrong kind.
+        """
+        self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
+        self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
+        limit = self.max_tool_concurrency
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise UserError(f"max_tool_concurrency must be 1 or more, or None, got {limit!r}")
+        if self.tool_not_found not in ("raise", "tell_model"):
+            raise UserError(
+                f"tool_not_found must be 'raise' or 'tell_model', got {self.tool_not_found!r}"
+            )

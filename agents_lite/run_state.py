@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from .callbacks import Callbacks
 from .cancellation import Cancellation
-from .exceptions import MaxTurnsExceeded, RunErrorDetails, UsageLimitExceeded
+from .exceptions import (
+    MaxTurnsExceeded,
+    ModelBehaviorError,
+    RunErrorDetails,
+    UsageLimitExceeded,
+)
 from .handoffs import HandoffInputData
 from .history import mend_history
 from .items import ItemHelpers, ModelResponse, RunItem
@@ -99,16 +104,14 @@ class RunState:
         by_default = sensitive_data_by_default() and not (around and around.hides_content)
         self.records_content = by_default if chosen is None else chosen
         """Whether spans hold inputs and outputs."""
+        self.server_keeps_history = bool(self.previous_response_id or self.conversation_id)
+        """Whether only what is new is sent, since the server has the rest."""
 
     def __getstate__(self) -> dict[str, Any]:
         """The facts alone, for another process; options and services stay in this one."""
         kept_here = ("config", "session", "hooks", "callbacks", "cancellation", "lifecycle")
         return {name: fact for name, fact in vars(self).items() if name not in kept_here}
 
-    @property
-    def server_keeps_history(self) -> bool:
-        """Whether only what is new is sent, since the server has the rest."""
-        return self.previous_response_id is not None or self.conversation_id is not None
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""
@@ -119,6 +122,7 @@ class RunState:
 
         Raises:
             MaxTurnsExceeded: There was none left.
+            ModelBehaviorError: The server keeps the history, and there is no way to go on from it.
             UsageLimitExceeded: The usage allows no further model call.
         """
         self.cancellation.check()
@@ -127,6 +131,8 @@ class RunState:
             raise MaxTurnsExceeded(f"Max turns ({self.max_turns}) exceeded")
         if self.config.usage_limits is not None:
             self._check_limits(self.config.usage_limits)
+        if self.turn > 1 and self.server_keeps_history:
+            self._check_continuation()
         self.turn_items = []
 
     def count_tool_calls(self, count: int) -> None:
@@ -152,7 +158,7 @@ class RunState:
 
     def end_turn(self) -> None:
         """Put the turn's items before the next model call, and up for saving."""
-        inputs = [item.to_input_item() for item in self.turn_items]
+        inputs = mend_history([item.to_input_item() for item in self.turn_items])
         self.unsaved.extend(inputs)
         self.sent_items.extend(self.turn_items)
         if self.server_keeps_history:
@@ -162,21 +168,21 @@ class RunState:
             if self.previous_response_id is not None:
                 self.previous_response_id = self.raw_responses[-1].response_id
         else:
-            self.model_input.extend(mend_history(inputs))
+            self.model_input.extend(inputs)
+
+    def send(self, items: list[TResponseInputItem]) -> None:
+        """Send the next model call these items, but for what the API would refuse."""
+        self.model_input = list(items if self.server_keeps_history else mend_history(items))
 
     def send_instead(self, conversation: HandoffInputData) -> None:
         """Send the next model call this conversation, as an input filter made it."""
-        self.input_history = conversation.input_history
+        history = conversation.input_history
+        self.input_history = history if isinstance(history, str) else tuple(history)
         self.sent_items = [*conversation.pre_handoff_items, *conversation.new_items]
-        history = self.input_history
-        self.model_input = mend_history(
-            [
-                *ItemHelpers.input_to_new_input_list(
-                    history if isinstance(history, str) else list(history)
-                ),
-                *(item.to_input_item() for item in self.sent_items),
-            ]
+        before = ItemHelpers.input_to_new_input_list(
+            history if isinstance(history, str) else list(history)
         )
+        self.send([*before, *(item.to_input_item() for item in self.sent_items)])
 
     def handoff_data(self) -> HandoffInputData:
         """The conversation as a handoff's input filter sees it, during the turn of the handoff."""
@@ -207,6 +213,17 @@ class RunState:
             input_guardrail_results=self.input_guardrail_results,
             output_guardrail_results=self.output_guardrail_results,
         )
+
+    def _check_continuation(self) -> None:
+        if self.conversation_id is None and self.previous_response_id is None:
+            raise ModelBehaviorError(
+                "The server gave its response no id, so the next one cannot continue from it; do "
+                "without previous_response_id"
+            )
+        if not self.model_input:
+            raise ModelBehaviorError(
+                f"The model gave agent {self.agent.name} neither a final output nor anything to do"
+            )
 
     def _check_limits(self, limits: UsageLimits) -> None:
         usage = self.context_wrapper.usage

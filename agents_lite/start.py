@@ -80,7 +80,8 @@ def start_run(
     Raises:
         UserError: An argument is of the wrong kind, or two do not go together.
     """
-    _check_arguments(agent, input, hooks, run_config)
+    _check_arguments(agent, input, hooks, run_config, session)
+    _check_limits(max_turns, timeout)
     if session is not None and (previous_response_id or conversation_id):
         raise UserError(
             "A session keeps the history here, previous_response_id and conversation_id keep it "
@@ -157,7 +158,16 @@ def _time_limit(state: RunState, timeout: float | None) -> Iterator[None]:
         watch.cancel()
 
 
-def _check_arguments(agent: Any, input: Any, hooks: Any, run_config: Any) -> None:
+def _check_limits(max_turns: Any, timeout: Any) -> None:
+    if not isinstance(max_turns, int | None):
+        raise UserError(f"max_turns must be a whole number or None, got {max_turns!r}")
+    if not isinstance(timeout, int | float | None):
+        raise UserError(f"timeout must be a number of seconds or None, got {timeout!r}")
+
+
+def _check_arguments(
+    agent: Any, input: Any, hooks: Any, run_config: Any, session: Any
+) -> None:
     if not isinstance(agent, Agent):
         raise UserError(f"The starting agent must be an Agent, got {agent!r}")
     if not isinstance(input, str | list):
@@ -169,3 +179,5 @@ def _check_arguments(agent: Any, input: Any, hooks: Any, run_config: Any) -> Non
         raise UserError(f"hooks must be RunHooks, got {hooks!r}; AgentHooks go to Agent(hooks=...)")
     if not isinstance(run_config, RunConfig | None):
         raise UserError(f"run_config must be a RunConfig, got {run_config!r}")
+    if session is not None and not hasattr(session, "get_items"):
+        raise UserError(f"session must be a Session such as SQLiteSession, got {session!r}")

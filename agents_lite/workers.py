@@ -7,17 +7,25 @@ second.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from .cancellation import Cancellation
+
 T = TypeVar("T")
 
 IDLE_SECONDS = 1.0
+"""How long a thread waits for another job before it ends."""
+GRACE_SECONDS = 1.5
+"""How long work that was told to stop is waited for."""
+
+logger = logging.getLogger("agents_lite")
 
 _Job = Callable[[], None]
 _lock = threading.Lock()
@@ -45,6 +53,35 @@ def run_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
     else:
         mailbox.put(job)
     return future
+
+
+def wait_for(future: Future[T], cancellation: Cancellation) -> T:
+    """The outcome of a future.
+
+    Raises:
+        BaseException: What it holds; or, as soon as it is cancelled, the cancellation's reason.
+    """
+    over = threading.Event()
+    future.add_done_callback(lambda _: over.set())
+    with cancellation.interrupting(over.set):
+        over.wait()
+    cancellation.check()
+    return future.result()
+
+
+def wait_a_moment(
+    running: Collection[tuple[str, Future[Any]]], seconds: float = GRACE_SECONDS
+) -> bool:
+    """Wait for work that was told to stop, each with its name; warn of what has to be left behind.
+
+    Returns:
+        Whether all of it has ended.
+    """
+    left = wait([future for _, future in running], seconds).not_done
+    for name, future in running:
+        if future in left:
+            logger.warning("%s was told to stop and still goes on; it is not waited for.", name)
+    return not left
 
 
 def settle(future: Future[T], compute: Callable[[], T]) -> None:
@@ -81,4 +118,5 @@ def _forget_threads() -> None:
     _idle.clear()
 
 
-os.register_at_fork(after_in_child=_forget_threads)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)

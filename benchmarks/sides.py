@@ -18,6 +18,10 @@ Figures = dict[str, float]
 """Seconds of "cpu" and "wall", kilobytes of "rss", and what else a workload measures."""
 
 
+class WorkFailed(RuntimeError):
+    """A side could not do its work; it has said why on standard error."""
+
+
 class Side(Protocol):
     """Work that can be measured as often as wanted."""
 
@@ -81,7 +85,7 @@ class Script:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode:
-                raise RuntimeError(f"A script ended with {process.returncode}: {self.source}")
+                raise WorkFailed(f"A script ended with {process.returncode}: {self.source}")
             return {"cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss}
 
         measure()  # compiles what is imported
@@ -132,7 +136,7 @@ class Work:
             print(self.times, file=process.stdin, flush=True)
             answer = process.stdout.readline() if process.stdout else ""
             if not answer:
-                raise RuntimeError(f"The worker of {arguments} ended before its work was done")
+                raise WorkFailed(f"The worker of {arguments} ended before its work was done")
             figures: Figures = json.loads(answer)
             return figures
 

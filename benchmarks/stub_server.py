@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import time
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 TEXT = "word "
@@ -83,7 +83,7 @@ def events(item: dict[str, Any], deltas: int) -> list[dict[str, Any]]:
     kind, name = ("output_text", "text") if is_text else ("function_call_arguments", "arguments")
     place = {"item_id": item["id"], "output_index": 0}
     begun = {**item, "status": "in_progress", "content" if is_text else name: [] if is_text else ""}
-    stream = [
+    stream: list[dict[str, Any]] = [
         {"type": "response.created", "response": response([])},
         {"type": "response.output_item.added", "output_index": 0, "item": begun},
         *(delta(kind, item["id"], 0, TEXT) for _ in range(deltas)),
@@ -107,13 +107,13 @@ def chunked(payload: bytes) -> bytes:
     return b"".join(chunk(payload[start : start + CHUNK_SIZE]) for start in starts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def streamed(done: int, turns: int, deltas: int) -> bytes:
     item, count = (call(done), 2) if done < turns else (message(TEXT * deltas), deltas)
     return chunked(b"".join(map(sse, events(item, count)))) + chunk(b"")
 
 
-@lru_cache(maxsize=None)
+@cache
 def whole(done: int, turns: int, deltas: int) -> bytes:
     item = call(done) if done < turns else message(TEXT * deltas)
     payload = json.dumps(response([item])).encode()

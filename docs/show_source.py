@@ -1,7 +1,7 @@
 """Puts the package's own code into the pages, so that what they show is the code itself.
 
 A Python block that holds nothing but `# source: FILE`, or `# source: FILE NAME NAME ...`, becomes
-that file, or those functions and classes of it.
+that file, or those functions, classes and methods of it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -28,11 +29,13 @@ def _fill_in(block: re.Match[str]) -> str:
 
 
 def _definition(text: str, name: str) -> str:
-    """The code of a function or class, with its decorators.
+    """The code of a function, class or method (`Class.method`), with its decorators.
 
     Raises:
         StopIteration: There is none of that name.
     """
-    node = next(node for node in ast.parse(text).body if getattr(node, "name", None) == name)
-    first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-    return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+    node: Any = ast.parse(text)
+    for part in name.split("."):
+        node = next(inner for inner in node.body if getattr(inner, "name", None) == part)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))

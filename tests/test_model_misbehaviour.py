@@ -100,7 +100,7 @@ CASES = {
     "an unknown tool, told": Case(
         [call("nope"), ADD], told=["3", "Tool 'nope' not found."], ran=["add"], config=TELL_MODEL
     ),
-    "an unknown tool beside others": wrong([call("nope"), ADD], "nope not found", ran=("add",)),
+    "an unknown tool beside others": wrong([call("nope"), ADD], "nope not found"),
     "a tool not offered": wrong([call("hidden")], "^Tool hidden not found in agent A$"),
     "a handoff not offered": wrong([handoff_to("D")], "^Tool transfer_to_d not found in agent A$"),
     "a tool name in capitals": wrong([call("ADD", a=1, b=2)], "ADD not found"),

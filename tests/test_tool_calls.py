@@ -448,36 +448,46 @@ def test_a_function_decides_whether_a_tool_is_offered(is_async: bool) -> None:
 # Timeouts
 
 
-def slow(is_async: bool, ended: threading.Event, **options: Any) -> FunctionTool:
-    async def sleep_async() -> None:
-        try:
-            await asyncio.sleep(30)
-        finally:
-            ended.set()
+def slow(is_async: bool, over: threading.Event, **options: Any) -> FunctionTool:
+    async def wait_async() -> None:
+        await asyncio.sleep(30)
 
-    def sleep() -> None:
-        ended.wait(30)
+    def wait() -> None:
+        over.wait(30)
 
-    return function_tool(sleep_async if is_async else sleep, name_override="slow", **options)
+    return function_tool(wait_async if is_async else wait, name_override="slow", **options)
 
 
 @every_driver
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_the_model_is_told_of_a_timeout(run: Any, count: int, is_async: bool) -> None:
-    ended = threading.Event()
-    agent = agent_of(slow(is_async, ended, timeout=0.05), calls=[call("slow")] * count)
+    over = threading.Event()
+    agent = agent_of(slow(is_async, over, timeout=0.05), calls=[call("slow")] * count)
     began = time.monotonic()
     outputs = outputs_of(run(agent, "x"))
     assert outputs == ["Tool 'slow' timed out after 0.05 seconds."] * count
     assert time.monotonic() - began < 5
-    assert ended.wait(5) if is_async else not ended.is_set()
-    ended.set()
+    over.set()
+
+
+def test_a_coroutine_that_ran_out_of_time_is_cancelled() -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    @function_tool(timeout=0.3)
+    async def slow() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    Runner.run_sync(agent_of(slow, calls=[call("slow")]), "x")
+    assert ended.wait(5) or not began.is_set()
 
 
 def test_a_timeout_may_be_raised() -> None:
-    ended = threading.Event()
-    tool = slow(True, ended, timeout=0.05, failure_error_function=None)
+    tool = slow(True, threading.Event(), timeout=0.05, failure_error_function=None)
     with pytest.raises(ToolTimeoutError) as caught:
         Runner.run_sync(agent_of(tool, calls=[call("slow")]), "x")
     assert (caught.value.tool_name, caught.value.timeout) == ("slow", 0.05)
@@ -734,20 +744,22 @@ def test_hooks_run_on_the_driving_thread_also_when_tools_do_not() -> None:
 def test_a_plain_tool_that_cannot_be_stopped_is_named_in_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    over = threading.Event()
+    working, over = threading.Event(), threading.Event()
 
     @function_tool
     def stubborn() -> None:
+        working.set()
         over.wait(30)
 
-    agent = agent_of(
-        stubborn,
-        failing(ValueError("broken"), failure_error_function=None),
-        calls=[call("stubborn"), call("fail")],
-    )
+    @function_tool(failure_error_function=None)
+    def fail() -> None:
+        assert working.wait(10)
+        raise ValueError("broken")
+
+    agent = agent_of(stubborn, fail, calls=[call("stubborn"), call("fail")])
     began = time.monotonic()
-    with caplog.at_level(logging.WARNING, "agents_lite"), pytest.raises(UserError):
+    with caplog.at_level(logging.WARNING, "agents_lite"), pytest.raises(UserError, match="broken"):
         Runner.run_sync(agent, "x")
     over.set()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10
     assert any("stubborn" in record.getMessage() for record in caplog.records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ _REMEDIES = {
 """What to do about an error, by a part of SQLite's message."""
 
 _IN_MEMORY = ":memory:"
+_WAIT_MS = 200
 
 _sessions: weakref.WeakSet[SQLiteSession] = weakref.WeakSet()
 _sessions_lock = threading.Lock()
@@ -127,8 +129,22 @@ class SQLiteSession(StoredSession):
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._connected() as connection:
             with connection:  # commits, or rolls back when anything is raised
-                connection.execute("BEGIN IMMEDIATE")  # waits for other writers, keeps them out
+                self._lock_out_writers(connection)
                 yield connection
+
+    def _lock_out_writers(self, connection: sqlite3.Connection) -> None:
+        """Begin to write once no other process does; in short waits, since Ctrl-C ends none."""
+        import sqlite3
+
+        deadline = time.monotonic() + self.timeout
+        connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= deadline:
+                    raise
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

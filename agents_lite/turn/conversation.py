@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
-from ..history import mend_history
+from ..handoffs import Handoff
 from ..items import ItemHelpers
 
 if TYPE_CHECKING:
+    from ..agent import Agent
     from ..items import TResponseInputItem
     from ..run_state import RunState
 
@@ -28,7 +29,7 @@ def open_conversation(state: RunState) -> None:
         state.prepared_input = whole
     history = state.prepared_input
     state.input_history = history if isinstance(history, str) else tuple(history)
-    state.model_input = list(whole) if state.server_keeps_history else list(mend_history(whole))
+    state.send(whole)
 
 
 def save_turn(state: RunState) -> None:
@@ -43,13 +44,15 @@ def _with_history(
 ) -> tuple[list[TResponseInputItem], list[TResponseInputItem]]:
     """The whole input, and the part of it that the session does not hold yet."""
     history = state.call(session.get_items)
+    if not isinstance(history, list):
+        raise UserError(f"{session!r}.get_items() must return a list of items, got {history!r}")
     merge = state.config.session_input_callback
     if merge is not None:
         merged = state.call(merge, list(history), list(new))
         if not isinstance(merged, list):
             raise UserError(f"session_input_callback must return a list, got {merged!r}")
         return merged, _beyond(history, merged)
-    if state.agent.tool_use_behavior == "run_llm_again" and _is_unanswered(history, new):
+    if _is_unanswered(history, new) and _always_answers(state.agent):
         return history, []
     return [*history, *new], list(new)
 
@@ -78,7 +81,22 @@ def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputIt
         item = history[start]
         if item.get("role") == "user":
             first = start - len(new) + 1
-            return first >= 0 and start + 1 < len(history) and history[first : start + 1] == new
+            return first >= 0 and history[first : start + 1] == new
+        if start == len(history) - 1 and not str(item.get("type")).endswith("_output"):
+            return False  # a turn to be followed by another ends with outputs
         if item.get("type") == "message" or item.get("role") == "assistant":
             return False
     return False
+
+
+def _always_answers(agent: Agent[Any], seen: frozenset[int] = frozenset()) -> bool:
+    """Whether runs of an agent end with a message, never with a tool's output.
+
+    Only then does a history that ends with outputs belong to a run which did not reach its end.
+    """
+    if id(agent) in seen:
+        return True
+    targets = (each.agent if isinstance(each, Handoff) else each for each in agent.handoffs)
+    return agent.tool_use_behavior == "run_llm_again" and all(
+        target is not None and _always_answers(target, seen | {id(agent)}) for target in targets
+    )

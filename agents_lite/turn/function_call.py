@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..callbacks import wait_for_future
+from pydantic_core import from_json
+
 from ..cancellation import Cancellation
 from ..exceptions import (
     AgentsException,
@@ -15,13 +17,14 @@ from ..exceptions import (
     UserError,
 )
 from ..tool_guardrails import (
+    ToolGuardrailFunctionOutput,
+    ToolInputGuardrail,
     ToolInputGuardrailData,
-    ToolInputGuardrailResult,
+    ToolOutputGuardrail,
     ToolOutputGuardrailData,
-    ToolOutputGuardrailResult,
 )
 from ..watchdog import call_at
-from ..workers import run_in_thread
+from ..workers import run_in_thread, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
     from ..tool import FunctionTool
@@ -37,8 +40,11 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
 
     Raises:
         AgentsException: A guardrail stops the run, or the tool wants its failures raised.
+        UserError: The call needs an approval.
     """
-    refusal = _check_input(call, tool)
+    _refuse_approval(call, tool)
+    asked = ToolInputGuardrailData(call.context, call.state.agent)
+    refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
     if refusal is not None:
         return refusal
     try:
@@ -47,16 +53,25 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
         call.cancellation.check()  # being stopped is no failure of the tool
         span.set_error(span.describe(error))
         return _explain(error, call, tool)
-    return _check_output(output, call, tool)
+    done = ToolOutputGuardrailData(call.context, call.state.agent, output)
+    refusal = _first_refusal(call, tool.tool_output_guardrails, done)
+    return output if refusal is None else refusal
 
 
-def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
-    """Call the function; with a `timeout`, on a thread that can be left behind."""
-    if tool.needs_approval:
+def _refuse_approval(call: ToolCall, tool: FunctionTool) -> None:
+    needed = tool.needs_approval
+    if callable(needed):
+        arguments = read_arguments(call.context.tool_arguments)
+        needed = call.ask(needed, call.context, arguments, call.context.tool_call_id)
+    if needed:
         raise UserError(
             f"Tool {tool.name} needs approval, and a run has no way yet to ask for one; decide in "
             "a tool_input_guardrail instead"
         )
+
+
+def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
+    """Call the function; with a `timeout`, on a thread that can be left behind."""
     context = call.context
     invocation = (tool.on_invoke_tool, context, context.tool_arguments)
     if tool.timeout is None:
@@ -65,13 +80,14 @@ def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
     context.cancellation = scope = Cancellation(call.cancellation)
     late = ToolTimeoutError(tool.name, tool.timeout)
     watch = call_at(time.monotonic() + tool.timeout, lambda: scope.cancel(late))
+    future = run_in_thread(call.state.callbacks.call, scope, *invocation)
     try:
-        future = run_in_thread(call.state.callbacks.call, scope, *invocation)
-        wait_for_future(future, scope, f"Tool {tool.name}", ABANDON_SECONDS)
-        return future.result()
+        return wait_for(future, scope)
     finally:
         watch.cancel()
         scope.detach()
+        if not future.done():
+            wait_a_moment([(f"Tool {tool.name}", future)], ABANDON_SECONDS)
 
 
 def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
@@ -87,29 +103,39 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
     raise UserError(f"Error running tool {tool.name}: {error}") from error
 
 
-def _check_input(call: ToolCall, tool: FunctionTool) -> str | None:
-    """What the model is told instead of the call being made, or None to make it."""
-    data = ToolInputGuardrailData(call.context, call.state.agent)
-    for guardrail in tool.tool_input_guardrails or ():
+def _first_refusal(
+    call: ToolCall,
+    guardrails: Sequence[ToolInputGuardrail | ToolOutputGuardrail] | None,
+    data: Any,
+) -> str | None:
+    """What the model is told instead, as the first guardrail that refuses wants it; or None.
+
+    Raises:
+        ToolInputGuardrailTripwireTriggered: A guardrail on the input stops the run.
+        ToolOutputGuardrailTripwireTriggered: A guardrail on the output stops the run.
+        UserError: A guardrail gave no verdict.
+    """
+    for guardrail in guardrails or ():
         verdict = call.ask(guardrail.guardrail_function, data)
-        result = ToolInputGuardrailResult(guardrail, verdict)
-        call.state.tool_input_guardrail_results.append(result)
+        if not isinstance(verdict, ToolGuardrailFunctionOutput):
+            raise UserError(
+                f"Tool guardrail {guardrail.get_name()} must return ToolGuardrailFunctionOutput, "
+                f"got {verdict!r}"
+            )
+        call.verdicts.append((guardrail, verdict))
         if verdict.behavior == "raise_exception":
-            raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)
+            if isinstance(guardrail, ToolInputGuardrail):
+                raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)
+            raise ToolOutputGuardrailTripwireTriggered(guardrail, verdict)
         if verdict.behavior == "reject_content":
             return verdict.message or ""
     return None
 
 
-def _check_output(output: Any, call: ToolCall, tool: FunctionTool) -> Any:
-    """The output, or what the model is told in its place."""
-    data = ToolOutputGuardrailData(call.context, call.state.agent, output)
-    for guardrail in tool.tool_output_guardrails or ():
-        verdict = call.ask(guardrail.guardrail_function, data)
-        result = ToolOutputGuardrailResult(guardrail, verdict)
-        call.state.tool_output_guardrail_results.append(result)
-        if verdict.behavior == "raise_exception":
-            raise ToolOutputGuardrailTripwireTriggered(guardrail, verdict)
-        if verdict.behavior == "reject_content":
-            return verdict.message or ""
-    return output
+def read_arguments(text: str) -> dict[str, Any]:
+    """A call's arguments; {} where they are no JSON object."""
+    try:
+        arguments = from_json(text)
+    except ValueError:
+        return {}
+    return arguments if isinstance(arguments, dict) else {}

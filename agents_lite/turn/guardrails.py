@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..callbacks import GRACE_SECONDS, wait_for_future
 from ..cancellation import Cancellation, RunCancelled
 from ..exceptions import (
     InputGuardrailTripwireTriggered,
@@ -22,55 +21,67 @@ from ..guardrail import (
 )
 from ..parallel import run_in_threads
 from ..tracing import guardrail_span
-from ..workers import run_in_thread
+from ..workers import run_in_thread, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
     from ..run_state import RunState
 
 
-class InputChecks:
-    """A run's input guardrails: those that must pass first, and those beside the model call.
+def check_input_first(state: RunState) -> None:
+    """Run the input guardrails that are to pass before the model is called, on this thread.
 
-    Attributes:
-        cancellation: Stops the model call, and the guardrails still at work, as soon as one of
-            them trips or fails. Once they have passed it is the run's own.
+    Raises:
+        InputGuardrailTripwireTriggered: One of them has tripped.
+    """
+    for guardrail in _input_guardrails(state):
+        if not guardrail.run_in_parallel:
+            result = _check_input(guardrail, state, state.cancellation)
+            state.input_guardrail_results.append(result)
+            _raise_if_tripped(result)
+
+
+class InputChecks:
+    """The input guardrails that work beside the first model call, each on a thread of its own.
+
+    As soon as one trips or fails, the model call and the other guardrails are stopped.
     """
 
     def __init__(self, state: RunState) -> None:
-        """Run the guardrails that must pass first, and start the others on threads.
-
-        Raises:
-            InputGuardrailTripwireTriggered: One of the first has tripped.
-        """
+        """Start them."""
         self._state = state
-        self.cancellation = Cancellation(state.cancellation)
-        guardrails = [*state.agent.input_guardrails, *state.config.input_guardrails]
-        for guardrail in guardrails:
-            if not guardrail.run_in_parallel:
-                self._take(_check_input(guardrail, state, state.cancellation))
-        self._futures = [self._start(each) for each in guardrails if each.run_in_parallel]
+        self._scope = Cancellation(state.cancellation)
+        self._running = [
+            (f"Guardrail {guardrail.get_name()}", self._start(guardrail))
+            for guardrail in _input_guardrails(state)
+            if guardrail.run_in_parallel
+        ]
+
+    @property
+    def cancellation(self) -> Cancellation:
+        """What the model call is stopped by: the guardrails too, as long as they are at work."""
+        return self._scope if self._running else self._state.cancellation
 
     def verdict(self) -> None:
-        """Wait for the guardrails beside the model call.
+        """Wait for the guardrails.
 
         Raises:
             InputGuardrailTripwireTriggered: One of them has tripped.
         """
-        for future in self._futures:
-            wait_for_future(future, self.cancellation, "A guardrail")
+        for _, future in self._running:
+            wait_for(future, self._scope)
         self.close()
 
     def close(self) -> None:
-        """Leave no guardrail at work: stop those that are, and wait a moment for them."""
-        futures, self._futures = self._futures, []
-        if not all(future.done() for future in futures):
-            self.cancellation.cancel(RunCancelled())
-            wait(futures, GRACE_SECONDS)
-        for future in futures:
-            if future.done() and future.exception() is None:
-                self._state.input_guardrail_results.append(future.result())
-        self.cancellation.detach()
-        self.cancellation = self._state.cancellation
+        """Leave none at work: stop those that are, and wait a moment for them."""
+        running, self._running = self._running, []
+        if not all(future.done() for _, future in running):
+            self._scope.cancel(RunCancelled())
+            wait_a_moment(running)
+        self._scope.detach()
+        for _, future in running:
+            result = _result_of(future)
+            if result is not None:
+                self._state.input_guardrail_results.append(result)
 
     def _start(self, guardrail: InputGuardrail[Any]) -> Future[InputGuardrailResult]:
         future = run_in_thread(self._check, guardrail)
@@ -78,20 +89,32 @@ class InputChecks:
         return future
 
     def _check(self, guardrail: InputGuardrail[Any]) -> InputGuardrailResult:
-        result = _check_input(guardrail, self._state, self.cancellation)
-        if result.output.tripwire_triggered:
-            raise InputGuardrailTripwireTriggered(result)
-        return result
+        return _raise_if_tripped(_check_input(guardrail, self._state, self._scope))
 
     def _stop_on_failure(self, future: Future[InputGuardrailResult]) -> None:
         error = future.exception()
         if error is not None:
-            self.cancellation.cancel(error)
+            self._scope.cancel(error)
 
-    def _take(self, result: InputGuardrailResult) -> None:
-        self._state.input_guardrail_results.append(result)
-        if result.output.tripwire_triggered:
-            raise InputGuardrailTripwireTriggered(result)
+
+def _input_guardrails(state: RunState) -> list[InputGuardrail[Any]]:
+    return [*state.agent.input_guardrails, *state.config.input_guardrails]
+
+
+def _raise_if_tripped(result: InputGuardrailResult) -> InputGuardrailResult:
+    if result.output.tripwire_triggered:
+        raise InputGuardrailTripwireTriggered(result)
+    return result
+
+
+def _result_of(future: Future[InputGuardrailResult]) -> InputGuardrailResult | None:
+    """The verdict a guardrail has come to, or None where it failed or is still at work."""
+    if not future.done():
+        return None
+    error = future.exception()
+    if isinstance(error, InputGuardrailTripwireTriggered):
+        return error.guardrail_result
+    return future.result() if error is None else None
 
 
 def check_output(output: Any, state: RunState) -> None:
@@ -130,6 +153,7 @@ def _check_output(
     verdict = _ask(guardrail, output, state, cancellation)
     result = OutputGuardrailResult(guardrail, output, state.agent, verdict)
     if verdict.tripwire_triggered:
+        state.output_guardrail_results.append(result)
         raise OutputGuardrailTripwireTriggered(result)
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
+from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 from ..callbacks import Callbacks
@@ -54,6 +55,8 @@ def model_events(
         BaseException: The reason of the request's cancellation.
     """
     events = model.stream(request)
+    if isawaitable(events):  # an `async def` that returns the events
+        events = callbacks.wait_for(request.cancellation, events)
     if isinstance(events, AsyncIterator):
         events = callbacks.iterate(request.cancellation, events)
     elif not isinstance(events, Iterator):

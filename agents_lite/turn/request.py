@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,9 @@ def build_request(state: RunState, cancellation: Cancellation) -> ModelRequest:
 def _is_enabled(offer: Any, state: RunState) -> bool:
     """Whether a tool or handoff is offered on this turn; hosted tools always are."""
     enabled = getattr(offer, "is_enabled", True)
-    if isinstance(enabled, bool):
-        return enabled
-    return bool(state.call(enabled, state.context_wrapper, state.agent))
+    if callable(enabled):
+        enabled = state.call(enabled, state.context_wrapper, state.agent)
+    return bool(enabled)
 
 
 def _as_handoff(target: Agent[Any] | Handoff[Any, Any]) -> Handoff[Any, Any]:
@@ -92,7 +93,7 @@ def _instructions(agent: Agent[Any], state: RunState) -> str | None:
         return instructions
     try:
         inspect.signature(instructions).bind(None, None)
-    except TypeError:
+    except (TypeError, ValueError):
         raise UserError(
             f"The instructions function of agent {agent.name} must take context and agent"
         ) from None
@@ -106,6 +107,10 @@ def _prompt(agent: Agent[Any], state: RunState) -> dict[str, Any] | None:
     prompt = agent.prompt
     if callable(prompt):
         prompt = state.call(prompt, GenerateDynamicPromptData(state.context_wrapper, agent))
+    if not isinstance(prompt, Mapping | None):
+        raise UserError(
+            f"The prompt of agent {agent.name} must be a dict such as {{'id': ...}}, got {prompt!r}"
+        )
     return None if prompt is None else dict(prompt)
 
 

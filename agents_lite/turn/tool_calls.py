@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
-
 from ..agent import FunctionToolResult
 from ..cancellation import Cancellation
-from ..exceptions import ModelBehaviorError
+from ..exceptions import ModelBehaviorError, UserError
 from ..items import MCPApprovalResponseItem, RunItem, ToolCallOutputItem, output_item
 from ..parallel import run_in_threads
 from ..response_types import ResponsesObject
 from ..run_context import ToolContext
 from ..tool import ComputerTool, FunctionTool, MCPToolApprovalRequest
+from ..tool_guardrails import (
+    ToolGuardrailFunctionOutput,
+    ToolInputGuardrail,
+    ToolInputGuardrailResult,
+    ToolOutputGuardrailResult,
+)
 from ..tool_output import output_for_model
 from ..tracing import function_span
 from .computer_call import use_computer
-from .function_call import call_function
+from .function_call import call_function, read_arguments
 
 if TYPE_CHECKING:
     from ..run_state import RunState
@@ -52,6 +56,10 @@ class ToolCall:
     """The run."""
     cancellation: Cancellation
     """Stops the call."""
+    verdicts: list[tuple[Any, ToolGuardrailFunctionOutput]] = field(default_factory=list)
+    """Its guardrails and what they said, in order."""
+    item: ToolCallOutputItem | None = None
+    """Its output, once it was made."""
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""
@@ -68,6 +76,7 @@ def call_tools(plan: Plan, state: RunState) -> ToolResults:
         AgentsException: A tool failed and has no `failure_error_function`, a tool guardrail
             stopped the run, or a limit was reached.
     """
+    _check_found(plan, state)
     wanted: list[tuple[Any, FunctionTool | ComputerTool]]
     wanted = [*plan.function_calls, *plan.computer_calls]
     state.count_tool_calls(len(wanted))
@@ -77,15 +86,21 @@ def call_tools(plan: Plan, state: RunState) -> ToolResults:
     ]
     try:
         if len(calls) > 1 and state.config.max_tool_concurrency != 1:
-            outputs = _call_side_by_side(calls, state.config.max_tool_concurrency, scope)
+            _call_side_by_side(calls, state.config.max_tool_concurrency, scope)
         else:
-            outputs = [_call_here(call) for call in calls]
+            for call in calls:
+                _call_here(call)
+    except BaseException:
+        state.new_items.extend(call.item for call in calls if call.item is not None)
+        raise
     finally:
         scope.detach()
+        _keep_verdicts(calls, state)
+    outputs = [call.item for call in calls if call.item is not None]
     results = [
-        FunctionToolResult(call.tool, item.output, item)
-        for call, item in zip(calls, outputs, strict=True)
-        if isinstance(call.tool, FunctionTool)
+        FunctionToolResult(call.tool, call.item.output, call.item)
+        for call in calls
+        if isinstance(call.tool, FunctionTool) and call.item is not None
     ]
     return ToolResults([*outputs, *_not_found(plan, state), *_approvals(plan, state)], results)
 
@@ -107,49 +122,44 @@ def _tool_context(
     )
 
 
-def _call_here(call: ToolCall) -> ToolCallOutputItem:
+def _call_here(call: ToolCall) -> None:
     call.cancellation.check()
     _announce_start(call)
-    item = _make(call)
-    _announce_end(call, item)
-    return item
+    _finish(call, _make(call))
 
 
-def _call_side_by_side(
-    calls: list[ToolCall], limit: int | None, scope: Cancellation
-) -> list[ToolCallOutputItem]:
-    items: dict[int, ToolCallOutputItem] = {}
-
+def _call_side_by_side(calls: list[ToolCall], limit: int | None, scope: Cancellation) -> None:
     def jobs() -> Iterator[tuple[str, Callable[[], ToolCallOutputItem]]]:
         for call in calls:
             _announce_start(call)
             yield f"Tool {call.tool.name}", partial(_make, call)
 
     for place, item in run_in_threads(jobs(), limit, scope):
-        _announce_end(calls[place], item)
-        items[place] = item
-    return [items[place] for place in range(len(calls))]
+        _finish(calls[place], item)
 
 
 def _announce_start(call: ToolCall) -> None:
     state = call.state
     if state.lifecycle.hears_of_tools(state.agent):
-        arguments = _read_arguments(call.context.tool_arguments)
+        arguments = read_arguments(call.context.tool_arguments)
         state.lifecycle.tool_started(call.context, state.agent, call.tool, arguments)
 
 
-def _announce_end(call: ToolCall, item: ToolCallOutputItem) -> None:
+def _finish(call: ToolCall, item: ToolCallOutputItem) -> None:
+    call.item = item
     state = call.state
     state.lifecycle.tool_ended(call.context, state.agent, call.tool, item.output)
 
 
-def _read_arguments(text: str) -> dict[str, Any]:
-    """Arguments for the hooks; {} where they are no JSON object."""
-    try:
-        arguments = from_json(text)
-    except ValueError:
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
+def _keep_verdicts(calls: list[ToolCall], state: RunState) -> None:
+    for guardrail, verdict in (said for call in calls for said in call.verdicts):
+        if isinstance(guardrail, ToolInputGuardrail):
+            result = ToolInputGuardrailResult(guardrail, verdict)
+            state.tool_input_guardrail_results.append(result)
+        else:
+            state.tool_output_guardrail_results.append(
+                ToolOutputGuardrailResult(guardrail, verdict)
+            )
 
 
 def _make(call: ToolCall) -> ToolCallOutputItem:
@@ -177,15 +187,20 @@ def _at_work(name: str, state: RunState) -> Iterator[None]:
         state.tools_at_work.remove(name)
 
 
-def _not_found(plan: Plan, state: RunState) -> Iterator[RunItem]:
-    """Answers to calls of tools that do not exist.
+def _check_found(plan: Plan, state: RunState) -> None:
+    """Refuse a response that calls a tool which does not exist, before any call is made.
 
     Raises:
-        ModelBehaviorError: The run does not want the model to be told.
+        ModelBehaviorError: There is such a call, and the run does not want the model to be told.
     """
+    if plan.unknown_calls and state.config.tool_not_found != "tell_model":
+        name = plan.unknown_calls[0].name
+        raise ModelBehaviorError(f"Tool {name} not found in agent {state.agent.name}")
+
+
+def _not_found(plan: Plan, state: RunState) -> Iterator[RunItem]:
+    """Answers to calls of tools that do not exist."""
     for raw in plan.unknown_calls:
-        if state.config.tool_not_found != "tell_model":
-            raise ModelBehaviorError(f"Tool {raw.name} not found in agent {state.agent.name}")
         message = f"Tool '{raw.name}' not found."
         yield output_item(state.agent, raw, message, message)
 
@@ -194,6 +209,10 @@ def _approvals(plan: Plan, state: RunState) -> Iterator[RunItem]:
     """Answers to an MCP server's questions whether its tools may be called."""
     for raw, decide in plan.approval_requests:
         answer = state.call(decide, MCPToolApprovalRequest(state.context_wrapper, raw))
+        if not isinstance(answer, dict) or "approve" not in answer:
+            raise UserError(
+                f"on_approval_request must return {{'approve': True or False}}, got {answer!r}"
+            )
         response = {
             "type": "mcp_approval_response",
             "approval_request_id": raw.id,

@@ -20,12 +20,12 @@ _SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live",
 
 def trace_page(trace: StoredTrace) -> str:
     """A page that shows one trace and needs no network; ASCII only."""
-    return _page(trace_json(trace), may_connect=False)
+    return _page(trace_json(trace), connect="'none'")
 
 
 def live_page() -> str:
     """A page that asks the server it came from for its traces."""
-    return _page(None, may_connect=True)
+    return _page(None, connect="'self'")
 
 
 def trace_json(trace: StoredTrace) -> Json:
@@ -61,7 +61,7 @@ def _milliseconds(origin_ns: int, ns: int | None) -> float | None:
     return None if ns is None else (ns - origin_ns) / 1e6
 
 
-def _page(source: Json | None, may_connect: bool) -> str:
+def _page(source: Json | None, connect: str) -> str:
     style = _read("viewer.css")
     script = "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
     policy = [
@@ -69,7 +69,7 @@ def _page(source: Json | None, may_connect: bool) -> str:
         f"style-src {_hash(style)}",
         f"script-src {_hash(script)}",
         "img-src data:",
-        f"connect-src {chr(39)}{'self' if may_connect else 'none'}{chr(39)}",
+        f"connect-src {connect}",
         "base-uri 'none'",
         "form-action 'none'",
     ]

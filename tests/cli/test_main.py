@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import agents_lite
+from agents_lite.testing.offline import NOTICE
 from tests.cli.conftest import COMMAND, Run
 
 
@@ -73,14 +75,19 @@ def test_module_that_imports_a_missing_one_names_that_one(run: Run, agents_file:
     assert "No module named 'not_there'" in run("run", "agents:agent", "hi").stderr
 
 
-def test_reader_that_leaves_early_is_no_error() -> None:
-    with subprocess.Popen(
-        [*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr.read() == b""
+@pytest.mark.parametrize("arguments", [["demo"], ["run", "--offline", "Hi"]])
+def test_output_that_nobody_reads_any_more_is_no_error(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    with open(writing_end, "wb") as output:
+        done = subprocess.run(
+            [*COMMAND, *arguments], stdout=output, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.removeprefix(f"{NOTICE}\n") == ""
 
 
 def test_importing_the_package_leaves_the_command_line_alone() -> None:

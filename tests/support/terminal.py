@@ -10,7 +10,8 @@ import subprocess
 from typing import Any
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-_PATIENCE = 30
+_PATIENCE = 60
+"""Seconds, enough for a busy machine."""
 
 
 class Terminal:

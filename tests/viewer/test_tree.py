@@ -78,7 +78,7 @@ def test_span_whose_parent_is_not_stored_stands_at_the_top() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0001, "0.1 ms"), (0.0123, "12 ms"), (1, "1.00 s"), (59.5, "59.50 s"), (3725, "62 min 05 s")],
+    [(1e-4, "0.1 ms"), (0.0123, "12 ms"), (1, "1.00 s"), (59.5, "59.50 s"), (3725, "62 min 05 s")],
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(0, int(seconds * 1e9)) == text

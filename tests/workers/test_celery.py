@@ -193,14 +193,15 @@ def test_error_that_passes_is_tried_again_and_another_is_not(shop: Shop) -> None
 
 def test_tool_whose_turn_was_not_saved_runs_again_and_has_one_effect(shop: Shop) -> None:
     with ResponsesServer() as server, shop.worker(server.base_url) as worker:
-        shop.store.acl_setuser("default", commands=["-rpush"])  # what the session saves with
+        # RPUSH is what the session saves with.
+        shop.store.execute_command("ACL", "SETUSER", "default", "-rpush")
         try:
             task = shop.ask("ada", "Book a bike for Friday")
             wait_until(lambda: len(server.requests) == 2)
             assert shop.store.hvals("bookings") == ["Friday"]
             kill_children(worker)
         finally:
-            shop.store.acl_setuser("default", commands=["+rpush"])
+            shop.store.execute_command("ACL", "SETUSER", "default", "+rpush")
         assert task.get(timeout=PATIENCE) == "A bike is booked for Friday."
         assert len(server.requests) > 3  # that is, it was booked more than once
     assert kinds(shop.items("ada")) == BOOKED

@@ -40,7 +40,7 @@ function drawState(trace) {
   const verdict = failed ? countOf(trace.errors, "error") : "ok";
   const badge = byId("state");
   badge.textContent = trace.isFinished ? verdict : unfinished;
-  badge.className = `state ${failed ? "failed" : badge.textContent}`;
+  badge.className = `state ${trace.isFinished && failed ? "failed" : badge.textContent}`;
 }
 
 function drawFacts(trace) {

@@ -38,26 +38,44 @@ function jsonBlock(json) {
   return textBlock(text, "json", text.length > NO_COLOURS ? undefined : colourJson);
 }
 
-// JSON over several lines, if it is not short. Its tokens stay as they are: numbers lose no digits.
+// JSON over several lines; what is short stays on one. Tokens stay as they are: numbers lose no
+// digits.
 function indentJson(json) {
-  const tokens = json.match(JSON_TOKENS) ?? [];
-  const line = tokens.map((token) => (/^[,:]$/.test(token) ? `${token} ` : token)).join("");
-  if (line.length <= SHORT) return line;
+  const tokens = (json.match(JSON_TOKENS) ?? []).map((token) => token.replace(/^[,:]$/, "$& "));
+  const shortOnes = shortParts(tokens);
   let margin = "\n";
   let text = "";
+  let inLineUntil = -1; // place of a token
   for (const [place, token] of tokens.entries()) {
-    if (token === "{" || token === "[") {
-      const isEmpty = tokens[place + 1] === "}" || tokens[place + 1] === "]";
-      if (!isEmpty) margin += "  ";
-      text += token + (isEmpty ? "" : margin);
-    } else if (token === "}" || token === "]") {
-      const isEmpty = tokens[place - 1] === "{" || tokens[place - 1] === "[";
-      if (!isEmpty) margin = margin.slice(0, -2);
-      text += (isEmpty ? "" : margin) + token;
-    } else if (token === ",") text += token + margin;
-    else text += token === ":" ? ": " : token;
+    if (place <= inLineUntil) text += token;
+    else if (shortOnes.has(place)) {
+      inLineUntil = shortOnes.get(place);
+      text += token;
+    } else if (/^[{[]/.test(token)) {
+      margin += "  ";
+      text += token + margin;
+    } else if (/^[}\]]/.test(token)) {
+      margin = margin.slice(0, -2);
+      text += margin + token;
+    } else text += token === ", " ? `,${margin}` : token;
   }
   return text;
+}
+
+// Where the objects and lists that fit on a line begin -> where they end.
+function shortParts(tokens) {
+  const found = new Map();
+  const open = [];
+  let length = 0;
+  for (const [place, token] of tokens.entries()) {
+    if (/^[{[]/.test(token)) open.push({ place, length });
+    length += token.length;
+    if (/^[}\]]/.test(token)) {
+      const start = open.pop();
+      if (length - start.length <= SHORT) found.set(start.place, place);
+    }
+  }
+  return found;
 }
 
 function colourJson(text) {

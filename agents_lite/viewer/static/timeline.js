@@ -121,8 +121,9 @@ class Timeline {
         title: `${span.kind}: ${span.name}`,
         "aria-level": span.depth + 1,
         "aria-selected": String(span === this.selected),
-        // Not on click: the row may have been drawn anew when the button comes up again.
+        // There is no click where the row is drawn anew before the button comes up again.
         mousedown: () => this.onSelect(span),
+        click: () => this.onSelect(span),
         dblclick: () => this.lookAt(span),
       },
       label,

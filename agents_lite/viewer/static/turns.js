@@ -7,6 +7,7 @@ class Turns {
   constructor(onSelect, onFind) {
     this.onSelect = onSelect;
     this.onFind = onFind;
+    this.trace = null;
     this.selected = null;
     this.longest = 1; // ms
     this.list = new LongList(byId("turn-list"), TURN_ROW, (turn) => this.drawRow(turn));
@@ -17,12 +18,13 @@ class Turns {
     const turns = trace.turns.filter(
       (turn) => !matches || turn.spans.some((span) => matches.has(span)),
     );
-    const wasLast = this.selected && !this.selected.next && trace.id === this.traceId;
-    const at = trace.id === this.traceId ? this.selected?.number : null;
-    this.traceId = trace.id;
+    const isSame = trace.id === this.trace?.id;
+    const follows = isSame && this.trace.isRunning && !this.selected?.next;
+    const number = isSame ? this.selected?.number : null;
+    this.trace = trace;
     this.longest = turns.reduce((longest, turn) => Math.max(longest, turn.duration), 1);
-    this.selected = turns.find((turn) => turn.number === at) ?? turns[0] ?? null;
-    if (wasLast && trace.isRunning) this.selected = turns.at(-1) ?? null; // follow the run
+    this.selected = turns.find((turn) => turn.number === number) ?? turns[0] ?? null;
+    if (follows) this.selected = turns.at(-1) ?? null;
     this.list.show(turns);
     this.drawArticle();
   }
@@ -214,12 +216,14 @@ class Turns {
       return stage("handoff", "Handed off", sentence(el("b", {}, target), " takes over"), ...cards);
     }
     if (turn.next) return stage("again", "And again", sentence("The model hears of it"));
-    if (turn.spans.some((span) => span.isRunning)) return stage("again", "Running", nothing("…"));
+    if ([turn.agent, ...turn.spans].some((span) => span?.isRunning)) {
+      return stage("again", "Running", nothing("…"));
+    }
     if (turn.caller?.turn) {
       const back = this.linkToTurn(turn.caller.turn);
       return stage("again", "Done", sentence("The answer goes back to ", back));
     }
-    const end = turn.span.error ? "The run failed" : "The run was done";
+    const end = turn.span.error ? "The run failed" : "The run is done";
     return stage("done", "The end", sentence(end));
   }
 }

@@ -1,0 +1,500 @@
+"""The viewer's page as people use it: in a real browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, Runner, function_tool, trace
+from agents_lite.testing import ScriptedModel, call
+from agents_lite.tracing import (
+    SQLiteTraceProcessor,
+    TraceProvider,
+    flush_traces,
+    get_trace_provider,
+    set_trace_provider,
+)
+from agents_lite.tracing.sqlite_store import StoredSpan, StoredTrace, TraceStore
+from agents_lite.viewer.page import trace_page
+from agents_lite.viewer.server import serve_store
+from tests.support.browser import Browser
+from tests.viewer.conftest import made_up, span
+
+HOSTILE = """</script><script>window.hacked = 1</script>
+<img src=x onerror="window.hacked = 1"><b>'&amp;\u2028"""
+UNFOLD = "document.querySelectorAll('details').forEach((each) => (each.open = true))"
+ROW = "#rows .row"
+NAME = "#rows .row .name"
+
+
+def open_page(browser: Browser, found: StoredTrace, directory: Path) -> None:
+    """Open the page of a trace, as a file."""
+    path = directory / "page.html"
+    path.write_text(trace_page(found), "utf-8")
+    browser.open(path.as_uri())
+    browser.wait_for("#name")
+
+
+def press(browser: Browser, key: str) -> None:
+    browser.type("body", key)
+
+
+def pick(browser: Browser, name: str) -> None:
+    """Choose the span of that name in the timeline."""
+    rows = browser.driver.find_elements("css selector", ROW)
+    next(row for row in rows if name in row.text).click()
+
+
+def box(browser: Browser, selector: str) -> tuple[float, float]:
+    """Where the first such element begins and ends, from left to right in pixels."""
+    script = "const {left, right} = document.querySelector(arguments[0]).getBoundingClientRect();"
+    left, right = browser.driver.execute_script(script + "return [left, right]", selector)
+    return left, right
+
+
+# ---- timeline ----
+
+
+def test_timeline_shows_spans_as_a_tree(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    assert browser.texts("#name") == ["Customer support"]
+    assert browser.texts("#state") == ["1 error"]
+    assert "4,968 in · 322 out" in browser.texts("#facts dd")
+    first, *beside, handoff, second = browser.texts(NAME)[:5]
+    assert (first, handoff, second) == ("Front desk", "Front desk → Refund agent", "Refund agent")
+    assert set(beside) == {"no_card_numbers", "gpt-4o"}  # side by side, in any order
+    rows = browser.driver.find_elements("css selector", ROW)
+    levels = [int(row.get_attribute("aria-level")) for row in rows]
+    assert levels == [1, 2, 2, 2, 1, 2, 2, 2, 2, 2, 2, 3, 4, 4, 4, 2, 2, 2, 1]
+
+
+def test_bars_stand_where_their_times_are(browser: Browser, tmp_path: Path) -> None:
+    found = made_up(
+        [
+            span("1", {"type": "agent", "name": "whole"}, end=10),
+            span("2", {"type": "function", "name": "late"}, "1", start=5, end=7.5),
+            span("3", {"type": "function", "name": "short"}, "1", start=9, end=9.000001),
+        ]
+    )
+    open_page(browser, found, tmp_path)
+    whole, late, short = (box(browser, f"#row-{place} .bar") for place in range(3))
+    length = whole[1] - whole[0]
+    assert late[0] - whole[0] == pytest.approx(length * 0.5, abs=2)
+    assert late[1] - late[0] == pytest.approx(length * 0.25, abs=2)
+    assert short[1] - short[0] >= 3  # it can be seen, and clicked on
+
+
+def test_span_opens_beside_the_timeline(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    assert browser.texts("#details") == []
+    pick(browser, "check_stock")
+    details = browser.wait_for("#details", "check_stock")
+    assert '{"sku": "BELL-07"}' in details
+    assert "ConnectionError\nThe warehouse does not answer" in details
+    browser.click("#close-details")
+    assert browser.texts("#details") == []
+
+
+def test_numbers_in_arguments_and_outputs_keep_their_digits(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    pick(browser, "find_order")
+    assert '"reference": 9223372036854775809' in browser.wait_for("#details", "Output")
+
+
+def test_timeline_is_walked_through_with_keys(browser: Browser, tmp_path: Path) -> None:
+    agent, tool = {"type": "agent", "name": "A"}, {"type": "function", "name": "f"}
+    found = made_up([span("1", agent), span("2", tool, "1"), span("3", {**agent, "name": "B"})])
+    open_page(browser, found, tmp_path)
+    browser.type("#rows", "\ue015\ue015")  # down, down
+    assert browser.texts("#details h2") == ["f"]
+    browser.type("#rows", "\ue012")  # left: to the agent around it
+    assert browser.texts("#details h2") == ["A"]
+    browser.type("#rows", "\ue012")  # left: fold it
+    assert browser.texts(NAME) == ["A", "B"]
+    browser.type("#rows", "\ue014")  # right: unfold it
+    assert browser.texts(NAME) == ["A", "f", "B"]
+
+
+def test_zoom_keeps_to_the_spans_in_view(browser: Browser, tmp_path: Path) -> None:
+    calls = [
+        span(str(n), {"type": "function", "name": f"f{n}"}, start=n, end=n + 0.5) for n in range(8)
+    ]
+    open_page(browser, made_up(calls), tmp_path)
+    press(browser, "++")
+    assert browser.texts(NAME) == ["f3", "f4"]
+    left, right = box(browser, "#row-0 .bar")
+    press(browser, "0")
+    assert len(browser.texts(NAME)) == 8
+    assert right - left > 3 * (box(browser, "#row-3 .bar")[1] - box(browser, "#row-3 .bar")[0])
+
+
+def test_dragging_over_the_overview_zooms(browser: Browser, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains
+
+    calls = [
+        span(str(n), {"type": "function", "name": f"f{n}"}, start=n, end=n + 0.5) for n in range(8)
+    ]
+    open_page(browser, made_up(calls), tmp_path)
+    canvas = browser.driver.find_element("id", "overview-canvas")
+    eighth = canvas.size["width"] // 8
+    chain = ActionChains(browser.driver, duration=20)
+    chain.move_to_element_with_offset(canvas, -2 * eighth, 0).click_and_hold()
+    chain.move_by_offset(2 * eighth, 0).release().perform()
+    assert browser.texts(NAME) == ["f2", "f3"]
+    browser.click("#zoom-fit")
+    assert len(browser.texts(NAME)) == 8
+
+
+# ---- turn by turn ----
+
+
+def test_turns_tell_what_was_sent_came_back_and_ran(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    browser.click("#tab-turns")
+    outcomes = browser.texts(".turn-row .outcome")
+    assert outcomes[0] == "hands off to Refund agent"
+    for tool in ("find_order", "find_payments", "check_stock"):  # side by side, in any order
+        assert tool in outcomes[1]
+    assert outcomes[2:4] == ["calls ask_rules_expert", "calls search_rules"]
+    assert browser.texts(".turn-row .cost")[0].endswith("450 tok")
+    first = browser.wait_for("#turn-body", "Turn 1")
+    for piece in (
+        "412 in · 38 out",
+        "Answer questions.",
+        "Hello, my order A-1001",
+        "Try 1 failed: HTTP 503",
+        "no_card_numbers",
+        "The customer wants a refund",
+        "calls transfer_to_refund_agent",
+        "Refund agent takes over → turn 2",
+    ):
+        assert piece in first.replace("\n", " ")
+    browser.click("#next")
+    second = browser.wait_for("#turn-body", "Turn 2")
+    for piece in ("3 tools ran", '{"sku": "BELL-07"}', "The warehouse does not answer", '"pay_71"'):
+        assert piece in second
+    assert "Hello, my order" not in second  # it was sent before
+    browser.click("#turn-body summary")
+    assert "Hello, my order" in browser.wait_for("#turn-body", "Hello")
+
+
+def test_turns_are_stepped_through_with_keys(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    press(browser, "t")
+    seen = []
+    for key in ("", "\ue014", "j", "\ue012", "k", "k"):
+        press(browser, key)
+        seen += browser.texts("#turn-position")
+    assert seen == ["1 of 7", "2 of 7", "3 of 7", "2 of 7", "1 of 7", "1 of 7"]
+
+
+def test_turns_of_an_agent_that_works_as_a_tool_lead_to_its_call(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    press(browser, "tjjjj")
+    assert browser.texts("#turn h2") == ["Turn 5\nRules expert"]
+    assert "Works as the tool ask_rules_expert" in browser.texts("#turn-body")[0]
+    browser.click(".turn-head .link")
+    assert browser.texts("#turn h2") == ["Turn 3\nRefund agent"]
+
+
+def test_tool_leads_to_its_place_in_the_timeline_and_back(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    press(browser, "tjj")
+    browser.click(".tool-card .link")
+    assert browser.texts("#rows .selected .name") == ["ask_rules_expert"]
+    browser.click("#details header .link")
+    assert browser.texts("#turn h2") == ["Turn 3\nRefund agent"]
+
+
+def test_content_that_was_not_recorded_is_missing_quietly(
+    browser: Browser, tmp_path: Path
+) -> None:
+    spans = [
+        span("1", {"type": "agent", "name": "A", "tools": None}, end=3),
+        span("2", {"type": "generation", "input": None, "output": None, "model": "m"}, "1"),
+        span("3", {"type": "function", "name": "f", "input": None, "output": None}, "1", 1, 2),
+        span("4", {"type": "response", "response_id": None}, "1", 2, None),
+    ]
+    open_page(browser, made_up(spans), tmp_path)
+    for name in ("A", "m", "f", "response"):
+        pick(browser, name)
+        assert browser.texts("#details h2") == [name]
+    assert "not finished" in browser.texts("#details")[0]
+    press(browser, "t")
+    assert "What was sent is not in the trace." in browser.texts("#turn-body")[0]
+
+
+# ---- filter ----
+
+
+def test_search_finds_spans_by_what_they_hold(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    press(browser, "/")
+    browser.type("#search", 'double "QUERY"')
+    assert "search_rules" in browser.texts(NAME)
+    assert "find_order" not in browser.texts(NAME)
+    dimmed = browser.texts("#rows .dim .name")
+    assert dimmed == ["Refund agent", "ask_rules_expert", "Rules expert"]  # they lead to it
+    browser.click("#tab-turns")
+    assert set(browser.texts(".turn-row .number")) == {"4", "5"}
+
+
+def test_kinds_and_errors_are_picked_out(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    browser.click(".kind-guardrail")
+    assert browser.texts(NAME) == ["Front desk", "no_card_numbers"]
+    assert browser.texts("#matches") == ["1 found"]
+    browser.click(".kind-guardrail")
+    assert len(browser.texts(NAME)) == sample.span_count
+    browser.click(".kind-error")
+    assert browser.texts(NAME) == ["Refund agent", "check_stock"]
+    browser.type("#search", "nothing like it")
+    assert browser.texts("#no-spans") == ["There is nothing to show here."]
+
+
+# ---- safety ----
+
+
+def hostile_spans() -> Iterator[StoredSpan]:
+    """Spans of all kinds with hostile text wherever there can be text."""
+    items: list[Any] = [
+        {"role": HOSTILE, "content": HOSTILE},
+        {"role": "user", "content": [{"type": "input_text", "text": HOSTILE}, {HOSTILE: HOSTILE}]},
+        {"type": "function_call", "name": HOSTILE, "arguments": HOSTILE, "call_id": "c"},
+        {"type": "function_call_output", "call_id": "c", "output": HOSTILE},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": HOSTILE}]},
+        {"type": HOSTILE, "id": HOSTILE},
+        HOSTILE,
+        None,
+    ]
+    kinds: list[dict[str, Any]] = [
+        {"type": "agent", "name": HOSTILE, "tools": [HOSTILE], "handoffs": [HOSTILE],
+         "output_type": HOSTILE},
+        {"type": "generation", "model": HOSTILE, "input": items, "output": items,
+         "model_config": {HOSTILE: HOSTILE, "retries": [{"attempt": HOSTILE, "reason": HOSTILE}]},
+         "usage": {HOSTILE: HOSTILE, "input_tokens": HOSTILE}},
+        {"type": "function", "name": HOSTILE, "input": HOSTILE, "output": {HOSTILE: [HOSTILE]}},
+        {"type": "guardrail", "name": HOSTILE, "triggered": HOSTILE},
+        {"type": "handoff", "from_agent": HOSTILE, "to_agent": HOSTILE},
+        {"type": "custom", "name": HOSTILE, "data": {HOSTILE: HOSTILE}},
+        {"type": "response", "response_id": HOSTILE},
+        {"type": HOSTILE, "name": HOSTILE, "input": HOSTILE},
+    ]  # fmt: skip
+    error = {"message": HOSTILE, "data": {"type": HOSTILE, HOSTILE: HOSTILE}}
+    for place, data in enumerate(kinds):
+        yield span(f"{place}{HOSTILE}", data, f"0{HOSTILE}" if place else None, error=error)
+
+
+def test_hostile_text_in_every_field_is_shown_as_text(browser: Browser, tmp_path: Path) -> None:
+    found = made_up(
+        list(hostile_spans()),
+        trace_id=HOSTILE,
+        workflow_name=HOSTILE,
+        group_id=HOSTILE,
+        metadata={HOSTILE: HOSTILE},
+    )
+    open_page(browser, found, tmp_path)
+    shown = []
+    for place in range(found.span_count):
+        browser.click(f"#row-{place}")
+        browser.driver.execute_script(UNFOLD)
+        shown += browser.texts("#details")
+    press(browser, "t")
+    for _ in range(2):
+        shown += browser.texts("#turn-body")
+        press(browser, "j")
+    browser.type("#search", "<script>")
+    for place in range(found.span_count):
+        assert "<script>window.hacked = 1</script>" in shown[place]
+    count = "return document.querySelectorAll(arguments[0]).length"
+    assert browser.driver.execute_script(count, "script") == 2
+    assert browser.driver.execute_script(count, "img, body b > b") == 0
+    assert browser.driver.execute_script("return window.hacked") is None
+
+
+# ---- many spans ----
+
+
+def many_spans(count: int) -> Iterator[StoredSpan]:
+    """An agent after the other, each with turns of a model call and three tools."""
+    agent = ""
+    for n in range(count):
+        start, usage = n * 0.1, {"input_tokens": n, "output_tokens": 7}
+        data: dict[str, Any] = {"type": "function", "name": f"tool_{n}", "output": "word " * 40}
+        if n % 41 == 0:
+            agent = f"span_{n}"
+            yield span(agent, {"type": "agent", "name": f"Agent {n}"}, None, start, start + 4.1)
+            continue
+        if n % 4 == 0:
+            input = [{"role": "user", "content": f"Question {n}"}] * 10
+            data = {"type": "generation", "model": "m", "input": input, "usage": usage}
+        yield span(f"span_{n}", data, agent, start, start + 0.1)
+
+
+def test_5000_spans_open_within_three_seconds(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(trace_page(made_up(list(many_spans(5000)))), "utf-8")
+    started = time.monotonic()
+    browser.open(path.as_uri())
+    browser.wait_for(NAME)
+    assert time.monotonic() - started < 3
+    assert browser.driver.execute_script("return document.querySelectorAll('*').length") < 1500
+    started = time.monotonic()
+    browser.type("#search", "tool_4999")
+    assert browser.wait_for(NAME, "tool_4999")
+    browser.driver.execute_script("document.getElementById('rows').scrollTop = 0")
+    assert time.monotonic() - started < 3
+
+
+def test_last_of_many_spans_is_reached(browser: Browser, tmp_path: Path) -> None:
+    spans = list(many_spans(5000))
+    last = sum(each.span_data["type"] == "generation" for each in spans)
+    open_page(browser, made_up(spans), tmp_path)
+    browser.driver.execute_script("document.getElementById('rows').scrollTop = 1e9")
+    browser.wait_for(NAME, "tool_4999")
+    browser.click("#tab-turns")
+    browser.driver.execute_script("document.getElementById('turn-list').scrollTop = 1e9")
+    browser.wait_for(".turn-row .number", str(last))
+    browser.click(".turn-row:last-child")
+    assert browser.texts("#turn-position") == [f"{last} of {last}"]
+
+
+# ---- look ----
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_theme_follows_the_system_until_it_is_chosen(
+    browser: Browser, sample: StoredTrace, tmp_path: Path, dark: bool
+) -> None:
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    open_page(browser, sample, tmp_path)
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    before = browser.driver.execute_script(colour)
+    browser.click("#theme")
+    after = browser.driver.execute_script(colour)
+    brightness = [sum(map(int, each[4:-1].split(","))) for each in (before, after)]
+    assert (brightness[0] < brightness[1]) is dark
+    browser.open(browser.driver.current_url)
+    assert browser.driver.execute_script(colour) == after  # it is remembered
+    browser.driver.execute_script("localStorage.clear()")
+
+
+def test_narrow_window_scrolls_sideways_nowhere(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    narrow = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    open_page(browser, sample, tmp_path)
+    pick(browser, "Front desk")
+    width = "return document.documentElement.scrollWidth"
+    assert browser.driver.execute_script(width) == 400
+    press(browser, "t")
+    assert browser.driver.execute_script(width) == 400
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+# ---- live ----
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[str]:
+    """The URL of a server for the store into which this process traces."""
+    path = tmp_path / "traces.db"
+    earlier, provider = get_trace_provider(), TraceProvider()
+    provider.set_processors([SQLiteTraceProcessor(path)])
+    set_trace_provider(provider)
+    with trace("Earlier work"):
+        pass
+    flush_traces()
+    server = serve_store(TraceStore(path))
+    yield server.url
+    server.close()
+    provider.shutdown()
+    set_trace_provider(earlier)
+
+
+def test_run_is_watched_while_it_goes_on(browser: Browser, live: str) -> None:
+    go_on = threading.Event()
+
+    @function_tool
+    def slow() -> str:
+        """Wait."""
+        assert go_on.wait(60)
+        return "the slow result"
+
+    model = ScriptedModel([call("slow"), "All done."])
+    agent = Agent("Worker", tools=[slow], model=model)
+    browser.open(live)
+    browser.wait_for(".trace-row", "Earlier work")
+    run = threading.Thread(target=Runner.run_sync, args=(agent, "Go"))
+    run.start()
+    try:
+        browser.wait_for("#traces", "running")
+        browser.click(".trace-row")
+        browser.wait_for("#state", "running")
+        browser.wait_for("#rows .running.kind-tool .name", "slow")
+        press(browser, "t")
+        browser.wait_for("#turn-body", "A tool ran")
+    finally:
+        go_on.set()
+        run.join()
+    browser.wait_for("#state", "ok")
+    assert browser.texts("#turn-position") == ["2 of 2"]  # it has followed the run
+    assert "All done." in browser.wait_for("#turn-body", "The run is done")
+    browser.click("#back")
+    browser.wait_for(".trace-row", "Earlier work")
+    assert len(browser.texts(".trace-row")) == 2
+
+
+def test_server_that_ends_is_noticed(browser: Browser, sample_db: Path) -> None:
+    server = serve_store(TraceStore(sample_db))
+    browser.open(server.url)
+    browser.wait_for(".trace-row", "Customer support")
+    server.close()
+    browser.wait_for("#notice", "The server does not answer.")
+    browser.driver.get("about:blank")
+    browser.driver.get_log("browser")  # the failed requests stand there
+
+
+def test_unknown_trace_is_told(browser: Browser, live: str) -> None:
+    browser.open(f"{live}/#nope")
+    browser.wait_for("#notice", "There is no such trace in the store")
+    browser.click("#back")
+    browser.wait_for(".trace-row", "Earlier work")
+    browser.wait_until_gone("#notice")
+    browser.driver.get_log("browser")  # the 404 stands there
+
+
+def test_hostile_trace_in_the_list_is_shown_as_text(browser: Browser, live: str) -> None:
+    with trace(HOSTILE, trace_id=HOSTILE):
+        pass
+    flush_traces()
+    browser.open(live)
+    browser.wait_for(".trace-row")
+    browser.click(".trace-row")
+    assert "<script>window.hacked = 1</script>" in browser.wait_for("#name", "<script>")
+    assert browser.driver.execute_script("return window.hacked") is None
