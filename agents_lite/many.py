@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .agent import Agent
 from .cancellation import Cancellation
-from .exceptions import AgentsException, UserError
+from .exceptions import UserError
 from .parallel import run_in_threads
 from .result import RunResult
 from .start import RunOptions, start_run

@@ -11,9 +11,6 @@ from mypy import api
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE.parent.parent / "shared" / "spec"
-OF_THE_PROGRAM = {"name-defined", "type-arg", "no-untyped-def", "no-untyped-call", "top-level-await"}
-"""Errors of a block's own: names it leaves out, types it leaves off, `await` outside a function."""
-
 
 def complaints(program: Path, *options: str) -> list[tuple[int, str, str]]:
     """Line, code and text of each error that mypy reports in a program."""
@@ -59,6 +56,6 @@ def test_the_documents_examples_are_accepted(tmp_path: Path) -> None:
     report, _, _ = api.run(
         ["--strict", "--config-file", str(HERE.parent / "pyproject.toml"), str(tmp_path)]
     )
-    errors = re.findall(r"^.*block_\d+\.py:\d+: error: .*\[([a-z-]+)\]$", report, re.MULTILINE)
-    ours = [line for line in report.splitlines() if "agents_lite" in line]
-    assert errors and not ours, report
+    errors = re.findall(r"block_\d+\.py:\d+: error: .*", report)
+    ours = [line for line in errors if "agents_lite" in line or "incompatible with super" in line]
+    assert errors and not ours, report  # the blocks have errors of their own: names left out

@@ -44,7 +44,9 @@ def for_others(ctx: ToolContext[Other]) -> int:
 
 
 class UserHooks(RunHooks[User]):
-    def on_agent_end(self, context: RunContextWrapper[User], agent: Agent[User], output: Any) -> None:
+    def on_agent_end(
+        self, context: RunContextWrapper[User], agent: Agent[User], output: Any
+    ) -> None:
         print(context.context.name, agent.name, output)
 
 
