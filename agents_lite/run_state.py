@@ -155,6 +155,7 @@ class RunState:
             self.new_items.append(item)
             self.turn_items.append(item)
             yield item_event(item)
+            self.cancellation.check()  # whoever reads the events may have stopped the run
 
     def end_turn(self) -> None:
         """Put the turn's items before the next model call, and up for saving."""

@@ -190,17 +190,24 @@ def test_a_variable_set_in_a_tool_beside_others_stays_there() -> None:
     assert ASKED.get() == "nobody"
 
 
-def test_async_tools_run_on_the_caller_s_loop() -> None:
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_async_tools_run_on_the_caller_s_loop(is_streamed: bool) -> None:
+    loops = []
+
     @function_tool
-    async def which_loop() -> int:
-        return id(asyncio.get_running_loop())
+    async def note_loop() -> None:
+        loops.append(asyncio.get_running_loop())
 
-    async def main() -> tuple[Any, str]:
-        agent = agent_of(which_loop, calls=[call("which_loop")] * 2)
-        return await Runner.run(agent, "x"), str(id(asyncio.get_running_loop()))
+    async def main() -> None:
+        agent = agent_of(note_loop, calls=[call("note_loop")] * 2)
+        if is_streamed:
+            async for _ in Runner.run_streamed(agent, "x").stream_events():
+                pass
+        else:
+            await Runner.run(agent, "x")
+        assert loops == [asyncio.get_running_loop()] * 2
 
-    result, loop = asyncio.run(main())
-    assert outputs_of(result) == [loop, loop]
+    asyncio.run(main())
 
 
 def test_async_tools_of_a_plain_run_share_one_loop() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -19,7 +18,7 @@ _SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live",
 
 
 def trace_page(trace: StoredTrace) -> str:
-    """A page that shows one trace and needs no network; ASCII only."""
+    """A page that shows one trace and needs no network."""
     return _page(trace_json(trace), connect="'none'")
 
 
@@ -36,7 +35,7 @@ def trace_json(trace: StoredTrace) -> Json:
         `ended` (milliseconds after that, or None); those of `StoredSpan` in "spans", with `start`
         and `end` (milliseconds after the trace's start; `end` may be None).
     """
-    facts = asdict(trace)
+    facts = dict(vars(trace))
     started_ns, ended_ns = facts.pop("started_ns"), facts.pop("ended_ns")
     return {
         **facts,
