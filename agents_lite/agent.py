@@ -138,7 +138,7 @@ class Agent(PickledByName, Generic[TContext]):
         if not (isinstance(self.instructions, str | None) or callable(self.instructions)):
             raise self._wrong("instructions", "a string or a function")
         for tool in self.tools:
-            check_tool(tool)
+            check_tool(tool, f"Agent {self.name!r}")
         for handoff in self.handoffs:
             if not isinstance(handoff, Agent | Handoff):
                 raise self._wrong("handoffs", "a list of agents and handoffs")

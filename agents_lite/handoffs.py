@@ -132,8 +132,8 @@ def handoff(
         is_enabled: Whether it is offered: a bool, or a function of context and agent.
 
     Raises:
-        UserError: `input_type` without `on_handoff`, or an `on_handoff` that takes the wrong
-            number of arguments.
+        UserError: `input_type` without `on_handoff`, or no object type, or an `on_handoff` that
+            takes the wrong number of arguments.
     """
     if input_type is not None and on_handoff is None:
         raise UserError("handoff(): input_type needs an on_handoff function that receives it")
@@ -141,6 +141,11 @@ def handoff(
         _check_arity(on_handoff, 1 if input_type is None else 2)
     adapter = None if input_type is None else TypeAdapter(input_type)
     schema = adapter.json_schema() if adapter is not None else {}
+    if schema.get("type", "object") != "object":
+        raise UserError(
+            f"handoff(): the model can fill in an object only, not {input_type!r}; make input_type "
+            "a BaseModel, a dataclass or a TypedDict"
+        )
 
     def enter(context: RunContextWrapper[Any], arguments: str) -> Any:
         if on_handoff is None:

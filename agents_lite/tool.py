@@ -353,8 +353,8 @@ _TOOL_CLASSES = (
 )
 
 
-def check_tool(candidate: object) -> None:
-    """Raise UserError for what is no tool."""
+def check_tool(candidate: object, owner: str) -> None:
+    """Raise UserError for what is no tool; the message names its owner."""
     if isinstance(candidate, _TOOL_CLASSES):
         return
     remedy = ""
@@ -362,7 +362,7 @@ def check_tool(candidate: object) -> None:
         remedy = " Decorate the function with @function_tool."
     elif hasattr(candidate, "as_tool"):
         remedy = " Use the agent's as_tool(...)."
-    raise UserError(f"{candidate!r} is no tool.{remedy}")
+    raise UserError(f"{owner}: {candidate!r} is no tool.{remedy}")
 
 
 def tool_to_request(tool: Tool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One agent, one question, one answer. Run it: python examples/01_hello.py"""
 
 from agents_lite import Agent, Runner
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 agent = Agent(name="Greeter", instructions="Reply with 'Hello, world!'")
 

@@ -6,7 +6,7 @@ Run it: python examples/03_structured_output.py
 from pydantic import BaseModel
 
 from agents_lite import Agent, Runner
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 
 class CalendarEvent(BaseModel):

@@ -4,7 +4,7 @@ Run it: python examples/04_streaming.py
 """
 
 from agents_lite import Agent, RawResponsesStreamEvent, RunItemStreamEvent, Runner, function_tool
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 
 @function_tool

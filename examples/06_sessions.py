@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agents_lite import Agent, Runner, SQLiteSession
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 agent = Agent(name="Assistant", instructions="Reply with 'Noted.'")
 

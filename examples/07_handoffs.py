@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from agents_lite import Agent, RunContextWrapper, Runner, handoff
 from agents_lite.extensions import handoff_filters
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 
 class Escalation(BaseModel):

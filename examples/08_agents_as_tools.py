@@ -4,7 +4,7 @@ Run it: python examples/08_agents_as_tools.py
 """
 
 from agents_lite import Agent, Runner
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 spanish_agent = Agent(
     name="Spanish agent", instructions="Translate to Spanish. Reply with 'Hola, ¿cómo estás hoy?'"

@@ -6,7 +6,7 @@ Run it: python examples/09_context.py
 from dataclasses import dataclass, field
 
 from agents_lite import Agent, RunContextWrapper, Runner, function_tool
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 
 @dataclass

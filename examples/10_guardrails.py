@@ -15,7 +15,7 @@ from agents_lite import (
     input_guardrail,
     output_guardrail,
 )
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 Context = RunContextWrapper[None]
 

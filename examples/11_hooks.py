@@ -6,7 +6,7 @@ Run it: python examples/11_hooks.py
 from typing import Any
 
 from agents_lite import Agent, ModelResponse, RunContextWrapper, RunHooks, Runner, function_tool
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 Context = RunContextWrapper[None]
 

@@ -14,7 +14,7 @@ from agents_lite import (
     SQLiteSession,
     function_tool,
 )
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 
 @function_tool

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agents_lite import Agent, Runner, function_tool, trace
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 from agents_lite.tracing import SQLiteTraceProcessor, TraceStore, flush_traces, set_trace_processors
 
 

@@ -6,7 +6,7 @@ Run it: python examples/14_async.py
 import asyncio
 
 from agents_lite import Agent, Runner, function_tool
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 
 @function_tool

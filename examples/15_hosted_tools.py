@@ -5,7 +5,7 @@ Run it: python examples/15_hosted_tools.py
 """
 
 from agents_lite import Agent, CodeInterpreterTool, Runner, ToolCallItem, WebSearchTool
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 agent = Agent(
     name="Researcher",

@@ -6,7 +6,7 @@ Run it: python examples/16_composing_runs.py
 from collections.abc import Generator
 
 from agents_lite import Agent, AgentUpdatedStreamEvent, Runner, StreamEvent
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 writer = Agent(name="Writer", instructions="Reply with 'Roses are red.'")
 critic = Agent(name="Critic", instructions="Reply with 'A classic, but is it new?'")

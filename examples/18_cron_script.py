@@ -7,7 +7,7 @@ import logging
 import sys
 
 from agents_lite import Agent, AgentsException, Runner, RunTimeout, function_tool
-from agents_lite.testing.offline import offline_unless_configured
+from agents_lite.testing import offline_unless_configured
 
 log = logging.getLogger("digest")
 

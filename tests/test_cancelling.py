@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,10 @@ from agents_lite import (
     OpenAIResponsesModel,
     Runner,
     RunTimeout,
+    ToolContext,
     function_tool,
 )
-from agents_lite.testing import ResponsesServer, ScriptedModel, call, turn
+from agents_lite.testing import ResponsesServer, ScriptedModel, call, text, turn
 from agents_lite.transport import ResponsesClient
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
@@ -468,3 +469,88 @@ def test_a_plain_tool_that_cannot_be_stopped_is_not_waited_for_and_named(
         assert any("stuck" in record.getMessage() for record in caplog.records)
         over.set()
     assert len(model.requests) == 1
+
+
+def test_a_nested_run_in_its_third_turn_still_stops_with_the_outer_one() -> None:
+    @function_tool
+    def step() -> str:
+        return "done"
+
+    inner = Agent(
+        "Inner",
+        tools=[step],
+        model=ScriptedModel([call("step"), call("step"), turn(text("late"), delay=30)]),
+    )
+    outer = Agent(
+        "Outer", tools=[inner.as_tool("ask", "Ask.")], model=ScriptedModel([call("ask", input="x")])
+    )
+    began = time.monotonic()
+    with pytest.raises(RunTimeout):
+        Runner.run_sync(outer, "x", timeout=0.3)
+    assert time.monotonic() - began < 10
+
+
+def test_nothing_starts_after_the_reader_has_cancelled() -> None:
+    ran = []
+
+    @function_tool
+    def act(number: int) -> None:
+        ran.append(number)
+
+    both = [call("act", number=1), call("act", number=2)]
+    agent = Agent("A", tools=[act], model=ScriptedModel([both]))
+    stream = Runner.run_streamed(agent, "x")
+    for event in stream.stream_events():
+        if event.type == "run_item_stream_event":
+            stream.cancel()
+    assert ran == [] and stream.final_output is None
+
+
+def test_a_stream_is_an_iterator_that_can_be_closed() -> None:
+    agent = Agent("A", model=ScriptedModel([text("one")]))
+    events = Runner.run_streamed(agent, "x").stream_events()
+    assert next(events).type == "agent_updated_stream_event"
+    events.close()
+    assert list(events) == []
+
+
+async def read_one_event(stream: Any) -> str:
+    async with aclosing(stream.stream_events()) as events:
+        return str((await anext(events)).type)
+
+
+def test_a_stream_is_an_async_iterator_that_can_be_closed() -> None:
+    stream = Runner.run_streamed(Agent("A", model=ScriptedModel([turn(text("x"), delay=30)])), "x")
+    assert asyncio.run(read_one_event(stream)) == "agent_updated_stream_event"
+    assert stream.is_complete
+
+
+def test_a_coroutine_left_on_a_closed_loop_stops_no_later_time_limit() -> None:
+    def sleepy() -> Agent[Any]:
+        return Agent("A", model=ScriptedModel([turn(text("x"), delay=30)]))
+
+    async def leave() -> None:
+        task = asyncio.create_task(Runner.run(sleepy(), "x", timeout=0.2))
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(leave())
+    with pytest.raises(RunTimeout):
+        Runner.run_sync(sleepy(), "x", timeout=0.3)
+
+
+def test_a_run_that_shares_the_loop_is_not_waited_for_on_it() -> None:
+    @function_tool(failure_error_function=None)
+    async def quick() -> str:
+        return "ok"
+
+    inner = Agent("Inner", tools=[quick], model=ScriptedModel([call("quick")]))
+    ask = inner.as_tool("ask", "Ask.")
+
+    @function_tool
+    async def blocking(context: ToolContext[Any]) -> str:
+        return str(ask.on_invoke_tool(context, '{"input": "x"}'))
+
+    outer = Agent("Outer", tools=[blocking], model=ScriptedModel([call("blocking"), text("end")]))
+    result = Runner.run_sync(outer, "x", timeout=20)
+    assert "await Runner.run" in result.new_items[1].output

@@ -104,6 +104,8 @@ def test_names_descriptions_and_input_may_be_given() -> None:
     ("options", "message"),
     [
         ({"input_type": Reason}, "input_type needs an on_handoff"),
+        ({"on_handoff": lambda context, data: None, "input_type": int}, "an object only"),
+        ({"on_handoff": lambda context, data: None, "input_type": list[int]}, "an object only"),
         ({"on_handoff": lambda: None}, r"must take the context \(1"),
         ({"on_handoff": lambda context, more: None}, r"must take the context \(1"),
         ({"on_handoff": lambda context: None, "input_type": Reason}, r"and the input \(2"),

@@ -248,7 +248,7 @@ def test_default_error_message_tells_bad_json_from_arguments_that_do_not_fit() -
 
 def test_undecorated_function_is_a_user_error_that_names_the_decorator() -> None:
     with pytest.raises(UserError, match="run_function.*@function_tool"):
-        check_tool(run_function)
+        check_tool(run_function, "Agent A")
 
 
 def test_agent_among_tools_is_a_user_error_that_names_as_tool() -> None:
@@ -256,14 +256,14 @@ def test_agent_among_tools_is_a_user_error_that_names_as_tool() -> None:
         def as_tool(self) -> None: ...
 
     with pytest.raises(UserError, match="as_tool"):
-        check_tool(Agentlike())
+        check_tool(Agentlike(), "Agent A")
     with pytest.raises(UserError, match="'search' is no tool"):
-        check_tool("search")
+        check_tool("search", "Agent A")
 
 
 def test_tools_of_every_kind_pass_the_check() -> None:
     for tool in (function_tool(len), WebSearchTool(), FileSearchTool(["vs_1"]), HostedMCPTool({})):
-        check_tool(tool)
+        check_tool(tool, "Agent A")
 
 
 # --- in a request ------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from .builders import (
     turn,
 )
 from .http_messages import CutConnection, HTTPReply, HTTPRequest
+from .offline import offline_unless_configured
 from .responses_server import ResponsesServer
 from .script import ScriptError
 from .scripted_model import ScriptedModel
@@ -30,6 +31,7 @@ __all__ = [
     "call",
     "final",
     "handoff_to",
+    "offline_unless_configured",
     "reasoning",
     "refusal",
     "status",

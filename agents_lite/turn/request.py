@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,7 @@ def _filtered(model_data: ModelInputData, state: RunState) -> ModelInputData:
     change = state.config.call_model_input_filter
     if change is None:
         return model_data
+    model_data = replace(model_data, input=deepcopy(model_data.input))
     data = CallModelData(model_data, state.agent, state.context_wrapper.context)
     changed = state.call(change, data)
     if not isinstance(changed, ModelInputData):
