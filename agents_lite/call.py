@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, islice
@@ -33,8 +34,10 @@ LAST_WORDS = 0.1
 """Seconds to wait for what may follow a terminal event or an `error` event."""
 LAST_BLOCKS = 8
 """Blocks read after a terminal event, in search of the answer's end."""
-ERROR_BLOCKS = 16
-"""Blocks read of the body of an error status."""
+ERROR_BYTES = 1 << 18
+"""Most that is read of the body of an error status."""
+ERROR_SECONDS = 5.0
+"""Longest that its reading takes."""
 ERROR_BODY_WAIT = 1.0
 """Seconds to wait for each of them: the status alone says enough."""
 MOST_REDIRECTS = 5
@@ -236,9 +239,12 @@ def _event_data(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
 def _beginning(blocks: Iterator[bytes]) -> bytes:
     """The body of an error status, as far as it comes: half an explanation is better than none."""
     content = bytearray()
+    deadline = time.monotonic() + ERROR_SECONDS
     with suppress(APIError):
-        for block in islice(blocks, ERROR_BLOCKS):
+        for block in blocks:
             content += block
+            if len(content) >= ERROR_BYTES or time.monotonic() >= deadline:
+                break
     return bytes(content)
 
 
