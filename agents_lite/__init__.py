@@ -42,6 +42,7 @@ _HOMES = {  # module: the names it is home to
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
     "models.provider": "set_default_openai_client set_default_openai_key",
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
+    "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunResult RunResultBase RunResultStreaming",
     "run": "Runner",
     "run_config": "CallModelData ModelInputData RunConfig UsageLimits",

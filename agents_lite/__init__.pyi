@@ -224,6 +224,12 @@ from .output_schema import (
 from .output_schema import (
     AgentOutputSchemaBase as AgentOutputSchemaBase,
 )
+from .response_types import (
+    ResponsesObject as ResponsesObject,
+)
+from .response_types import (
+    ResponseStreamEvent as ResponseStreamEvent,
+)
 from .result import (
     RunResult as RunResult,
 )

@@ -47,7 +47,8 @@ class RunOptions(TypedDict, Generic[TContext], total=False):
     conversation_id: str | None
     """Continue this conversation of the server."""
     timeout: float | None
-    """Seconds for the whole run; None: no limit."""
+    """Seconds for the whole run; None: no limit. A `def` tool at work is waited for: give it a
+    `timeout` of its own where that is too long."""
 
 
 def start_run(

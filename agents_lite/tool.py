@@ -87,7 +87,8 @@ class FunctionTool(PickledByName, Generic[TContext]):
     is_enabled: bool | ToolEnabled = True
     """Whether the model gets to see the tool, or a function of context and agent that decides."""
     timeout: float | None = None
-    """How many seconds a call may take; None for as long as it wants."""
+    """How many seconds a call may take; None for as long as it wants. A `def` function with a
+    timeout runs on a thread of its own, which is left behind when its time is over."""
     failure_error_function: ToolErrorFunction | None = None
     """Turns an exception of the tool into what the model is told; None lets it leave the run."""
     needs_approval: bool | Callable[..., bool | Awaitable[bool]] = False

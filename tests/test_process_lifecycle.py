@@ -340,7 +340,7 @@ def test_a_thread_left_behind_does_not_hold_up_the_exit() -> None:
 # Forks
 
 EVERYTHING = """
-    import os, signal, sys, threading, traceback
+    import faulthandler, os, sys, threading, traceback
     from agents_lite import *
     from agents_lite.tracing import *
     from agents_lite.transport import ResponsesClient
@@ -356,7 +356,8 @@ EVERYTHING = """
     url, endpoint, path = sys.argv[1:]
     exporter = BackendSpanExporter("sk-test", endpoint=endpoint)
     set_trace_processors([BatchTraceProcessor(exporter, schedule_delay=0.05)])
-    model = OpenAIResponsesModel("m", ResponsesClient(base_url=url, api_key="any"))
+    client = ResponsesClient(base_url=url, api_key="any")
+    model = OpenAIResponsesModel("m", client)
     calculator = Agent(name="A", model=model, tools=[add, multiply])
     session = SQLiteSession("s", path)
 
@@ -372,7 +373,7 @@ EVERYTHING = """
         if not child:
             code = 1
             try:
-                signal.alarm(20)
+                faulthandler.dump_traceback_later(20, exit=True)
                 work(*arguments)
                 code = 0
             except BaseException:
@@ -434,10 +435,11 @@ FORK_WHILE_BUSY = dedent(EVERYTHING) + dedent("""
     threads = [threading.Thread(target=be_busy, args=[number]) for number in range(4)]
     for thread in threads:
         thread.start()
-    for number in range(6):
-        check([in_child(use_everything, "child", SQLiteSession(f"c{number}", path))
-               for _ in range(2)])
-    stop.set()
+    try:
+        for number in range(12):
+            check([in_child(use_everything, "child", SQLiteSession(f"child {number}", path))])
+    finally:
+        stop.set()
     for thread in threads:
         thread.join()
 """)
@@ -524,6 +526,7 @@ SOAK = dedent(EVERYTHING) + dedent("""
 
     def what_is_open():
         flush_traces()
+        client.close()  # so that every connection still open is one too many
         gc.collect()
         deadline = time.monotonic() + 5
         while threading.active_count() > 2 and time.monotonic() < deadline:  # and that of traces

@@ -93,10 +93,13 @@ class Activity:
         Args:
             reset_current: Whether what surrounded it becomes current again.
         """
+        self._finish_at(time.time_ns(), reset_current)
+
+    def _finish_at(self, now_ns: int, reset_current: bool = False) -> None:
         if self.started_ns is None or self.ended_ns is not None:
             _warn_misuse("%r is not running; finishing it is ignored.", self)
             return
-        self.ended_ns = max(time.time_ns(), self.started_ns)  # the clock may be set back
+        self.ended_ns = max(now_ns, self.started_ns)  # the clock may be set back
         if reset_current and _innermost.get() is self:
             _innermost.set(self._surrounding)
         if not self.disabled:

@@ -56,13 +56,18 @@ class Trace(Activity):
         """
         super().finish(reset_current)
 
+    @property
+    def workflow_name(self) -> str:
+        """What the operation is called; the same as `name`."""
+        return self.name
+
     def add_event(self, name: str, data: dict[str, Any] | None = None) -> None:
         """Record something that happened just now, as a custom span of no length."""
         activity = get_current_activity()
         inside = activity is not None and activity.trace is self
         event = custom_span(name, data, parent=activity if inside else self)
         event.start()
-        event.finish()
+        event._finish_at(event.started_ns or 0)
 
     def note_model_host(self, host: str) -> None:
         """Take note of a server that a model of this trace is asked at, such as "api.openai.com".

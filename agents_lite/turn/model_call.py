@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from inspect import isawaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..callbacks import Callbacks
 from ..exceptions import APIResponseError, ResponseFailedError, UserError
@@ -96,8 +96,10 @@ def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
     kind = None if last_event is None else last_event.get("type")
     response = None if last_event is None else last_event.get("response")
     if kind != "response.completed" or response is None:
+        why = None if response is None else _why(response)
         raise ResponseFailedError(
-            f"The model's stream ended with {kind or 'no event at all'}, not response.completed",
+            f"The model's stream ended with {kind or 'no event at all'}, not response.completed"
+            f"{'' if why is None else f': {why}'}",
             response=response,
         )
     output = response.get("output")
@@ -107,8 +109,12 @@ def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
         output=output,
         usage=usage_of_request(as_json(response.get("usage"))),
         response_id=response.get("id"),
-        request_id=response.get("_request_id"),
     )
+
+
+def _why(response: ResponsesObject) -> Any:
+    """What a response that is not complete says of the reason, or None."""
+    return as_json(response.get("incomplete_details") or response.get("error"))
 
 
 def _describe_request(

@@ -19,6 +19,7 @@ from agents_lite.tracing import (
     set_tracing_disabled,
 )
 from agents_lite.tracing.traces import trace
+from tests.support.spans import recorded_spans
 
 
 def test_with_block_starts_marks_current_finishes_and_restores(remembered):
@@ -203,3 +204,12 @@ def test_import_starts_no_thread_and_loads_no_sqlite():
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["1", "False"]
+
+
+def test_an_event_has_no_length_and_a_trace_has_its_workflow_name():
+    with recorded_spans() as recorder, trace("Workflow") as current:
+        for number in range(50):
+            current.add_event("event", {"number": number})
+    assert current.workflow_name == "Workflow"
+    assert all(span.started_at == span.ended_at for span in recorder.spans)
+    assert len(recorder.spans) == 50
