@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -81,7 +82,8 @@ class Call:
             blocks = self._blocks(response, exchange)
             if not 200 <= response.status_code < 300:
                 exchange.limit_wait(ERROR_BODY_WAIT)
-                raise self._errors.status(response, _beginning(blocks))
+                is_followed = _redirect_target(response) is not None
+                raise self._errors.status(response, _beginning(blocks), is_followed)
             first = next((block for block in blocks if block.strip()), b"")
             blocks = chain([first], blocks)
             content_type = response.headers.get("content-type", "")
@@ -161,7 +163,7 @@ class Call:
             except ValueError:
                 event = None
             if type(event) is not dict:
-                if data == b"[DONE]":
+                if data.strip() in (b"", b"[DONE]"):
                     continue
                 event = self._json_object(data)
             if resumed_after is not None and _number(event, default=math.inf) <= resumed_after:
@@ -226,6 +228,8 @@ def _serialized(body: Mapping[str, Any]) -> bytes:
     try:
         return to_json(body)
     except (ValueError, TypeError) as error:
+        with suppress(ValueError, TypeError, RecursionError):  # lone surrogates become "?"
+            return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         raise UserError(f"The request holds something that is not JSON: {error}") from error
 
 

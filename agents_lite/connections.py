@@ -15,7 +15,12 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from .chunked import BlockResponse
 
@@ -101,17 +106,24 @@ class _Watched(HTTPConnection):
 
     response_class = BlockResponse
     exchange: Exchange | None = None
+    send_timeout: float | None = None
     _connecting: socket.socket | None = None
     _is_ending_headers = False
     _held_headers = b""
 
     def request(self, *args: Any, **options: Any) -> None:
         self.exchange = _sending.exchange
-        if self.exchange is not None and self.sock is not None:
+        if self.sock is None:
+            self.connect()
+        elif self.exchange is not None:
             self.exchange.watch(self.sock)
-        super().request(*args, **options)
-        if self._held_headers:  # there was no body
-            self.send(b"")
+        self.timeout = self.send_timeout  # that of connecting would limit the whole upload
+        try:
+            super().request(*args, **options)
+            if self._held_headers:  # there was no body
+                self.send(b"")
+        except TimeoutError as error:
+            raise ReadTimeoutError(None, "", str(error)) from error  # type: ignore[arg-type]
 
     def endheaders(self, *args: Any, **options: Any) -> None:
         self._is_ending_headers = True
@@ -180,6 +192,10 @@ class _WatchedTLS(_Watched, HTTPSConnection):
 
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Watched
+
+    def _make_request(self, conn: Any, *args: Any, **options: Any) -> Any:
+        conn.send_timeout = options["timeout"].read_timeout
+        return super()._make_request(conn, *args, **options)
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None and conn.exchange is not None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from copy import copy
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -61,7 +61,8 @@ class Endpoint:
             auth=_keep_headers if "Authorization" in headers else None,
         )
         try:
-            self.host = urlsplit(base_url).netloc.rpartition("@")[2]
+            address = urlsplit(base_url)
+            self.host = address.netloc.rpartition("@")[2]
             self._template = session.prepare_request(request)
             self._url = str(self._template.url)
             adapter = session.get_adapter(self._url)
@@ -69,6 +70,9 @@ class Endpoint:
             raise UserError(
                 f"base_url {without_login(base_url)!r} is not an HTTP address"
             ) from None
+        password = address.password or ""
+        login = self._template.headers.get("Authorization", "").removeprefix("Basic ")
+        self.secret_texts += [password, unquote(password), login]
         # In place of the adapter of requests itself, one that can be interrupted.
         self._adapter = WatchedAdapter() if type(adapter) is HTTPAdapter else adapter
         settings = session.merge_environment_settings(self._url, {}, None, None, None)
@@ -128,8 +132,8 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 
 
 def without_login(url: str) -> str:
-    """The URL with a user's name and password in it masked."""
-    return re.sub(r"//[^/@]*@", "//***@", url)
+    """The URL with a user's name and password in it masked, whatever they hold."""
+    return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

@@ -56,7 +56,8 @@ class ErrorWriter:
         """The server's id of the request, once an answer has named it."""
         self._host = host
         self._timeout = timeout
-        self._secrets = secrets
+        long_enough = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._secrets = sorted(long_enough, key=len, reverse=True)  # one may hold another
 
     def lost(self, error: Exception) -> APIError:
         """The exchange failed below HTTP, or within it, with `error`."""
@@ -72,8 +73,13 @@ class ErrorWriter:
             cause += "; name the file of an authority of your own in REQUESTS_CA_BUNDLE"
         return APIConnectionError(f"The connection to {host} failed: {cause}")
 
-    def status(self, answer: requests.Response, content: bytes) -> APIStatusError:
-        """The answer has a status other than 2xx; `content` is its body as far as it came."""
+    def status(
+        self, answer: requests.Response, content: bytes, is_followed: bool
+    ) -> APIStatusError:
+        """The answer has a status other than 2xx; `content` is its body as far as it came.
+
+        `is_followed` says that it is a redirect as they are followed, so there were too many.
+        """
         try:
             body = self._mask(parse_json(content))
         except ValueError:
@@ -84,6 +90,8 @@ class ErrorWriter:
         if status < 400:
             default = APIStatusError
             what = "a redirect to elsewhere is not followed; set base_url to the new address"
+            if is_followed:
+                what = "too many redirects; set base_url to the address they should lead to"
         elif body is None:
             what = "with an empty body"
         elif what is None:
@@ -135,9 +143,8 @@ class ErrorWriter:
     def _mask(self, value: Any) -> Any:
         """A copy of some JSON in which each secret reads `***`."""
         if isinstance(value, str):
-            for secret in sorted(self._secrets, key=len, reverse=True):  # one may hold another
-                if len(secret) >= SHORTEST_SECRET:
-                    value = value.replace(secret, "***")
+            for secret in self._secrets:
+                value = value.replace(secret, "***")
             return value
         if isinstance(value, dict):
             return {self._mask(name): self._mask(field) for name, field in value.items()}

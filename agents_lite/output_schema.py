@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict
@@ -128,7 +128,9 @@ _build_once = functools.lru_cache(maxsize=128)(_build)
 
 
 def _is_object_type(output_type: Any) -> bool:
-    return isinstance(output_type, type) and issubclass(output_type, (BaseModel, dict))
+    if not isinstance(output_type, type) or issubclass(output_type, RootModel):
+        return False
+    return issubclass(output_type, (BaseModel, dict))
 
 
 def _type_name(annotation: Any) -> str:

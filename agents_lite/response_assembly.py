@@ -32,7 +32,7 @@ class ResponseSoFar:
         if kind == "response.output_item.done" and isinstance(item, dict):
             position = event.get("output_index")
             known_position = position if isinstance(position, int) else len(self._done_items)
-            self._done_items.append((known_position, item))
+            self._announce(known_position, item)
         elif kind == "error" or (kind is None and event.get("error")):
             self.error = event
         elif isinstance(response, dict):
@@ -51,6 +51,13 @@ class ResponseSoFar:
     def known(self) -> dict[str, Any]:
         """The response as far as it is known, with the items that are complete; maybe `{}`."""
         return complete_output(self.response, self._announced())
+
+    def _announce(self, position: int, item: dict[str, Any]) -> None:
+        for place, (known, earlier) in enumerate(self._done_items):
+            if known == position and item.get("id") and earlier.get("id") == item["id"]:
+                self._done_items[place] = (position, item)  # the server said it twice
+                return
+        self._done_items.append((position, item))
 
     def _announced(self) -> list[dict[str, Any]]:
         return [item for _, item in sorted(self._done_items, key=lambda entry: entry[0])]

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -105,9 +106,8 @@ def is_transient(error: APIError) -> bool:
 def _is_transient_status(error: APIStatusError) -> bool:
     if error.code in HOPELESS_CODES:
         return False
-    asked = error.headers.get("x-should-retry")
-    if asked in ("true", "false"):
-        return asked == "true"
+    if error.headers.get("x-should-retry") == "false":
+        return False
     return error.status_code in (408, 409, 429) or error.status_code >= 500
 
 
@@ -129,7 +129,9 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if seconds is not None:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)  # the form of asctime has no zone
+        return max(0.0, date.timestamp() - now)
     except (TypeError, ValueError, OverflowError):
         return None
 

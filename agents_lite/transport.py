@@ -42,7 +42,8 @@ class ResponsesClient:
         read_timeout: Seconds the server may be silent.
         timeout: Seconds for a whole request, its retries included.
         session: Its proxies, certificates, headers, authentication, and an adapter mounted on it,
-            are used; None makes one. With an adapter of another class than `HTTPAdapter`,
+            are used; None makes one. A plain `HTTPAdapter` is replaced by the client's own, so
+            its retries and pool settings do not count; with an adapter of another class,
             cancelling takes effect only once the answer has begun.
     """
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+
+logger = logging.getLogger("agents_lite")
 
 LONGEST_SLEEP = 1.0
 """Seconds after which the thread looks again: it clears away what was cancelled, or ends."""
@@ -32,8 +35,11 @@ class Watch:
     def fire(self) -> None:
         """Make the call, unless it was cancelled."""
         callback = self._callback
-        if callback is not None:
-            callback()
+        try:
+            if callback is not None:
+                callback()
+        except Exception:  # the thread has other calls to make
+            logger.exception("A call of the watchdog failed")
 
 
 class Watchdog:
@@ -52,7 +58,8 @@ class Watchdog:
     def call_at(self, deadline: float, callback: Callable[[], object]) -> Watch:
         """Call `callback` on another thread once `time.monotonic()` reaches `deadline`.
 
-        The callback must be quick and not raise. A forked child starts with nothing to watch.
+        The callback must be quick; what it raises is logged. A forked child starts with nothing to
+        watch.
         """
         watch = Watch(deadline, callback)
         with self._changed:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, Optional, Union
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 from typing_extensions import TypedDict
 
 from agents_lite.exceptions import ModelBehaviorError, UserError
@@ -133,6 +133,12 @@ def test_loose_schema_leaves_the_schema_as_it_is() -> None:
         "type": "integer"
     }
     assert schema.validate_json('{"response": {"a": 1}}') == {"a": 1}
+
+
+def test_a_root_model_is_wrapped_since_it_need_not_be_an_object() -> None:
+    schema = AgentOutputSchema(RootModel[list[int]])
+    assert schema.json_schema()["type"] == "object"
+    assert schema.validate_json('{"response": [1, 2]}') == RootModel[list[int]]([1, 2])
 
 
 class Opaque:

@@ -69,3 +69,12 @@ def test_no_item_is_lost_when_positions_are_missing_or_all_the_same(position):
         so_far.take({"type": "response.output_item.done", "item": done, **position})
 
     assert so_far.known()["output"] == [THOUGHT, CALL]
+
+
+def test_an_item_that_is_announced_twice_counts_once_as_it_was_last():
+    so_far = ResponseSoFar()
+    newer = {**CALL, "status": "completed"}
+    for done in (CALL, newer):
+        so_far.take({"type": "response.output_item.done", "output_index": 0, "item": done})
+
+    assert so_far.known()["output"] == [newer]

@@ -51,6 +51,16 @@ def test_the_server_may_name_the_wait(headers, seconds):
     )
 
 
+def test_a_time_without_a_zone_is_not_local(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert parse_retry_after({"retry-after": "Thu Jan  1 00:00:07 2026"}, NOW) == 7.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
 def test_these_statuses_are_tried_again(status):
     assert is_transient(status_error(status))
@@ -65,8 +75,8 @@ def test_a_used_up_quota_is_not_waited_for():
     assert not is_transient(status_error(429, code="insufficient_quota"))
 
 
-def test_the_server_may_ask_for_a_retry_or_forbid_it():
-    assert is_transient(status_error(400, x_should_retry="true"))
+def test_the_server_may_forbid_a_retry_but_not_ask_for_one():
+    assert not is_transient(status_error(400, x_should_retry="true"))
     assert not is_transient(status_error(500, x_should_retry="false"))
 
 

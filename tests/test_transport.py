@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import logging
@@ -22,6 +23,7 @@ from agents_lite.exceptions import (
     APIConnectionError,
     APITimeoutError,
     AuthenticationError,
+    BadRequestError,
     UserError,
 )
 from agents_lite.transport import ResponsesClient
@@ -78,6 +80,35 @@ def test_a_request_holds_the_body_as_json_and_the_key():
     assert request.headers["authorization"] == "Bearer sk-test-key"
     assert request.headers["content-type"] == "application/json"
     assert "cookie" not in request.headers
+
+
+def test_lone_surrogates_in_a_request_are_replaced():
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server), body={"model": "m", "input": "h\u00e9 \udce9.txt"})
+
+    assert server.requests[0].json == {"model": "m", "input": "hé ?.txt"}
+
+
+@pytest.mark.parametrize(
+    "login", ["u:pa@ss-word", "u:pass/word", "u:p?@ss-word", "u:p#ss-word", "u:pa/ss@-word"]
+)
+def test_no_part_of_a_password_in_the_address_is_shown(login):
+    shown = repr(ResponsesClient(base_url=f"http://{login}@host/v1"))
+
+    assert shown == "ResponsesClient(base_url='http://***@host/v1')"
+
+
+def test_a_password_in_the_address_that_the_server_repeats_is_masked():
+    login = base64.b64encode(b"user:pass@word").decode()
+    answer = http_answer(400, {"error": {"message": f"pass@word pass%40word {login} is wrong"}})
+    with LoopbackServer(answer) as server:
+        url = server.base_url.replace("//", "//user:pass%40word@")
+        client = ResponsesClient(base_url=url)
+        with pytest.raises(BadRequestError) as caught:
+            ask(client)
+
+    assert server.requests[0].headers["authorization"] == f"Basic {login}"
+    assert "*** *** *** is wrong" in str(caught.value)
 
 
 def test_settings_come_from_the_environment_when_first_needed(monkeypatch):
@@ -416,6 +447,37 @@ def test_mocks_of_requests_see_the_request():
 
 
 # Cancelling and timeouts
+
+
+def test_an_upload_may_take_longer_than_connecting():
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def read_late() -> None:
+        peer = Peer(listener.accept()[0])
+        time.sleep(0.4)
+        peer.receive()
+        peer.send(GOOD)
+        peer.hang()
+
+    threading.Thread(target=read_late, daemon=True).start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    client = ResponsesClient(api_key="sk-test-key", base_url=url, connect_timeout=0.1)
+    with listener:
+        assert ask(client, body={"input": "x" * 30_000_000}) == [COMPLETED]
+
+
+def test_an_upload_that_nobody_reads_times_out_and_is_not_repeated():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        client = ResponsesClient(
+            api_key="sk-test-key", base_url=url, read_timeout=0.1, retry_delay=0.001
+        )
+        with pytest.raises(APITimeoutError, match=r"silent for 0\.1 s"):
+            ask(client, body={"input": "x" * 30_000_000})
+        listener.accept()[0].close()
+        listener.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            listener.accept()
 
 
 @contextlib.contextmanager

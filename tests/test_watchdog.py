@@ -47,3 +47,13 @@ def test_the_thread_ends_soon_after_there_is_nothing_to_watch():
     while "agents_lite watchdog" in [thread.name for thread in threading.enumerate()]:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_call_that_fails_is_logged_and_the_next_ones_are_made(caplog):
+    done = threading.Event()
+    due = after(0.05)
+    call_at(due, lambda: 1 // 0)
+    call_at(due, done.set)
+
+    assert done.wait(2)
+    assert "ZeroDivisionError" in caplog.text

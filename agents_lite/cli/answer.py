@@ -11,11 +11,13 @@ from ..items import ItemHelpers, MessageOutputItem
 from ..response_types import ResponseStreamEvent
 from ..result import RunResultStreaming
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, RunItemStreamEvent
+from .terminal import safe
 
 
 def write_output(output: Any) -> None:
     """Write a final output: text as it is, anything else as JSON."""
-    print(output if isinstance(output, str) else to_json(output, indent=2, fallback=str).decode())
+    text = output if isinstance(output, str) else to_json(output, indent=2, fallback=str).decode()
+    print(safe(text))
 
 
 def write_answer(
@@ -52,13 +54,13 @@ class _Pieces:
         kind = data.get("type")
         if kind == "response.output_text.delta":
             self._is_streamed = self._is_line_open = True  # before Ctrl-C can come in between
-            print(data.delta, end="", flush=True)
+            print(safe(data.delta), end="", flush=True)
         elif kind == "response.output_item.done":
             self.end_line()
         elif kind == "response.completed":
             if not self._is_streamed:  # the server sent its answer in one piece
                 for text in filter(None, map(ItemHelpers.extract_text, data.response.output)):
-                    print(text)
+                    print(safe(text))
             self._is_streamed = False
 
     def end_line(self) -> None:

@@ -12,6 +12,7 @@ from ..exceptions import AgentsException
 from ..memory import SQLiteSession
 from ..run import Runner, RunOptions
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent
+from ..viewer.text import plain
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer
 from .show import describe_item
@@ -67,7 +68,7 @@ def _answer(agent: Agent[Any], message: str, run_options: RunOptions) -> Agent[A
         print(paint("(stopped)", "dim"))
         return agent
     except AgentsException as error:
-        print(" ".join(f"error: {error}".split()), file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         return agent
     return run.last_agent
 

@@ -9,7 +9,8 @@ from ..response_types import ResponseStreamEvent, as_json
 from ..result import RunResultBase
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, StreamEvent
 from ..usage import Usage
-from .terminal import paint, readable_json
+from ..viewer.text import count, plain
+from .terminal import paint, readable_json, safe
 
 _MARGIN = 4
 _RESPONSE_FIELDS = ("id", "model", "status", "output", "usage")
@@ -32,7 +33,7 @@ class RunView:
         """A request that is about to be sent, as JSON."""
         self._turn += 1
         print(paint(f"\n  turn {self._turn}", "bold"))
-        parts = [body["model"], _count(len(body["input"]), "input item")]
+        parts = [body["model"], count(len(body["input"]), "input item")]
         if tools := body.get("tools"):
             parts.append("tools: " + ", ".join(tool.get("name", tool["type"]) for tool in tools))
         if "format" in body.get("text", {}):
@@ -44,7 +45,7 @@ class RunView:
         """An event of the run's stream."""
         if isinstance(event, AgentUpdatedStreamEvent):
             print()
-            print(paint(f"{event.new_agent.name} is at work", "bold"))
+            print(paint(f"{plain(event.new_agent.name)} is at work", "bold"))
         elif isinstance(event, RawResponsesStreamEvent):
             self._show_raw_event(event.data)
         else:
@@ -56,7 +57,7 @@ class RunView:
         """The final output, and what the run has used."""
         output = result.final_output
         print(paint(f"\nfinal output, of type {type(output).__name__}", "bold"))
-        print("  " + paint(output if isinstance(output, str) else repr(output), "green"))
+        print("  " + paint(safe(output if isinstance(output, str) else repr(output)), "green"))
         print(paint("\nusage", "bold"))
         for name, usage in result.usage_by_agent.items():
             self._line(name, _describe_usage(usage))
@@ -68,7 +69,7 @@ class RunView:
             if not self._in_delta:
                 self._line(kind, "", end="")
             self._in_delta = True
-            print(paint(data.delta, "dim"), end="", flush=True)
+            print(paint(safe(data.delta), "dim"), end="", flush=True)
         elif self._in_delta:
             self._in_delta = False
             print()
@@ -79,13 +80,13 @@ class RunView:
             self._finish_step({name: response.get(name) for name in _RESPONSE_FIELDS})
 
     def _line(self, label: str, text: str, end: str = "\n") -> None:
-        print(f"  {paint(f'{label:<30}', 'cyan')}{text}", end=end, flush=True)
+        print(f"  {paint(f'{safe(label):<30}', 'cyan')}{safe(text)}", end=end, flush=True)
 
     def _finish_step(self, body: dict[str, Any] | None = None) -> None:
         if not self._step:
             return
         if body is not None:
-            print(" " * _MARGIN + paint(readable_json(body, _MARGIN), "dim"))
+            print(" " * _MARGIN + paint(safe(readable_json(body, _MARGIN)), "dim"))
         try:
             input(paint("  [Enter: next step] ", "bold"))
         except EOFError:  # there is nobody to wait for
@@ -99,22 +100,14 @@ def describe_item(item: RunItem) -> str:
         return f"{item.source_agent.name} -> {item.target_agent.name}"
     if isinstance(item, ToolCallOutputItem):
         output = as_json(raw).get("output")
-        return _one_line(output if isinstance(output, str) else readable_json(output))
+        return plain(output if isinstance(output, str) else readable_json(output))
     if raw.get("type") == "function_call":
-        return f"{raw.name}({_one_line(raw.arguments)})"
+        return f"{raw.name}({plain(raw.arguments)})"
     if raw.get("type") == "reasoning":
-        return _one_line(" ".join(part.text for part in raw.get("summary") or ()))
-    return _one_line(ItemHelpers.extract_text(raw) or raw.get("type") or "")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+        return plain(" ".join(part.text for part in raw.get("summary") or ()))
+    return plain(ItemHelpers.extract_text(raw) or raw.get("type") or "")
 
 
 def _describe_usage(usage: Usage) -> str:
-    requests = _count(usage.requests, "request")
+    requests = count(usage.requests, "request")
     return f"{requests}, {usage.input_tokens} input tokens, {usage.output_tokens} output tokens"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

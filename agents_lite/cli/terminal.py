@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from ..viewer.text import escaped
+
 _CODES = {"bold": "1", "dim": "2", "green": "32", "cyan": "36"}
 _WIDTH = 96
 
@@ -19,6 +21,11 @@ def paint(text: str, style: str) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+
+def safe(text: str) -> str:
+    """The text of others; where standard output is a terminal, without what would control it."""
+    return escaped(text) if sys.stdout.isatty() else text
 
 
 def readable_json(value: Any, margin: int = 0) -> str:

@@ -98,7 +98,7 @@ def _not_one(wanted: str, fitting: list[str], ids: list[str]) -> str:
 def _list(store: TraceStore, limit: int) -> None:
     from ..viewer.tree import list_line
 
-    for trace in store.list_traces(max(limit, 0)):
+    for trace in store.list_traces(limit):
         print(list_line(trace))
 
 

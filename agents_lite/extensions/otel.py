@@ -6,6 +6,7 @@ https://opentelemetry.io/docs/specs/semconv/gen-ai/
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from ..tracing.spans import Span
     from ..tracing.traces import Trace
 
-_SETTINGS = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
+_SETTINGS = ("temperature", "top_p", "max_tokens")
 
 
 class OpenTelemetryProcessor(TracingProcessor):
@@ -52,7 +53,10 @@ class OpenTelemetryProcessor(TracingProcessor):
     """
 
     def __init__(
-        self, tracer_provider: TracerProvider | None = None, include_content: bool | None = None
+        self,
+        tracer_provider: TracerProvider | None = None,
+        include_content: bool | None = None,
+        exit_timeout: float = 5.0,
     ) -> None:
         """Set up; where spans go is up to the tracer provider.
 
@@ -61,7 +65,9 @@ class OpenTelemetryProcessor(TracingProcessor):
             include_content: Whether what was said, tool arguments and outputs, data of custom spans
                 and error messages are passed on, as far as the spans hold them; None for what
                 `OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA` says (without it: yes).
+            exit_timeout: Seconds that `shutdown` waits for pending spans at most.
         """
+        self.exit_timeout = exit_timeout
         self._provider = tracer_provider
         self._tracer = otel.get_tracer("agents_lite", tracer_provider=tracer_provider)
         self._include_content = (
@@ -106,9 +112,11 @@ class OpenTelemetryProcessor(TracingProcessor):
         opened = siblings.pop(span.span_id, None) if siblings else None
         if opened is None:
             return
-        if opened.span.is_recording():  # not where sampling leaves the trace out
-            self._describe(opened.span, span)
-        opened.end(span.ended_ns)
+        try:
+            if opened.span.is_recording():  # not where sampling leaves the trace out
+                self._describe(opened.span, span)
+        finally:
+            opened.end(span.ended_ns)
 
     def force_flush(self) -> None:
         """Have the tracer provider export what is pending."""
@@ -117,8 +125,13 @@ class OpenTelemetryProcessor(TracingProcessor):
             provider.force_flush()
 
     def shutdown(self) -> None:
-        """Export what is pending; the tracer provider goes on, since it belongs to others."""
-        self.force_flush()
+        """Export what is pending, for `exit_timeout` seconds at most.
+
+        The tracer provider goes on, since it belongs to others.
+        """
+        flushing = Thread(target=self.force_flush, name="agents_lite-otel", daemon=True)
+        flushing.start()  # the SDK's own time limit does not hold while an endpoint is silent
+        flushing.join(self.exit_timeout)
 
     def _start(
         self, activity: Activity, name: str, kind: otel.SpanKind, parent: context.Context
@@ -281,8 +294,8 @@ def _message(item: Any) -> dict[str, Any]:
             answer = {"id": fields.get("call_id"), "response": fields.get("output")}
             return {"role": "tool", "parts": [{"type": "tool_call_response", **answer}]}
         case "reasoning":
-            summary = [part.get("text", "") for part in fields.get("summary") or []]
-            return _assistant({"type": "reasoning", "content": "\n".join(summary)})
+            summary = "\n".join(map(_summary_text, fields.get("summary") or []))
+            return _assistant({"type": "reasoning", "content": summary})
     if "content" not in fields:
         return _assistant(fields)
     content = fields["content"]
@@ -292,6 +305,10 @@ def _message(item: Any) -> dict[str, Any]:
 
 def _assistant(part: dict[str, Any]) -> dict[str, Any]:
     return {"role": "assistant", "parts": [part]}
+
+
+def _summary_text(part: Any) -> str:
+    return str(part.get("text", "") if isinstance(part, dict) else part)
 
 
 def _part(part: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -48,8 +49,11 @@ class LoopbackServer:
         while True:
             try:
                 connection, address = self._listener.accept()
-            except OSError:  # closed
-                return
+            except OSError:
+                if self._closed:
+                    return
+                time.sleep(0.01)  # such as too many open files, which may pass
+                continue
             threading.Thread(
                 target=self._serve, args=(connection, address), name="loopback", daemon=True
             ).start()
@@ -82,7 +86,11 @@ class _Connection(BaseHTTPRequestHandler):
     server: Any
 
     def do_POST(self) -> None:
-        request = self._read_request()
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal():
+            self.send_error(400, "Bad Content-Length")
+            return
+        request = self._read_request(int(length))
         reply = self.server.answer(request)
         try:
             self._send(reply)
@@ -95,9 +103,9 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
-    def _read_request(self) -> HTTPRequest:
+    def _read_request(self, length: int) -> HTTPRequest:
         url = urlsplit(self.path)
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        raw = self.rfile.read(length)
         try:
             body = from_json(raw) if raw else None
         except ValueError:

@@ -56,6 +56,7 @@ class ResponsesServer:
         script: What to answer, in the order of the requests (see `ScriptedTurn`), or one function
             that is given each `HTTPRequest`; None answers by rules. An `APIStatusError` is sent
             as its status and body, any other error as a 500; `CutConnection` drops the connection.
+            What a function raises, instead of returning it, is a 400.
         api_key: The key that requests must bear; None lets anyone in.
         models: The models there are; None takes any name.
         delay: Seconds to wait before each answer whose turn names no delay of its own.
@@ -171,6 +172,11 @@ class ResponsesServer:
             turn = self._script.take(request)
         except ScriptError as error:  # a 400, since clients try again after a 500
             raise RequestRejected(str(error), None, "script_ran_out") from error
+        except CutConnection:
+            raise
+        except Exception as error:  # of a function in the script
+            text = f"The script raised {type(error).__name__}: {error}"
+            raise RequestRejected(text, None, "script_failed") from error
         if isinstance(turn, CutConnection):
             raise turn
         if isinstance(turn, APIStatusError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from .json_text import json_text
-from .processors import TracingExporter
+from .processors import TracingExporter, convert_each
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class BackendSpanExporter(TracingExporter):
         self._session_pid = 0
         self._closing = threading.Event()
         self._warn = WarnOnce()
+        self._warn_item = WarnOnce()
 
     @property
     def api_key(self) -> str | None:
@@ -80,9 +81,12 @@ class BackendSpanExporter(TracingExporter):
         """Send the items, in several requests where they are too large for one."""
         if self.api_key is None:
             return
-        exported = [item.export() for item in items]
-        texts = [json_text(_with_known_usage(item)) for item in exported if item is not None]
-        for batch in _batches_by_size(texts):
+        for name, value in self._headers().items():
+            if not _fits_header(value):
+                self._warn("Traces are dropped: what is set for the header %s cannot be one.", name)
+                return
+        texts = convert_each(_endpoint_text, items, self._warn_item)
+        for batch in _batches_by_size(filter(None, texts)):
             self._send(batch)
 
     def shutdown(self) -> None:
@@ -152,12 +156,23 @@ class BackendSpanExporter(TracingExporter):
 class ConsoleSpanExporter(TracingExporter):
     """Prints traces and spans, one line of JSON each."""
 
+    def __init__(self) -> None:
+        self._warn_item = WarnOnce()
+
     def export(self, items: Sequence[Trace | Span[Any]]) -> None:
         """Print the items."""
-        for item in items:
-            exported = item.export()
+        for exported in convert_each(lambda item: item.export(), items, self._warn_item):
             if exported is not None:
                 print(json_text(exported).decode())
+
+
+def _fits_header(value: str) -> bool:
+    return value.isprintable() and value.encode("latin-1", "ignore").decode("latin-1") == value
+
+
+def _endpoint_text(item: Trace | Span[Any]) -> bytes | None:
+    exported = item.export()
+    return None if exported is None else json_text(_with_known_usage(exported))
 
 
 def _with_known_usage(item: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +183,7 @@ def _with_known_usage(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "span_data": {**item["span_data"], "usage": known}}
 
 
-def _batches_by_size(texts: list[bytes]) -> Iterator[list[bytes]]:
+def _batches_by_size(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
     for text in texts:

@@ -6,14 +6,18 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakMethod
 
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
     from .spans import Span
     from .traces import Trace
+
+Converted = TypeVar("Converted")
 
 
 class TracingProcessor(ABC):
@@ -58,6 +62,19 @@ class TracingExporter(ABC):
         """The program ends: stop waiting between tries. Nothing to do unless overridden."""
 
 
+def convert_each(
+    convert: Callable[[Any], Converted], items: Sequence[Trace | Span[Any]], warn: WarnOnce
+) -> Iterator[Converted]:
+    """What `convert` makes of each item; one at which it raises is left out, with a warning."""
+    for item in items:
+        try:
+            converted = convert(item)
+        except Exception:
+            warn("A %s cannot be exported; it is dropped.", type(item).__name__, exc_info=True)
+        else:
+            yield converted
+
+
 class BatchTraceProcessor(TracingProcessor):
     """Collects traces and spans and exports them in batches on a thread of its own.
 
@@ -93,10 +110,11 @@ class BatchTraceProcessor(TracingProcessor):
         self._warn_failed = WarnOnce()
         self._closed = False
         self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=partial(_call_if_alive, WeakMethod(self._begin)))
 
     def _begin(self) -> None:
         """Set up what belongs to one process; the items queued in its parent stay there."""
-        self._pid = os.getpid()
         self._queue: deque[Any] = deque()  # items, and the Event of each caller of _flush
         self._filled = threading.Event()
         self._due = threading.Event()
@@ -119,8 +137,6 @@ class BatchTraceProcessor(TracingProcessor):
 
     def enqueue(self, item: Trace | Span[Any]) -> None:
         """Let the item be exported with one of the next batches."""
-        if self._pid != os.getpid():
-            self._begin()
         if self._closed:
             return
         if len(self._queue) >= self._max_queue_size:
@@ -137,7 +153,7 @@ class BatchTraceProcessor(TracingProcessor):
 
     def force_flush(self, timeout: float = 30.0) -> None:
         """Export what is queued now; returns when done, or after `timeout` seconds."""
-        if self._pid != os.getpid() or self._thread is None or self._closed:
+        if self._thread is None or self._closed:
             return
         exported = threading.Event()
         self._queue.append(exported)
@@ -189,3 +205,9 @@ class BatchTraceProcessor(TracingProcessor):
         except Exception:
             name = type(self.exporter).__name__
             self._warn_failed("%s failed; traces are dropped.", name, exc_info=True)
+
+
+def _call_if_alive(method: WeakMethod[Callable[[], None]]) -> None:
+    found = method()
+    if found is not None:
+        found()

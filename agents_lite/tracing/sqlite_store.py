@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from .json_text import json_text
-from .processors import BatchTraceProcessor, TracingExporter
+from .processors import BatchTraceProcessor, TracingExporter, convert_each
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -53,18 +54,22 @@ SET ended_ns = excluded.ended_ns, span_data = excluded.span_data, error = exclud
 """
 _TOO_OLD = "SELECT trace_id FROM traces WHERE started_ns < ?"
 _TOO_MANY = "SELECT trace_id FROM traces ORDER BY started_ns DESC LIMIT -1 OFFSET ?"
-_LIST_TRACES = """
-SELECT traces.*, count(span_id), count(error) FROM traces LEFT JOIN spans USING (trace_id)
-GROUP BY trace_id ORDER BY traces.started_ns DESC LIMIT ? OFFSET ?
+_DELETE_ORPHANS = """
+DELETE FROM spans WHERE trace_id = ?1 AND NOT EXISTS (SELECT 1 FROM traces WHERE trace_id = ?1)
 """
-_LOAD_TRACE = """
-SELECT traces.*, count(span_id), count(error) FROM traces LEFT JOIN spans USING (trace_id)
-WHERE trace_id = ? GROUP BY trace_id
+_SELECT_TRACES = """
+SELECT traces.*,
+    (SELECT count(*) FROM spans WHERE spans.trace_id = traces.trace_id),
+    (SELECT count(error) FROM spans WHERE spans.trace_id = traces.trace_id)
+FROM traces
 """
+_LIST_TRACES = f"{_SELECT_TRACES} ORDER BY started_ns DESC LIMIT ? OFFSET ?"
+_LOAD_TRACE = f"{_SELECT_TRACES} WHERE trace_id = ?"
 _LOAD_SPANS = """
 SELECT span_id, parent_id, started_ns, ended_ns, span_data, error FROM spans
 WHERE trace_id = ? ORDER BY started_ns, rowid
 """
+_Row = tuple[Any, ...]
 _DAY_NS = 24 * 60 * 60 * 10**9
 _BUSY_TIMEOUT = 10.0  # seconds to wait for other processes that write
 
@@ -113,6 +118,7 @@ class _StoreWriter(TracingExporter):
         self._keep_days = keep_days
         self._keep_traces = keep_traces
         self._warn = WarnOnce()
+        self._warn_item = WarnOnce()
 
     def export(self, items: Sequence[Trace | Span[Any]]) -> None:
         import sqlite3
@@ -125,15 +131,22 @@ class _StoreWriter(TracingExporter):
 
     def _write(self, store: sqlite3.Connection, items: Sequence[Trace | Span[Any]]) -> None:
         latest = dict.fromkeys(items)  # most are queued twice, at their start and at their end
-        traces = [_trace_row(item) for item in latest if item.is_trace]
+        traces = self._rows(_trace_row, [item for item in latest if item.is_trace])
+        spans = self._rows(_span_row, [item for item in latest if not item.is_trace])
         store.execute("PRAGMA journal_mode = WAL")
         store.execute("PRAGMA synchronous = NORMAL")
         store.executescript(_SCHEMA)
         store.execute("BEGIN IMMEDIATE")
         store.executemany(_SAVE_TRACE, traces)
-        store.executemany(_SAVE_SPAN, [_span_row(item) for item in latest if not item.is_trace])
+        store.executemany(_SAVE_SPAN, spans)
         if traces:
             self._delete_old(store)
+        if self._keep_days is not None or self._keep_traces is not None:
+            trace_ids = {trace_id for _, trace_id, *_ in spans}
+            store.executemany(_DELETE_ORPHANS, [(trace_id,) for trace_id in trace_ids])
+
+    def _rows(self, convert: Callable[[Any], _Row], items: list[Any]) -> list[_Row]:
+        return list(convert_each(convert, items, self._warn_item))
 
     def _delete_old(self, store: sqlite3.Connection) -> None:
         if self._keep_days is not None:
@@ -147,16 +160,20 @@ def _delete(store: sqlite3.Connection, chosen: str, limit: int) -> None:
     store.execute(f"DELETE FROM traces WHERE trace_id IN ({chosen})", (limit,))
 
 
-def _trace_row(trace: Any) -> tuple[Any, ...]:
-    metadata = _json_column(trace.metadata)
-    times = (trace.started_ns, trace.ended_ns)
-    return (trace.trace_id, trace.name, trace.group_id, metadata, *times)
+def _trace_row(trace: Any) -> _Row:
+    names = map(_text_column, (trace.trace_id, trace.name, trace.group_id))
+    return (*names, _json_column(trace.metadata), trace.started_ns, trace.ended_ns)
 
 
-def _span_row(span: Any) -> tuple[Any, ...]:
-    ids = (span.span_id, span.trace_id, span.parent_id)
+def _span_row(span: Any) -> _Row:
+    ids = map(_text_column, (span.span_id, span.trace_id, span.parent_id))
     times = (span.started_ns, span.ended_ns)
     return (*ids, *times, _json_column(span.span_data.export()), _json_column(span.error))
+
+
+def _text_column(value: Any) -> str | None:
+    """The value as text that SQLite takes: none with half a surrogate pair."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _json_column(value: dict[str, Any] | None) -> str | None:
@@ -226,7 +243,8 @@ class TraceStore:
             UserError: The file is no trace store.
         """
         with self._open() as store:
-            return [_stored_trace(row) for row in store.execute(_LIST_TRACES, (limit, offset))]
+            window = [min(max(number, 0), sys.maxsize) for number in (limit, offset)]
+            return [_stored_trace(row) for row in store.execute(_LIST_TRACES, window)]
 
     def load_trace(self, trace_id: str) -> StoredTrace | None:
         """One trace with its spans so far, or None when it is not there.
@@ -235,11 +253,12 @@ class TraceStore:
             UserError: The file is no trace store.
         """
         with self._open() as store:
-            row = store.execute(_LOAD_TRACE, (trace_id,)).fetchone()
+            wanted = (_text_column(trace_id),)
+            row = store.execute(_LOAD_TRACE, wanted).fetchone()
             if row is None:
                 return None
             found = _stored_trace(row)
-            found.spans = [_stored_span(span) for span in store.execute(_LOAD_SPANS, (trace_id,))]
+            found.spans = [_stored_span(span) for span in store.execute(_LOAD_SPANS, wanted)]
             return found
 
     @contextmanager
@@ -251,7 +270,7 @@ class TraceStore:
             with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)) as store:
                 store.execute("BEGIN")  # one reading sees one moment
                 yield store
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: JSON that is damaged
             raise UserError(f"{self._path} is no readable trace store: {error}") from error
 
 
@@ -262,5 +281,9 @@ def _stored_trace(row: tuple[Any, ...]) -> StoredTrace:
 
 def _stored_span(row: tuple[Any, ...]) -> StoredSpan:
     span_id, parent_id, started_ns, ended_ns, data, error = row
-    facts = json.loads(data)
-    return StoredSpan(span_id, parent_id, started_ns, ended_ns, facts, error and json.loads(error))
+    facts, failure = json.loads(data), json.loads(error or "null")
+    if not isinstance(facts, dict):
+        raise ValueError(f"the data of {span_id} are no object")
+    if not isinstance(failure, dict | None):
+        failure = {"message": str(failure), "data": None}
+    return StoredSpan(span_id, parent_id, started_ns, ended_ns, facts, failure)

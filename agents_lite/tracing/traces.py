@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..exceptions import UserError
 from .current import Activity, get_current_activity
 from .ids import exported_trace_id, gen_trace_id, is_valid_trace_id
 from .provider import TraceProvider, get_trace_provider
@@ -82,7 +83,7 @@ class Trace(Activity):
         if self.disabled:
             return None
         metadata = self.metadata
-        if not is_valid_trace_id(self.trace_id):
+        if not is_valid_trace_id(self.trace_id) and isinstance(metadata, dict | None):
             metadata = {**(metadata or {}), "original_trace_id": self.trace_id}
         return {
             "object": "trace",
@@ -115,10 +116,15 @@ def trace(
         group_id: Links traces of one conversation, or None.
         metadata: What else to keep with the trace, {name: value}, or None.
         disabled: Record nothing, neither the trace nor the spans inside.
+
+    Raises:
+        UserError: The id is no text.
     """
     provider = get_trace_provider()
     if trace_id is None:
         trace_id = gen_trace_id()
+    elif not isinstance(trace_id, str):
+        raise UserError(f"A trace id is a str, not {trace_id!r}; leave it out for a new one")
     elif not is_valid_trace_id(trace_id):
         logger.warning(
             "Trace id %r is not of the form trace_<32 letters or digits>; it is exported as %s.",

@@ -58,7 +58,7 @@ def _answer(store: TraceStore, request: HTTPRequest) -> HTTPReply:
 
 
 def _answer_list(store: TraceStore, limit: str) -> HTTPReply:
-    traces = store.list_traces(int(limit) if limit.isdecimal() else 50)
+    traces = store.list_traces(int(limit[:18]) if limit.isdecimal() else 50)  # 18: all there are
     return _json_reply([trace_json(trace) for trace in traces])
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
+from .text import count, plain
 
 Paint = Callable[[str, str], str]
 """Gives a text a style: "bold", "dim", "green" or "cyan"."""
@@ -40,10 +41,10 @@ def draw_tree(trace: StoredTrace, paint: Paint, width: int) -> Iterator[str]:
 
 def list_line(trace: StoredTrace) -> str:
     """A line about a trace: when, how long, how many spans and errors, id and name."""
-    errors = _count(trace.error_count, "error") if trace.error_count else ""
+    errors = count(trace.error_count, "error") if trace.error_count else ""
     return (
         f"{_moment(trace.started_ns)}  {duration(trace.started_ns, trace.ended_ns):>9}  "
-        f"{_count(trace.span_count, 'span'):>11}  {errors:<9}  "
+        f"{count(trace.span_count, 'span'):>11}  {errors:<9}  "
         f"{plain(trace.trace_id)}  {plain(trace.workflow_name)}"
     )
 
@@ -61,14 +62,6 @@ def duration(started_ns: int, ended_ns: int | None) -> str:
         return f"{seconds:.2f} s"
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes} min {seconds:02} s"
-
-
-def plain(text: Any) -> str:
-    """The text in one line, with nothing in it that a terminal would act on."""
-    line = " ".join(str(text).split())
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
-    )
 
 
 def _rows(spans: list[StoredSpan]) -> Iterator[tuple[str, StoredSpan]]:
@@ -95,11 +88,11 @@ def _describe_trace(trace: StoredTrace) -> str:
     facts = [
         _moment(trace.started_ns),
         duration(trace.started_ns, trace.ended_ns),
-        _count(len(calls), "turn"),
+        count(len(calls), "turn"),
         _tokens([span.span_data.get("usage") for span in calls]),
     ]
     if trace.error_count:
-        facts.append(_count(trace.error_count, "error"))
+        facts.append(count(trace.error_count, "error"))
     if trace.group_id is not None:
         facts.append(f"group {plain(trace.group_id)}")
     return "  ·  ".join(filter(None, facts))
@@ -116,7 +109,7 @@ def _label(span: StoredSpan) -> str:
     if _kind(span) == "handoff":
         name = f"{facts.get('from_agent')} → {facts.get('to_agent')}"
     if facts.get("triggered"):
-        name += "  triggered"
+        name = f"{name}  triggered"
     label = f"{_kind(span)}  {name}"
     if span.error:
         label = f"✗ {label}: {span.error.get('message')}"
@@ -135,17 +128,14 @@ def _numbers(span: StoredSpan) -> str:
 def _tokens(usages: list[Any]) -> str:
     known = [usage for usage in usages if isinstance(usage, dict)]
     sent, received = (
-        sum(usage.get(name) or 0 for usage in known) for name in ("input_tokens", "output_tokens")
+        sum(value for usage in known if isinstance(value := usage.get(name), int))
+        for name in ("input_tokens", "output_tokens")
     )
     return f"{sent:,} in  {received:,} out" if known else ""
 
 
 def _moment(ns: int) -> str:
     return datetime.fromtimestamp(ns / 1e9).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _shorten(text: str, width: int) -> str:

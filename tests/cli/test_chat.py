@@ -110,3 +110,12 @@ def test_lines_of_a_pipe_are_answered_without_prompts(run: Run) -> None:
         "add(3, 4) gives 7.",
     ]
     assert ">" not in done.stdout
+
+
+def test_what_the_model_says_does_not_control_the_terminal(tmp_path: Path) -> None:
+    with chat(["\x1b]0;owned\x07 first\nsecond"], tmp_path) as (terminal, _):
+        terminal.type("Hi\n")
+        answer = terminal.read_until("\n> ")
+    assert r"\x1b]0;owned\x07 first" in answer
+    assert "second" in answer
+    assert "\x07" not in answer

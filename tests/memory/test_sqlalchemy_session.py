@@ -43,6 +43,7 @@ def test_either_an_engine_or_a_url_is_needed(given: dict[str, object]) -> None:
     [
         ("nonsense", "Could not parse"),
         ("nosuchdb://host/name", "nosuchdb"),
+        ("postgresql://me:hunter2@host:abc/name", "the port or an option is not a number"),
         ("mysql+nosuchdriver://host/name", "nosuchdriver"),
         ("sqlite+aiosqlite:///s.db", "synchronous"),
         ("postgresql+asyncpg://me:hunter2@host/name", "synchronous"),

@@ -85,3 +85,7 @@ def test_trimming_loads_no_database() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
+
+
+def test_a_lone_surrogate_can_be_counted() -> None:
+    assert trim_items([user("\udce9")], max_tokens=100) == [user("\udce9")]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -156,3 +158,35 @@ def test_hundreds_of_connections_are_served_at_the_same_time():
             each.settimeout(30)
             assert each.recv(100).startswith(b"HTTP/1.1 200")
             each.close()
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1.5"])
+def test_a_content_length_that_is_no_number_is_a_bad_request(length: str):
+    with serving(lambda request: json_reply({})) as server, connect(server) as client:
+        client.sendall(f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 Bad Content-Length")
+
+
+def test_a_server_out_of_file_descriptors_goes_on_once_there_are_some():
+    program = """
+import resource, socket, time
+from agents_lite.testing.http_messages import json_reply
+from agents_lite.testing.loopback import LoopbackServer
+
+server = LoopbackServer(lambda request: json_reply({}))
+address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+clients = [socket.socket() for _ in range(2)]
+free = socket.socket()
+number = free.fileno()
+free.close()
+resource.setrlimit(resource.RLIMIT_NOFILE, (number, 1000))
+for client in clients:
+    client.connect(address)
+time.sleep(0.1)
+resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))
+for client in clients:
+    client.settimeout(10)
+    client.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+    assert client.recv(1000).startswith(b"HTTP/1.1 200")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

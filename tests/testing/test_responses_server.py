@@ -129,6 +129,24 @@ def test_a_script_that_runs_out_is_a_bad_request_which_no_client_repeats():
             server.assert_finished()
 
 
+def test_a_function_that_raises_is_a_bad_request_that_says_so():
+    def answer(request: Any) -> str:
+        raise KeyError("colour")
+
+    with ResponsesServer(answer) as server:
+        reply = post(server)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"] == "The script raised KeyError: 'colour'"
+
+
+def test_a_function_may_drop_the_connection():
+    def answer(request: Any) -> str:
+        raise CutConnection
+
+    with ResponsesServer(answer) as server, pytest.raises(requests.ConnectionError):
+        post(server)
+
+
 def test_a_refused_request_uses_no_turn():
     with ResponsesServer(["One"]) as server:
         assert post(server, {"model": None}).status_code == 400

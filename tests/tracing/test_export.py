@@ -19,6 +19,8 @@ from agents_lite.tracing import (
     set_trace_processors,
     trace,
 )
+from agents_lite.tracing.span_data import SpanData
+from agents_lite.tracing.spans import Span
 
 
 @pytest.fixture
@@ -268,3 +270,54 @@ def test_console_exporter_prints_one_line_of_json_each(capsys):
     flush_traces()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [workflow.export(), span.export()]
+
+
+class BrokenData(SpanData):
+    """Data that cannot be exported."""
+
+    type = "broken"
+
+    def export(self):
+        raise RuntimeError("boom")
+
+
+def test_item_that_cannot_be_exported_is_left_out_alone(collector, export, caplog, capsys):
+    set_trace_processors([BatchTraceProcessor(ConsoleSpanExporter()), *exporters(collector)])
+    with trace("W"):
+        for _ in range(2):
+            with Span(BrokenData()):
+                pass
+        with custom_span("s"):
+            pass
+    flush_traces()
+    assert [item["object"] for item in collector.items] == ["trace", "trace.span"]
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "A Span cannot be exported; it is dropped."
+    ] * 2  # once for each exporter
+
+
+def exporters(collector):
+    return [BatchTraceProcessor(BackendSpanExporter("sk-1", endpoint=collector.url))]
+
+
+def test_metadata_of_any_form_are_exported(collector, caplog):
+    set_trace_processors(exporters(collector))
+    with trace("W", trace_id="mine", metadata=[1]):
+        pass
+    flush_traces()
+    assert collector.items[0]["metadata"] == [1]
+
+
+@pytest.mark.parametrize("key", ["sk-secret\u2026", "sk-secret\n", "sk-\ud800secret"])
+def test_key_that_no_header_can_hold_is_said_once_and_not_shown(collector, caplog, key):
+    exporter = BackendSpanExporter(key, endpoint=collector.url)
+    set_trace_processors([BatchTraceProcessor(exporter)])
+    for _ in range(2):
+        with trace("W"):
+            pass
+        flush_traces()
+    (record,) = caplog.records
+    assert "header Authorization" in record.getMessage()
+    assert "secret" not in caplog.text
+    assert collector.requests == []

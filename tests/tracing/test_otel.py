@@ -4,6 +4,8 @@ import contextvars
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from opentelemetry import trace as otel
@@ -283,3 +285,43 @@ def test_missing_opentelemetry_names_the_extra():
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("UserError")
     assert "agents_lite[otel]" in ran.stdout
+
+
+def test_span_that_cannot_be_described_ends_and_is_no_longer_active(received):
+    with trace("Flow"):
+        with generation_span(model="m", usage="no counts"):
+            pass
+        with custom_span("next"):
+            pass
+    assert otel.get_current_span() is otel.INVALID_SPAN
+    assert set(received()) == {"invoke_workflow Flow", "chat m", "next"}
+
+
+def test_message_parts_of_any_form_are_told(received):
+    reasoning = {"type": "reasoning", "summary": ["plain", {"text": "dict"}]}
+    with trace("Flow"), generation_span([reasoning, {"role": "user", "content": ["hi"]}]):
+        pass
+    messages = json.loads(attributes(received()["chat"])["gen_ai.input.messages"])
+    assert [message["parts"] for message in messages] == [
+        [{"type": "reasoning", "content": "plain\ndict"}],
+        ["hi"],
+    ]
+
+
+class SilentTracerProvider(TracerProvider):
+    """Its flush waits for an answer that does not come."""
+
+    def __init__(self):
+        super().__init__()
+        self.answered = threading.Event()
+
+    def force_flush(self, timeout_millis=30000):
+        return self.answered.wait(30)
+
+
+def test_shutdown_waits_no_longer_than_its_timeout():
+    silent = SilentTracerProvider()
+    began = time.monotonic()
+    OpenTelemetryProcessor(silent, exit_timeout=0.1).shutdown()
+    assert time.monotonic() - began < 5
+    silent.answered.set()

@@ -262,3 +262,24 @@ def test_endpoint_that_never_answers_holds_up_the_exit_for_the_timeout_only(sile
     ran, seconds = run_script(EXPORTING_SCRIPT, f"http://127.0.0.1:{silent_port}", "0.2")
     assert ran.returncode == 0
     assert seconds < 15
+
+
+class MeetingProcessor(RaisingProcessor):
+    """Its shutdown returns once that of every other one at the barrier has begun."""
+
+    def __init__(self, barrier):
+        super().__init__()
+        self.barrier = barrier
+        self.met = False
+
+    def shutdown(self):
+        self.barrier.wait(10)
+        self.met = True
+
+
+def test_processors_shut_down_side_by_side(provider):
+    barrier = threading.Barrier(3)
+    processors = [MeetingProcessor(barrier) for _ in range(3)]
+    provider.set_processors([RaisingProcessor(), *processors])
+    provider.shutdown()
+    assert all(processor.met for processor in processors)

@@ -263,3 +263,51 @@ def test_processes_share_a_store_that_the_environment_names(path):
     per_process = 12 if hasattr(os, "fork") else 10
     assert len(listed) == 6 * per_process
     assert sum(found.span_count for found in listed) == 6 * per_process
+
+
+def test_half_a_surrogate_pair_in_a_name_is_replaced(store):
+    with trace("Half \ud83d", trace_id="id \ud83d", group_id="g \ud83d"), custom_span("s"):
+        pass
+    flush_traces()
+    found = store.load_trace("id \ud83d")
+    assert (found.workflow_name, found.trace_id, found.group_id) == ("Half ?", "id ?", "g ?")
+    assert found.span_count == 1
+
+
+@pytest.mark.parametrize("damage", ["{oops", "[1]"])
+def test_damaged_span_is_a_user_error_that_names_the_store(path, store, damage):
+    with trace("W") as workflow, custom_span("s"):
+        pass
+    flush_traces()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE spans SET span_data = ?", (damage,))
+    connection.close()
+    with pytest.raises(UserError, match="traces.db is no readable trace store"):
+        store.load_trace(workflow.trace_id)
+
+
+def test_error_that_is_no_object_is_read_as_a_message(store):
+    with trace("W") as workflow, custom_span("s") as span:
+        span.set_error("bad")
+    flush_traces()
+    assert store.load_trace(workflow.trace_id).spans[0].error == {"message": "bad", "data": None}
+
+
+def test_span_that_ends_after_its_trace_was_deleted_is_not_kept(path):
+    set_trace_processors([SQLiteTraceProcessor(path, keep_traces=1)])
+    with trace("Old"):
+        late = custom_span("late")
+        late.start()
+    flush_traces()
+    with trace("New"), custom_span("s"):
+        pass
+    flush_traces()
+    late.finish()
+    flush_traces()
+    assert _names(path) == ["New"]
+    assert _count(path, "spans") == 1
+
+
+def test_any_limit_is_taken(store):
+    assert len(store.list_traces(10**30)) == 1
+    assert store.list_traces(-(10**30)) == store.list_traces(1, offset=10**30) == []

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from agents_lite.exceptions import UserError
 from agents_lite.tracing import (
     agent_span,
     custom_span,
@@ -213,3 +214,8 @@ def test_an_event_has_no_length_and_a_trace_has_its_workflow_name():
     assert current.workflow_name == "Workflow"
     assert all(span.started_at == span.ended_at for span in recorder.spans)
     assert len(recorder.spans) == 50
+
+
+def test_trace_id_that_is_no_text_is_a_user_error():
+    with pytest.raises(UserError, match="A trace id is a str, not 5"):
+        trace("W", trace_id=5)

@@ -81,3 +81,8 @@ def test_port_that_is_taken_is_a_user_error(sample_db: Path) -> None:
 def test_port_that_is_none_is_a_user_error(sample_db: Path) -> None:
     with pytest.raises(UserError, match="Port 70000 cannot be used"):
         serve_store(TraceStore(sample_db), 70000)
+
+
+@pytest.mark.parametrize("digits", [20, 5000])
+def test_any_limit_is_taken(url: str, digits: int) -> None:
+    assert len(get(f"{url}/traces?limit={'9' * digits}").json()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents_lite.tracing.sqlite_store import StoredTrace
+from agents_lite.viewer.text import escaped
 from agents_lite.viewer.tree import draw_tree, duration, list_line
 from tests.viewer.conftest import made_up, span
 
@@ -82,3 +83,22 @@ def test_span_whose_parent_is_not_stored_stands_at_the_top() -> None:
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(0, int(seconds * 1e9)) == text
+
+
+def test_counts_and_names_of_any_form_are_drawn() -> None:
+    usage = {"input_tokens": "5", "output_tokens": 7}
+    trace = made_up(
+        [
+            span("1", {"type": "generation", "model": 4, "usage": usage}),
+            span("2", {"type": "guardrail", "name": 5, "triggered": True}),
+        ]
+    )
+    model, guardrail = (" ".join(line.split()) for line in lines(trace)[3:])
+    assert model == "model 4 1.00 s 0 in 7 out"
+    assert guardrail == "guardrail 5 triggered 1.00 s"
+
+
+def test_texts_keep_their_lines_tabs_and_letters() -> None:
+    kept = "a\n\tb\r\n\u00a0\u3000\U0001f468\u200d\U0001f469"
+    assert escaped(kept) == kept
+    assert escaped("\x1b[2J\x9b\r!") == r"\x1b[2J\x9b\r!"

@@ -161,7 +161,7 @@ def test_worker_killed_between_turns_is_followed_by_one_that_goes_on(shop: Shop)
             task = shop.ask("ada", "Friday, please")
             assert script.is_asked.wait(PATIENCE)
             kill_all(worker)
-        with shop.worker(server.base_url, redelivery_seconds=1):
+        with shop.worker(server.base_url, redelivery_seconds=0):
             assert task.get(timeout=PATIENCE) == "Booked."
         repeated, taken_up = (request.body["input"] for request in server.requests[1:])
     assert kinds(repeated) == kinds(taken_up) == BOOKED[:-1]

@@ -173,6 +173,10 @@ def _new_engine(url: str | sa.URL) -> sa.Engine:
         return sa.create_engine(address, **options)
     except (ArgumentError, ImportError) as error:
         raise UserError(f"SQLAlchemySession cannot use its url: {error}") from error
+    except ValueError:  # its text may show a part of the password
+        raise UserError(
+            "SQLAlchemySession cannot use its url: the port or an option is not a number"
+        ) from None
 
 
 def _require_sync(dialect: sa.Dialect | type[sa.Dialect]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-
-from pydantic_core import to_json
 
 from ...exceptions import UserError
 from ...history import Item
@@ -12,7 +11,8 @@ from ...history import Item
 
 def estimate_tokens(item: Item) -> int:
     """About how many tokens an item costs: one for every 4 characters of its JSON, rounded up."""
-    return -(-len(to_json(item).decode()) // 4)
+    text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=str)
+    return -(-len(text) // 4)
 
 
 def trim_items(
