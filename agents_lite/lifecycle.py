@@ -15,7 +15,42 @@ if TYPE_CHECKING:
     from .tool import Tool
 
 
-class RunHooks(Generic[TContext]):
+class _StepHooks(Generic[TContext]):
+    """What run hooks and agent hooks have in common."""
+
+    def on_tool_start(
+        self, context: RunContextWrapper[TContext], agent: Agent[TContext], tool: Tool
+    ) -> Any:
+        """A local tool is about to run; the context is a `ToolContext`."""
+
+    def on_tool_end(
+        self,
+        context: RunContextWrapper[TContext],
+        agent: Agent[TContext],
+        tool: Tool,
+        result: Any,
+    ) -> Any:
+        """A local tool has run."""
+
+    def on_llm_start(
+        self,
+        context: RunContextWrapper[TContext],
+        agent: Agent[TContext],
+        system_prompt: str | None,
+        input_items: list[TResponseInputItem],
+    ) -> Any:
+        """The model is about to be called, with these instructions and this input."""
+
+    def on_llm_end(
+        self,
+        context: RunContextWrapper[TContext],
+        agent: Agent[TContext],
+        response: ModelResponse,
+    ) -> Any:
+        """The model has answered; nothing of the answer has been acted on yet."""
+
+
+class RunHooks(_StepHooks[TContext]):
     """Hooks for a whole run, whichever agent is at work. Override what you need.
 
     Each method may be `def` or `async def`; an exception in one fails the run. Hooks written for
@@ -58,39 +93,8 @@ class RunHooks(Generic[TContext]):
     ) -> Any:
         """A local tool has run."""
 
-    def on_tool_start(
-        self, context: RunContextWrapper[TContext], agent: Agent[TContext], tool: Tool
-    ) -> Any:
-        """A local tool is about to run; the context is a `ToolContext`."""
 
-    def on_tool_end(
-        self,
-        context: RunContextWrapper[TContext],
-        agent: Agent[TContext],
-        tool: Tool,
-        result: Any,
-    ) -> Any:
-        """A local tool has run."""
-
-    def on_llm_start(
-        self,
-        context: RunContextWrapper[TContext],
-        agent: Agent[TContext],
-        system_prompt: str | None,
-        input_items: list[TResponseInputItem],
-    ) -> Any:
-        """The model is about to be called, with these instructions and this input."""
-
-    def on_llm_end(
-        self,
-        context: RunContextWrapper[TContext],
-        agent: Agent[TContext],
-        response: ModelResponse,
-    ) -> Any:
-        """The model has answered; nothing of the answer has been acted on yet."""
-
-
-class AgentHooks(Generic[TContext]):
+class AgentHooks(_StepHooks[TContext]):
     """Hooks for one agent, set as `Agent(hooks=...)`. Override what you need.
 
     Each method may be `def` or `async def`; an exception in one fails the run.
@@ -111,37 +115,6 @@ class AgentHooks(Generic[TContext]):
         source: Agent[TContext],
     ) -> Any:
         """`source` handed over to this agent."""
-
-    def on_tool_start(
-        self, context: RunContextWrapper[TContext], agent: Agent[TContext], tool: Tool
-    ) -> Any:
-        """A local tool of this agent is about to run; the context is a `ToolContext`."""
-
-    def on_tool_end(
-        self,
-        context: RunContextWrapper[TContext],
-        agent: Agent[TContext],
-        tool: Tool,
-        result: Any,
-    ) -> Any:
-        """A local tool of this agent has run."""
-
-    def on_llm_start(
-        self,
-        context: RunContextWrapper[TContext],
-        agent: Agent[TContext],
-        system_prompt: str | None,
-        input_items: list[TResponseInputItem],
-    ) -> Any:
-        """The model is about to be called for this agent."""
-
-    def on_llm_end(
-        self,
-        context: RunContextWrapper[TContext],
-        agent: Agent[TContext],
-        response: ModelResponse,
-    ) -> Any:
-        """The model has answered this agent."""
 
 
 class Lifecycle:
@@ -225,4 +198,6 @@ def _takes_input_data(hooks: Any) -> bool:
     return True
 
 
-_UNTOUCHED = {*vars(RunHooks).values(), *vars(AgentHooks).values()}
+_UNTOUCHED = {
+    function for hooks in (_StepHooks, RunHooks, AgentHooks) for function in vars(hooks).values()
+}
