@@ -340,8 +340,9 @@ def test_a_thread_left_behind_does_not_hold_up_the_exit() -> None:
 # Forks
 
 EVERYTHING = """
-    import faulthandler, os, sys, threading, traceback
+    import faulthandler, os, signal, sys, threading, traceback
     from agents_lite import *
+    from agents_lite.testing import ScriptedModel, turn
     from agents_lite.tracing import *
     from agents_lite.transport import ResponsesClient
 
@@ -353,6 +354,7 @@ EVERYTHING = """
     async def multiply(a: int, b: int) -> int:
         return a * b
 
+    faulthandler.register(signal.SIGALRM, chain=True)
     url, endpoint, path = sys.argv[1:]
     exporter = BackendSpanExporter("sk-test", endpoint=endpoint)
     set_trace_processors([BatchTraceProcessor(exporter, schedule_delay=0.05)])
@@ -361,8 +363,14 @@ EVERYTHING = """
     calculator = Agent(name="A", model=model, tools=[add, multiply])
     session = SQLiteSession("s", path)
 
+    late = Agent(name="L", model=ScriptedModel(lambda request: turn("late", delay=60)))
+
     def use_everything(name, session=session):
         config = RunConfig(workflow_name=name)
+        try:
+            Runner.run_sync(late, "Hi", timeout=0.02, run_config=config)
+        except RunTimeout:
+            pass
         options = dict(timeout=30, run_config=config, session=session)
         assert Runner.run_sync(calculator, "Hi", **options).final_output == "5 and 6"
         events = list(Runner.run_streamed(calculator, "Hi", **options).stream_events())
@@ -373,7 +381,7 @@ EVERYTHING = """
         if not child:
             code = 1
             try:
-                faulthandler.dump_traceback_later(20, exit=True)
+                signal.alarm(20)
                 work(*arguments)
                 code = 0
             except BaseException:
@@ -398,7 +406,6 @@ FORK_AFTER_USE = dedent(EVERYTHING) + dedent("""
     def go_on():
         use_everything("child")
         flush_traces()
-        check([in_child(lambda: (use_everything("grandchild"), flush_traces()))])
 
     use_everything("parent")
     for _ in range(2):
@@ -413,43 +420,15 @@ def test_everything_can_be_used_after_a_fork(tmp_path: Path) -> None:
         with Child(FORK_AFTER_USE, server.base_url, traces.origin, path) as child:
             assert child.leave(START_SECONDS) == (0, "", "")
     items = SQLiteSession("s", path).get_items()
-    assert sum(item.get("role") == "user" for item in items) == 2 * 6
+    assert sum(item.get("role") == "user" for item in items) == 2 * 4
     started = [
         item["workflow_name"]
         for request in traces.requests
         for item in request.json["data"]
         if item["object"] == "trace"
     ]
-    counts = {"parent": 2, "parent again": 2, "child": 4, "grandchild": 4}
+    counts = {"parent": 3, "parent again": 3, "child": 6}
     assert {name: started.count(name) for name in set(started)} == counts
-
-
-FORK_WHILE_BUSY = dedent(EVERYTHING) + dedent("""
-    stop = threading.Event()
-
-    def be_busy(number):
-        own = SQLiteSession(f"thread {number}", path)
-        while not stop.is_set():
-            use_everything("busy", own)
-
-    threads = [threading.Thread(target=be_busy, args=[number]) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        for number in range(12):
-            check([in_child(use_everything, "child", SQLiteSession(f"child {number}", path))])
-    finally:
-        stop.set()
-    for thread in threads:
-        thread.join()
-""")
-
-
-def test_a_process_may_fork_while_other_threads_are_busy(tmp_path: Path) -> None:
-    path = tmp_path / "sessions.db"
-    with ResponsesServer(both_calls) as server, LoopbackServer(always=http_answer(200)) as traces:
-        with Child(FORK_WHILE_BUSY, server.base_url, traces.origin, path) as child:
-            assert child.leave(START_SECONDS) == (0, "", "")
 
 
 # Many threads, many runs
@@ -509,12 +488,6 @@ SOAK = dedent(EVERYTHING) + dedent("""
         except MaxTurnsExceeded:
             pass
 
-    def time_out():
-        try:
-            Runner.run_sync(calculator, "Hi", timeout=0.0001)
-        except RunTimeout:
-            pass
-
     def work(rounds):
         for _ in range(rounds):
             with SQLiteSession("s", ":memory:") as session:
@@ -522,7 +495,6 @@ SOAK = dedent(EVERYTHING) + dedent("""
             asyncio.run(use_async(3))
             break_off()
             fail()
-            time_out()
 
     def what_is_open():
         flush_traces()
@@ -534,7 +506,8 @@ SOAK = dedent(EVERYTHING) + dedent("""
         names = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
                  if os.path.lexists(f"/proc/self/fd/{fd}")]
         kinds = sorted(name.partition(":")[0] for name in names)
-        return [thread.name for thread in threading.enumerate()], kinds
+        assert [each.name for each in threading.enumerate()] == ["MainThread", "agents_lite-traces"]
+        return kinds
 
     work(3)
     before = what_is_open()
