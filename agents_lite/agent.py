@@ -132,7 +132,11 @@ class Agent(PickledByName, Generic[TContext]):
         self._require("tools", (list, tuple), "a list of tools")
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
-        self._require("model_settings", ModelSettings, "a ModelSettings")
+        if not isinstance(self.model_settings, ModelSettings):  # its headers may hold secrets
+            raise UserError(
+                f"Agent {self.name!r}: model_settings must be a ModelSettings, "
+                f"not a {type(self.model_settings).__name__}"
+            )
         self._require("model", (str, Model, type(None)), "a model's name or a Model")
         self._require("hooks", (AgentHooks, type(None)), "an AgentHooks")
         if not (isinstance(self.instructions, str | None) or callable(self.instructions)):

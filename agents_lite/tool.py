@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -294,7 +294,7 @@ class HostedMCPTool:
     """The model's server calls the tools of a remote MCP server."""
 
     name: ClassVar[str] = "hosted_mcp"
-    tool_config: dict[str, Any]
+    tool_config: dict[str, Any] = field(repr=False)  # it may hold a token
     """{"type": "mcp", "server_label": ..., "server_url": ..., "require_approval": ...}, sent as it
     is."""
     on_approval_request: (
