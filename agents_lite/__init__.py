@@ -36,7 +36,7 @@ _HOMES = {  # module: the names it is home to
         "UnknownItem"
     ),
     "lifecycle": "AgentHooks RunHooks",
-    "many": "RunOutcome",
+    "running.many": "RunOutcome",
     "memory": "Session SessionABC SQLiteSession",
     "model_settings": "ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
@@ -73,8 +73,8 @@ _HOMES = {  # module: the names it is home to
         "StoredSpan StoredTrace Trace trace TraceProvider TraceStore TracingExporter "
         "TracingProcessor"
     ),
-    "transport": "ResponsesClient",
-    "turn.request": "GenerateDynamicPromptData",
+    "http.client": "ResponsesClient",
+    "running.turn.request": "GenerateDynamicPromptData",
     "usage": "InputTokensDetails OutputTokensDetails RequestUsage Usage",
 }
 

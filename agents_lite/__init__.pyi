@@ -135,6 +135,7 @@ from .handoffs import (
 from .handoffs import (
     handoff as handoff,
 )
+from .http.client import ResponsesClient as ResponsesClient
 from .items import (
     CompactionItem as CompactionItem,
 )
@@ -186,7 +187,6 @@ from .lifecycle import (
 from .lifecycle import (
     RunHooks as RunHooks,
 )
-from .many import RunOutcome as RunOutcome
 from .memory import (
     Session as Session,
 )
@@ -261,6 +261,8 @@ from .run_context import (
 from .run_context import (
     ToolContext as ToolContext,
 )
+from .running.many import RunOutcome as RunOutcome
+from .running.turn.request import GenerateDynamicPromptData as GenerateDynamicPromptData
 from .stream_events import (
     AgentUpdatedStreamEvent as AgentUpdatedStreamEvent,
 )
@@ -468,8 +470,6 @@ from .tracing import (
 from .tracing import (
     trace as trace,
 )
-from .transport import ResponsesClient as ResponsesClient
-from .turn.request import GenerateDynamicPromptData as GenerateDynamicPromptData
 from .usage import (
     InputTokensDetails as InputTokensDetails,
 )

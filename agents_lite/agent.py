@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from typing_extensions import TypedDict
 
-from .by_name import PickledByName
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
 from .lifecycle import AgentHooks
 from .model_settings import ModelSettings
 from .models.interface import Model
+from .pickling import PickledByName
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper, TContext
 from .tool import (
@@ -182,7 +182,7 @@ class Agent(PickledByName, Generic[TContext]):
             failure_error_function: As for `function_tool`.
             needs_approval: As for `function_tool`.
         """
-        from .agent_tool import agent_tool
+        from .running.agent_tool import agent_tool
 
         run_options: dict[str, Any] = {"max_turns": max_turns, "hooks": hooks, "session": session}
         if run_config is not None:

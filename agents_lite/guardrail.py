@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from .by_name import PickledByName
 from .exceptions import UserError
+from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 
 from .exceptions import ModelBehaviorError, UserError
 from .run_context import RunContextWrapper, TContext
-from .strict_schema import ensure_strict_json_schema
+from .schema.strict_schema import ensure_strict_json_schema
 
 if TYPE_CHECKING:
     from .agent import Agent

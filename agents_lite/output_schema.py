@@ -13,7 +13,7 @@ from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
 from .exceptions import ModelBehaviorError, UserError
-from .strict_schema import ensure_strict_json_schema
+from .schema.strict_schema import ensure_strict_json_schema
 
 
 class AgentOutputSchemaBase(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .cancellation import RunCancelled
+from .concurrency.cancellation import RunCancelled
 from .history import mend_history
 from .items import ItemHelpers, ModelResponse, RunItem
 from .run_context import RunContextWrapper
@@ -14,10 +14,10 @@ from .usage import Usage
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .aio import AsyncEvents
+    from .concurrency.aio import AsyncEvents
     from .guardrail import InputGuardrailResult, OutputGuardrailResult
     from .items import TResponseInputItem
-    from .run_state import RunState
+    from .running.run_state import RunState
     from .tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
 T = TypeVar("T")
@@ -195,7 +195,7 @@ class EventStream:
         self._events.close()
 
     def __aiter__(self) -> AsyncEvents:
-        from .aio import AsyncEvents
+        from .concurrency.aio import AsyncEvents
 
         return AsyncEvents(self._state, self._events)
 

@@ -6,25 +6,25 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
 from .run_config import RunConfig
 from .run_context import TContext
-from .start import RunOptions, start_run
-from .stepper import drain
+from .running.start import RunOptions, start_run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .agent import Agent
     from .items import TResponseInputItem
-    from .many import RunOutcome
+    from .running.many import RunOutcome
     from .stream_events import StreamEvent
 
 __all__ = ["RunConfig", "RunOptions", "Runner"]
 
 
 class Runner:
-    """Runs agents. Every method drives the one loop of `agents_lite.loop`.
+    """Runs agents. Every method drives the one loop of `agents_lite.running.loop`.
 
     They take the agent that begins; the input, text or a list of Responses API input items (each
     {"role": ..., "content": ...} or an item that an earlier run gave); and the keyword arguments
@@ -70,7 +70,7 @@ class Runner:
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end without blocking the event loop; cancelling the task stops the run."""
-        from .aio import run_on_thread
+        from .concurrency.aio import run_on_thread
 
         return await run_on_thread(
             *start_run(starting_agent, input, streamed=False, **options)
@@ -111,6 +111,6 @@ class Runner:
             on_result: Called with each outcome, on this thread.
             options: As for a single run, and the same for all.
         """
-        from .many import run_many
+        from .running.many import run_many
 
         return run_many(starting_agent, inputs, max_workers, executor, on_result, options)

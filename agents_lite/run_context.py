@@ -11,8 +11,8 @@ from .usage import Usage
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .callbacks import Callbacks
-    from .cancellation import Cancellation
+    from .concurrency.calling import Callbacks
+    from .concurrency.cancellation import Cancellation
     from .run_config import RunConfig
 
 TContext = TypeVar("TContext", default=Any)

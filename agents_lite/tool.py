@@ -18,12 +18,12 @@ from typing import (
     overload,
 )
 
-from .by_name import PickledByName
 from .computer import AsyncComputer, Computer
 from .exceptions import ToolTimeoutError, UserError
-from .function_schema import DocstringStyle, InvalidToolArguments, function_schema
+from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext, ToolContext
-from .strict_schema import ensure_strict_json_schema
+from .schema.function_schema import DocstringStyle, InvalidToolArguments, function_schema
+from .schema.strict_schema import ensure_strict_json_schema
 
 if TYPE_CHECKING:
     from typing import NotRequired, Unpack

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
-from .by_name import PickledByName
+from .pickling import PickledByName
 from .run_context import ToolContext
 
 if TYPE_CHECKING:

@@ -31,10 +31,10 @@ from agents_lite import (
     output_guardrail,
 )
 from agents_lite.exceptions import ResponseFailedError
+from agents_lite.http.client import ResponsesClient
 from agents_lite.response_types import as_stream_event
 from agents_lite.testing import ScriptedModel, call, text, turn
 from agents_lite.testing.wire import build_response
-from agents_lite.transport import ResponsesClient
 from tests.support.drivers import STREAMS, every_driver, types
 from tests.support.loopback import LoopbackServer, http_answer
 from tests.support.spans import recorded_spans

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from ..exceptions import AgentsException, UserError
-from ..many import RunOutcome
+from ..running.many import RunOutcome
 from ..usage import Usage
 from .batch_lines import Line, line_key, read_line
 from .batch_progress import Tally

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..cancellation import Cancellation
+from ..concurrency.cancellation import Cancellation
 from ..model_settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Model(ABC):
 
     def respond(self, request: ModelRequest) -> ModelResponse:
         """Answer a request outside a run: drains `stream` and gives the whole response."""
-        from ..turn.model_call import drain_model
+        from ..running.turn.model_call import drain_model
 
         return drain_model(self, request)
 

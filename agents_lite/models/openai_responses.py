@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..http.client import ResponsesClient
 from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool, tool_to_request, tools_to_include
 from ..tracing import GenerationSpanData, get_current_span, get_current_trace
-from ..transport import ResponsesClient
 from .interface import Model, ModelRequest
 
 if TYPE_CHECKING:
     from ..handoffs import Handoff
+    from ..http.retries import RetryNote
     from ..model_settings import ModelSettings
     from ..output_schema import AgentOutputSchemaBase
-    from ..retries import RetryNote
 
 _PLAIN_SETTINGS = (
     "temperature",

@@ -6,8 +6,8 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from ..http.client import ResponsesClient
 from ..tracing import get_trace_provider
-from ..transport import ResponsesClient
 from .interface import Model, ModelProvider
 from .openai_responses import OpenAIResponsesModel
 

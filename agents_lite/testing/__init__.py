@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest
 from .builders import (
     Turn,
     call,
@@ -14,7 +15,6 @@ from .builders import (
     token_usage,
     turn,
 )
-from .http_messages import CutConnection, HTTPReply, HTTPRequest
 from .offline import offline_unless_configured
 from .responses_server import ResponsesServer
 from .script import ScriptError

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
-from .http_messages import HTTPReply, json_reply
+from ..local_server.messages import HTTPReply, json_reply
 
 OutputItem: TypeAlias = dict[str, Any]
 

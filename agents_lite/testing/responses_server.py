@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import APIStatusError, UserError
+from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 from .builders import ScriptedTurn, Turn
-from .http_messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 from .rules import answer_by_rules
 from .script import Script, ScriptError
 from .validation import RequestRejected, check_items, check_parameters
 from .wire import build_response, encode_sse, new_id, stream_events
 
 if TYPE_CHECKING:
-    from .loopback import LoopbackServer
+    from ..local_server.server import LoopbackServer
 
 Json = dict[str, Any]
 
@@ -95,7 +95,7 @@ class ResponsesServer:
 
     def start(self) -> ResponsesServer:
         """Begin to serve; returns the server itself."""
-        from .loopback import LoopbackServer
+        from ..local_server.server import LoopbackServer
 
         self._http = LoopbackServer(self._answer, port=self._port)
         return self

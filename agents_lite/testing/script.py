@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..exceptions import UserError
+from ..local_server.messages import HTTPReply
 from .builders import ScriptedTurn, Turn, turn
-from .http_messages import HTTPReply
 
 
 class ScriptError(AssertionError):

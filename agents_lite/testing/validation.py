@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from .http_messages import HTTPReply, json_reply
+from ..local_server.messages import HTTPReply, json_reply
 
 Json = dict[str, Any]
 

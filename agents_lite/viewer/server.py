@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..exceptions import UserError
-from ..testing.http_messages import HTTPReply, HTTPRequest
-from ..testing.loopback import LoopbackServer
+from ..local_server.messages import HTTPReply, HTTPRequest
+from ..local_server.server import LoopbackServer
 from ..tracing.sqlite_store import TraceStore
 from .page import live_page, trace_json
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agents_lite.local_server.messages import json_reply
 from agents_lite.testing import ResponsesServer, text, turn
-from agents_lite.testing.http_messages import json_reply
 from agents_lite.testing.wire import build_response
 from tests.cli.conftest import COMMAND, Run
 

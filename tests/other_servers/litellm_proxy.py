@@ -31,8 +31,8 @@ from agents_lite import (
     SQLiteSession,
     function_tool,
 )
-from agents_lite.testing.http_messages import HTTPReply, HTTPRequest, json_reply
-from agents_lite.testing.loopback import LoopbackServer
+from agents_lite.local_server.messages import HTTPReply, HTTPRequest, json_reply
+from agents_lite.local_server.server import LoopbackServer
 
 PROGRAM = os.environ.get("LITELLM", ".venv-litellm/bin/litellm")
 KEY = "sk-of-the-proxy"

@@ -23,7 +23,7 @@ from agents_lite.testing import (
     turn,
 )
 from agents_lite.testing.wire import stream_events
-from tests.support.fixtures import RECORDINGS, load_exchanges
+from tests.support.recordings import RECORDINGS, load_exchanges
 
 
 def post(server: ResponsesServer, body: dict[str, Any] | None = None, **headers: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agents_lite.cancellation import Cancellation, RunCancelled
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.exceptions import RateLimitError, UserError
 from agents_lite.models.interface import ModelRequest
 from agents_lite.testing import (

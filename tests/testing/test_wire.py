@@ -8,7 +8,7 @@ import pytest
 
 from agents_lite.testing import call, reasoning, refusal, text, turn
 from agents_lite.testing.wire import build_response, encode_sse, stream_events
-from tests.support.fixtures import RECORDINGS, load_exchanges
+from tests.support.recordings import RECORDINGS, load_exchanges
 
 
 def events_of(*output: Any, **fields: Any) -> list[dict[str, Any]]:

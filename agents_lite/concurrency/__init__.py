@@ -1,0 +1,1 @@
+"""Threads, timers, cancelling and event loops; knows neither agents nor events."""

@@ -1,0 +1,168 @@
+"""The client of a server that speaks the Responses API: requests out, events in."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+import requests
+from urllib3.util import Timeout
+
+from ..concurrency.cancellation import Cancellation
+from ..concurrency.timers import call_at
+from ..exceptions import APIError, APITimeoutError, UserError
+from ..response_types import ResponseStreamEvent
+from .call import Call
+from .connections import Exchange
+from .endpoint import Endpoint, without_login
+from .retries import Retries, RetryNote, RetryPolicy
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+
+class ResponsesClient:
+    """Speaks to the Responses API of one server.
+
+    Safe to share between threads, and usable after a fork. Proxies, netrc and the CA bundle are
+    those of the environment (or of `session`), read when the client is first used; certificates
+    are verified; cookies are neither kept nor sent back.
+
+    Args:
+        api_key: None reads `OPENAI_API_KEY`. Only api.openai.com insists on one.
+        base_url: None reads `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+        organization: None reads `OPENAI_ORG_ID`.
+        project: None reads `OPENAI_PROJECT_ID`.
+        default_headers: Sent with every request.
+        max_retries: Tries after the first one.
+        max_retry_wait: Seconds that the waits between the tries of a request may take together.
+        retry_delay: Seconds before the second try, doubled for each further one up to 8.
+        connect_timeout: Seconds for a connection to be made.
+        read_timeout: Seconds the server may be silent.
+        timeout: Seconds for a whole request, its retries included.
+        session: Its proxies, certificates, headers, authentication, and an adapter mounted on it,
+            are used; None makes one. A plain `HTTPAdapter` is replaced by the client's own, so
+            its retries and pool settings do not count; with an adapter of another class,
+            cancelling takes effect only once the answer has begun.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        max_retries: int = 2,
+        max_retry_wait: float = 60.0,
+        retry_delay: float = 0.5,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 600.0,
+        timeout: float = 600.0,
+        session: requests.Session | None = None,
+    ) -> None:
+        self._api_key = api_key
+        self._base_url = base_url
+        self._organization = organization
+        self._project = project
+        self._default_headers = dict(default_headers or {})
+        self._policy = RetryPolicy(max_retries, max_retry_wait, retry_delay)
+        self._silence = Timeout(connect=connect_timeout, read=read_timeout)
+        self._timeout = timeout
+        self._session = session
+        self._endpoint: Endpoint | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={without_login(self.base_url)!r})"
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at the end."""
+        url = self._base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
+        return url.rstrip("/")
+
+    def stream(
+        self,
+        body: dict[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        cancellation: Cancellation,
+        on_retry: Callable[[RetryNote], None] | None = None,
+    ) -> Generator[ResponseStreamEvent, None, None]:
+        """Ask for a response and give the events of its stream, the terminal one last.
+
+        An answer that is not streamed is given as its terminal event alone. The terminal event's
+        `response.output` holds the items that the stream announced. Closing the iterator closes
+        the connection, if the answer has not been read to its end.
+
+        Args:
+            body: The request as JSON; `"stream": True` asks for Server-Sent Events, and with
+                `"background": True` a stream that breaks off is taken up where it ended.
+            headers: Added to the request's.
+            query: Added to the URL.
+            timeout: Seconds for the whole request, retries and the use of the events included;
+                None takes the client's.
+            cancellation: Stops the request from another thread; its reason is raised.
+            on_retry: Told of each try that failed and is repeated.
+
+        Raises:
+            APIError: Of the class that says what happened; see docs/errors.md.
+            UserError: The request cannot be sent as it is.
+        """
+        call = Call(self._connected(), body, headers or {}, query or {})
+        seconds = self._timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        retries = Retries(self._policy, deadline, on_retry)
+        exchange = Exchange()
+        limit = call_at(deadline, exchange.cut)
+        try:
+            with cancellation.interrupting(exchange.cut):
+                while True:
+                    cancellation.check()
+                    try:
+                        yield from call.events(exchange)
+                        return
+                    except APIError as error:
+                        failure = error
+                    cancellation.check()
+                    if exchange.is_cut:
+                        failure = APITimeoutError(f"The request was not done within {seconds:g} s")
+                    delay = call.delay_after(failure, retries)
+                    if delay is None:
+                        raise call.final_error(failure)
+                    cancellation.wait(delay)
+        finally:
+            limit.cancel()
+
+    def close(self) -> None:
+        """Close idle connections; the client can still be used."""
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            endpoint.close()
+
+    def _connected(self) -> Endpoint:
+        # Without a lock, which a fork could leave locked: at worst two threads make one each.
+        endpoint = self._endpoint
+        if endpoint is None or endpoint.process_id != os.getpid():
+            endpoint = self._endpoint = Endpoint(
+                self.base_url, self._headers(), self._silence, self._session
+            )
+        return endpoint
+
+    def _headers(self) -> dict[str, str]:
+        key = os.environ.get("OPENAI_API_KEY") if self._api_key is None else self._api_key
+        if not key and self.base_url.startswith("https://api.openai.com/"):
+            raise UserError(
+                "There is no API key. Set the environment variable OPENAI_API_KEY, call "
+                "set_default_openai_key(...), or pass ResponsesClient(api_key=...)."
+            )
+        identity = {
+            "Authorization": f"Bearer {key}" if key else None,
+            "OpenAI-Organization": self._organization or os.environ.get("OPENAI_ORG_ID"),
+            "OpenAI-Project": self._project or os.environ.get("OPENAI_PROJECT_ID"),
+        }
+        return {name: value for name, value in identity.items() if value} | self._default_headers

@@ -1,0 +1,152 @@
+"""What all requests to one server have in common, worked out once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.util import Timeout
+
+from ..exceptions import UserError
+from .connections import WatchedAdapter
+
+BASE_HEADERS = {
+    "User-Agent": "agents_lite",
+    "Accept": "text/event-stream, application/json",
+    "Content-Type": "application/json",
+}
+
+
+class Endpoint:
+    """A server's address, the adapter that reaches it, and a request to be filled in.
+
+    Made once in each process, so that requests need not ask the environment for proxies, netrc and
+    certificates again and again.
+
+    Args:
+        base_url: Without a slash at the end.
+        headers: Sent with every request, the API key included.
+        timeout: Seconds to connect, and seconds the server may be silent.
+        session: Where proxies, certificates and the like come from; None takes the environment.
+
+    Raises:
+        UserError: The address or a header cannot be sent.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        timeout: Timeout,
+        session: requests.Session | None,
+    ) -> None:
+        self.process_id = os.getpid()
+        self.timeout = timeout
+        headers = CaseInsensitiveDict(headers)
+        check_headers(headers)
+        self.secret_texts = [value.removeprefix("Bearer ") for value in headers.values()]
+        session = session or requests.Session()
+        request = requests.Request(
+            "POST",
+            f"{base_url}/responses",
+            headers={**BASE_HEADERS, **headers},
+            # requests prefers the password of a netrc file to a header, but not to an `auth`.
+            auth=_keep_headers if "Authorization" in headers else None,
+        )
+        try:
+            address = urlsplit(base_url)
+            self.host = address.netloc.rpartition("@")[2]
+            self._template = session.prepare_request(request)
+            self._url = str(self._template.url)
+            adapter = session.get_adapter(self._url)
+        except (requests.RequestException, ValueError):
+            raise UserError(
+                f"base_url {without_login(base_url)!r} is not an HTTP address"
+            ) from None
+        password = address.password or ""
+        login = self._template.headers.get("Authorization", "").removeprefix("Basic ")
+        self.secret_texts += [password, unquote(password), login]
+        # In place of the adapter of requests itself, one that can be interrupted.
+        self._adapter = WatchedAdapter() if type(adapter) is HTTPAdapter else adapter
+        settings = session.merge_environment_settings(self._url, {}, None, None, None)
+        self._settings: dict[str, Any] = {**settings, "stream": True, "timeout": timeout}
+
+    def post(
+        self, content: bytes, headers: Mapping[str, str], query: Mapping[str, Any]
+    ) -> requests.PreparedRequest:
+        """A request for a response, its body being `content`."""
+        request = self._request(headers, query)
+        request.body = content
+        request.headers["Content-Length"] = str(len(content))
+        request.headers.setdefault("Idempotency-Key", f"agents-lite-{os.urandom(16).hex()}")
+        return request
+
+    def get(
+        self,
+        response_id: str,
+        starting_after: float,
+        headers: Mapping[str, str],
+        query: Mapping[str, Any],
+    ) -> requests.PreparedRequest:
+        """A request for the events of a background response after the one of that number."""
+        request = self._request(headers, {})
+        request.method = "GET"
+        request.prepare_url(
+            f"{self._url}/{quote(response_id, safe='')}",
+            {**query, "stream": "true", "starting_after": starting_after},
+        )
+        del request.headers["Content-Type"]
+        return request
+
+    def send(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send a request and wait for the answer's headers; redirects are left alone."""
+        return self._adapter.send(request, **self._settings)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        if isinstance(self._adapter, WatchedAdapter):
+            self._adapter.close()
+
+    def _request(
+        self, headers: Mapping[str, str], query: Mapping[str, Any]
+    ) -> requests.PreparedRequest:
+        request = copy(self._template)
+        request.headers = self._template.headers.copy()
+        if headers:
+            check_headers(headers)
+            request.headers.update(headers)
+        if query:
+            request.prepare_url(self._url, query)
+        return request
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def without_login(url: str) -> str:
+    """The URL with a user's name and password in it masked, whatever they hold."""
+    return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise UserError for a header that cannot be sent; its value, maybe a key, is not shown."""
+    for name, value in headers.items():
+        if not re.fullmatch(r"[!-9;-~]+", name):
+            raise UserError(f"{name!r} cannot be the name of a header")
+        what = "API key" if name == "Authorization" else f"value of the header {name!r}"
+        if not isinstance(value, str):
+            raise UserError(f"The {what} must be a string, not {type(value).__name__}")
+        text = value.removeprefix("Bearer ")
+        if not text.isascii() or not text.isprintable() or text != text.strip():
+            raise UserError(
+                f"The {what} holds a line break, a space at an end or a character that is not "
+                "ASCII, and cannot be sent; was it copied with something else around it?"
+            )

@@ -1,0 +1,198 @@
+"""What went wrong on the wire, as the typed errors of this package, with secrets masked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from pydantic_core import from_json
+from urllib3.exceptions import DecodeError, ReadTimeoutError
+from urllib3.util import Timeout
+
+from ..exceptions import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseFailedError,
+)
+from ..response_types import Response
+
+SHORTEST_SECRET = 6
+"""Characters; masking shorter texts would garble messages and hide nothing."""
+EXCERPT_LENGTH = 200
+"""Characters of an unexpected answer that an error's message shows."""
+
+_STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: APIStatusError,
+    409: APIStatusError,
+    429: RateLimitError,
+}
+
+
+class ErrorWriter:
+    """Words the errors of one request so that no secret shows in them.
+
+    Args:
+        host: The server, as messages name it.
+        timeout: Seconds to connect and to read, as messages name them.
+        secrets: The API key and what else no error may show.
+    """
+
+    def __init__(self, host: str, timeout: Timeout, secrets: Sequence[str]) -> None:
+        self.request_id: str | None = None
+        """The server's id of the request, once an answer has named it."""
+        self._host = host
+        self._timeout = timeout
+        long_enough = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._secrets = sorted(long_enough, key=len, reverse=True)  # one may hold another
+
+    def lost(self, error: Exception) -> APIError:
+        """The exchange failed below HTTP, or within it, with `error`."""
+        host, timeout = self._host, self._timeout
+        if isinstance(error, requests.ConnectTimeout):
+            return APITimeoutError(f"No connection to {host} within {timeout.connect_timeout:g} s")
+        if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
+            return APITimeoutError(f"{host} was silent for {timeout.read_timeout:g} s")
+        cause = self._mask(root_cause(error))
+        if isinstance(error, DecodeError):
+            return APIResponseError(f"The answer of {host} cannot be decompressed: {cause}")
+        if "CERTIFICATE_VERIFY_FAILED" in cause:
+            cause += "; name the file of an authority of your own in REQUESTS_CA_BUNDLE"
+        return APIConnectionError(f"The connection to {host} failed: {cause}")
+
+    def status(
+        self, answer: requests.Response, content: bytes, is_followed: bool
+    ) -> APIStatusError:
+        """The answer has a status other than 2xx; `content` is its body as far as it came.
+
+        `is_followed` says that it is a redirect as they are followed, so there were too many.
+        """
+        try:
+            body = self._mask(parse_json(content))
+        except ValueError:
+            body = self._mask(content.decode("utf-8", "replace")) or None
+        status = answer.status_code
+        default: type[APIStatusError] = InternalServerError if status >= 500 else BadRequestError
+        code, what = error_details(body)
+        if status < 400:
+            default = APIStatusError
+            what = "a redirect to elsewhere is not followed; set base_url to the new address"
+            if is_followed:
+                what = "too many redirects; set base_url to the address they should lead to"
+        elif body is None:
+            what = "with an empty body"
+        elif what is None:
+            what = excerpt(body if isinstance(body, str) else json.dumps(body))
+        headers = {name.lower(): self._mask(value) for name, value in answer.headers.items()}
+        headers.pop("set-cookie", None)
+        return _STATUS_ERRORS.get(status, default)(
+            f"HTTP {status} {self._mask(answer.reason or '')}: {what}",
+            status_code=status,
+            headers=headers,
+            request_id=self.request_id,
+            code=code,
+            body=body,
+        )
+
+    def no_response(self, content: bytes) -> APIResponseError:
+        """The answer is good HTTP, but not what the Responses API says."""
+        text = self._mask(excerpt(content))
+        return APIResponseError(
+            f"{self._host} answered with something else than the Responses API: "
+            f"{text or 'nothing at all'}",
+            body=text or None,
+        )
+
+    def no_output(self, response: dict[str, Any]) -> APIResponseError:
+        """The response is complete but for what it is all about."""
+        return APIResponseError(
+            "The response is complete, but its `output` is no list of items",
+            body=self._mask(response),
+        )
+
+    def error_event(self, event: dict[str, Any], known: dict[str, Any]) -> ResponseFailedError:
+        """The server reported an error in place of a response, or in the middle of it."""
+        code, message = error_details(event)
+        return self.failed(message or "The server reported an error", known, code, event)
+
+    def failed(
+        self, message: str, known: dict[str, Any], code: Any = None, body: Any = None
+    ) -> ResponseFailedError:
+        """The response did not come to a good end; `known` is what there is of it."""
+        return ResponseFailedError(
+            self._mask(message),
+            response=Response(self._mask(known)) if known else None,
+            request_id=self.request_id,
+            code=None if code is None else self._mask(str(code)),
+            body=self._mask(body),
+        )
+
+    def _mask(self, value: Any) -> Any:
+        """A copy of some JSON in which each secret reads `***`."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "***")
+            return value
+        if isinstance(value, dict):
+            return {self._mask(name): self._mask(field) for name, field in value.items()}
+        if isinstance(value, list):
+            return [self._mask(element) for element in value]
+        return value
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse JSON; bytes that are no UTF-8, and half surrogates, become replacement characters.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return from_json(content)
+    except ValueError:
+        pass
+    try:
+        value = json.loads(content.decode("utf-8-sig", "replace"))
+        return from_json(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def excerpt(content: bytes | str) -> str:
+    """The beginning of an answer in one line."""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+    line = " ".join(text[: 2 * EXCERPT_LENGTH].split())
+    return line if len(line) <= EXCERPT_LENGTH else line[:EXCERPT_LENGTH] + " ..."
+
+
+def error_details(body: Any) -> tuple[str | None, str | None]:
+    """The code and the message of a server's error, nested (`{"error": {...}}`) or flat."""
+    nested = body.get("error") if isinstance(body, dict) else None
+    error = nested if isinstance(nested, dict) else body
+    if not isinstance(error, dict):
+        return None, None
+    message = error.get("message") or nested or error.get("detail")
+    code = error.get("code")
+    return None if code is None else str(code), message if isinstance(message, str) else None
+
+
+def root_cause(error: BaseException) -> str:
+    """What the error at the bottom of a chain of wrapped ones says."""
+    while True:
+        wrapped = [getattr(error, "reason", None), *error.args, error.__cause__]
+        inner = next((e for e in wrapped if isinstance(e, BaseException)), None)
+        if inner is None:
+            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        error = inner

@@ -1,0 +1,144 @@
+"""Whether a failed try may be repeated, and after how long."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from ..exceptions import APIConnectionError, APIError, APIStatusError, APITimeoutError
+
+logger = logging.getLogger("agents_lite")
+
+LONGEST_BACK_OFF = 8.0
+"""Seconds between two tries at most, when the server does not name another time."""
+HOPELESS_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
+)
+"""Error codes of the server that no waiting will cure."""
+
+
+@dataclass(frozen=True)
+class RetryNote:
+    """A try that failed and is about to be repeated."""
+
+    attempt: int
+    """Which try failed, from 1."""
+    delay: float
+    """Seconds until the next one."""
+    reason: str
+    """Why it failed."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a request is tried again, and for how long."""
+
+    max_retries: int
+    """Tries after the first one."""
+    max_wait: float
+    """Seconds that the waits between the tries of one request may take together."""
+    base_delay: float
+    """Seconds before the second try; doubled for each further one."""
+
+
+class Retries:
+    """The tries of one request."""
+
+    def __init__(
+        self, policy: RetryPolicy, deadline: float, on_retry: Callable[[RetryNote], None] | None
+    ) -> None:
+        """`deadline` (of `time.monotonic()`) is when the whole request has to be done."""
+        self._policy = policy
+        self._deadline = deadline
+        self._on_retry = on_retry
+        self._attempt = 0
+        self._waited = 0.0
+
+    def restart(self) -> None:
+        """Count from the first try again: the request has got somewhere."""
+        self._attempt = 0
+
+    def delay_after(self, error: APIError) -> float | None:
+        """Seconds to wait before the next try, or None when `error` is to be raised."""
+        if self._attempt >= self._policy.max_retries or not is_transient(error):
+            return None
+        delay = self._delay(error)
+        if (
+            self._waited + delay > self._policy.max_wait
+            or time.monotonic() + delay >= self._deadline
+        ):
+            return None
+        self._attempt += 1
+        self._waited += delay
+        note = RetryNote(self._attempt, delay, str(error))
+        logger.info("Try %d failed, the next in %.3g s: %s", note.attempt, delay, note.reason)
+        if self._on_retry is not None:
+            self._on_retry(note)
+        return delay
+
+    def _delay(self, error: APIError) -> float:
+        if isinstance(error, APIStatusError):
+            named = parse_retry_after(error.headers, time.time())
+            if named is not None:
+                return named
+        back_off = min(self._policy.base_delay * 2.0**self._attempt, LONGEST_BACK_OFF)
+        return back_off * random.uniform(0.5, 1.0)
+
+
+def is_transient(error: APIError) -> bool:
+    """Whether the same request may succeed when it is sent again."""
+    if isinstance(error, APIStatusError):
+        return _is_transient_status(error)
+    if isinstance(error, APITimeoutError):  # the server may still be at work, unless unreached
+        return isinstance(error.__cause__, requests.exceptions.ConnectTimeout)
+    if isinstance(error, APIConnectionError):
+        return "CERTIFICATE_VERIFY_FAILED" not in str(error.__cause__)
+    return False
+
+
+def _is_transient_status(error: APIStatusError) -> bool:
+    if error.code in HOPELESS_CODES:
+        return False
+    if error.headers.get("x-should-retry") == "false":
+        return False
+    return error.status_code in (408, 409, 429) or error.status_code >= 500
+
+
+def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, counted from `now` (epoch seconds), or None when the server names none.
+
+    Source: RFC 9110, section 10.2.3 (a number of seconds or an HTTP date); OpenAI's
+    `retry-after-ms` (milliseconds) counts first.
+
+    Args:
+        headers: With names in lower case.
+        now: Epoch seconds.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after", "")
+    seconds = _number(text)
+    if seconds is not None:
+        return seconds
+    try:
+        date = parsedate_to_datetime(text)
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)  # the form of asctime has no zone
+        return max(0.0, date.timestamp() - now)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if number >= 0 else None

@@ -1,0 +1,1 @@
+"""A small HTTP server on loopback, which the stand-in and the viewer share."""

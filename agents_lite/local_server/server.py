@@ -1,0 +1,147 @@
+"""A threaded HTTP/1.1 server on 127.0.0.1 that answers with whatever a function returns."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic_core import from_json
+
+from .messages import CutConnection, HTTPReply, HTTPRequest
+
+
+class LoopbackServer:
+    """Serves as soon as it is made, one daemon thread for each connection, until closed.
+
+    Args:
+        answer: Called for each request, on the connection's thread.
+        port: The port; 0 picks a free one.
+
+    Attributes:
+        url: The address, such as "http://127.0.0.1:50123".
+    """
+
+    def __init__(self, answer: Callable[[HTTPRequest], HTTPReply], *, port: int = 0) -> None:
+        self.answer = answer
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._connections: set[socket.socket] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+        threading.Thread(target=self._accept, name="loopback-accept", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening and cut all connections."""
+        with self._lock:
+            self._closed = True
+            for connection in self._connections:
+                _shut_down(connection)
+        _shut_down(self._listener)  # wakes a waiting accept on Linux, as closing does elsewhere
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, address = self._listener.accept()
+            except OSError:
+                if self._closed:
+                    return
+                time.sleep(0.01)  # such as too many open files, which may pass
+                continue
+            threading.Thread(
+                target=self._serve, args=(connection, address), name="loopback", daemon=True
+            ).start()
+
+    def _serve(self, connection: socket.socket, address: Any) -> None:
+        with self._lock:
+            if self._closed:
+                _shut_down(connection)
+            self._connections.add(connection)
+        # An OSError: the client has gone, or `close` was called.
+        with suppress(OSError, CutConnection), connection:
+            try:
+                _Connection(connection, address, self)  # type: ignore[arg-type]
+            finally:
+                with self._lock:
+                    self._connections.discard(connection)
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may be cut already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """Serves the requests of one connection; `http.server` calls the `do_` methods."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    server: Any
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal():
+            self.send_error(400, "Bad Content-Length")
+            return
+        request = self._read_request(int(length))
+        reply = self.server.answer(request)
+        try:
+            self._send(reply)
+        except OSError:
+            request.client_left.set()
+            raise
+
+    do_GET = do_DELETE = do_POST
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def _read_request(self, length: int) -> HTTPRequest:
+        url = urlsplit(self.path)
+        raw = self.rfile.read(length)
+        try:
+            body = from_json(raw) if raw else None
+        except ValueError:
+            body = raw
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return HTTPRequest(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+
+    def _send(self, reply: HTTPReply) -> None:
+        self._wait(reply.delay)
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if isinstance(reply.body, bytes):
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in reply.body:
+            if isinstance(chunk, bytes):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            else:
+                self.wfile.flush()
+                self._wait(chunk)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _wait(self, seconds: float) -> None:
+        """Wait so long, or until the client closes the connection: then raise an OSError."""
+        if not seconds:
+            return
+        self.connection.settimeout(seconds)
+        try:
+            if not self.connection.recv(1, socket.MSG_PEEK):
+                raise ConnectionResetError("The client closed the connection.")
+        except TimeoutError:
+            pass
+        finally:
+            self.connection.settimeout(None)

@@ -1,0 +1,1 @@
+"""A run: its loop, its record, and what starts and ends it."""

@@ -1,0 +1,1 @@
+"""From Python signatures and types to JSON schemas that the API takes."""

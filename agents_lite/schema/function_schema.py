@@ -1,0 +1,320 @@
+"""From a function's signature and docstring to a tool's JSON schema, and from JSON to its call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import sys
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter
+from types import CellType, FrameType, GenericAlias, NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import SchemaError
+from typing_extensions import TypedDict
+
+from ..exceptions import ModelBehaviorError, UserError
+from ..run_context import RunContextWrapper
+from .strict_schema import ensure_strict_json_schema
+
+DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
+
+_PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
+_SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
+_CONTEXT_NAME = re.compile(r"^(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b")
+_SCALARS = (str, int, float, bool, NoneType, Any)
+_CONTAINERS = (list, set, tuple, Union, UnionType)
+
+
+class InvalidToolArguments(ModelBehaviorError):
+    """The model called a tool with arguments that are not JSON, or that do not fit.
+
+    Attributes:
+        malformed: Whether the arguments are not even JSON.
+    """
+
+    def __init__(self, tool_name: str, error: ValidationError) -> None:
+        details = error.errors(include_url=False, include_context=False)
+        self.malformed = details[0]["type"] == "json_invalid" and not details[0]["loc"]
+        problems = "; ".join(
+            ": ".join(filter(None, [".".join(map(str, detail["loc"])), detail["msg"]]))
+            for detail in details
+        )
+        super().__init__(f"Invalid JSON input for tool {tool_name}: {problems}")
+
+
+@dataclass
+class FuncSchema:
+    """What a function tells the model, and how it takes the model's arguments."""
+
+    name: str
+    """The tool's name."""
+    description: str
+    """What the tool does; "" when nothing says so."""
+    takes_context: bool
+    """Whether the first argument is the run's context, which the model knows nothing of."""
+    strict: bool
+    """Whether the JSON schema is in the API's strict form."""
+    parameters: list[Parameter] = field(repr=False)
+    """The parameters the model gives arguments for."""
+    types: dict[str, Any] = field(repr=False)
+    """Their annotations by name, none of them a string any more."""
+    param_descriptions: dict[str, str] = field(repr=False)
+    """What the docstring says of them, by name."""
+
+    def __post_init__(self) -> None:
+        """Sort the parameters into those passed by position and those passed by name."""
+        kinds = {parameter.kind: parameter.name for parameter in self.parameters}
+        self._extra_positional = kinds.get(Parameter.VAR_POSITIONAL)
+        self._extra_named = kinds.get(Parameter.VAR_KEYWORD)
+        by_position: list[Any] = [Parameter.POSITIONAL_ONLY]
+        if self._extra_positional is not None:
+            by_position += [Parameter.POSITIONAL_OR_KEYWORD]
+        self._positional = [p.name for p in self.parameters if p.kind in by_position]
+        self._only_named = not (self._positional or self._extra_positional or self._extra_named)
+
+    @functools.cached_property
+    def params_json_schema(self) -> dict[str, Any]:
+        """The JSON schema of the arguments, made when first asked for.
+
+        Raises:
+            UserError: A parameter's type has no JSON schema, or no strict one.
+        """
+        try:
+            schema = self._adapter.json_schema(schema_generator=_QuietGenerator)
+        except PydanticUserError as error:
+            raise self._unsupported(error) from error
+        return ensure_strict_json_schema(schema) if self.strict else schema
+
+    def bind(self, json_text: str) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments as Python objects, for `function(*args, **kwargs)`, without the context.
+
+        Args:
+            json_text: A JSON object; "" stands for {}. Names it does not know are dropped.
+
+        Raises:
+            InvalidToolArguments: It is not a JSON object, or does not fit the signature.
+        """
+        try:
+            values = self._adapter.validator.validate_json(json_text or "{}")
+        except ValidationError as error:
+            raise InvalidToolArguments(self.name, error) from error
+        if self._only_named:
+            return [], values
+        args = [values.pop(name) for name in self._positional]
+        if self._extra_positional is not None:
+            args += values.pop(self._extra_positional)
+        if self._extra_named is not None:
+            values.update(values.pop(self._extra_named))
+        return args, values
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        fields = {p.name: self._field_type(p) for p in self.parameters}
+        try:
+            return TypeAdapter(TypedDict(f"{self.name}_args", fields))  # type: ignore[operator]
+        except (PydanticUserError, SchemaError, NameError, TypeError) as error:
+            raise self._unsupported(error) from error
+
+    def _field_type(self, parameter: Parameter) -> Any:
+        """A parameter's type with its default and description, as pydantic takes them."""
+        annotation, default = self.types[parameter.name], parameter.default
+        description = self.param_descriptions.get(parameter.name) or _annotated_text(annotation)
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            annotation, default = GenericAlias(list, (annotation,)), []
+        elif parameter.kind is Parameter.VAR_KEYWORD:
+            annotation, default = GenericAlias(dict, (str, annotation)), {}
+        extras: list[Any] = []
+        if isinstance(default, FieldInfo):
+            extras.append(default)
+        elif default is not Parameter.empty:
+            extras.append(Field(default=default))
+        if description:
+            extras.append(Field(description=description))
+        return Annotated[(annotation, *extras)] if extras else annotation
+
+    def _unsupported(self, error: Exception) -> UserError:
+        return UserError(f"A parameter of tool {self.name} has a type without schema: {error}")
+
+
+class _QuietGenerator(GenerateJsonSchema):
+    """Leaves out, without a warning, a default that JSON cannot express."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
+
+def function_schema(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    docstring_style: DocstringStyle | None = None,
+    use_docstring_info: bool = True,
+    strict: bool = True,
+) -> FuncSchema:
+    """Read a function's signature and docstring.
+
+    Args:
+        function: Any callable with a signature: a function, a bound method, a partial, an object.
+            A first parameter annotated as RunContextWrapper or ToolContext is given the context.
+        name: The tool's name; None takes the function's.
+        description: What it does; None takes the docstring's text before its sections.
+        docstring_style: How the docstring is written; None finds out.
+        use_docstring_info: Whether to read the docstring at all.
+        strict: Whether the JSON schema has to be in the API's strict form.
+
+    Raises:
+        UserError: The signature cannot be a tool's; the message names the parameter.
+    """
+    unwrapped = _unwrap(function)
+    if name is None:
+        name = str(getattr(unwrapped, "__name__", type(unwrapped).__name__))
+    parameters = _read_parameters(function, name)
+    is_definition = inspect.isroutine(unwrapped) or isinstance(unwrapped, type)
+    plain = unwrapped if is_definition else type(unwrapped).__call__
+    doc = plain.__doc__ if use_docstring_info else None
+    doc_description, param_descriptions = _read_docstring(doc or "", docstring_style)
+    types = _resolve_types(parameters, plain, name)
+    takes_context = _find_context(parameters, types, name)
+    if takes_context:
+        parameters = parameters[1:]
+    if strict and any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
+        raise UserError(
+            f"Tool {name} takes **{parameters[-1].name}, any names at all, which a strict schema"
+            " cannot express. List them as parameters, or use strict_mode=False."
+        )
+    schema = FuncSchema(
+        name=name,
+        description=doc_description if description is None else description,
+        takes_context=takes_context,
+        strict=strict,
+        parameters=parameters,
+        types=types,
+        param_descriptions=param_descriptions,
+    )
+    if not all(_is_plain(types[p.name]) for p in parameters):
+        _ = schema.params_json_schema  # other types may have no schema: better said now than later
+    return schema
+
+
+def _unwrap(function: Any) -> Any:
+    """The callable behind partials and decorators."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.unwrap(function)
+
+
+def _read_parameters(function: Callable[..., Any], tool_name: str) -> list[Parameter]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"Tool {tool_name}: {function!r} has no signature to read. Wrap it in a `def` with"
+            " annotated parameters."
+        ) from error
+    settled = function.keywords if isinstance(function, functools.partial) else {}
+    return [parameter for parameter in parameters if parameter.name not in settled]
+
+
+def _resolve_types(parameters: list[Parameter], plain: Any, tool_name: str) -> dict[str, Any]:
+    """The parameters' annotations by name, strings evaluated."""
+    names = ChainMap(_closure_of(plain), getattr(plain, "__globals__", {}), _caller().f_locals)
+    return {p.name: _resolve_type(p, names, tool_name) for p in parameters}
+
+
+def _resolve_type(parameter: Parameter, names: Mapping[str, Any], tool_name: str) -> Any:
+    annotation = parameter.annotation
+    if annotation is Parameter.empty:
+        return Any
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"it": annotation}
+    try:
+        return get_type_hints(holder, {}, names, include_extras=True)["it"]
+    except Exception as error:  # the annotation is the user's code
+        if isinstance(annotation, str) and _CONTEXT_NAME.match(annotation):
+            return RunContextWrapper  # what it wraps may be known to type checkers only
+        raise UserError(
+            f"Tool {tool_name}: the annotation {annotation!r} of parameter {parameter.name!r}"
+            f" cannot be resolved ({error}). Import or define the type where the function can see"
+            " it at run time."
+        ) from error
+
+
+def _closure_of(plain: Any) -> dict[str, Any]:
+    cells = getattr(plain, "__closure__", None) or ()
+    names = plain.__code__.co_freevars if cells else ()
+    filled = zip(names, cells, strict=True)
+    return {name: cell.cell_contents for name, cell in filled if cell != CellType()}
+
+
+def _caller() -> FrameType:
+    """The frame that declares the tool: its local types may be named in string annotations."""
+    package = __name__.partition(".")[0]
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame = frame.f_back
+    return frame
+
+
+def _find_context(parameters: list[Parameter], types: dict[str, Any], tool_name: str) -> bool:
+    """Whether the first parameter takes the run's context."""
+    for position, parameter in enumerate(parameters):
+        if _is_context(types[parameter.name]):
+            if position == 0 and parameter.kind is not Parameter.KEYWORD_ONLY:
+                return True
+            raise UserError(
+                f"Tool {tool_name}: parameter {parameter.name!r} takes the run's context, so it"
+                " has to be the first one."
+            )
+    return False
+
+
+def _is_context(annotation: Any) -> bool:
+    """Whether a type is the context's, or a union or Annotated that holds it."""
+    origin = get_origin(annotation) or annotation
+    if isinstance(origin, type) and issubclass(origin, RunContextWrapper):
+        return True
+    return origin in (Annotated, Union, UnionType) and any(map(_is_context, get_args(annotation)))
+
+
+def _annotated_text(annotation: Any) -> str | None:
+    """The first string of an `Annotated[T, "description"]`."""
+    if get_origin(annotation) is not Annotated:
+        return None
+    return next((extra for extra in annotation.__metadata__ if isinstance(extra, str)), None)
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Whether a type is made of JSON's own types, so that it has a strict schema for sure."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _is_plain(annotation.__origin__)
+    if origin in _CONTAINERS:
+        return all(a is Ellipsis or _is_plain(a) for a in get_args(annotation))
+    return origin is Literal or annotation in _SCALARS
+
+
+def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[str, str]]:
+    """The text before a docstring's sections, and the descriptions of parameters by name."""
+    if style is not None and style not in _PARSER_STYLES:
+        raise UserError(f"docstring_style {style!r} is none of {', '.join(_PARSER_STYLES)}.")
+    if not _SECTION_MARK.search(doc):
+        return inspect.cleandoc(doc), {}
+    import docstring_parser
+
+    style_name = _PARSER_STYLES[style] if style else "AUTO"
+    try:
+        parsed = docstring_parser.parse(doc, docstring_parser.DocstringStyle[style_name])
+    except docstring_parser.ParseError:
+        return inspect.cleandoc(doc), {}
+    params = {p.arg_name.lstrip("*"): p.description for p in parsed.params if p.description}
+    return (parsed.description or "").strip(), params

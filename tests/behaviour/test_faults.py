@@ -1,0 +1,620 @@
+"""Every fault of the wire has one outcome; docs/errors.md lists them for users."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.exceptions import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseFailedError,
+)
+from agents_lite.http.client import ResponsesClient
+from tests.support.loopback import (
+    LAST_CHUNK,
+    Answer,
+    LoopbackServer,
+    Peer,
+    chunk,
+    event_bytes,
+    http_answer,
+    stream_answer,
+    stream_head,
+    unframed_head,
+)
+
+ITEM = {
+    "type": "message",
+    "id": "msg_1",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "Hé!", "annotations": []}],
+}
+RESPONSE = {"id": "resp_1", "object": "response", "status": "completed", "output": [ITEM]}
+EVENTS: list[dict[str, Any]] = [
+    {"type": "response.created", "response": {**RESPONSE, "status": "queued", "output": []}},
+    {"type": "response.output_item.added", "output_index": 0, "item": {**ITEM, "content": []}},
+    {"type": "response.output_text.delta", "output_index": 0, "delta": "H"},
+    {"type": "response.output_text.delta", "output_index": 0, "delta": "é!"},
+    {"type": "response.output_item.done", "output_index": 0, "item": ITEM},
+    {"type": "response.completed", "response": RESPONSE},
+]
+for number, _event in enumerate(EVENTS):
+    _event["sequence_number"] = number
+WHOLE = [{"type": "response.completed", "response": RESPONSE}]
+STREAM = b"".join(map(event_bytes, EVENTS))
+GOOD = stream_answer(EVENTS)
+READ_TIMEOUT = 5.0
+"""Seconds; no outcome takes that long, but those with a shorter timeout of their own."""
+ID = {"x-request-id": "req_7"}
+
+
+def ask(server: LoopbackServer, *, stream: bool = True, background: bool = False, **options: Any):
+    settings = {"retry_delay": 0.001, "read_timeout": READ_TIMEOUT, "timeout": 20.0, **options}
+    client = ResponsesClient(api_key="sk-test-key", base_url=server.base_url, **settings)
+    body = {"model": "m", "input": "hi", "stream": stream, "background": background}
+    return client.stream(body, cancellation=Cancellation())
+
+
+def collect(events) -> tuple[list[dict[str, Any]], APIError | None]:
+    found = []
+    try:
+        for event in events:
+            found.append(event)
+    except APIError as error:
+        return found, error
+    return found, None
+
+
+# Answers that are played by hand
+
+
+def then(*steps: bytes | Callable[[Peer], object]) -> Answer:
+    def play(peer: Peer) -> None:
+        for step in steps:
+            if isinstance(step, bytes):
+                peer.send(step)
+            else:
+                step(peer)
+
+    return play
+
+
+def trickle(peer: Peer) -> None:
+    peer.send(unframed_head())
+    while True:
+        peer.send(b":")
+        time.sleep(0.02)
+
+
+def bytewise(content: bytes) -> Answer:
+    return lambda peer: peer.send_bytewise(content)
+
+
+def gzipped(content: bytes, content_type: str) -> bytes:
+    return http_answer(200, content, content_type, {"Content-Encoding": "gzip"})
+
+
+def sse(content: bytes, content_type: str = "text/event-stream") -> bytes:
+    return http_answer(200, content, content_type)
+
+
+def with_line_ends(line_end: bytes) -> bytes:
+    return sse(STREAM.replace(b"\n", line_end))
+
+
+def drop_after(count: int, how: Callable[[Peer], object]) -> Answer:
+    return then(stream_head(ID), *(chunk(event_bytes(event)) for event in EVENTS[:count]), how)
+
+
+def ends_with(*events: dict[str, Any]) -> bytes:
+    return stream_answer([EVENTS[0], *events], ID)
+
+
+def truncated(content: bytes) -> Answer:
+    return then(content[:-10], Peer.close)
+
+
+JSON = json.dumps(RESPONSE).encode()
+ERROR = {"code": "server_error", "message": "It broke.", "type": "error"}
+FAILED = {
+    "type": "response.failed",
+    "response": {"id": "resp_1", "status": "failed", "error": ERROR, "output": []},
+}
+INCOMPLETE = {
+    "type": "response.incomplete",
+    "response": {
+        "id": "resp_1",
+        "status": "incomplete",
+        "incomplete_details": {"reason": "max_output_tokens"},
+        "output": [],
+    },
+}
+
+
+# Faults that are none: the right answer comes out
+
+GOOD_STREAMS = {
+    "chunked": GOOD,
+    "a byte at a time": bytewise(GOOD),
+    "ended by closing": then(unframed_head() + STREAM, Peer.close),
+    "with a length": sse(STREAM),
+    "CRLF": with_line_ends(b"\r\n"),
+    "CR": with_line_ends(b"\r"),
+    "CRLF, a byte at a time": bytewise(with_line_ends(b"\r\n")),
+    "byte order mark": sse(b"\xef\xbb\xbf" + STREAM),
+    "comments": sse(b": hi\n\n" + STREAM.replace(b"event:", b": ping\nevent:")),
+    "no event lines": sse(b"".join(b"data: %s\n\n" % json.dumps(e).encode() for e in EVENTS)),
+    "multi-line data": sse(STREAM.replace(b', "sequence', b'\ndata:, "sequence')),
+    "[DONE] at the end": sse(STREAM + b"data: [DONE]\n\n"),
+    "[DONE] with a space": sse(b"data: [DONE] \n\n" + STREAM),
+    "empty data as a heartbeat": sse(b"data:\n\n" + STREAM + b"data\n\n"),
+    "[DONE] before the end": sse(b"data: [DONE]\n\n" + STREAM),
+    "no empty line at the end": sse(STREAM.rstrip()),
+    "gzip": gzipped(gzip.compress(STREAM), "text/event-stream"),
+    "gzip, chunked": stream_head({"Content-Encoding": "gzip"})
+    + b"".join(chunk(bytes([byte])) for byte in gzip.compress(STREAM))
+    + LAST_CHUNK,
+    "octet-stream": sse(STREAM, "application/octet-stream"),
+    "text/plain": sse(STREAM, "text/plain"),
+    "chunk extensions, trailers and wide sizes": stream_head()
+    + b"000%x;a=b\r\n%s\r\n0\r\nx: y\r\n\r\n" % (len(STREAM), STREAM),
+    "the connection stays open after the end": then(unframed_head() + STREAM, Peer.hang),
+    "reset after the end": then(stream_head() + chunk(STREAM), Peer.reset),
+    "events after the end": stream_answer([*EVENTS, {"type": "response.extra"}]),
+    "empty lines after the last chunk": GOOD + b"\r\n\r\n",
+    "cookies": stream_answer(EVENTS, {"Set-Cookie": "a=b"}),
+}
+
+RIGHT_AFTER_RETRY = {
+    "reset before headers": Peer.reset,
+    "closed before headers": Peer.close,
+    "closed within headers": then(b"HTTP/1.1 200 OK\r\nContent-", Peer.close),
+    "not HTTP": then(b"220 smtp.example ready\r\n\r\n", Peer.close),
+    "reset before the first event": then(stream_head(), Peer.reset),
+    "closed before the first event": then(stream_head(), Peer.close),
+    "ended before the first event": stream_answer([]),
+    "cut in the first event": then(stream_head() + chunk(STREAM[:50]), Peer.close),
+    "an empty body": sse(b""),
+    "malformed chunk size": then(stream_head() + b"zz\r\n", Peer.close),
+    "408": http_answer(408, {"error": {"message": "slow"}}),
+    "409": http_answer(409, {"error": {"message": "busy"}}),
+    "429": http_answer(429, {"error": {"message": "slow down"}}),
+    "429 with Retry-After: 0": http_answer(429, b"", headers={"Retry-After": "0"}),
+    "429 with retry-after-ms": http_answer(429, b"", headers={"retry-after-ms": "2"}),
+    "429 with a date": http_answer(429, b"", headers={"Retry-After": formatdate(0, usegmt=True)}),
+    "500": http_answer(500, {"error": {"message": "oops"}}),
+    "502 in HTML": http_answer(502, b"<html>Bad gateway</html>", "text/html"),
+    "503, empty": http_answer(503),
+}
+
+
+@pytest.mark.parametrize("answer", GOOD_STREAMS.values(), ids=GOOD_STREAMS)
+def test_odd_but_good_streams_give_each_event_once(answer: Answer):
+    started = time.monotonic()
+    with LoopbackServer(answer) as server:
+        assert collect(ask(server)) == (EVENTS, None)
+    assert time.monotonic() - started < READ_TIMEOUT
+
+
+@pytest.mark.parametrize("answer", RIGHT_AFTER_RETRY.values(), ids=RIGHT_AFTER_RETRY)
+def test_passing_faults_are_tried_again(answer: Answer):
+    with LoopbackServer(answer, answer, GOOD) as server:
+        assert collect(ask(server)) == (EVENTS, None)
+
+    first, second, third = server.requests
+    assert first.content == second.content == third.content
+    assert first.headers["idempotency-key"] == third.headers["idempotency-key"]
+
+
+def test_a_request_of_its_own_has_an_idempotency_key_of_its_own():
+    with LoopbackServer(GOOD, GOOD) as server:
+        collect(ask(server))
+        collect(ask(server))
+
+    first, second = server.requests
+    assert first.headers["idempotency-key"] != second.headers["idempotency-key"]
+
+
+GOOD_ANSWERS = {
+    "JSON": http_answer(200, RESPONSE),
+    "chunked": stream_head({"Content-Type": "application/json"}) + chunk(JSON) + LAST_CHUNK,
+    "text/plain": http_answer(200, RESPONSE, "text/plain"),
+    "event-stream": http_answer(200, RESPONSE, "text/event-stream"),
+    "byte order mark and white space": http_answer(200, b"\xef\xbb\xbf \n" + JSON),
+    "gzip": gzipped(gzip.compress(JSON), "application/json"),
+    "a byte at a time": bytewise(http_answer(200, RESPONSE)),
+    "no status": http_answer(200, {"id": "resp_1", "output": [ITEM]}),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("answer", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)
+def test_a_json_answer_is_a_stream_of_its_terminal_event(answer: Answer, stream: bool):
+    with LoopbackServer(answer) as server:
+        events, error = collect(ask(server, stream=stream))
+
+    assert error is None
+    assert [event["type"] for event in events] == ["response.completed"]
+    assert events[0]["response"]["output"] == [ITEM]
+
+
+def test_a_stream_may_answer_a_request_that_did_not_ask_for_one():
+    with LoopbackServer(GOOD) as server:
+        assert collect(ask(server, stream=False)) == (EVENTS, None)
+
+
+def test_damaged_characters_are_replaced_as_the_sse_standard_says():
+    damaged = STREAM.replace(b'"delta": "H"', b'"delta": "H\xff"').replace(
+        rb'"delta": "\u00e9!"', rb'"delta": "\ud83d"'
+    )
+
+    with LoopbackServer(sse(damaged)) as server:
+        events, error = collect(ask(server))
+
+    assert error is None
+    assert [event["delta"] for event in events if "delta" in event] == ["H\ufffd", "?"]
+
+
+# Faults that stay
+
+
+@dataclass
+class Outcome:
+    """What comes of an answer that never gets better."""
+
+    error: type[APIError]
+    says: str
+    """A part of the message."""
+    tries: int = 1
+    request_id: str | None = None
+    code: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def silent(error_says: str = "silent for 0.2 s") -> Outcome:
+    return Outcome(APITimeoutError, error_says, options={"read_timeout": 0.2})
+
+
+STATUS = {"error": {"message": "Because.", "code": "why", "type": "x"}}
+OPTIONS_ID = {"headers": ID}
+FAULTS: dict[str, tuple[Answer, Outcome]] = {
+    "reset before headers": (Peer.reset, Outcome(APIConnectionError, "reset", 3)),
+    "closed before headers": (Peer.close, Outcome(APIConnectionError, "closed", 3)),
+    "hang before headers": (Peer.hang, silent()),
+    "hang within headers": (then(b"HTTP/1.1 200 OK\r\nConte", Peer.hang), silent()),
+    "hang in a JSON body": (then(http_answer(200, RESPONSE)[:-9], Peer.hang), silent()),
+    "hang before the first event": (then(stream_head(), Peer.hang), silent()),
+    "hang after an event": (drop_after(3, Peer.hang), silent()),
+    "a trickle without end": (
+        trickle,
+        Outcome(APITimeoutError, "not done within 0.3 s", options={"timeout": 0.3}),
+    ),
+    "truncated JSON body": (
+        truncated(http_answer(200, RESPONSE)), Outcome(APIConnectionError, "failed", 3)
+    ),
+    "truncated JSON text": (
+        http_answer(200, JSON[:-9]), Outcome(APIResponseError, '{"id": "resp_1"')
+    ),
+    "empty JSON body": (http_answer(200), Outcome(APIResponseError, "nothing at all")),
+    "HTML": (
+        http_answer(200, b"<html><b>Welcome</b>", "text/html", ID),
+        Outcome(APIResponseError, "<b>Welcome</b>", request_id="req_7"),
+    ),
+    "text": (http_answer(200, b"hello"), Outcome(APIResponseError, "hello")),
+    "a JSON list": (http_answer(200, b"[1]"), Outcome(APIResponseError, "[1]")),
+    "JSON of something else": (
+        http_answer(200, b'{"choices": []}'), Outcome(APIResponseError, "choices")
+    ),
+    "JSON without end": (http_answer(200, b"[" * 5000), Outcome(APIResponseError, "[[[")),
+    "an error with status 200": (
+        http_answer(200, STATUS), Outcome(ResponseFailedError, "Because.", code="why")
+    ),
+    "no output": (
+        http_answer(200, {"id": "r", "status": "completed"}), Outcome(APIResponseError, "output")
+    ),
+    "null output": (
+        http_answer(200, {**RESPONSE, "output": None}), Outcome(APIResponseError, "output")
+    ),
+    "null items": (
+        http_answer(200, {**RESPONSE, "output": [None]}), Outcome(APIResponseError, "output")
+    ),
+    "a queued response": (
+        http_answer(200, {**RESPONSE, "status": "queued"}), Outcome(ResponseFailedError, "queued")
+    ),
+    "a failed response": (
+        http_answer(200, FAILED["response"], headers=ID),
+        Outcome(ResponseFailedError, "It broke.", code="server_error", request_id="req_7"),
+    ),
+    "an incomplete response": (
+        http_answer(200, INCOMPLETE["response"]),
+        Outcome(ResponseFailedError, "max_output_tokens", code="max_output_tokens"),
+    ),
+    "broken gzip": (
+        gzipped(b"no gzip at all", "application/json"), Outcome(APIResponseError, "decompress")
+    ),
+    "gzip cut short": (
+        gzipped(gzip.compress(JSON)[:-20], "application/json"), Outcome(APIResponseError, "answer")
+    ),
+    "broken gzip in a stream": (
+        gzipped(gzip.compress(STREAM)[:40] + b"XX" * 40, "text/event-stream"),
+        Outcome(APIResponseError, "decompress"),
+    ),
+    "malformed event": (
+        stream_answer([EVENTS[0]])[: -len(LAST_CHUNK)] + chunk(b'data: {"x\n\n') + LAST_CHUNK,
+        Outcome(APIResponseError, '{"x'),
+    ),
+    "an event that is no object": (sse(b"data: 5\n\n"), Outcome(APIResponseError, "5")),
+    "no terminal event": (
+        stream_answer(EVENTS[:-1], ID),
+        Outcome(ResponseFailedError, "broke off", request_id="req_7"),
+    ),
+    "ended inside the terminal event": (sse(STREAM[:-30]), Outcome(ResponseFailedError, "broke")),
+    "a terminal event without a response": (
+        ends_with({"type": "response.completed"}), Outcome(ResponseFailedError, "broke off")
+    ),
+    "types that are no text": (
+        stream_answer([{"type": ["x"], "response": {}}]), Outcome(ResponseFailedError, "broke off")
+    ),
+    "reset after an event": (drop_after(3, Peer.reset), Outcome(ResponseFailedError, "broke off")),
+    "flat error event": (
+        ends_with({**ERROR, "param": None}),
+        Outcome(ResponseFailedError, "It broke.", code="server_error", request_id="req_7"),
+    ),
+    "nested error event": (
+        ends_with({"type": "error", "error": ERROR}),
+        Outcome(ResponseFailedError, "It broke.", code="server_error"),
+    ),
+    "error event without a type": (
+        ends_with({"error": {**ERROR, "code": 500}}),
+        Outcome(ResponseFailedError, "It broke.", code="500"),
+    ),
+    "error event, then silence": (
+        then(stream_head() + chunk(event_bytes({"type": "error", "error": ERROR})), Peer.hang),
+        Outcome(ResponseFailedError, "It broke."),
+    ),
+    "error event, then response.failed": (
+        ends_with({"type": "error", "error": {}}, FAILED),
+        Outcome(ResponseFailedError, "It broke.", code="server_error"),
+    ),
+    "response.failed": (
+        ends_with(FAILED), Outcome(ResponseFailedError, "It broke.", code="server_error")
+    ),
+    "response.failed without an error": (
+        ends_with({"type": "response.failed", "response": {"error": None}}),
+        Outcome(ResponseFailedError, "no reason"),
+    ),
+    "response.incomplete": (
+        ends_with(INCOMPLETE), Outcome(ResponseFailedError, "max_output_tokens")
+    ),
+    "response.cancelled": (
+        ends_with({"type": "response.cancelled", "response": {"id": "r"}}),
+        Outcome(ResponseFailedError, "cancelled"),
+    ),
+    "400": (
+        http_answer(400, STATUS, headers=ID),
+        Outcome(BadRequestError, "HTTP 400 Status: Because.", code="why", request_id="req_7"),
+    ),
+    "400 as bytes": (
+        http_answer(400, STATUS, "application/octet-stream"), Outcome(BadRequestError, "Because.")
+    ),
+    "400, flat": (http_answer(400, STATUS["error"]), Outcome(BadRequestError, "Because.")),
+    "400, an error of text": (
+        http_answer(400, {"error": "no such thing"}), Outcome(BadRequestError, "no such thing")
+    ),
+    "401": (http_answer(401, STATUS), Outcome(AuthenticationError, "Because.")),
+    "403": (http_answer(403, STATUS), Outcome(PermissionDeniedError, "Because.")),
+    "404": (http_answer(404, STATUS), Outcome(NotFoundError, "Because.")),
+    "408": (http_answer(408, STATUS), Outcome(APIStatusError, "HTTP 408", 3)),
+    "409": (http_answer(409, STATUS), Outcome(APIStatusError, "HTTP 409", 3)),
+    "413, empty": (http_answer(413), Outcome(BadRequestError, "empty body")),
+    "422": (http_answer(422, STATUS), Outcome(BadRequestError, "Because.")),
+    "429": (
+        http_answer(429, STATUS, headers={"x-oai-request-id": "req_8"}),
+        Outcome(RateLimitError, "HTTP 429", 3, request_id="req_8"),
+    ),
+    "429, quota used up": (
+        http_answer(429, {"error": {"message": "Pay.", "code": "insufficient_quota"}}),
+        Outcome(RateLimitError, "Pay.", code="insufficient_quota"),
+    ),
+    "429, to wait too long": (
+        http_answer(429, STATUS, headers={"Retry-After": "61"}),
+        Outcome(RateLimitError, "Because."),
+    ),
+    "500 in HTML": (
+        http_answer(500, b"<h1>Sorry</h1>", "text/html"),
+        Outcome(InternalServerError, "<h1>Sorry</h1>", 3),
+    ),
+    "500, truncated": (
+        truncated(http_answer(500, b"Something went very wrong")),
+        Outcome(InternalServerError, "Something went", 3),
+    ),
+    "400, hang in the body": (
+        then(http_answer(400, STATUS)[:-5], Peer.hang),
+        Outcome(BadRequestError, "Because."),
+    ),
+    "500, not to be retried": (
+        http_answer(500, STATUS, headers={"x-should-retry": "false"}),
+        Outcome(InternalServerError, "Because."),
+    ),
+    "redirect without an address": (http_answer(307), Outcome(APIStatusError, "redirect")),
+    "redirect to what is no address": (
+        http_answer(307, headers={"Location": "http://[::1"}), Outcome(APIStatusError, "redirect")
+    ),
+    "redirect that changes the method": (
+        http_answer(303, headers={"Location": "/v1/responses"}), Outcome(APIStatusError, "redirect")
+    ),
+    "malformed chunk size after an event": (
+        then(stream_head() + chunk(event_bytes(EVENTS[0])) + b"-5\r\n", Peer.close),
+        Outcome(ResponseFailedError, "malformed chunk size"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "outcome"), FAULTS.values(), ids=FAULTS)
+def test_lasting_faults_end_in_their_error(answer: Answer, outcome: Outcome):
+    started = time.monotonic()
+    with LoopbackServer(always=answer) as server:
+        _, error = collect(ask(server, **outcome.options))
+    assert time.monotonic() - started < READ_TIMEOUT
+
+    assert type(error) is outcome.error
+    assert outcome.says in str(error)
+    assert len(server.requests) == outcome.tries
+    assert outcome.request_id in (error.request_id, None)
+    assert outcome.code in (error.code, None)
+    assert error.__cause__ is error.__context__ is None
+
+
+@pytest.mark.parametrize("how", [Peer.close, Peer.reset], ids=["closed", "reset"])
+@pytest.mark.parametrize("count", range(1, len(EVENTS)))
+def test_a_stream_dropped_after_an_event_is_an_error_and_not_asked_for_again(count, how):
+    with LoopbackServer(drop_after(count, how)) as server:
+        events, error = collect(ask(server))
+
+    assert events == EVENTS[:count]
+    assert type(error) is ResponseFailedError
+    assert "broke off" in str(error)
+    assert error.response.id == "resp_1"
+
+
+def test_a_stream_cut_at_any_byte_is_answered_whole_or_ends_in_a_typed_error():
+    for length in range(0, len(STREAM), 7):
+        with LoopbackServer(then(unframed_head() + STREAM[:length], Peer.close)) as server:
+            events, error = collect(ask(server, max_retries=0))
+
+        assert events == EVENTS[: len(events)]
+        if len(events) < len(EVENTS):
+            assert type(error) is (ResponseFailedError if events else APIConnectionError)
+
+
+def test_the_error_of_a_broken_stream_holds_the_items_that_were_complete():
+    with LoopbackServer(drop_after(5, Peer.close)) as server:
+        _, error = collect(ask(server))
+
+    assert error.response.output[0].content[0].text == "Hé!"
+
+
+def test_a_refused_connection_is_tried_again_and_then_an_error():
+    with LoopbackServer() as server:
+        pass
+    notes = []
+    client = ResponsesClient(base_url=server.base_url, retry_delay=0.001)
+
+    with pytest.raises(APIConnectionError, match="refused"):
+        list(client.stream({}, cancellation=Cancellation(), on_retry=notes.append))
+    assert [note.attempt for note in notes] == [1, 2]
+    assert "refused" in notes[0].reason
+
+
+def test_a_line_of_32_megabytes_arrives():
+    text = "x" * (32 << 20)
+    delta = {"type": "response.output_text.delta", "delta": text}
+    with LoopbackServer(stream_answer([EVENTS[0], delta, EVENTS[-1]])) as server:
+        events, error = collect(ask(server))
+
+    assert error is None
+    assert events[1] == delta
+
+
+def test_200_000_tiny_events_arrive():
+    delta = event_bytes({"type": "response.output_text.delta", "delta": "x"})
+    with LoopbackServer(sse(delta * 200_000 + STREAM)) as server:
+        events, error = collect(ask(server, timeout=60.0))
+
+    assert error is None
+    assert len(events) == 200_000 + len(EVENTS)
+
+
+# Resuming
+
+
+BACKGROUND = {"stream": True, "background": True}
+
+
+def test_a_dropped_background_stream_is_taken_up_without_a_gap_or_a_repetition():
+    answers = [
+        drop_after(2, Peer.close),
+        http_answer(503),
+        stream_answer(EVENTS[2:4]),
+        drop_after(0, Peer.reset),
+        stream_answer(EVENTS[1:]),
+    ]
+    with LoopbackServer(*answers) as server:
+        assert collect(ask(server, background=True)) == (EVENTS, None)
+
+    _, *resumed = server.requests
+    assert [(request.method, request.path) for request in resumed] == [
+        ("GET", "/v1/responses/resp_1?stream=true&starting_after=1"),
+        ("GET", "/v1/responses/resp_1?stream=true&starting_after=1"),
+        ("GET", "/v1/responses/resp_1?stream=true&starting_after=3"),
+        ("GET", "/v1/responses/resp_1?stream=true&starting_after=3"),
+    ]
+    assert "idempotency-key" not in resumed[0].headers
+    assert resumed[0].headers["authorization"] == "Bearer sk-test-key"
+
+
+def test_each_piece_of_a_background_stream_that_got_on_allows_new_retries():
+    answers = [stream_answer([event]) for event in EVENTS]
+    with LoopbackServer(*answers) as server:
+        assert collect(ask(server, background=True, max_retries=1)) == (EVENTS, None)
+
+
+def test_a_background_stream_that_cannot_be_taken_up_is_an_error():
+    gone = http_answer(404, {"error": {"message": "no such response"}})
+    with LoopbackServer(drop_after(2, Peer.close), gone) as server:
+        events, error = collect(ask(server, background=True))
+
+    assert events == EVENTS[:2]
+    assert type(error) is NotFoundError
+
+
+# Redirects
+
+
+def test_a_redirect_within_the_server_keeps_method_and_body():
+    moved = http_answer(307, headers={"Location": "/v2/responses"})
+    with LoopbackServer(moved, GOOD) as server:
+        assert collect(ask(server)) == (EVENTS, None)
+
+    first, second = server.requests
+    assert (second.method, second.path) == ("POST", "/v2/responses")
+    assert first.content == second.content
+
+
+def test_a_redirect_to_another_server_is_never_followed():
+    with LoopbackServer() as other:
+        moved = http_answer(308, headers={"Location": f"{other.base_url}/responses"})
+        with LoopbackServer(moved) as server:
+            _, error = collect(ask(server))
+
+    assert type(error) is APIStatusError
+    assert "base_url" in str(error)
+    assert other.connections == 0
+
+
+def test_redirects_in_a_circle_end():
+    with LoopbackServer(always=http_answer(307, headers={"Location": "/v1/responses"})) as server:
+        _, error = collect(ask(server))
+
+    assert type(error) is APIStatusError
+    assert "too many redirects" in str(error)
+    assert len(server.requests) < 10

@@ -1,0 +1,61 @@
+"""What `mypy --strict` says of programs that use the package."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+HERE = Path(__file__).parents[1]
+DOCUMENTS = HERE.parent.parent / "shared" / "spec"
+
+def complaints(program: Path, *options: str) -> list[tuple[int, str, str]]:
+    """Line, code and text of each error that mypy reports in a program."""
+    report, _, _ = api.run(
+        ["--strict", "--show-error-codes", "--config-file", str(HERE.parent / "pyproject.toml"),
+         *options, str(program)]
+    )
+    pattern = rf"^\S*{re.escape(program.name)}:(\d+): error: (.*)  \[([a-z-]+)\]$"
+    return [
+        (int(line), code, text) for line, text, code in re.findall(pattern, report, re.MULTILINE)
+    ]
+
+
+def test_agents_tools_and_hooks_agree_on_the_context_type() -> None:
+    program = HERE / "typing" / "context_types.py"
+    expected = [
+        (number, line.rpartition("# wrong: ")[2])
+        for number, line in enumerate(program.read_text().splitlines(), 1)
+        if "# wrong: " in line
+    ]
+    assert len(expected) == 6
+    assert [(line, code) for line, code, _ in complaints(program)] == expected
+
+
+def document_blocks() -> list[str]:
+    markdown = DOCUMENTS / "000_ee6f3f30662260ea.txt"
+    if not markdown.exists():
+        return []
+    blocks = re.findall(r"```python\n(.*?)```", markdown.read_text(), re.DOTALL)
+    strings = re.findall(
+        r'"code": ("(?:[^"\\]|\\.)*")', (DOCUMENTS / "003_540258097cd9ca1f.txt").read_text()
+    )
+    return [*blocks, *map(json.loads, strings)]
+
+
+def test_the_documents_examples_are_accepted(tmp_path: Path) -> None:
+    blocks = document_blocks()
+    if not blocks:
+        pytest.skip("the documents with the examples are not beside this checkout")
+    for number, block in enumerate(blocks):
+        program = re.sub(r"\b(from|import) agents\b", r"\1 agents_lite", block)
+        (tmp_path / f"block_{number}.py").write_text(program)
+    report, _, _ = api.run(
+        ["--strict", "--config-file", str(HERE.parent / "pyproject.toml"), str(tmp_path)]
+    )
+    errors = re.findall(r"block_\d+\.py:\d+: error: .*", report)
+    ours = [line for line in errors if "agents_lite" in line or "incompatible with super" in line]
+    assert errors and not ours, report  # the blocks have errors of their own: names left out

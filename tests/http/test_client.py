@@ -1,0 +1,733 @@
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+import responses
+from requests.adapters import HTTPAdapter
+
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
+from agents_lite.exceptions import (
+    AgentsException,
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    UserError,
+)
+from agents_lite.http.client import ResponsesClient
+from tests.support.loopback import (
+    CERTIFICATE,
+    LAST_CHUNK,
+    LoopbackServer,
+    Peer,
+    chunk,
+    event_bytes,
+    http_answer,
+    stream_answer,
+    stream_head,
+)
+from tests.support.recordings import CUTS, RECORDINGS, load_exchanges
+
+ITEM = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
+RESPONSE = {"id": "resp_1", "status": "completed", "output": [ITEM]}
+DELTA = {"type": "response.output_text.delta", "delta": "Hel"}
+COMPLETED = {"type": "response.completed", "response": RESPONSE}
+GOOD = http_answer(200, RESPONSE)
+GOOD_STREAM = stream_answer([DELTA, COMPLETED])
+
+
+def client_of(server: LoopbackServer, **options: Any) -> ResponsesClient:
+    settings = {"api_key": "sk-test-key", "retry_delay": 0.001, "timeout": 10.0, **options}
+    return ResponsesClient(base_url=server.base_url, **settings)
+
+
+def ask(client: ResponsesClient, **options: Any) -> list[dict[str, Any]]:
+    body = options.pop("body", {"model": "m", "input": "hi"})
+    return list(client.stream(body, **{"cancellation": Cancellation(), **options}))
+
+
+def wait_for(condition: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+# What is sent
+
+
+def test_a_request_holds_the_body_as_json_and_the_key():
+    with LoopbackServer(GOOD) as server:
+        assert ask(client_of(server), body={"model": "m", "input": "héllo"}) == [COMPLETED]
+
+    (request,) = server.requests
+    assert (request.method, request.path) == ("POST", "/v1/responses")
+    assert request.json == {"model": "m", "input": "héllo"}
+    assert request.headers["authorization"] == "Bearer sk-test-key"
+    assert request.headers["content-type"] == "application/json"
+    assert "cookie" not in request.headers
+
+
+def test_lone_surrogates_in_a_request_are_replaced():
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server), body={"model": "m", "input": "h\u00e9 \udce9.txt"})
+
+    assert server.requests[0].json == {"model": "m", "input": "hé ?.txt"}
+
+
+@pytest.mark.parametrize(
+    "login", ["u:pa@ss-word", "u:pass/word", "u:p?@ss-word", "u:p#ss-word", "u:pa/ss@-word"]
+)
+def test_no_part_of_a_password_in_the_address_is_shown(login):
+    shown = repr(ResponsesClient(base_url=f"http://{login}@host/v1"))
+
+    assert shown == "ResponsesClient(base_url='http://***@host/v1')"
+
+
+def test_a_password_in_the_address_that_the_server_repeats_is_masked():
+    login = base64.b64encode(b"user:pass@word").decode()
+    answer = http_answer(400, {"error": {"message": f"pass@word pass%40word {login} is wrong"}})
+    with LoopbackServer(answer) as server:
+        url = server.base_url.replace("//", "//user:pass%40word@")
+        client = ResponsesClient(base_url=url)
+        with pytest.raises(BadRequestError) as caught:
+            ask(client)
+
+    assert server.requests[0].headers["authorization"] == f"Basic {login}"
+    assert "*** *** *** is wrong" in str(caught.value)
+
+
+def test_settings_come_from_the_environment_when_first_needed(monkeypatch):
+    client = ResponsesClient()
+    with LoopbackServer(GOOD) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url + "/")
+        monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+        monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+        ask(client)
+
+    headers = server.requests[0].headers
+    assert headers["authorization"] == "Bearer sk-of-the-environment"
+    assert headers["openai-organization"] == "org-1"
+    assert headers["openai-project"] == "proj-1"
+    assert client.base_url == server.base_url
+
+
+def test_arguments_count_before_the_environment(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-environment")
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server, organization="org-2", default_headers={"X-Team": "blue"}))
+
+    headers = server.requests[0].headers
+    assert headers["authorization"] == "Bearer sk-test-key"
+    assert headers["openai-organization"] == "org-2"
+    assert headers["x-team"] == "blue"
+
+
+def test_headers_and_query_of_one_request_stay_with_it():
+    with LoopbackServer(GOOD, GOOD) as server:
+        client = client_of(server, default_headers={"X-Team": "blue"})
+        ask(client, headers={"X-Team": "red", "X-One": "1"}, query={"version": "ü"})
+        ask(client)
+
+    first, second = server.requests
+    assert (first.headers["x-team"], first.headers["x-one"]) == ("red", "1")
+    assert first.path == "/v1/responses?version=%C3%BC"
+    assert second.headers["x-team"] == "blue"
+    assert "x-one" not in second.headers
+    assert second.path == "/v1/responses"
+
+
+def test_openai_insists_on_a_key_and_says_how_to_set_one():
+    with pytest.raises(UserError, match="OPENAI_API_KEY.*set_default_openai_key"):
+        ask(ResponsesClient())
+
+
+def test_other_servers_may_do_without_a_key():
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server, api_key=None))
+
+    assert "authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", " sk-secret", "sk-sécret", "sk-secret\u2028x"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(key: str):
+    with pytest.raises(UserError, match="API key") as caught:
+        ask(ResponsesClient(api_key=key))
+
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "ü", 5])
+def test_a_header_that_cannot_be_sent_is_refused_by_name(value: Any):
+    with LoopbackServer() as server, pytest.raises(UserError, match="X-Mine"):
+        ask(client_of(server), headers={"X-Mine": value})
+
+
+def test_a_name_that_no_header_can_have_is_refused():
+    with LoopbackServer() as server, pytest.raises(UserError, match="X Mine"):
+        ask(client_of(server), headers={"X Mine": "1"})
+
+
+def test_a_body_that_is_no_json_is_refused_before_anything_is_sent():
+    with LoopbackServer() as server, pytest.raises(UserError, match="not JSON.*object"):
+        ask(client_of(server), body={"input": object()})
+
+
+@pytest.mark.parametrize("url", ["api.openai.com/v1", "ftp://127.0.0.1/v1", "http://", "http://[::1"])
+def test_a_base_url_that_is_none_is_refused(url: str):
+    with pytest.raises(UserError, match="base_url"):
+        ask(ResponsesClient(base_url=url, api_key="sk-test-key"))
+
+
+def test_the_key_is_sent_even_if_a_netrc_file_has_a_password(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login a password b")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with LoopbackServer(GOOD, GOOD) as server:
+        ask(client_of(server))
+        ask(client_of(server, api_key=None))
+
+    with_key, without_key = server.requests
+    assert with_key.headers["authorization"] == "Bearer sk-test-key"
+    assert without_key.headers["authorization"].startswith("Basic ")
+
+
+def test_cookies_are_not_sent_back():
+    cookie = http_answer(200, RESPONSE, headers={"Set-Cookie": "a=b; Path=/"})
+    with LoopbackServer(cookie, GOOD) as server:
+        client = client_of(server)
+        ask(client)
+        ask(client)
+
+    assert "cookie" not in server.requests[1].headers
+
+
+def test_proxies_of_the_environment_are_used(monkeypatch):
+    with LoopbackServer(GOOD) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.origin.replace("//", "//user:pass@"))
+        assert ask(ResponsesClient(base_url="http://model.test/v1", api_key="k")) == [COMPLETED]
+
+    assert proxy.requests[0].path == "http://model.test/v1/responses"
+    assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
+
+
+def test_https_goes_through_a_tunnel_of_the_proxy(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    with LoopbackServer(GOOD, GOOD, tls=True) as server, LoopbackServer(Peer.tunnel) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.origin)
+        client = client_of(server)
+        assert [ask(client), ask(client)] == [[COMPLETED], [COMPLETED]]
+
+    (tunnel,) = proxy.requests
+    assert (tunnel.method, tunnel.path) == ("CONNECT", f"127.0.0.1:{server.port}")
+    assert "authorization" not in tunnel.headers
+
+
+def test_a_proxy_that_refuses_is_an_error_that_says_so(monkeypatch):
+    refusal = http_answer(407)
+    with LoopbackServer(tls=True) as server, LoopbackServer(always=refusal) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.origin)
+        with pytest.raises(APIConnectionError, match="407"):
+            ask(client_of(server))
+
+
+def test_hosts_without_a_proxy_are_reached_directly(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with LoopbackServer(GOOD) as server:
+        assert ask(client_of(server)) == [COMPLETED]
+
+
+def test_a_self_signed_certificate_is_refused_at_once():
+    with LoopbackServer(tls=True) as server:
+        with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED.*CA_BUNDLE"):
+            ask(client_of(server))
+        assert server.connections == 1
+
+
+def test_an_authority_of_ones_own_can_be_trusted(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    with LoopbackServer(GOOD, GOOD_STREAM, tls=True) as server:
+        client = client_of(server)
+        assert ask(client) == [COMPLETED]
+        assert ask(client, body={"stream": True}) == [DELTA, COMPLETED]
+
+    assert server.connections == 1
+
+
+# Connections
+
+
+def test_a_connection_is_kept_for_the_next_request():
+    with LoopbackServer(GOOD, GOOD_STREAM, GOOD_STREAM, http_answer(400), GOOD) as server:
+        client = client_of(server)
+        for streamed in (False, True, True):
+            ask(client, body={"stream": streamed})
+        with pytest.raises(AgentsException):
+            ask(client)
+        ask(client)
+
+    assert server.connections == 1
+
+
+def test_the_terminal_event_may_be_the_last_thing_the_reader_wants():
+    with LoopbackServer(GOOD_STREAM, GOOD) as server:
+        client = client_of(server)
+        for event in client.stream({"stream": True}, cancellation=Cancellation()):
+            if event["type"] == "response.completed":
+                break
+        ask(client)
+
+    assert server.connections == 1
+
+
+def test_closing_a_stream_early_closes_its_connection():
+    peers: list[Peer] = []
+
+    def answer(peer: Peer) -> None:
+        peers.append(peer)
+        peer.send(stream_head() + chunk(event_bytes(DELTA)))
+        peer.hang()
+
+    with LoopbackServer(answer, GOOD) as server:
+        client = client_of(server)
+        stream = client.stream({"stream": True}, cancellation=Cancellation())
+        assert next(stream) == DELTA
+        stream.close()
+
+        assert peers[0].client_left.wait(1)
+        assert ask(client) == [COMPLETED]
+        assert server.connections == 2
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced():
+    def once(peer: Peer) -> None:
+        peer.send(GOOD)
+        peer.close()
+
+    with LoopbackServer(once, GOOD) as server:
+        client = client_of(server)
+        ask(client)
+        time.sleep(0.05)
+        assert ask(client, on_retry=pytest.fail) == [COMPLETED]
+
+
+def test_a_slow_delta_is_handed_on_at_once():
+    sent: list[float] = []
+
+    def answer(peer: Peer) -> None:
+        peer.send(stream_head())
+        for event in (DELTA, DELTA, DELTA, COMPLETED):
+            time.sleep(0.02)
+            sent.append(time.perf_counter())
+            peer.send(chunk(event_bytes(event)))
+        peer.send(LAST_CHUNK)
+
+    with LoopbackServer(answer) as server:
+        stream = client_of(server).stream({"stream": True}, cancellation=Cancellation())
+        seen = [time.perf_counter() for _ in stream]
+
+    assert min(late - early for early, late in zip(sent, seen, strict=True)) < 0.01
+
+
+def test_100_threads_share_one_client():
+    with LoopbackServer(always=GOOD_STREAM) as server:
+        client = client_of(server)
+        results: list[Any] = []
+
+        def work() -> None:
+            for _ in range(3):
+                results.append(ask(client, body={"stream": True}))
+
+        threads = [threading.Thread(target=work) for _ in range(100)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert results == [[DELTA, COMPLETED]] * 300
+    assert server.connections <= 200
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_client_used_before_a_fork_works_in_the_child():
+    with LoopbackServer(always=GOOD) as server:
+        client = client_of(server)
+        ask(client)
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                os._exit(0 if ask(client) == [COMPLETED] else 1)
+            os._exit(2)
+        _, status = os.waitpid(child, 0)
+        ask(client)
+
+    assert status == 0
+    assert server.connections == 2
+
+
+def test_a_closed_client_can_be_used_again():
+    with LoopbackServer(GOOD, GOOD) as server:
+        client = client_of(server)
+        ask(client)
+        client.close()
+        assert ask(client) == [COMPLETED]
+        assert server.connections == 2
+
+
+def test_a_session_of_the_user_lends_its_headers_and_authentication():
+    session = requests.Session()
+    session.headers["X-Session"] = "yes"
+    session.auth = ("user", "password")
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server, session=session, api_key=None))
+
+    assert server.requests[0].headers["x-session"] == "yes"
+    assert server.requests[0].headers["authorization"].startswith("Basic ")
+
+
+class CountingAdapter(HTTPAdapter):
+    sent = 0
+
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        self.sent += 1
+        return super().send(*args, **options)
+
+
+def test_an_adapter_mounted_by_the_user_is_used_and_can_be_cancelled_in_the_body():
+    session = requests.Session()
+    adapter = CountingAdapter()
+    session.mount("http://", adapter)
+
+    def answer(peer: Peer) -> None:
+        peer.send(stream_head() + chunk(event_bytes(DELTA)))
+        peer.hang()
+
+    with LoopbackServer(GOOD_STREAM, answer) as server:
+        client = client_of(server, session=session)
+        assert ask(client, body={"stream": True}) == [DELTA, COMPLETED]
+        cancellation = Cancellation()
+        stream = client.stream({"stream": True}, cancellation=cancellation)
+        next(stream)
+        threading.Timer(0.05, cancellation.cancel, [RunCancelled()]).start()
+        with pytest.raises(RunCancelled):
+            next(stream)
+
+    assert adapter.sent == 2
+
+
+@responses.activate
+def test_mocks_of_requests_see_the_request():
+    responses.post("https://api.openai.com/v1/responses", json=RESPONSE)
+    stream = event_bytes(DELTA) + event_bytes(COMPLETED)
+    responses.post(
+        "https://api.openai.com/v1/responses", body=stream, content_type="text/event-stream"
+    )
+    client = ResponsesClient(api_key="sk-test-key")
+
+    assert ask(client) == [COMPLETED]
+    assert ask(client, body={"stream": True}) == [DELTA, COMPLETED]
+    assert responses.calls[0].request.headers["authorization"] == "Bearer sk-test-key"
+
+
+# Cancelling and timeouts
+
+
+def test_an_upload_may_take_longer_than_connecting():
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def read_late() -> None:
+        peer = Peer(listener.accept()[0])
+        time.sleep(0.4)
+        peer.receive()
+        peer.send(GOOD)
+        peer.hang()
+
+    threading.Thread(target=read_late, daemon=True).start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    client = ResponsesClient(api_key="sk-test-key", base_url=url, connect_timeout=0.1)
+    with listener:
+        assert ask(client, body={"input": "x" * 30_000_000}) == [COMPLETED]
+
+
+def test_an_upload_that_nobody_reads_times_out_and_is_not_repeated():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        client = ResponsesClient(
+            api_key="sk-test-key", base_url=url, read_timeout=0.1, retry_delay=0.001
+        )
+        with pytest.raises(APITimeoutError, match=r"silent for 0\.1 s"):
+            ask(client, body={"input": "x" * 30_000_000})
+        listener.accept()[0].close()
+        listener.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+@contextlib.contextmanager
+def full_listener() -> Iterator[str]:
+    """A server whose queue of connections is full, so that connecting to it takes for ever."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@contextlib.contextmanager
+def silent_server(scheme: str) -> Iterator[str]:
+    """A server that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@contextlib.contextmanager
+def server_that(play: Callable[[Peer], object]) -> Iterator[str]:
+    with LoopbackServer(always=play) as server:
+        yield server.base_url
+
+
+def hang_in_body(peer: Peer) -> None:
+    peer.send(stream_head() + chunk(event_bytes(DELTA)))
+    peer.hang()
+
+
+WAITS = {
+    "connecting": full_listener,
+    "TLS handshake": lambda: silent_server("https"),
+    "headers": lambda: silent_server("http"),
+    "body": lambda: server_that(hang_in_body),
+    "between tries": lambda: server_that(
+        lambda peer: peer.send(http_answer(503, headers={"Retry-After": "30"}))
+    ),
+}
+
+
+@pytest.mark.parametrize("waiting", WAITS.values(), ids=WAITS)
+def test_cancelling_ends_every_wait_at_once(waiting):
+    cancellation = Cancellation()
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            ask(client, body={"stream": True}, cancellation=cancellation)
+        except BaseException as error:
+            caught.append(error)
+
+    with waiting() as url:
+        client = ResponsesClient(api_key="k", base_url=url)
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.15)
+        assert thread.is_alive()
+        reason = RunCancelled("enough")
+        cancellation.cancel(reason)
+        thread.join(1)
+
+    assert not thread.is_alive()
+    assert caught == [reason]
+
+
+def test_cancelling_ends_the_wait_for_an_answer_on_a_connection_from_the_pool():
+    cancellation = Cancellation()
+    with LoopbackServer(GOOD, Peer.hang) as server:
+        client = client_of(server)
+        ask(client)
+        threading.Timer(0.05, cancellation.cancel, [RunCancelled()]).start()
+        with pytest.raises(RunCancelled):
+            ask(client, cancellation=cancellation)
+        assert server.connections == 1
+
+
+def test_cancelling_ends_the_sending_of_a_large_body():
+    cancellation = Cancellation()
+    with silent_server("http") as url:
+        client = ResponsesClient(api_key="k", base_url=url)
+        threading.Timer(0.1, cancellation.cancel, [RunCancelled()]).start()
+        with pytest.raises(RunCancelled):
+            ask(client, body={"input": "x" * (64 << 20)}, cancellation=cancellation)
+
+
+def test_a_cancelled_request_is_not_sent():
+    cancellation = Cancellation()
+    cancellation.cancel(RunCancelled())
+    with LoopbackServer() as server:
+        with pytest.raises(RunCancelled):
+            ask(client_of(server), cancellation=cancellation)
+        assert server.connections == 0
+
+
+def test_a_cancelled_stream_hands_out_no_further_event():
+    cancellation = Cancellation()
+    with LoopbackServer(GOOD_STREAM) as server:
+        stream = client_of(server).stream({"stream": True}, cancellation=cancellation)
+        next(stream)
+        cancellation.cancel(RunCancelled())
+        with pytest.raises(RunCancelled):
+            next(stream)
+
+
+def test_cancelling_after_the_end_does_not_disturb_the_connection_in_the_pool():
+    cancellation = Cancellation()
+    with LoopbackServer(GOOD, GOOD) as server:
+        client = client_of(server)
+        ask(client, cancellation=cancellation)
+        cancellation.cancel(RunCancelled())
+        ask(client, on_retry=pytest.fail)
+        assert server.connections == 1
+
+
+def test_connecting_has_a_timeout_and_is_tried_again():
+    notes: list[Any] = []
+    with full_listener() as url:
+        client = ResponsesClient(
+            api_key="k", base_url=url, connect_timeout=0.1, max_retries=1, retry_delay=0.001
+        )
+        with pytest.raises(APITimeoutError, match=r"0\.1 s"):
+            ask(client, on_retry=notes.append)
+
+    assert len(notes) == 1
+
+
+def test_a_tls_handshake_counts_as_connecting():
+    with silent_server("https") as url:
+        client = ResponsesClient(api_key="k", base_url=url, connect_timeout=0.1, max_retries=0)
+        with pytest.raises(APITimeoutError, match=r"No connection .* 0\.1 s"):
+            ask(client)
+
+
+@pytest.mark.parametrize("waiting", WAITS.values(), ids=WAITS)
+def test_the_whole_request_has_a_timeout_wherever_it_is(waiting):
+    with waiting() as url:
+        client = ResponsesClient(api_key="k", base_url=url)
+        started = time.monotonic()
+        with pytest.raises(AgentsException):
+            ask(client, body={"stream": True}, timeout=0.2)
+
+    assert time.monotonic() - started < 1
+
+
+def test_no_thread_is_left_behind():
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server))
+
+    assert wait_for(lambda: "agents_lite watchdog" not in [t.name for t in threading.enumerate()])
+
+
+# Secrets
+
+KEY = "sk-verysecretkey123"
+SECRETS = [KEY, "org-secret", "proj-secret", "header-secret", "once-secret"]
+
+
+def everything_of(error: BaseException) -> str:
+    """All that a careless program might print of an error."""
+    seen, chain = set(), [error]
+    texts = []
+    while chain:
+        one = chain.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        chain += [one.__cause__, one.__context__]
+        request = getattr(one, "request", None)
+        texts += [str(one), repr(one), repr(one.args), repr(vars(one))]
+        texts += [repr(dict(request.headers))] if request is not None else []
+    return "".join(texts + traceback.format_exception(error))
+
+
+def echoing(status: int) -> Callable[[Peer], None]:
+    def answer(peer: Peer) -> None:
+        assert peer.request is not None
+        echo = json.dumps(peer.request.headers)
+        names = {"openai-organization": "org-secret", "Set-Cookie": KEY}
+        peer.send(http_answer(status, {"error": {"message": echo, "code": KEY}}, headers=names))
+
+    return answer
+
+
+def echo_in_stream(peer: Peer) -> None:
+    assert peer.request is not None
+    message = json.dumps(peer.request.headers)
+    peer.send(stream_answer([DELTA, {"type": "error", "message": message}]))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        echoing(200), echoing(307), echoing(400), echoing(401), echoing(500), echo_in_stream,
+        Peer.reset, Peer.hang, http_answer(200, f"<p>{KEY}</p>"), f"{KEY}\r\n\r\n".encode(),
+    ],
+)  # fmt: skip
+def test_no_error_and_no_log_line_shows_a_secret(answer, caplog):
+    caplog.set_level(logging.DEBUG)
+    with LoopbackServer(always=answer) as server:
+        client = ResponsesClient(
+            api_key=KEY,
+            base_url=server.base_url,
+            organization=SECRETS[1],
+            project=SECRETS[2],
+            default_headers={"X-Mine": SECRETS[3]},
+            retry_delay=0.001,
+            read_timeout=0.2,
+        )
+        with pytest.raises(AgentsException) as caught:
+            ask(client, body={"stream": True}, headers={"X-Once": SECRETS[4]})
+
+    shown = everything_of(caught.value) + caplog.text + repr(client)
+    assert [secret for secret in SECRETS if secret in shown] == []
+
+
+def test_an_authentication_error_still_says_what_the_server_says():
+    answer = http_answer(401, {"error": {"message": f"Incorrect API key: {KEY}."}})
+    with LoopbackServer(answer) as server:
+        with pytest.raises(AuthenticationError, match=r"Incorrect API key: \*\*\*\."):
+            ask(client_of(server, api_key=KEY))
+
+
+def test_a_login_in_the_base_url_is_not_shown():
+    client = ResponsesClient(base_url="https://user:password@127.0.0.1/v1")
+
+    assert "password" not in repr(client)
+
+
+# Recorded traffic
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("recording", RECORDINGS)
+def test_recorded_answers_arrive_whole_however_they_are_cut(recording, cut):
+    for exchange in load_exchanges(recording):
+        if exchange.status != 200 or exchange.method != "POST":
+            continue
+        pieces = b"".join(chunk(piece) for piece in cut(exchange.body.encode()))
+        answer = stream_head({"Content-Type": exchange.content_type}) + pieces + LAST_CHUNK
+        with LoopbackServer(answer) as server:
+            *events, last = ask(client_of(server), body=exchange.request)
+
+        if exchange.is_stream:
+            assert events == exchange.events[:-1]
+            done = [e for e in events if e["type"] == "response.output_item.done"]
+            done.sort(key=lambda event: event["output_index"])
+            assert last["response"]["output"] == [event["item"] for event in done]
+        else:
+            assert last == {"type": "response.completed", "response": exchange.response}

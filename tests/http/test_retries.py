@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+from agents_lite.exceptions import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    ResponseFailedError,
+)
+from agents_lite.http.retries import Retries, RetryPolicy, is_transient, parse_retry_after
+
+NOW = 1_767_225_600.0  # Thu, 01 Jan 2026 00:00:00 GMT
+
+
+def status_error(status: int, code: str | None = None, **headers: str) -> APIStatusError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return APIStatusError("no", status_code=status, code=code, headers=named)
+
+
+def retries(max_retries: int = 5, max_wait: float = 60, base: float = 0.5, left: float = 600):
+    notes = []
+    policy = RetryPolicy(max_retries, max_wait, base)
+    return Retries(policy, time.monotonic() + left, notes.append), notes
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.25"}, 0.25),
+        ({"retry-after": "Thu, 01 Jan 2026 00:00:07 GMT"}, 7.0),
+        ({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, 0.0),
+        ({"retry-after-ms": "150", "retry-after": "9"}, 0.15),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "Thu, 99 Jan 2026 00:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_the_server_may_name_the_wait(headers, seconds):
+    assert parse_retry_after(headers, NOW) == (
+        None if seconds is None else pytest.approx(seconds)
+    )
+
+
+def test_a_time_without_a_zone_is_not_local(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert parse_retry_after({"retry-after": "Thu Jan  1 00:00:07 2026"}, NOW) == 7.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
+def test_these_statuses_are_tried_again(status):
+    assert is_transient(status_error(status))
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 422])
+def test_these_statuses_are_not(status):
+    assert not is_transient(status_error(status))
+
+
+def test_a_used_up_quota_is_not_waited_for():
+    assert not is_transient(status_error(429, code="insufficient_quota"))
+
+
+def test_the_server_may_forbid_a_retry_but_not_ask_for_one():
+    assert not is_transient(status_error(400, x_should_retry="true"))
+    assert not is_transient(status_error(500, x_should_retry="false"))
+
+
+def test_of_the_timeouts_only_that_of_connecting_is_tried_again():
+    connecting = APITimeoutError("slow")
+    connecting.__cause__ = requests.ConnectTimeout()
+
+    assert is_transient(connecting)
+    assert not is_transient(APITimeoutError("silent"))
+
+
+def test_what_the_server_said_on_purpose_is_final():
+    assert is_transient(APIConnectionError("reset"))
+    assert not is_transient(APIResponseError("no JSON"))
+    assert not is_transient(ResponseFailedError("failed"))
+
+
+def test_waits_double_up_to_eight_seconds_with_jitter():
+    schedule, notes = retries(max_retries=7, max_wait=100)
+
+    delays = [schedule.delay_after(APIConnectionError("reset")) for _ in range(8)]
+
+    assert delays[-1] is None
+    for delay, most in zip(delays, [0.5, 1, 2, 4, 8, 8, 8], strict=False):
+        assert most / 2 <= delay <= most
+    assert [note.attempt for note in notes] == [1, 2, 3, 4, 5, 6, 7]
+    assert [note.delay for note in notes] == delays[:-1]
+    assert notes[0].reason == "reset"
+
+
+def test_a_wait_beyond_what_may_be_waited_in_all_is_not_begun():
+    schedule, notes = retries(max_wait=10)
+
+    assert schedule.delay_after(status_error(429, retry_after="6")) == 6
+    assert schedule.delay_after(status_error(429, retry_after="6")) is None
+    assert len(notes) == 1
+
+
+def test_a_wait_beyond_the_deadline_of_the_request_is_not_begun():
+    schedule, _ = retries(left=2)
+
+    assert schedule.delay_after(status_error(429, retry_after="3")) is None
+
+
+def test_each_retry_is_logged(caplog):
+    schedule, _ = retries()
+
+    with caplog.at_level("INFO", logger="agents_lite"):
+        schedule.delay_after(APIConnectionError("the line went dead"))
+
+    assert "the line went dead" in caplog.text
