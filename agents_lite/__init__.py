@@ -40,7 +40,7 @@ _HOMES = {  # module: the names it is home to
     "memory": "Session SessionABC SQLiteSession",
     "model_settings": "ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
-    "models.provider": "set_default_openai_client set_default_openai_key",
+    "models.default_client": "set_default_openai_client set_default_openai_key",
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunResult RunResultBase RunResultStreaming",

@@ -212,10 +212,10 @@ from .models import (
 from .models import (
     OpenAIResponsesModel as OpenAIResponsesModel,
 )
-from .models.provider import (
+from .models.default_client import (
     set_default_openai_client as set_default_openai_client,
 )
-from .models.provider import (
+from .models.default_client import (
     set_default_openai_key as set_default_openai_key,
 )
 from .output_schema import (

@@ -1,9 +1,9 @@
-"""The tools an agent may be given, and the JSON that declares them to the model."""
+"""The tools an agent may be given."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
@@ -364,54 +364,3 @@ def check_tool(candidate: object, owner: str) -> None:
     elif hasattr(candidate, "as_tool"):
         remedy = " Use the agent's as_tool(...)."
     raise UserError(f"{owner}: {candidate!r} is no tool.{remedy}")
-
-
-def tool_to_request(tool: Tool) -> dict[str, Any]:
-    """A tool as an element of `tools` in a request to the Responses API.
-
-    Source: https://platform.openai.com/docs/api-reference/responses/create#responses-create-tools
-    """
-    match tool:
-        case FunctionTool():
-            return {
-                "type": "function",
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.params_json_schema,
-                "strict": tool.strict_json_schema,
-            }
-        case WebSearchTool():
-            return _without_none(
-                type="web_search",
-                user_location=tool.user_location,
-                filters=tool.filters,
-                search_context_size=tool.search_context_size,
-            )
-        case FileSearchTool():
-            return _without_none(
-                type="file_search",
-                vector_store_ids=tool.vector_store_ids,
-                max_num_results=tool.max_num_results,
-                ranking_options=tool.ranking_options,
-                filters=tool.filters,
-            )
-        case ComputerTool():
-            width, height = tool.computer.dimensions
-            return {
-                "type": "computer_use_preview",
-                "environment": tool.computer.environment,
-                "display_width": width,
-                "display_height": height,
-            }
-        case CodeInterpreterTool() | ImageGenerationTool() | HostedMCPTool():
-            return tool.tool_config
-
-
-def tools_to_include(tools: Iterable[Tool]) -> list[str]:
-    """What a request has to `include` so that the output holds what the tools were asked for."""
-    wanted = any(isinstance(tool, FileSearchTool) and tool.include_search_results for tool in tools)
-    return ["file_search_call.results"] if wanted else []
-
-
-def _without_none(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
     exceptions usage run_context pickling
-    concurrency
+    stream_events concurrency
     response_types http
-    items stream_events history
+    items history
     tracing
     schema output_schema
     model_settings computer tool tool_guardrails tool_output handoffs guardrail lifecycle memory
@@ -35,8 +35,6 @@ ORDER = """
 
 EXCEPTIONS = {
     ("agent", "running"): "Agent.as_tool runs the agent",
-    ("models", "running"): "Model.respond drains a model as a turn does",
-    ("concurrency", "stream_events"): "TEMP",
 }
 """Imports against the order, inside functions only."""
 

@@ -24,8 +24,6 @@ from agents_lite.tool import (
     check_tool,
     default_tool_error_function,
     function_tool,
-    tool_to_request,
-    tools_to_include,
 )
 
 CONTEXT: ToolContext[Any] = ToolContext("mine", tool_name="f")
@@ -269,85 +267,6 @@ def test_tools_of_every_kind_pass_the_check() -> None:
 # --- in a request ------------------------------------------------------------------------------
 
 
-class Desk:
-    environment = "browser"
-    dimensions = (1024, 768)
-
-
-@pytest.mark.parametrize(
-    ("tool", "request_json"),
-    [
-        (
-            FunctionTool("f", "F.", {}, run_function),
-            {
-                "type": "function",
-                "name": "f",
-                "description": "F.",
-                "parameters": {
-                    "type": "object",
-                    "properties": {},
-                    "required": [],
-                    "additionalProperties": False,
-                },
-                "strict": True,
-            },
-        ),
-        (WebSearchTool(), {"type": "web_search", "search_context_size": "medium"}),
-        (
-            WebSearchTool(
-                user_location={"type": "approximate", "city": "Oslo"},
-                filters={"allowed_domains": ["example.org"]},
-                search_context_size="low",
-            ),
-            {
-                "type": "web_search",
-                "user_location": {"type": "approximate", "city": "Oslo"},
-                "filters": {"allowed_domains": ["example.org"]},
-                "search_context_size": "low",
-            },
-        ),
-        (
-            FileSearchTool(max_num_results=3, vector_store_ids=["vs_1"]),
-            {"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 3},
-        ),
-        (
-            FileSearchTool(
-                ["vs_1"],
-                ranking_options={"score_threshold": 0.5},
-                filters={"type": "eq", "key": "k", "value": "v"},
-                include_search_results=True,
-            ),
-            {
-                "type": "file_search",
-                "vector_store_ids": ["vs_1"],
-                "ranking_options": {"score_threshold": 0.5},
-                "filters": {"type": "eq", "key": "k", "value": "v"},
-            },
-        ),
-        (
-            ComputerTool(Desk()),  # type: ignore[arg-type]
-            {
-                "type": "computer_use_preview",
-                "environment": "browser",
-                "display_width": 1024,
-                "display_height": 768,
-            },
-        ),
-        (
-            CodeInterpreterTool({"type": "code_interpreter", "container": {"type": "auto"}}),
-            {"type": "code_interpreter", "container": {"type": "auto"}},
-        ),
-        (ImageGenerationTool({"type": "image_generation"}), {"type": "image_generation"}),
-        (
-            HostedMCPTool({"type": "mcp", "server_label": "git", "require_approval": "never"}),
-            {"type": "mcp", "server_label": "git", "require_approval": "never"},
-        ),
-    ],
-)
-def test_request_json(tool: Tool, request_json: dict[str, Any]) -> None:
-    assert tool_to_request(tool) == request_json
-
-
 def test_names_of_hosted_tools() -> None:
     tools: list[Tool] = [
         WebSearchTool(),
@@ -358,9 +277,3 @@ def test_names_of_hosted_tools() -> None:
     names = [tool.name for tool in tools]
     assert names == ["web_search", "file_search", "code_interpreter", "image_generation"]
     assert (HostedMCPTool.name, ComputerTool.name) == ("hosted_mcp", "computer_use_preview")
-
-
-def test_search_results_are_included_only_when_asked_for() -> None:
-    assert tools_to_include([WebSearchTool(), FileSearchTool(["vs_1"])]) == []
-    wanted = FileSearchTool(["vs_2"], include_search_results=True)
-    assert tools_to_include([FileSearchTool(["vs_1"]), wanted]) == ["file_search_call.results"]

@@ -11,9 +11,10 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from ..agent import Agent
+from ..models.default_client import default_client
 from ..models.interface import ModelRequest
 from ..models.openai_responses import OpenAIResponsesModel, request_body
-from ..models.provider import FALLBACK_MODEL, default_client
+from ..models.provider import FALLBACK_MODEL
 from ..response_types import ResponseStreamEvent
 from ..run import RunConfig, Runner
 from ..tool import function_tool

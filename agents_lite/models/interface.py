@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency.cancellation import Cancellation
 from ..model_settings import ModelSettings
+from .answer import drain_model
 
 if TYPE_CHECKING:
     from ..handoffs import Handoff
@@ -62,8 +63,6 @@ class Model(ABC):
 
     def respond(self, request: ModelRequest) -> ModelResponse:
         """Answer a request outside a run: drains `stream` and gives the whole response."""
-        from ..running.turn.model_call import drain_model
-
         return drain_model(self, request)
 
 

@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from ..http.client import ResponsesClient
 from ..response_types import ResponseStreamEvent
-from ..tool import FunctionTool, tool_to_request, tools_to_include
+from ..tool import FunctionTool
 from ..tracing import GenerationSpanData, get_current_span, get_current_trace
+from .default_client import default_client
 from .interface import Model, ModelRequest
+from .tool_json import handoff_to_request, tool_to_request, tools_to_include
 
 if TYPE_CHECKING:
-    from ..handoffs import Handoff
     from ..http.retries import RetryNote
     from ..model_settings import ModelSettings
     from ..output_schema import AgentOutputSchemaBase
@@ -60,7 +61,7 @@ class OpenAIResponsesModel(Model):
             APIError: The server could not be reached, refused, failed, or sent nonsense.
             UserError: The request cannot be sent, for want of an API key for example.
         """
-        client = self._client or _default_client()
+        client = self._client or default_client()
         settings = request.model_settings
         trace = get_current_trace()
         if trace is not None:
@@ -111,18 +112,8 @@ def request_body(model: str, request: ModelRequest) -> dict[str, Any]:
 
 def _tools(request: ModelRequest) -> list[dict[str, Any]] | None:
     tools = [tool_to_request(tool) for tool in request.tools]
-    tools += [_handoff_tool(offer) for offer in request.handoffs]
+    tools += [handoff_to_request(offer) for offer in request.handoffs]
     return tools or None
-
-
-def _handoff_tool(offer: Handoff[Any, Any]) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "name": offer.tool_name,
-        "description": offer.tool_description,
-        "parameters": offer.input_json_schema,
-        "strict": offer.strict_json_schema,
-    }
 
 
 def _tool_choice(request: ModelRequest) -> Any:
@@ -167,9 +158,3 @@ def _note_retry(note: RetryNote) -> None:
             del told["reason"]  # the server may have quoted the input
         retries = [*config.get("retries", ()), told]
         span.span_data.model_config = {**config, "retries": retries}
-
-
-def _default_client() -> ResponsesClient:
-    from .provider import default_client
-
-    return default_client()

@@ -245,10 +245,10 @@ def test_no_key_that_cannot_be_sent_is_shown(
 
 
 def test_no_default_key_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    from agents_lite.models import provider
+    from agents_lite.models import default_client
 
-    monkeypatch.setattr(provider, "_default_key", None)
-    monkeypatch.setattr(provider, "_default_client", None)
+    monkeypatch.setattr(default_client, "_default_key", None)
+    monkeypatch.setattr(default_client, "_default_client", None)
     with LoopbackServer(always=echo(401)) as server, recorded_spans():
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         set_default_openai_key(KEY)

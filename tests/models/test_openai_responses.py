@@ -21,7 +21,7 @@ from agents_lite import (
     WebSearchTool,
     function_tool,
 )
-from agents_lite.models import provider
+from agents_lite.models import default_client
 from agents_lite.testing import ResponsesServer, status, text
 from tests.support.spans import recorded_spans
 
@@ -136,10 +136,10 @@ def test_clients_are_shared_as_long_as_the_environment_is_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    first = provider.default_client()
-    assert provider.default_client() is first
+    first = default_client.default_client()
+    assert default_client.default_client() is first
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:8/v1")
-    assert provider.default_client() is not first
+    assert default_client.default_client() is not first
 
 
 def test_a_provider_with_a_client_uses_it() -> None:

@@ -1,0 +1,87 @@
+"""The JSON that declares tools and handoffs to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..tool import (
+    CodeInterpreterTool,
+    ComputerTool,
+    FileSearchTool,
+    FunctionTool,
+    HostedMCPTool,
+    ImageGenerationTool,
+    Tool,
+    WebSearchTool,
+)
+
+if TYPE_CHECKING:
+    from ..handoffs import Handoff
+
+
+def tool_to_request(tool: Tool) -> dict[str, Any]:
+    """A tool as an element of `tools` in a request to the Responses API.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/create#responses-create-tools
+    """
+    match tool:
+        case FunctionTool():
+            return _function(
+                tool.name, tool.description, tool.params_json_schema, tool.strict_json_schema
+            )
+        case WebSearchTool():
+            return _without_none(
+                type="web_search",
+                user_location=tool.user_location,
+                filters=tool.filters,
+                search_context_size=tool.search_context_size,
+            )
+        case FileSearchTool():
+            return _without_none(
+                type="file_search",
+                vector_store_ids=tool.vector_store_ids,
+                max_num_results=tool.max_num_results,
+                ranking_options=tool.ranking_options,
+                filters=tool.filters,
+            )
+        case ComputerTool():
+            width, height = tool.computer.dimensions
+            return {
+                "type": "computer_use_preview",
+                "environment": tool.computer.environment,
+                "display_width": width,
+                "display_height": height,
+            }
+        case CodeInterpreterTool() | ImageGenerationTool() | HostedMCPTool():
+            return tool.tool_config
+
+
+def handoff_to_request(offer: Handoff[Any, Any]) -> dict[str, Any]:
+    """A handoff as an element of `tools`: to the model it is a function like any other."""
+    return _function(
+        offer.tool_name,
+        offer.tool_description,
+        offer.input_json_schema,
+        offer.strict_json_schema,
+    )
+
+
+def tools_to_include(tools: Iterable[Tool]) -> list[str]:
+    """What a request has to `include` so that the output holds what the tools were asked for."""
+    wanted = any(isinstance(tool, FileSearchTool) and tool.include_search_results for tool in tools)
+    return ["file_search_call.results"] if wanted else []
+
+
+def _without_none(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _function(name: str, description: str, schema: dict[str, Any], strict: bool) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": name,
+        "description": description,
+        "parameters": schema,
+        "strict": strict,
+    }

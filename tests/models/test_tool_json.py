@@ -1,0 +1,108 @@
+"""The JSON that declares tools to the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    CodeInterpreterTool,
+    ComputerTool,
+    FileSearchTool,
+    FunctionTool,
+    HostedMCPTool,
+    ImageGenerationTool,
+    Tool,
+    WebSearchTool,
+)
+from agents_lite.models.tool_json import tool_to_request, tools_to_include
+
+
+class Desk:
+    environment = "browser"
+    dimensions = (1024, 768)
+
+
+def run_function(_context: Any, _arguments: str) -> str:
+    return "done"
+
+
+@pytest.mark.parametrize(
+    ("tool", "request_json"),
+    [
+        (
+            FunctionTool("f", "F.", {}, run_function),
+            {
+                "type": "function",
+                "name": "f",
+                "description": "F.",
+                "parameters": {
+                    "type": "object",
+                    "properties": {},
+                    "required": [],
+                    "additionalProperties": False,
+                },
+                "strict": True,
+            },
+        ),
+        (WebSearchTool(), {"type": "web_search", "search_context_size": "medium"}),
+        (
+            WebSearchTool(
+                user_location={"type": "approximate", "city": "Oslo"},
+                filters={"allowed_domains": ["example.org"]},
+                search_context_size="low",
+            ),
+            {
+                "type": "web_search",
+                "user_location": {"type": "approximate", "city": "Oslo"},
+                "filters": {"allowed_domains": ["example.org"]},
+                "search_context_size": "low",
+            },
+        ),
+        (
+            FileSearchTool(max_num_results=3, vector_store_ids=["vs_1"]),
+            {"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 3},
+        ),
+        (
+            FileSearchTool(
+                ["vs_1"],
+                ranking_options={"score_threshold": 0.5},
+                filters={"type": "eq", "key": "k", "value": "v"},
+                include_search_results=True,
+            ),
+            {
+                "type": "file_search",
+                "vector_store_ids": ["vs_1"],
+                "ranking_options": {"score_threshold": 0.5},
+                "filters": {"type": "eq", "key": "k", "value": "v"},
+            },
+        ),
+        (
+            ComputerTool(Desk()),  # type: ignore[arg-type]
+            {
+                "type": "computer_use_preview",
+                "environment": "browser",
+                "display_width": 1024,
+                "display_height": 768,
+            },
+        ),
+        (
+            CodeInterpreterTool({"type": "code_interpreter", "container": {"type": "auto"}}),
+            {"type": "code_interpreter", "container": {"type": "auto"}},
+        ),
+        (ImageGenerationTool({"type": "image_generation"}), {"type": "image_generation"}),
+        (
+            HostedMCPTool({"type": "mcp", "server_label": "git", "require_approval": "never"}),
+            {"type": "mcp", "server_label": "git", "require_approval": "never"},
+        ),
+    ],
+)
+def test_request_json(tool: Tool, request_json: dict[str, Any]) -> None:
+    assert tool_to_request(tool) == request_json
+
+
+def test_search_results_are_included_only_when_asked_for() -> None:
+    assert tools_to_include([WebSearchTool(), FileSearchTool(["vs_1"])]) == []
+    wanted = FileSearchTool(["vs_2"], include_search_results=True)
+    assert tools_to_include([FileSearchTool(["vs_1"]), wanted]) == ["file_search_call.results"]
