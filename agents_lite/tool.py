@@ -15,6 +15,7 @@ from typing import (
     Protocol,
     TypeAlias,
     TypedDict,
+    get_args,
     overload,
 )
 
@@ -35,6 +36,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]
 ToolEnabled: TypeAlias = Callable[[RunContextWrapper[Any], "Agent[Any]"], bool | Awaitable[bool]]
+UnknownEnd: TypeAlias = Literal["rerun", "ask", "fail"]
 ToolErrorFunction: TypeAlias = Callable[[RunContextWrapper[Any], Exception], str | Awaitable[str]]
 
 
@@ -93,6 +95,14 @@ class FunctionTool(PickledByName, Generic[TContext]):
     """Turns an exception of the tool into what the model is told; None lets it leave the run."""
     needs_approval: bool | Callable[..., bool | Awaitable[bool]] = False
     """Whether a call waits for consent, or a function of context, arguments and call id."""
+    parallel: bool = False
+    """Whether a `def` function may run on another thread, beside the turn's other calls. Without,
+    it runs on the thread that drives the run, after those. `async def` ones always run side by
+    side."""
+    on_unknown_end: UnknownEnd | None = None
+    """What becomes of a call that a journal saw begin and never end: it is made again ("rerun"), a
+    person is asked ("ask"), or the run fails ("fail"). None asks where a call needs an approval,
+    and makes all others again."""
     tool_input_guardrails: list[ToolInputGuardrail] | None = None
     """Checks of each call, in order."""
     tool_output_guardrails: list[ToolOutputGuardrail] | None = None
@@ -113,6 +123,11 @@ class FunctionTool(PickledByName, Generic[TContext]):
             )
         if self.timeout is not None and self.timeout <= 0:
             raise UserError(f"Tool {self.name}: the timeout has to be more than 0 seconds.")
+        if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
+            raise UserError(
+                f"Tool {self.name}: on_unknown_end is {self.on_unknown_end!r}; use 'rerun', 'ask',"
+                " 'fail' or None."
+            )
         given = vars(self)["params_json_schema"]
         if self.strict_json_schema and not callable(given):
             self.params_json_schema = ensure_strict_json_schema(given)
@@ -135,6 +150,8 @@ class FunctionToolOptions(TypedDict, total=False):
     is_enabled: bool | ToolEnabled
     timeout: float | None
     needs_approval: bool | Callable[..., bool | Awaitable[bool]]
+    parallel: bool
+    on_unknown_end: UnknownEnd | None
     tool_input_guardrails: list[ToolInputGuardrail] | None
     tool_output_guardrails: list[ToolOutputGuardrail] | None
 

@@ -71,6 +71,8 @@ def test_decorator_with_options_hands_them_to_the_tool() -> None:
         is_enabled=lambda ctx, agent: True,
         timeout=1.5,
         needs_approval=True,
+        parallel=True,
+        on_unknown_end="fail",
         tool_input_guardrails=[],
         tool_output_guardrails=[],
     )
@@ -83,6 +85,7 @@ def test_decorator_with_options_hands_them_to_the_tool() -> None:
     assert not f.strict_json_schema
     assert callable(f.is_enabled)
     assert (f.timeout, f.needs_approval) == (1.5, True)
+    assert (f.parallel, f.on_unknown_end) == (True, "fail")
     assert f.tool_input_guardrails == []
     assert f.tool_output_guardrails == []
     assert f.on_invoke_tool(CONTEXT, '{"meta": {"a": 1, "b": 2}}') == 3
@@ -125,6 +128,11 @@ def test_exceptions_of_the_function_come_through_and_wrong_arguments_do_not_reac
         f.on_invoke_tool(CONTEXT, '{"a": 1}')
     with pytest.raises(ModelBehaviorError, match="tool f: a: Field required"):
         f.on_invoke_tool(CONTEXT, "{}")
+
+
+def test_an_unheard_of_answer_to_an_unknown_end_is_a_user_error() -> None:
+    with pytest.raises(UserError, match="'rerun', 'ask', 'fail' or None"):
+        function_tool(len, on_unknown_end="retry")  # type: ignore[call-overload]
 
 
 def test_unknown_option_is_a_type_error() -> None:
