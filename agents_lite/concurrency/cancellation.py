@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .timers import Watch, call_at
+
+if TYPE_CHECKING:
+    from typing import Self
 
 logger = logging.getLogger("agents_lite")
 
@@ -18,20 +26,53 @@ class RunCancelled(BaseException):
 
 
 class Cancellation:
-    """Whether a run, or one model call of it, has to stop, and why.
+    """Whether a run, or a part of one, has to stop, and why.
 
-    A child stops when its parent does, not the other way round. All methods are safe to call from
-    any thread.
+    A part has one of its own, as a scope that ends with it:
+
+        with Cancellation(parent, seconds=2, reason=late) as scope: ...
+
+    It stops when its parent does, not the other way round, and when its time is up. All methods are
+    safe to call from any thread.
     """
 
-    def __init__(self, parent: Cancellation | None = None) -> None:
+    def __init__(
+        self,
+        parent: Cancellation | None = None,
+        *,
+        seconds: float | None = None,
+        reason: BaseException | None = None,
+    ) -> None:
+        """Say what stops the work.
+
+        Args:
+            parent: Stops it too; None: nothing does but what is said here.
+            seconds: How long the `with` block may take; None: as long as it likes.
+            reason: What the work raises once they are over; None: RunCancelled.
+        """
         self.reason: BaseException | None = None
         """What the stopped work raises, or None as long as it may go on."""
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
         self._parent = parent
+        self._seconds = seconds
+        self._late = reason
+        self._watch: Watch | None = None
         if parent is not None:
             parent._add(self._follow)
+
+    def __enter__(self) -> Self:
+        """Begin to count the seconds."""
+        if self._seconds is not None:
+            late = self._late or RunCancelled(f"It did not end within {self._seconds:g} seconds")
+            self._watch = call_at(time.monotonic() + self._seconds, partial(self.cancel, late))
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """The work is over: neither the parent nor the clock stops it any more."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self.detach()
 
     def cancel(self, reason: BaseException) -> None:
         """Stop the work: `check` raises `reason` from now on; the first reason stays."""
