@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..concurrency.calling import Callbacks
 from ..exceptions import APIResponseError, ResponseFailedError, UserError
 from ..items import ModelResponse
-from ..response_types import ResponsesObject, ResponseStreamEvent, as_json
+from ..response_types import ResponsesObject, ResponseStreamEvent, as_json, as_object
 from ..usage import usage_of_request
+from .mending import mend_output
 
 if TYPE_CHECKING:
     from .interface import Model, ModelRequest
@@ -75,11 +76,11 @@ def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
             f"{'' if why is None else f': {why}'}",
             response=response,
         )
-    output = response.get("output")
-    if not isinstance(output, list) or not all(isinstance(i, ResponsesObject) for i in output):
+    output = as_json(response).get("output")
+    if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
         raise APIResponseError(f"The response has no output items: {response!r}"[:500])
     return ModelResponse(
-        output=output,
+        output=as_object(mend_output(output)),
         usage=usage_of_request(as_json(response.get("usage"))),
         response_id=response.get("id"),
     )

@@ -87,9 +87,13 @@ CASES = {
     "no arguments": Case([call("now", "")], told=["noon"], ran=["now"]),
     "arguments null": Case([fields(call("now"), arguments=None)], told=["noon"], ran=["now"]),
     "arguments left out": Case([fields(call("now"), arguments=...)], told=["noon"], ran=["now"]),
-    "an object for arguments": wrong(
-        [fields(ADD, arguments={"a": 1, "b": 2})], "A: the arguments of a function_call must be"
+    "an object for arguments": Case(
+        [fields(ADD, arguments={"a": 1, "b": 2})], told=["3"], ran=["add"]
     ),
+    "blank arguments": Case([call("now", " \n")], told=["noon"], ran=["now"]),
+    "the word null for arguments": Case([call("now", " null ")], told=["noon"], ran=["now"]),
+    "nothing where arguments are needed": Case([call("add", "null")], told=[MISFIT]),
+    "a list instead of arguments": Case([fields(ADD, arguments=[1, 2])], told=[MISFIT]),
     "malformed, failures raised": wrong([call("strict", "{")], "Invalid JSON"),
     "mistyped, failures raised": wrong([call("strict", number="x")], "strict"),
     "malformed beside good ones": Case(
@@ -108,7 +112,14 @@ CASES = {
     "call_id null": wrong([fields(ADD, call_id=None)], "function_call without its call_id"),
     "a list for a call_id": wrong([fields(ADD, call_id=["c1"])], "without its call_id"),
     "no name": wrong([fields(ADD, name=...)], "function_call without its name"),
-    "a call_id twice": wrong([ADD, ADD], "A: the model used the call_id 'c1' twice"),
+    "a call_id twice": Case(
+        [ADD, call("add", a=2, b=2, call_id="c1")], told=["3", "4"], ran=["add"] * 2
+    ),
+    "a call_id of a call and a handoff": Case(
+        [fields(handoff_to("B"), call_id="c1"), ADD],
+        told=["3", '{"assistant":"B"}'],
+        ran=["add"],
+    ),
     "a call_id of an earlier turn": Case([[ADD], [ADD], "done"], told=["3"], ran=["add", "add"]),
     "an unknown computer": wrong(
         [{"type": "computer_call", "call_id": "c1", "action": {}}], "the agent has no ComputerTool"
@@ -175,6 +186,13 @@ CASES = {
     ),
     # Items
     "content null": wrong([message(None)], "A: the model sent a message without readable content"),
+    "content null beside a call": Case([message(None), ADD], told=["3"], ran=["add"]),
+    "text null beside a call": Case(
+        [message([{"type": "output_text", "text": None}]), ADD], told=["3"], ran=["add"]
+    ),
+    "no content and no text beside a call": Case(
+        [message(...), message([{"type": "output_text"}]), ADD], told=["3"], ran=["add"]
+    ),
     "a number for content": wrong([message(5)], "without readable content"),
     "parts that are none": wrong([message(["x"])], "without readable content"),
     "a number for a text": wrong(

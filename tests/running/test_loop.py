@@ -272,7 +272,6 @@ def test_a_clash_with_what_is_not_offered_is_none() -> None:
     [
         [{**ADD, "call_id": ""}],
         [{**ADD, "call_id": None}],
-        [ADD, ADD],
     ],
 )
 def test_a_call_that_cannot_be_answered_is_an_error(output: list[Any]) -> None:

@@ -92,17 +92,15 @@ def sort_output(response: ModelResponse, request: ModelRequest, agent: Agent[Any
 
     Raises:
         ModelBehaviorError: An item that cannot be understood, or a call that cannot be answered:
-            without an id, with one used twice, or for a computer that the agent does not have.
+            without an id, or for a computer that the agent does not have.
     """
     plan = Plan()
     functions = {tool.name: tool for tool in request.tools if isinstance(tool, FunctionTool)}
     handoffs = {offer.tool_name: offer for offer in request.handoffs}
-    call_ids: set[str] = set()
     for raw in response.output:
         _check_item(raw, agent)
         kind = raw.type
         if kind == "function_call":
-            _check_call_id(raw.call_id, call_ids, agent)
             if raw.name in handoffs:
                 plan.handoffs.append((raw, handoffs[raw.name]))
                 plan.items.append(HandoffCallItem(agent, raw))
@@ -136,10 +134,6 @@ def _check_item(raw: Any, agent: Agent[Any]) -> None:
             raise ModelBehaviorError(
                 f"Agent {agent.name}: the model sent a {kind} without its {name}: {raw!r}"
             )
-    if kind == "function_call" and not isinstance(raw.get("arguments"), str | None):
-        raise ModelBehaviorError(
-            f"Agent {agent.name}: the arguments of a function_call must be JSON text: {raw!r}"
-        )
     if kind == "message" and not _is_content(raw.get("content")):
         raise ModelBehaviorError(
             f"Agent {agent.name}: the model sent a message without readable content: {raw!r}"
@@ -157,14 +151,6 @@ def _is_part(part: Any) -> bool:
         return False
     text = part.get("text")
     return isinstance(text, str) or (text is None and part.get("type") != "output_text")
-
-
-def _check_call_id(call_id: str, call_ids: set[str], agent: Agent[Any]) -> None:
-    if call_id in call_ids:
-        raise ModelBehaviorError(
-            f"Agent {agent.name}: the model used the call_id {call_id!r} twice in one response"
-        )
-    call_ids.add(call_id)
 
 
 def _computer_tool(request: ModelRequest, agent: Agent[Any]) -> ComputerTool:

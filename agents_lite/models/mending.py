@@ -1,0 +1,76 @@
+"""Output items of servers that are sloppy, in the form in which the API takes them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import to_json
+
+Item = dict[str, Any]
+
+LONGEST_CALL_ID = 64
+"""Characters that the API allows."""
+
+
+def mend_output(output: list[Item]) -> list[Item]:
+    """The items of an answer, those mended whose meaning is plain; none is changed in place.
+
+    Arguments that are null, left out, blank or the word null become `{}`, an object becomes its
+    JSON text. Of two calls with the same id, the second gets an id of its own. A message beside
+    a call may do without content, and a text part of it without text.
+    """
+    call_ids = {item["call_id"] for item in output if _has_call_id(item)}
+    seen: set[str] = set()
+    is_beside_call = any(_is_call(item) for item in output)
+    mended = []
+    for item in output:
+        if item.get("type") == "function_call":
+            item = _with_arguments(item)
+        if _has_call_id(item):
+            if item["call_id"] in seen:
+                item = _with_other_id(item, call_ids)
+            seen.add(item["call_id"])
+        elif is_beside_call and item.get("type") == "message":
+            item = _with_content(item)
+        mended.append(item)
+    return mended
+
+
+def _is_call(item: Item) -> bool:
+    return str(item.get("type")).endswith("_call")
+
+
+def _has_call_id(item: Item) -> bool:
+    return _is_call(item) and isinstance(item.get("call_id"), str) and item["call_id"] != ""
+
+
+def _with_arguments(item: Item) -> Item:
+    arguments = item.get("arguments")
+    if arguments == "" or (isinstance(arguments, str) and arguments.strip() not in ("", "null")):
+        return item
+    is_nothing = arguments is None or isinstance(arguments, str)
+    return {**item, "arguments": "{}" if is_nothing else to_json(arguments).decode()}
+
+
+def _with_other_id(item: Item, call_ids: set[str]) -> Item:
+    """The call under an id of its own; its item id goes, since it may be that of the first too."""
+    number = 2
+    while (call_id := f"{item['call_id'][: LONGEST_CALL_ID - 4]}_{number}") in call_ids:
+        number += 1
+    call_ids.add(call_id)
+    return {name: value for name, value in item.items() if name != "id"} | {"call_id": call_id}
+
+
+def _with_content(item: Item) -> Item:
+    content = item.get("content")
+    if content is None:
+        return {**item, "content": []}
+    if not isinstance(content, list) or all(map(_has_text, content)):
+        return item
+    return {**item, "content": [p if _has_text(p) else {**p, "text": ""} for p in content]}
+
+
+def _has_text(part: Any) -> bool:
+    """Whether nothing is to be mended about a part of a message."""
+    is_text = isinstance(part, dict) and part.get("type") == "output_text"
+    return not is_text or part.get("text") is not None
