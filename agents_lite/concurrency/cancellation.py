@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from .timers import Watch, call_at
@@ -36,6 +36,9 @@ class Cancellation:
     safe to call from any thread.
     """
 
+    # No lock, which an interrupt or a fork could leave locked: what is done to the lists is one
+    # step for all threads.
+
     def __init__(
         self,
         parent: Cancellation | None = None,
@@ -50,9 +53,7 @@ class Cancellation:
             seconds: How long the `with` block may take; None: as long as it likes.
             reason: What the work raises once they are over; None: RunCancelled.
         """
-        self.reason: BaseException | None = None
-        """What the stopped work raises, or None as long as it may go on."""
-        self._lock = threading.Lock()
+        self._reasons: list[BaseException] = []  # the first one counts
         self._callbacks: list[Callable[[], object]] = []
         self._parent = parent
         self._seconds = seconds
@@ -74,23 +75,20 @@ class Cancellation:
             self._watch.cancel()
         self.detach()
 
+    @property
+    def reason(self) -> BaseException | None:
+        """What the stopped work raises, or None as long as it may go on."""
+        return self._reasons[0] if self._reasons else None
+
     def cancel(self, reason: BaseException) -> None:
         """Stop the work: `check` raises `reason` from now on; the first reason stays."""
-        with self._lock:
-            if self.reason is not None:
-                return
-            self.reason = reason
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            try:
-                callback()
-            except Exception:  # one that fails must not keep the others from being told
-                logger.exception("Could not interrupt what a run is waiting for.")
+        self._reasons.append(reason)
+        self._interrupt()
 
     def check(self) -> None:
         """Raise the reason, if the work was told to stop."""
-        if self.reason is not None:
-            raise self.reason
+        if self._reasons:
+            raise self._reasons[0]
 
     @contextmanager
     def interrupting(self, callback: Callable[[], object]) -> Iterator[None]:
@@ -106,9 +104,9 @@ class Cancellation:
 
     def wait(self, seconds: float) -> None:
         """Sleep for so many seconds, or until stopped: then raise the reason."""
-        stopped = threading.Event()
-        with self.interrupting(stopped.set):
-            stopped.wait(seconds)
+        stopped: SimpleQueue[None] = SimpleQueue()
+        with self.interrupting(lambda: stopped.put(None)), suppress(Empty):
+            stopped.get(timeout=seconds)
         self.check()
 
     def detach(self) -> None:
@@ -121,13 +119,19 @@ class Cancellation:
             self.cancel(self._parent.reason)
 
     def _add(self, callback: Callable[[], object]) -> None:
-        with self._lock:
-            if self.reason is None:
-                self._callbacks.append(callback)
-                return
-        callback()
+        self._callbacks.append(callback)
+        if self._reasons:
+            self._interrupt()
 
     def _remove(self, callback: Callable[[], object]) -> None:
-        with self._lock:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
+        with suppress(ValueError):  # it was called
+            self._callbacks.remove(callback)
+
+    def _interrupt(self) -> None:
+        with suppress(IndexError):  # none is left; other threads may be taking them, too
+            while True:
+                callback = self._callbacks.pop(0)
+                try:
+                    callback()
+                except Exception:  # one that fails must not keep the others from being told
+                    logger.exception("Could not interrupt what a run is waiting for.")

@@ -7,6 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 logger = logging.getLogger("agents_lite")
 
@@ -45,7 +47,8 @@ class Watch:
 class Watchdog:
     """Keeps the calls to be made and the thread that makes them."""
 
-    _changed: threading.Condition
+    _lock: threading.RLock  # no Condition, which an interrupt may leave locked
+    _news: SimpleQueue[None]
     _watches: list[Watch]
     _thread: threading.Thread | None
     _wakes_at: float
@@ -62,7 +65,7 @@ class Watchdog:
         watch.
         """
         watch = Watch(deadline, callback)
-        with self._changed:
+        with self._lock:
             self._watches.append(watch)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="agents_lite watchdog")
@@ -70,18 +73,19 @@ class Watchdog:
                 thread.start()
                 self._thread = thread
             elif deadline < self._wakes_at:
-                self._changed.notify()
+                self._news.put(None)
         return watch
 
     def _forget(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._news = SimpleQueue()
         self._watches = []
         self._thread = None
         self._wakes_at = 0.0
 
     def _run(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 now = time.monotonic()
                 live = [watch for watch in self._watches if not watch.is_cancelled]
                 due = [watch for watch in live if watch.deadline <= now]
@@ -89,11 +93,11 @@ class Watchdog:
                 if not live:
                     self._thread = None
                     return
-                if not due:
-                    self._wakes_at = min(now + LONGEST_SLEEP, *(w.deadline for w in live))
-                    self._changed.wait(self._wakes_at - now)
+                self._wakes_at = min([now + LONGEST_SLEEP, *(w.deadline for w in self._watches)])
             for watch in due:
                 watch.fire()
+            with suppress(Empty):
+                self._news.get(timeout=max(0, self._wakes_at - time.monotonic()))
 
 
 call_at = Watchdog().call_at

@@ -3,6 +3,9 @@
 Not `ThreadPoolExecutor`: that one caps its threads, and waits at the interpreter's exit for work
 that nobody wants any more. These are daemon threads which end when they had nothing to do for a
 second.
+
+Nothing here has a lock in Python code, such as a `Condition`, an `Event` or a plain `Future` has:
+an interrupt (KeyboardInterrupt may be raised at any instruction) could leave it locked.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Collection
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -28,31 +34,103 @@ GRACE_SECONDS = 1.5
 logger = logging.getLogger("agents_lite")
 
 _Job = Callable[[], None]
-_lock = threading.Lock()
 _idle: list[SimpleQueue[_Job]] = []  # mailboxes of waiting threads; the last one is the warmest
 
 
-def run_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
+class Outcome(Future[T]):
+    """What becomes of work on another thread: a future that cannot be cancelled."""
+
+    __repr__ = object.__repr__
+
+    def __init__(self) -> None:
+        self._settled: list[tuple[Any, BaseException | None]] = []
+        self._callbacks: list[Callable[[Future[T]], object]] = []
+
+    def cancel(self) -> bool:
+        """Not possible."""
+        return False
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
+
+    def running(self) -> bool:
+        """Whether the work goes on."""
+        return not self._settled
+
+    def done(self) -> bool:
+        """Whether the work is over."""
+        return bool(self._settled)
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the work returned, waited for so many seconds; what it raised is raised."""
+        error = self.exception(timeout)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error, self  # whose frame the traceback holds
+        result: T = self._settled[0][0]
+        return result
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What the work raised, waited for so many seconds, or None where it went well."""
+        if not self._settled:
+            over: SimpleQueue[object] = SimpleQueue()
+            self.add_done_callback(over.put)
+            try:
+                over.get(timeout=timeout)
+            except Empty:
+                raise FutureTimeout from None
+        return self._settled[0][1]
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call `fn` with this future once the work is over, or now."""
+        self._callbacks.append(fn)
+        if self._settled:
+            self._tell()
+
+    def settle(self, compute: Callable[[], T]) -> None:
+        """Take the outcome of a computation, an exception of any kind included."""
+        try:
+            outcome: tuple[Any, BaseException | None] = compute(), None
+        except BaseException as error:
+            outcome = None, error
+        self._settled.append(outcome)
+        self._tell()
+
+    def _tell(self) -> None:
+        with suppress(IndexError):  # none is left; another thread may be taking them, too
+            while True:
+                callback = self._callbacks.pop(0)
+                try:
+                    callback(self)
+                except Exception:
+                    logger.exception("Could not tell of the end of work on another thread.")
+
+
+def run_in_thread(function: Callable[..., T], *args: Any) -> Outcome[T]:
     """Call `function(*args)` on another thread, in a copy of the current context variables.
 
     Returns:
         A future of the outcome. Whatever was raised, KeyboardInterrupt and SystemExit too, is
         raised by its `result()`.
     """
-    future: Future[T] = Future()
-    future.set_running_or_notify_cancel()  # it cannot be cancelled, only waited for
+    outcome: Outcome[T] = Outcome()
     context = copy_context()
 
     def job() -> None:
-        settle(future, lambda: context.run(function, *args))
+        outcome.settle(lambda: context.run(function, *args))
 
-    with _lock:
-        mailbox = _idle.pop() if _idle else None
-    if mailbox is None:
-        threading.Thread(target=_work, args=(job,), name="agents_lite", daemon=True).start()
+    try:
+        mailbox = _idle.pop()
+    except IndexError:
+        mailbox = SimpleQueue()
+        mailbox.put(job)
+        threading.Thread(target=_work, args=(mailbox,), name="agents_lite", daemon=True).start()
     else:
         mailbox.put(job)
-    return future
+    return outcome
 
 
 def wait_for(future: Future[T], cancellation: Cancellation) -> T:
@@ -61,10 +139,10 @@ def wait_for(future: Future[T], cancellation: Cancellation) -> T:
     Raises:
         BaseException: What it holds; or, as soon as it is cancelled, the cancellation's reason.
     """
-    over = threading.Event()
-    future.add_done_callback(lambda _: over.set())
-    with cancellation.interrupting(over.set):
-        over.wait()
+    over: SimpleQueue[object] = SimpleQueue()
+    future.add_done_callback(over.put)
+    with cancellation.interrupting(lambda: over.put(None)):
+        over.get()
     cancellation.check()
     return future.result()
 
@@ -77,46 +155,34 @@ def wait_a_moment(
     Returns:
         Whether all of it has ended.
     """
-    left = wait([future for _, future in running], seconds).not_done
-    for name, future in running:
-        if future in left:
-            logger.warning("%s was told to stop and still goes on; it is not waited for.", name)
+    ended: SimpleQueue[object] = SimpleQueue()
+    for _, future in running:
+        future.add_done_callback(ended.put)
+    deadline = time.monotonic() + seconds
+    with suppress(Empty):
+        for _ in running:
+            ended.get(timeout=max(0, deadline - time.monotonic()))
+    left = [name for name, future in running if not future.done()]
+    for name in left:
+        logger.warning("%s was told to stop and still goes on; it is not waited for.", name)
     return not left
 
 
-def settle(future: Future[T], compute: Callable[[], T]) -> None:
-    """Give a future the outcome of a computation, an exception of any kind included."""
-    try:
-        result = compute()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-
-
-def _work(job: _Job) -> None:
-    mailbox: SimpleQueue[_Job] = SimpleQueue()
+def _work(mailbox: SimpleQueue[_Job]) -> None:
+    job = mailbox.get()
     while True:
         job()
         del job  # an idle thread keeps nothing of its last job alive
-        with _lock:
-            _idle.append(mailbox)
+        _idle.append(mailbox)
         try:
             job = mailbox.get(timeout=IDLE_SECONDS)
         except Empty:
-            with _lock:
-                if mailbox in _idle:
-                    _idle.remove(mailbox)
-                    return
-            job = mailbox.get()  # handed over at the last moment
-
-
-def _forget_threads() -> None:
-    """A forked child has none of its parent's threads."""
-    global _lock
-    _lock = threading.Lock()
-    _idle.clear()
+            try:
+                _idle.remove(mailbox)
+                return
+            except ValueError:
+                job = mailbox.get()  # handed over at the last moment
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_threads)
+    os.register_at_fork(after_in_child=_idle.clear)  # a child has none of its parent's threads
