@@ -11,7 +11,7 @@ demo: $(VENV)/ready  # offline, whatever the environment says
 	env -u OPENAI_API_KEY -u OPENAI_BASE_URL $(VENV)/bin/agents-lite demo
 
 test: $(VENV)/ready-for-work
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/ready-for-work
 	$(VENV)/bin/ruff check .
