@@ -27,6 +27,8 @@ class ModelResponse:
     """One request and its tokens."""
     response_id: str | None = None
     """The server's id of the response, or None when it gave none."""
+    request_id: str | None = None
+    """The server's id of the HTTP request (`x-request-id`), or None when it named none."""
 
     def to_input_items(self) -> list[TResponseInputItem]:
         """The output as input items of a later request."""

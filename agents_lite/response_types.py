@@ -298,8 +298,10 @@ class ResponseOutputItemDoneEvent(ResponseStreamEvent):
 class ResponseCompletedEvent(ResponseStreamEvent):
     """The response is complete."""
 
-    __slots__ = ()
+    __slots__ = ("request_id",)
     response: Response
+    request_id: str | None
+    """The server's id of the HTTP request; there when the event came over HTTP."""
 
 
 _CLASSES: dict[Any, type[ResponsesObject]] = {

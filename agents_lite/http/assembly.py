@@ -1,16 +1,45 @@
-"""Puts a response together from the events of its stream."""
+"""Puts a response together from all that its events tell, and settles how it ended."""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
+from operator import itemgetter
 from typing import Any
 
-TERMINAL_EVENTS = frozenset(
-    {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
-)
+from ..response_types import ResponseStreamEvent
+from .streamed_texts import Slot, StreamedText, StreamedTexts
+
+Item = dict[str, Any]
+
+ENDINGS = frozenset({"completed", "failed", "incomplete", "cancelled"})
+"""How a response may end: the API's words for its status."""
+_OTHER_WORDS = {"canceled": "cancelled", "error": "failed"}
+_UNDER_WAY = frozenset({"queued", "in_progress"})
+_ERROR_EVENTS = frozenset({"error", "response.error"})
+
+place_of = itemgetter("type", "item_id", "output_index")
+"""Where a delta belongs; a KeyError for events that do not say so."""
+
+
+class SettledEvents(Iterator[ResponseStreamEvent]):
+    """The events of a response that has been put together, so that nobody else need do it."""
+
+    def __init__(self, events: Generator[ResponseStreamEvent, None, None]) -> None:
+        self._events = events
+
+    def __iter__(self) -> Iterator[ResponseStreamEvent]:
+        return self._events  # a loop is as quick as without this class
+
+    def __next__(self) -> ResponseStreamEvent:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Close the connection, if the answer has not been read to its end."""
+        self._events.close()
 
 
 class ResponseSoFar:
-    """What the events of a stream have told of its response."""
+    """What the events of a stream, or a whole answer, have told of a response."""
 
     def __init__(self) -> None:
         self.response: dict[str, Any] = {}
@@ -21,27 +50,27 @@ class ResponseSoFar:
         """The last `error` event, or None."""
         self.is_finished = False
         """Whether the terminal event has come."""
-        self._done_items: list[tuple[int, dict[str, Any]]] = []
+        self._added: list[tuple[int, Item]] = []
+        self._done: list[tuple[int, Item]] = []
+        self._texts = StreamedTexts()
+        self.place: tuple[Any, ...] | None = None
+        """Where the last event belongs if it was a delta, else None."""
+        self.text = StreamedText()
+        """The text that it belongs to."""
 
     def take(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Note what an event tells; gives it back, a terminal one with its output completed.
+        """Note what an event tells; gives it back, a terminal one settled.
 
-        An event that only adds a `delta` tells nothing and need not come here.
+        A terminal event names how the response ended, and its output is whole. A response or an
+        error that comes without an event around it is given as the event that it stands for.
         """
-        kind, item, response = event.get("type"), event.get("item"), event.get("response")
-        if kind == "response.output_item.done" and isinstance(item, dict):
-            position = event.get("output_index")
-            known_position = position if isinstance(position, int) else len(self._done_items)
-            self._announce(known_position, item)
-        elif kind == "error" or (kind is None and event.get("error")):
-            self.error = event
-        elif isinstance(response, dict):
-            if isinstance(kind, str) and kind in TERMINAL_EVENTS:
-                self.is_finished = True
-                response = complete_output(response, self._announced())
-                event = {**event, "response": response}
-            self.response = response
-        return event
+        try:  # thousands of deltas follow each other to the same place
+            if place_of(event) == self.place:
+                self.text.pieces.append(event.get("delta"))
+                return event
+        except KeyError:
+            pass
+        return self._take(event)
 
     @property
     def is_settled(self) -> bool:
@@ -50,17 +79,194 @@ class ResponseSoFar:
 
     def known(self) -> dict[str, Any]:
         """The response as far as it is known, with the items that are complete; maybe `{}`."""
-        return complete_output(self.response, self._announced())
+        return complete_output(self.response, _in_order(self._done))
 
-    def _announce(self, position: int, item: dict[str, Any]) -> None:
-        for place, (known, earlier) in enumerate(self._done_items):
-            if known == position and item.get("id") and earlier.get("id") == item["id"]:
-                self._done_items[place] = (position, item)  # the server said it twice
+    def _take(self, event: dict[str, Any]) -> dict[str, Any]:
+        self.place = None
+        kind, response = event.get("type"), event.get("response")
+        if not isinstance(kind, str):
+            kind = ""
+        text = self._texts.take(kind, event)
+        if text is not None:
+            if kind.endswith(".delta") and "item_id" in event and "output_index" in event:
+                self.place, self.text = place_of(event), text
+        elif kind in ("response.output_item.added", "response.output_item.done"):
+            self._take_item(event, self._added if kind.endswith(".added") else self._done)
+        elif not kind and _is_response(event):
+            has_status = event.get("status") is not None
+            named = "" if has_status else "response.completed"
+            return self._take_response(named, {"response": event}, event)
+        elif _is_error(kind, event):
+            event = event if kind else {**event, "type": "error"}
+            self.error = event
+        elif isinstance(response, dict):
+            return self._take_response(kind, event, response)
+        elif _ending_named(kind):
+            return self._take_bare_end(kind, event)
+        return event
+
+    def _take_bare_end(self, kind: str, event: dict[str, Any]) -> dict[str, Any]:
+        """A terminal event that holds no response: there is one all the same, if it was told of."""
+        ending = _ending_named(kind)
+        if ending == "completed" and not self._done and not self._texts:
+            return event
+        error = event if isinstance(event.get("message"), str) else event.get("error")
+        told = {} if error is None else {"error": error}
+        return self._take_response(kind, event, {**self.response, **told, "status": ending})
+
+    def _take_item(self, event: dict[str, Any], items: list[tuple[int, Item]]) -> None:
+        item, position = event.get("item"), event.get("output_index")
+        if not isinstance(item, dict):
+            return
+        for place, (known, earlier) in enumerate(items):
+            is_same_place = known == position or not isinstance(position, int)
+            if is_same_place and _is_same(item, earlier):
+                items[place] = (known, item)  # the server said it twice
                 return
-        self._done_items.append((position, item))
+        items.append((position if isinstance(position, int) else len(items), item))
 
-    def _announced(self) -> list[dict[str, Any]]:
-        return [item for _, item in sorted(self._done_items, key=lambda entry: entry[0])]
+    def _take_response(
+        self, kind: str, event: dict[str, Any], response: dict[str, Any]
+    ) -> dict[str, Any]:
+        ending = ending_of(kind, response)
+        if ending is not None:
+            self.is_finished = True
+            response = self._whole(response)
+            event = {**event, "type": f"response.{ending}", "response": response}
+        elif not kind and isinstance(response.get("status"), str):
+            event = {**event, "type": f"response.{response['status']}"}
+        self.response = response
+        return event
+
+    def _whole(self, response: dict[str, Any]) -> dict[str, Any]:
+        """A response that ended, with all that was told of it before."""
+        if not self._added and not self._done and not self._texts:
+            return response
+        listed = response.get("output")
+        listed = listed if isinstance(listed, list) else []
+        response = complete_output(response, _in_order(self._done))
+        output = self._texts.fill(self._slots(response.get("output") or [], listed))
+        is_whole = output == (response.get("output") or [])
+        return response if is_whole else {**response, "output": output}
+
+    def _slots(self, output: list[Any], listed: list[Any]) -> list[Slot]:
+        """A slot for each item of the output, and for those of whose end no event told."""
+        slots = [Slot(item, at, {_id(item)}) for at, item in enumerate(output)]
+        by_item = {id(slot.item): slot for slot in slots}
+        for item, twin in zip(listed, _pair(listed, output), strict=True):
+            if twin is not None:
+                by_item[id(twin)].versions.append(item)
+        done = [item for _, item in self._done]
+        for (position, _), twin in zip(self._done, _pair(done, output), strict=True):
+            if twin is not None:
+                by_item[id(twin)].position = position
+        begun = [item for _, item in self._added]
+        for (position, item), twin in zip(self._added, _pair(begun, output), strict=True):
+            if twin is None:  # but the response has ended, and so has the item
+                item = {**item, "status": "completed"} if "status" in item else item
+                slots.insert(position, Slot(item, position, {_id(item)}))
+            else:
+                slot = by_item[id(twin)]
+                slot.position = position
+                slot.ids.add(_id(item))
+                slot.versions.append(item)
+        return slots
+
+
+def ending_of(kind: str, response: dict[str, Any]) -> str | None:
+    """How a response ended, one of `ENDINGS`, or None while it has not.
+
+    Its status decides, unless the event brings worse news. A status that nobody has heard of says
+    nothing: then it is the event that counts, or that there is an output.
+
+    Args:
+        kind: The type of the event that holds the response; "" when it came without one.
+        response: The response.
+    """
+    named, status = _ending_named(kind), _plain(response.get("status"))
+    if named not in (None, "completed"):
+        return status if status in ENDINGS - {"completed"} else named
+    if status in ENDINGS and (named or not kind):
+        return status
+    if status in _UNDER_WAY and named is None:
+        return None
+    if named or not kind:
+        if response.get("error"):
+            return "failed"
+        if response.get("incomplete_details"):
+            return "incomplete"
+    output = response.get("output")
+    return named or ("completed" if not kind and output and isinstance(output, list) else None)
+
+
+def reason_of(response: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The code and the words in which a response says why it is not complete."""
+    details = response.get("incomplete_details")
+    if not response.get("error") and isinstance(details, dict) and details.get("reason"):
+        return str(details["reason"]), str(details["reason"])
+    return error_details(response)
+
+
+def error_details(body: Any) -> tuple[str | None, str | None]:
+    """The code and the message of a server's error, nested (`{"error": {...}}`) or flat."""
+    nested = body.get("error") if isinstance(body, dict) else None
+    error = nested if isinstance(nested, dict) else body
+    if not isinstance(error, dict):
+        return None, None
+    message = error.get("message") or nested or error.get("detail")
+    code = error.get("code")
+    return None if code is None else str(code), message if isinstance(message, str) else None
+
+
+def _ending_named(kind: str) -> str | None:
+    """How the response ended of which a terminal event of this type tells, else None."""
+    if kind == "response.done":
+        return "completed"
+    ending = _plain(kind.removeprefix("response.")) if kind.startswith("response.") else None
+    return ending if ending in ENDINGS else None
+
+
+def _plain(status: Any) -> str | None:
+    """A status in the API's words."""
+    word = status.strip().lower() if isinstance(status, str) else None
+    return _OTHER_WORDS.get(word or "", word)
+
+
+def _is_response(event: dict[str, Any]) -> bool:
+    """Whether this is a response that came without an event around it."""
+    if event.get("object") == "error":
+        return False
+    is_marked = event.get("object") == "response" or "output" in event
+    return is_marked or isinstance(event.get("status"), str)
+
+
+def _is_error(kind: str, event: dict[str, Any]) -> bool:
+    """Whether this is an error, in an event or bare."""
+    if kind in _ERROR_EVENTS:
+        return True
+    if kind.startswith("response."):
+        return False
+    if event.get("error") or event.get("object") == "error":
+        return True
+    is_typed_so = not kind or "error" in kind
+    return is_typed_so and any(isinstance(event.get(name), str) for name in ("message", "detail"))
+
+
+def _is_same(item: Item, other: Item) -> bool:
+    """Whether two announcements are of one item: by its id, else by the id of its call."""
+    for name in ("id", "call_id"):
+        if item.get(name) and other.get(name):
+            return bool(item[name] == other[name])
+    return False
+
+
+def _in_order(items: list[tuple[int, Item]]) -> list[Item]:
+    return [item for _, item in sorted(items, key=lambda entry: entry[0])]
+
+
+def _id(item: Any) -> Any:
+    name = item.get("id") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def complete_output(response: dict[str, Any], announced: list[dict[str, Any]]) -> dict[str, Any]:

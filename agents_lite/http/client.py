@@ -14,6 +14,7 @@ from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
+from .assembly import SettledEvents
 from .call import Call
 from .connections import Exchange
 from .endpoint import Endpoint, without_login
@@ -92,7 +93,7 @@ class ResponsesClient:
         timeout: float | None = None,
         cancellation: Cancellation,
         on_retry: Callable[[RetryNote], None] | None = None,
-    ) -> Generator[ResponseStreamEvent, None, None]:
+    ) -> SettledEvents:
         """Ask for a response and give the events of its stream, the terminal one last.
 
         An answer that is not streamed is given as its terminal event alone. The terminal event's
@@ -115,6 +116,15 @@ class ResponsesClient:
         """
         call = Call(self._connected(), body, headers or {}, query or {})
         seconds = self._timeout if timeout is None else timeout
+        return SettledEvents(self._tries(call, seconds, cancellation, on_retry))
+
+    def _tries(
+        self,
+        call: Call,
+        seconds: float,
+        cancellation: Cancellation,
+        on_retry: Callable[[RetryNote], None] | None,
+    ) -> Generator[ResponseStreamEvent, None, None]:
         deadline = time.monotonic() + seconds
         retries = Retries(self._policy, deadline, on_retry)
         exchange = Exchange()
@@ -131,7 +141,11 @@ class ResponsesClient:
                     cancellation.check()
                     if exchange.is_cut:
                         failure = APITimeoutError(f"The request was not done within {seconds:g} s")
-                    delay = call.delay_after(failure, retries)
+                    if not call.may_be_tried_again:
+                        raise call.final_error(failure)
+                    if call.resume():
+                        retries.restart()
+                    delay = retries.delay_after(failure)
                     if delay is None:
                         raise call.final_error(failure)
                     cancellation.wait(delay)

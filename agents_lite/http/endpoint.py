@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from copy import copy
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,13 +15,15 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import Timeout
 
 from ..exceptions import UserError
-from .connections import WatchedAdapter
+from .connections import Exchange, WatchedAdapter
 
 BASE_HEADERS = {
     "User-Agent": "agents_lite",
     "Accept": "text/event-stream, application/json",
     "Content-Type": "application/json",
 }
+MOST_REDIRECTS = 5
+"""Times that one try of a request is sent, each but the first to where a redirect leads."""
 
 
 class Endpoint:
@@ -105,9 +107,23 @@ class Endpoint:
         del request.headers["Content-Type"]
         return request
 
-    def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send a request and wait for the answer's headers; redirects are left alone."""
-        return self._adapter.send(request, **self._settings)
+    def send(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
+        """Send a request, follow redirects within the server, and wait for the answer's headers.
+
+        Raises:
+            OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, ValueError: No answer.
+        """
+        for _ in range(MOST_REDIRECTS):
+            with exchange.sending():
+                response = self._adapter.send(request, **self._settings)
+                exchange.follow(response.raw)
+            target = redirect_target(response)
+            if target is None:
+                break
+            response.close()
+            request = request.copy()
+            request.url = target
+        return response
 
     def close(self) -> None:
         """Close idle connections."""
@@ -129,6 +145,23 @@ class Endpoint:
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def redirect_target(response: requests.Response) -> str | None:
+    """Where the same request is to be sent again, or None: never to another origin."""
+    location = response.headers.get("location")
+    if response.status_code not in (307, 308) or not location:
+        return None
+    try:
+        target = urljoin(response.url, location)
+        return target if _origin(target) == _origin(response.url) else None
+    except ValueError:  # the location is no URL
+        return None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def without_login(url: str) -> str:

@@ -26,6 +26,7 @@ from ..exceptions import (
     ResponseFailedError,
 )
 from ..response_types import Response
+from .assembly import error_details
 
 SHORTEST_SECRET = 6
 """Characters; masking shorter texts would garble messages and hide nothing."""
@@ -126,7 +127,8 @@ class ErrorWriter:
     def error_event(self, event: dict[str, Any], known: dict[str, Any]) -> ResponseFailedError:
         """The server reported an error in place of a response, or in the middle of it."""
         code, message = error_details(event)
-        return self.failed(message or "The server reported an error", known, code, event)
+        what = message or f"The server reported an error: {excerpt(json.dumps(event))}"
+        return self.failed(what, known, code, event)
 
     def failed(
         self, message: str, known: dict[str, Any], code: Any = None, body: Any = None
@@ -175,17 +177,6 @@ def excerpt(content: bytes | str) -> str:
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     line = " ".join(text[: 2 * EXCERPT_LENGTH].split())
     return line if len(line) <= EXCERPT_LENGTH else line[:EXCERPT_LENGTH] + " ..."
-
-
-def error_details(body: Any) -> tuple[str | None, str | None]:
-    """The code and the message of a server's error, nested (`{"error": {...}}`) or flat."""
-    nested = body.get("error") if isinstance(body, dict) else None
-    error = nested if isinstance(nested, dict) else body
-    if not isinstance(error, dict):
-        return None, None
-    message = error.get("message") or nested or error.get("detail")
-    code = error.get("code")
-    return None if code is None else str(code), message if isinstance(message, str) else None
 
 
 def root_cause(error: BaseException) -> str:

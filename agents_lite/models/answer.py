@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Callbacks
 from ..exceptions import APIResponseError, ResponseFailedError, UserError
+from ..http.assembly import ResponseSoFar, SettledEvents, reason_of
 from ..items import ModelResponse
-from ..response_types import ResponsesObject, ResponseStreamEvent, as_json, as_object
+from ..response_types import ResponseStreamEvent, as_json, as_object, as_stream_event
 from ..usage import usage_of_request
 from .mending import mend_output
 
@@ -38,7 +39,7 @@ def model_events(
             f"{type(model).__name__}.stream must be a generator function, it returned {events!r}"
         )
     try:
-        yield events
+        yield events if isinstance(events, SettledEvents) else _assembled(events)
         request.cancellation.check()
     except Exception:
         request.cancellation.check()  # an interrupted model may fail in its own way
@@ -67,25 +68,37 @@ def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
         ResponseFailedError: The stream did not end with a completed response.
         APIResponseError: The response has no list of output items.
     """
-    kind = None if last_event is None else last_event.get("type")
-    response = None if last_event is None else last_event.get("response")
-    if kind != "response.completed" or response is None:
-        why = None if response is None else _why(response)
-        raise ResponseFailedError(
-            f"The model's stream ended with {kind or 'no event at all'}, not response.completed"
-            f"{'' if why is None else f': {why}'}",
-            response=response,
-        )
-    output = as_json(response).get("output")
+    event: dict[str, Any] = {} if last_event is None else as_json(last_event)
+    response = event.get("response")
+    if event.get("type") != "response.completed" or not isinstance(response, dict):
+        raise _failure(event, response)
+    output = response.get("output")
     if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
         raise APIResponseError(f"The response has no output items: {response!r}"[:500])
     return ModelResponse(
         output=as_object(mend_output(output)),
-        usage=usage_of_request(as_json(response.get("usage"))),
+        usage=usage_of_request(response.get("usage")),
         response_id=response.get("id"),
+        request_id=getattr(last_event, "request_id", None),
     )
 
 
-def _why(response: ResponsesObject) -> Any:
-    """What a response that is not complete says of the reason, or None."""
-    return as_json(response.get("incomplete_details") or response.get("error"))
+def _failure(event: dict[str, Any], response: Any) -> ResponseFailedError:
+    """The error for a stream that ended with this event."""
+    code, why = reason_of(response if isinstance(response, dict) else event)
+    return ResponseFailedError(
+        f"The model's stream ended with {event.get('type') or 'no event at all'}, "
+        f"not response.completed{'' if why is None else f': {why}'}",
+        response=as_object(response),
+        code=code,
+    )
+
+
+def _assembled(events: Iterator[ResponseStreamEvent]) -> Iterator[ResponseStreamEvent]:
+    """The events with the last one settled; what follows it is left aside."""
+    so_far = ResponseSoFar()
+    for event in events:
+        if not so_far.is_finished:
+            fields = as_json(event)
+            taken = so_far.take(fields)
+            yield event if taken == fields else as_stream_event(taken)

@@ -1,0 +1,230 @@
+"""Reading the answer to one try of a request: bytes in, the events of its response out."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain, islice
+from typing import Any
+
+import requests
+from pydantic_core import from_json
+from urllib3.exceptions import HTTPError
+
+from ..exceptions import APIConnectionError, APIError
+from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_stream_event
+from .assembly import ResponseSoFar, place_of, reason_of
+from .chunked import BLOCK_SIZE
+from .connections import Exchange
+from .endpoint import redirect_target
+from .errors import ErrorWriter, parse_json
+from .sse import BYTE_ORDER_MARK, EventDecoder
+
+LAST_WORDS = 0.1
+"""Seconds to wait for what may follow a terminal event or an `error` event."""
+LAST_BLOCKS = 8
+"""Blocks read after a terminal event, in search of the answer's end."""
+ERROR_BYTES = 1 << 18
+"""Most that is read of the body of an error status."""
+ERROR_SECONDS = 5.0
+"""Longest that its reading takes."""
+ERROR_BODY_WAIT = 1.0
+"""Seconds to wait for each of them: the status alone says enough."""
+WIRE_ERRORS = (OSError, HTTPError, http.client.HTTPException, ValueError)
+"""What requests, urllib3, http.client and sockets raise when an exchange fails."""
+SIGNS_OF_LIFE = frozenset(
+    {b"", b"null", b"done", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"}
+)
+"""Data of events that are none, in lower case, without quotes and brackets."""
+
+
+class Answer:
+    """An answer whose status and headers have come.
+
+    Args:
+        response: The answer.
+        exchange: What it is read from.
+        so_far: What is known of the response; it learns what the answer tells.
+        errors: Words what goes wrong.
+    """
+
+    def __init__(
+        self,
+        response: requests.Response,
+        exchange: Exchange,
+        so_far: ResponseSoFar,
+        errors: ErrorWriter,
+    ) -> None:
+        self._response = response
+        self._exchange = exchange
+        self._so_far = so_far
+        self._errors = errors
+
+    def events(
+        self, is_stream_wanted: bool, after: float
+    ) -> Iterator[ResponseStreamEvent]:
+        """The events, the terminal one last.
+
+        Args:
+            is_stream_wanted: Whether the request asked for a stream.
+            after: Leave out the events up to the one of this number.
+
+        Raises:
+            APIError: An error for an answer, or an answer without a good end.
+        """
+        response, blocks = self._response, self._blocks()
+        if not 200 <= response.status_code < 300:
+            self._exchange.limit_wait(ERROR_BODY_WAIT)
+            is_followed = redirect_target(response) is not None
+            raise self._errors.status(response, _beginning(blocks), is_followed)
+        first = next((block for block in blocks if block.strip()), b"")
+        blocks = chain([first], blocks)
+        content_type = response.headers.get("content-type", "")
+        if _is_event_stream(first, content_type, is_stream_wanted):
+            yield from self._streamed(blocks, after)
+        else:
+            yield from self._whole(b"".join(blocks))
+
+    def _blocks(self) -> Iterator[bytes]:
+        while not self._exchange.is_cut:
+            try:
+                block = self._response.raw.read1(BLOCK_SIZE, decode_content=True)
+            except WIRE_ERRORS as error:
+                raise self._errors.lost(error) from error
+            if not block:
+                return
+            yield block
+        raise APIConnectionError("The request was cut short")
+
+    def _streamed(self, blocks: Iterator[bytes], after: float) -> Iterator[ResponseStreamEvent]:
+        so_far, exchange = self._so_far, self._exchange
+        place, pieces, kind = None, so_far.text.pieces, ResponseStreamEvent
+        new = object.__new__
+        for data in chain.from_iterable(_event_data(blocks)):
+            try:
+                event = from_json(data)
+            except ValueError:
+                event = None
+            if type(event) is not dict:
+                if _is_sign_of_life(data):
+                    continue
+                event = self._json_object(data)
+            try:
+                is_more = place_of(event) == place
+            except KeyError:
+                is_more = False
+            if is_more:  # thousands of deltas: what `take` and `as_stream_event` do, without a call
+                pieces.append(event.get("delta"))
+                seen = new(kind)
+                seen._fields = event
+            else:
+                if event_number(event, default=math.inf) <= after:
+                    continue
+                event = so_far.take(event)
+                if so_far.is_finished:
+                    self._read_to_end(blocks)
+                    yield from self._ending(event)
+                    return
+                if so_far.error is not None:
+                    exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
+                seen = as_stream_event(event)
+                place, pieces, kind = so_far.place, so_far.text.pieces, type(seen)
+            so_far.last_event = event
+            yield seen
+            if exchange.is_cut:
+                break
+        raise APIConnectionError("the server ended it without a terminal event")
+
+    def _whole(self, content: bytes) -> Iterator[ResponseStreamEvent]:
+        so_far = self._so_far
+        answer = self._json_object(content)
+        event = so_far.take(answer)
+        if so_far.error is not None:
+            yield as_stream_event(event)
+            raise self._errors.error_event(answer, {})
+        if "response" not in event:
+            raise self._errors.no_response(content)
+        yield from self._ending(event)
+
+    def _ending(self, event: dict[str, Any]) -> Iterator[ResponseStreamEvent]:
+        """The terminal event, then the error for a response that is not complete."""
+        ending, response = event["type"].removeprefix("response."), event["response"]
+        if ending == "completed":
+            output = response.get("output")
+            if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
+                raise self._errors.no_output(response)
+            completed = ResponseCompletedEvent(event)
+            completed.request_id = self._errors.request_id
+            yield completed
+            return
+        yield as_stream_event(event)
+        code, message = reason_of(response)
+        why = message or "the server gave no reason"
+        what = f"The response is {ending}, not completed: {why}"
+        raise self._errors.failed(what, self._so_far.known(), code)
+
+    def _read_to_end(self, blocks: Iterator[bytes]) -> None:
+        """Read what follows the terminal event, so that the connection can be used again."""
+        self._exchange.limit_wait(LAST_WORDS)
+        with suppress(APIError):
+            for _ in islice(blocks, LAST_BLOCKS):
+                pass
+
+    def _json_object(self, content: bytes) -> dict[str, Any]:
+        try:
+            value = parse_json(content)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise self._errors.no_response(content)
+        return value
+
+
+def event_number(event: dict[str, Any], default: float) -> float:
+    """The event's place in its stream, or the default where it names none."""
+    number = event.get("sequence_number")
+    return number if isinstance(number, int) else default
+
+
+def _event_data(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
+    decoder = EventDecoder()
+    for block in blocks:
+        yield decoder.feed(block)
+    yield [data for data in decoder.finish() if _is_json(data)]  # it may have been cut
+
+
+def _beginning(blocks: Iterator[bytes]) -> bytes:
+    """The body of an error status, as far as it comes: half an explanation is better than none."""
+    content = bytearray()
+    deadline = time.monotonic() + ERROR_SECONDS
+    with suppress(APIError):
+        for block in blocks:
+            content += block
+            if len(content) >= ERROR_BYTES or time.monotonic() >= deadline:
+                break
+    return bytes(content)
+
+
+def _is_sign_of_life(data: bytes) -> bool:
+    """Whether data says nothing but that the server is there, or that nothing follows."""
+    word = data.strip().lower()
+    return word.startswith(b":") or word.strip(b'[]"') in SIGNS_OF_LIFE
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        parse_json(data)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_event_stream(first: bytes, content_type: str, was_asked_for: bool) -> bool:
+    """Whether an answer is a stream: by what it looks like, since not all servers say so."""
+    start = first.removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
+    if start in (b"{", b"[", b"<"):
+        return False
+    return "event-stream" in content_type or (was_asked_for and "json" not in content_type)

@@ -1,0 +1,212 @@
+"""Texts and arguments as they were streamed, for items that were sent without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_json
+
+Item = dict[str, Any]
+
+_FIELDS = {
+    "response.output_text": ("message", "text"),
+    "response.refusal": ("message", "refusal"),
+    "response.function_call_arguments": ("function_call", "arguments"),
+    "response.custom_tool_call_input": ("custom_tool_call", "input"),
+    "response.mcp_call_arguments": ("mcp_call", "arguments"),
+}
+"""The events `....delta` and `....done` of a text: the type of its item, and the field."""
+_PART_TYPES = {"text": "output_text", "refusal": "refusal"}
+"""Parts of a message, by the field of their text; `response.content_part.done` repeats it."""
+
+
+@dataclass(slots=True)
+class StreamedText:
+    """A text, and where it belongs as far as its events said."""
+
+    name: str = ""
+    """The name of its events, up to the last dot."""
+    item_id: Any = None
+    position: Any = None
+    """The index of its item in the output, or None."""
+    part: Any = None
+    """The index of its part in the item's content, or None."""
+    pieces: list[Any] = field(default_factory=list)
+    """Its deltas."""
+    whole: str = ""
+    """What the event said that ended it."""
+
+    @property
+    def text(self) -> str:
+        """The richer of the two readings."""
+        joined = "".join(piece for piece in self.pieces if isinstance(piece, str))
+        return joined if self.whole in joined else self.whole
+
+
+@dataclass(slots=True)
+class Slot:
+    """An item of the output, and what its events called it."""
+
+    item: Any
+    position: int
+    """The index that its events named, else the one that it has."""
+    ids: set[Any] = field(default_factory=set)
+    texts: list[StreamedText] = field(default_factory=list)
+    """The texts that belong to it."""
+    versions: list[Any] = field(default_factory=list)
+    """The item as other events showed it."""
+
+
+class StreamedTexts:
+    """All texts of a response so far."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, ...], StreamedText] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def take(self, kind: str, event: dict[str, Any]) -> StreamedText | None:
+        """Note an event of that type; gives the text that it belongs to, None if to none."""
+        name, _, step = kind.rpartition(".")
+        told: Any = event
+        if name == "response.content_part" and isinstance(event.get("part"), dict):
+            told = event["part"]
+            name = f"response.{told.get('type')}"
+        if name not in _FIELDS or step not in ("delta", "done"):
+            return None
+        where = (event.get("item_id"), event.get("output_index"), event.get("content_index"))
+        text = self._texts.setdefault((name, *map(repr, where)), StreamedText(name, *where))
+        if step == "delta":
+            text.pieces.append(event.get("delta"))
+        else:
+            text.whole = max(text.whole, _as_text(told.get(_FIELDS[name][1])), key=len)
+        return text
+
+    def fill(self, slots: list[Slot]) -> list[Item]:
+        """The items of the slots, each with what was streamed of it, if it shows less.
+
+        Where there is no item at all of the type that texts belong to, they make one of their own.
+        """
+        slots = list(slots)
+        by_type: dict[str, list[list[StreamedText]]] = {}
+        for group in self._groups():
+            by_type.setdefault(_FIELDS[group[0].name][0], []).append(group)
+        for item_type, groups in by_type.items():
+            fitting = [slot for slot in slots if _is_of_type(slot.item, item_type)]
+            for group in groups:
+                if fitting:
+                    _give(group, fitting)
+                elif any(text.text for text in group):
+                    slot = _made_up(item_type, group)
+                    slots.insert(slot.position, slot)
+        return [_filled(slot) for slot in slots]
+
+    def _groups(self) -> list[list[StreamedText]]:
+        """The texts, those of one item together."""
+        groups: dict[tuple[str, str, str], list[StreamedText]] = {}
+        for text in self._texts.values():
+            key = (_FIELDS[text.name][0], repr(text.item_id), repr(text.position))
+            groups.setdefault(key, []).append(text)
+        return list(groups.values())
+
+
+def _is_of_type(item: Any, item_type: str) -> bool:
+    return isinstance(item, dict) and item.get("type") == item_type
+
+
+def _give(group: list[StreamedText], slots: list[Slot]) -> None:
+    """Find the slot of a group: by its id, by its position, or as the next that has no text."""
+    item_id, position = group[0].item_id, group[0].position
+    rules = (
+        lambda slot: item_id is not None and item_id in slot.ids,
+        lambda slot: position is not None and slot.position == position,
+        lambda slot: not slot.texts,
+    )
+    for rule in rules:
+        for slot in filter(rule, slots):
+            slot.texts.extend(group)
+            return
+
+
+def _made_up(item_type: str, group: list[StreamedText]) -> Slot:
+    item: Item = {"type": item_type}
+    if isinstance(group[0].item_id, str):
+        item["id"] = group[0].item_id
+    if item_type == "message":
+        item |= {"role": "assistant", "status": "completed", "content": []}
+    position = group[0].position
+    return Slot(item, position if isinstance(position, int) else 1 << 30, texts=group)
+
+
+def _filled(slot: Slot) -> Any:
+    item = _with_texts(slot.item, slot.texts)
+    for version in slot.versions:
+        if version.get("type") == item.get("type"):
+            item = _with_texts(item, _texts_of(version))
+    return item
+
+
+def _texts_of(item: Item) -> list[StreamedText]:
+    """What an item shows, as if it had been streamed."""
+    if item.get("type") != "message":
+        return [
+            StreamedText(name, whole=_as_text(item.get(key)))
+            for name, (item_type, key) in _FIELDS.items()
+            if item_type == item.get("type")
+        ]
+    return [
+        StreamedText(f"response.{part['type']}", part=index, whole=_as_text(part.get(key)))
+        for index, part in enumerate(_parts(item))
+        for key, part_type in _PART_TYPES.items()
+        if isinstance(part, dict) and part.get("type") == part_type
+    ]
+
+
+def _with_texts(item: Item, texts: list[StreamedText]) -> Item:
+    """The item with the texts of which it shows less; the very same if there are none."""
+    if not texts:
+        return item
+    if item.get("type") == "message":
+        return _with_parts(item, texts)
+    name = _FIELDS[texts[0].name][1]
+    streamed, given = "".join(text.text for text in texts), _as_text(item.get(name))
+    is_poorer = given.strip() in streamed or given.strip() in ("{}", "null")
+    return {**item, name: streamed} if streamed and is_poorer and streamed != given else item
+
+
+def _with_parts(message: Item, texts: list[StreamedText]) -> Item:
+    parts, is_richer = _parts(message), False
+    streamed: dict[int, list[StreamedText]] = {}
+    for text in texts:
+        streamed.setdefault(text.part if isinstance(text.part, int) else 0, []).append(text)
+    for index, pieces in sorted(streamed.items()):
+        name = _FIELDS[pieces[0].name][1]
+        whole = "".join(text.text for text in pieces)
+        part = parts[index] if index < len(parts) else _empty_part(name)
+        if not isinstance(part, dict):
+            continue
+        given = part.get(name)
+        if whole and whole != given and _as_text(given) in whole:
+            parts[index : index + 1] = [{**part, name: whole}]
+            is_richer = True
+    return {**message, "content": parts} if is_richer else message
+
+
+def _parts(message: Item) -> list[Any]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return [{**_empty_part("text"), "text": content}]
+    return list(content) if isinstance(content, list) else []
+
+
+def _empty_part(name: str) -> Item:
+    part = {"type": _PART_TYPES[name], name: ""}
+    return {**part, "annotations": []} if name == "text" else part
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else to_json(value).decode()
