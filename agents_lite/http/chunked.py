@@ -1,4 +1,4 @@
-"""Bodies in chunks, read block by block: streams come as thousands of chunks of one event each."""
+"""Answers read block by block: streams come as thousands of chunks of one event each."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ class BlockResponse(http.client.HTTPResponse):
     _left_in_chunk = 0
     _in_trailer = False
     _failure: http.client.HTTPException | None = None
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status line of the answer; interim ones (102, 103) are passed over.
+
+        Source: RFC 9110, section 15.2. `http.client` itself passes over 100 alone.
+        """
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        while 102 <= status < 200:
+            http.client.parse_headers(self.fp)
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, status, reason
 
     def read1(self, n: int = -1) -> bytes:
         """What has arrived, at most `n` bytes, waiting only when nothing has.

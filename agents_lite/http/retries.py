@@ -22,6 +22,12 @@ HOPELESS_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
 )
 """Error codes of the server that no waiting will cure."""
+HOPELESS_CAUSES = (
+    "CERTIFICATE_VERIFY_FAILED",
+    "Tunnel connection failed: 407",  # a directory locks accounts that fail again and again
+    "authentication failed",  # of a SOCKS proxy
+)
+"""What the causes of connections say that no other try will make."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def is_transient(error: APIError) -> bool:
     if isinstance(error, APITimeoutError):  # the server may still be at work, unless unreached
         return isinstance(error.__cause__, requests.exceptions.ConnectTimeout)
     if isinstance(error, APIConnectionError):
-        return "CERTIFICATE_VERIFY_FAILED" not in str(error.__cause__)
+        return not any(words in str(error.__cause__) for words in HOPELESS_CAUSES)
     return False
 
 

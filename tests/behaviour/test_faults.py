@@ -181,6 +181,10 @@ GOOD_STREAMS = {
     "reset after the end": then(stream_head() + chunk(STREAM), Peer.reset),
     "events after the end": stream_answer([*EVENTS, {"type": "response.extra"}]),
     "empty lines after the last chunk": GOOD + b"\r\n\r\n",
+    "102 and 103 before the answer": b"HTTP/1.1 102 Processing\r\n\r\n"
+    b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + GOOD,
+    "100 and 102 before the answer": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    + GOOD,
     "cookies": stream_answer(EVENTS, {"Set-Cookie": "a=b"}),
 }
 

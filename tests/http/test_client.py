@@ -246,6 +246,17 @@ def test_a_proxy_that_refuses_is_an_error_that_says_so(monkeypatch):
         with pytest.raises(APIConnectionError, match="407"):
             ask(client_of(server))
 
+    assert len(proxy.requests) == 1  # a directory may lock the account at the third
+
+
+def test_a_proxy_of_plain_http_that_wants_a_password_is_not_asked_again(monkeypatch):
+    with LoopbackServer(always=http_answer(407)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.origin)
+        with pytest.raises(BadRequestError, match="407"):
+            ask(ResponsesClient(base_url="http://model.test/v1", api_key="k"))
+
+    assert len(proxy.requests) == 1
+
 
 def test_hosts_without_a_proxy_are_reached_directly(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
