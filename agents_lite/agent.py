@@ -147,6 +147,7 @@ class Agent(PickledByName, Generic[TContext]):
             if not isinstance(handoff, Agent | Handoff):
                 raise self._wrong("handoffs", "a list of agents and handoffs")
         self._check_tool_use_behavior()
+        self._check_output_type()
 
     def clone(self, **changes: Any) -> Agent[TContext]:
         """A copy with some fields changed; lists that are not changed are shared."""
@@ -223,6 +224,13 @@ class Agent(PickledByName, Generic[TContext]):
     def _wrong(self, name: str, wanted: str) -> UserError:
         value = getattr(self, name)
         return UserError(f"Agent {self.name!r}: {name} must be {wanted}, got {value!r}")
+
+    def _check_output_type(self) -> None:
+        """Refuse an output type that cannot be sent; one that is still to be defined may pass."""
+        from .output_schema import check_output_type
+
+        if self.output_type is not None and self.output_type is not str:
+            check_output_type(self.output_type, f"Agent {self.name!r}")
 
     def _check_tool_use_behavior(self) -> None:
         behavior: Any = self.tool_use_behavior

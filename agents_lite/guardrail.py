@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from .exceptions import UserError
+from .methods import BoundLikeMethods
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
 
-
-T = TypeVar("T")
+TFunction = TypeVar("TFunction")
+TGuardrail = TypeVar("TGuardrail", bound="AnyGuardrail[Any]")
 
 
 @dataclass
@@ -39,33 +41,53 @@ OutputGuardrailFunction = Callable[
 
 
 @dataclass
-class InputGuardrail(PickledByName, Generic[TContext]):
-    """A check of the first agent's input, alongside or before its first model call."""
+class AnyGuardrail(BoundLikeMethods, PickledByName, Generic[TFunction]):
+    """What guardrails have in common, be they of runs or of tools.
 
-    guardrail_function: InputGuardrailFunction[TContext]
-    """Called with context, agent and input; `def` or `async def`."""
+    One that is declared of a method in a class body belongs to the instances, as methods do.
+    """
+
+    _function_field: ClassVar[str] = "guardrail_function"
+    decorator: ClassVar[str]
+    """What makes one of a function."""
+    guardrail_function: TFunction
+    """Gives the verdict; `def` or `async def`."""
     name: str | None = None
     """Shown in traces; None: the function's name."""
-    run_in_parallel: bool = True
-    """False checks before the model is called, on the thread that drives the run."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for a function that is none."""
+        if not callable(self.guardrail_function):
+            raise UserError(f"@{self.decorator} takes a function, got {self.guardrail_function!r}")
 
     def get_name(self) -> str:
         """The guardrail's name."""
-        return self.name or _function_name(self.guardrail_function)
+        if self.name is not None:
+            return self.name
+        function = self.guardrail_function
+        return str(getattr(function, "__name__", type(function).__name__))
 
 
 @dataclass
-class OutputGuardrail(PickledByName, Generic[TContext]):
-    """A check of the last agent's final output."""
+class InputGuardrail(AnyGuardrail[InputGuardrailFunction[TContext]], Generic[TContext]):
+    """A check of the first agent's input, alongside or before its first model call.
 
-    guardrail_function: OutputGuardrailFunction[TContext]
-    """Called with context, agent and output; `def` or `async def`."""
-    name: str | None = None
-    """Shown in traces; None: the function's name."""
+    The function is called with context, agent and input.
+    """
 
-    def get_name(self) -> str:
-        """The guardrail's name."""
-        return self.name or _function_name(self.guardrail_function)
+    decorator: ClassVar[str] = "input_guardrail"
+    run_in_parallel: bool = True
+    """False checks before the model is called, on the thread that drives the run."""
+
+
+@dataclass
+class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[TContext]):
+    """A check of the last agent's final output.
+
+    The function is called with context, agent and output.
+    """
+
+    decorator: ClassVar[str] = "output_guardrail"
 
 
 @dataclass
@@ -104,10 +126,7 @@ def input_guardrail(
         UserError: The decorated object cannot be called.
     """
 
-    def decorate(function: InputGuardrailFunction[Any]) -> InputGuardrail[Any]:
-        return InputGuardrail(_callable(function, "input_guardrail"), name, run_in_parallel)
-
-    return decorate if func is None else decorate(func)
+    return declare(InputGuardrail, func, name=name, run_in_parallel=run_in_parallel)
 
 
 @overload
@@ -125,32 +144,25 @@ def output_guardrail(
         UserError: The decorated object cannot be called.
     """
 
-    def decorate(function: OutputGuardrailFunction[Any]) -> OutputGuardrail[Any]:
-        return OutputGuardrail(_callable(function, "output_guardrail"), name)
-
-    return decorate if func is None else decorate(func)
+    return declare(OutputGuardrail, func, name=name)
 
 
-def check_guardrails(guardrails: Any, kind: type[T]) -> list[T]:
+def declare(kind: Callable[..., Any], function: Any, **options: Any) -> Any:
+    """A guardrail of a function; of None, the decorator that makes one."""
+    return partial(kind, **options) if function is None else kind(function, **options)
+
+
+def check_guardrails(guardrails: Any, kind: type[TGuardrail]) -> list[TGuardrail]:
     """Guardrails as a list; None is an empty one.
 
     Raises:
         UserError: It is no list, or one of them is no guardrail of that kind.
     """
-    decorator = "input_guardrail" if kind is InputGuardrail else "output_guardrail"
+    decorator = kind.decorator
     if not isinstance(guardrails, list | tuple | None):
         raise UserError(f"{decorator}s must be a list of @{decorator} functions: {guardrails!r}")
     for guardrail in guardrails or ():
         if not isinstance(guardrail, kind):
             raise UserError(f"{guardrail!r} is no {kind.__name__}; decorate it with @{decorator}")
+        guardrail.check_bound(f"{decorator}s")
     return list(guardrails or ())
-
-
-def _callable(function: Any, decorator: str) -> Any:
-    if not callable(function):
-        raise UserError(f"@{decorator} takes a function, got {function!r}")
-    return function
-
-
-def _function_name(function: Any) -> str:
-    return getattr(function, "__name__", None) or type(function).__name__

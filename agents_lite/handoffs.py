@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, overload
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from .exceptions import ModelBehaviorError, UserError
 from .run_context import RunContextWrapper, TContext
-from .schema.strict_schema import ensure_strict_json_schema
+from .schema.adapter import json_schema_of, make_adapter
+from .schema.strict_schema import schema_for_api
+from .tool import check_tool_name, fit_for_tool
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from .agent import Agent
     from .items import RunItem, TResponseInputItem
 
@@ -57,7 +60,7 @@ class Handoff(Generic[TContext, TAgent]):
     tool_description: str
     """What the model reads about it."""
     input_json_schema: dict[str, Any]
-    """Schema of the tool's arguments."""
+    """Schema of the tool's arguments; {} for none."""
     on_invoke_handoff: Callable[[RunContextWrapper[Any], str], TAgent | Awaitable[TAgent]]
     """Called with context and arguments (JSON text); returns the agent that takes over."""
     agent_name: str
@@ -65,11 +68,29 @@ class Handoff(Generic[TContext, TAgent]):
     input_filter: HandoffInputFilter | None = None
     """Shapes what that agent is sent; None sends everything."""
     strict_json_schema: bool = True
-    """Whether the schema obeys the API's strict rules."""
+    """Whether the model is held to the schema, which then is put into the API's strict form."""
     is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True
     """Whether the model is offered the handoff; a function is asked on every turn."""
     agent: TAgent | None = field(default=None, repr=False)
     """The agent, where it is known before the call."""
+
+    def __post_init__(self) -> None:
+        """Check what was given, and put the schema into a form that the API takes.
+
+        Raises:
+            UserError: The name, the schema or a function cannot be used.
+        """
+        check_tool_name(self.tool_name, "handoff", "tool_name_override of handoff")
+        what = f"The handoff {self.tool_name}"
+        for name in ("on_invoke_handoff", "input_filter"):
+            value = getattr(self, name)
+            if not (callable(value) or (value is None and name == "input_filter")):
+                raise UserError(f"{what}: {name} must be a function, got {value!r}")
+        if not (isinstance(self.is_enabled, bool) or callable(self.is_enabled)):
+            raise UserError(f"{what}: is_enabled must be a bool or a function of context and agent")
+        owner = f"the handoff {self.tool_name}"
+        schema = schema_for_api(self.input_json_schema, self.strict_json_schema, owner)
+        self.input_json_schema = schema
 
     def get_transfer_message(self, agent: Agent[Any]) -> str:
         """What the model is shown as the tool's output."""
@@ -80,12 +101,12 @@ class Handoff(Generic[TContext, TAgent]):
     @classmethod
     def default_tool_name(cls, agent: Agent[Any]) -> str:
         """`transfer_to_` and the agent's name, in lower case, other characters as `_`."""
-        return "transfer_to_" + re.sub(r"[^a-zA-Z0-9_]", "_", agent.name).lower()
+        return f"transfer_to_{fit_for_tool(agent.name)}"
 
     @classmethod
     def default_tool_description(cls, agent: Agent[Any]) -> str:
         """A sentence that names the agent, with its `handoff_description`."""
-        description = agent.handoff_description or ""
+        description = "" if agent.handoff_description is None else agent.handoff_description
         return f"Handoff to the {agent.name} agent to handle the request. {description}"
 
 
@@ -135,17 +156,22 @@ def handoff(
         UserError: `input_type` without `on_handoff`, or no object type, or an `on_handoff` that
             takes the wrong number of arguments.
     """
+    if not hasattr(agent, "handoff_description"):
+        raise UserError(f"handoff() takes an Agent, got {agent!r}")
     if input_type is not None and on_handoff is None:
         raise UserError("handoff(): input_type needs an on_handoff function that receives it")
     if on_handoff is not None:
         _check_arity(on_handoff, 1 if input_type is None else 2)
-    adapter = None if input_type is None else TypeAdapter(input_type)
-    schema = adapter.json_schema() if adapter is not None else {}
-    if schema.get("type", "object") != "object":
-        raise UserError(
-            f"handoff(): the model can fill in an object only, not {input_type!r}; make input_type "
-            "a BaseModel, a dataclass or a TypedDict"
-        )
+    adapter: TypeAdapter[Any] | None = None
+    schema: dict[str, Any] = {}
+    if input_type is not None:
+        adapter = make_adapter(input_type, f"handoff(): input_type {input_type!r}")
+        schema = json_schema_of(adapter, f"handoff(): input_type {input_type!r}")
+        if schema.get("type") != "object" and "$ref" not in schema:
+            raise UserError(
+                f"handoff(): the model can fill in an object only, not {input_type!r}; make "
+                "input_type a BaseModel, a dataclass or a TypedDict"
+            )
 
     def enter(context: RunContextWrapper[Any], arguments: str) -> Any:
         if on_handoff is None:
@@ -161,15 +187,19 @@ def handoff(
         return agent
 
     return Handoff(
-        tool_name=tool_name_override or Handoff.default_tool_name(agent),
-        tool_description=tool_description_override or Handoff.default_tool_description(agent),
-        input_json_schema=ensure_strict_json_schema(schema),
+        tool_name=_given(tool_name_override, Handoff.default_tool_name(agent)),
+        tool_description=_given(tool_description_override, Handoff.default_tool_description(agent)),
+        input_json_schema=schema,
         on_invoke_handoff=enter,
         agent_name=agent.name,
         input_filter=input_filter,
         is_enabled=is_enabled,
         agent=agent,
     )
+
+
+def _given(value: str | None, default: str) -> str:
+    return default if value is None else value
 
 
 def _parse_input(adapter: TypeAdapter[Any], arguments: str, agent_name: str) -> Any:
@@ -185,6 +215,8 @@ def _check_arity(on_handoff: Callable[..., Any], wanted: int) -> None:
     try:
         inspect.signature(on_handoff).bind(*[None] * wanted)
     except TypeError:
+        if not callable(on_handoff):
+            raise UserError(f"on_handoff must be a function, got {on_handoff!r}") from None
         takes = "the context" if wanted == 1 else "the context and the input"
         raise UserError(f"on_handoff must take {takes} ({wanted} positional argument(s))") from None
     except ValueError:  # no signature to be had: let the call decide

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import Any
 
-Item = dict[str, Any]
-"""An input item."""
+from .items import TResponseInputItem
 
 _CALLS_BY_OUTPUT = {
     "function_call_output": "function_call",
@@ -34,7 +32,7 @@ _LEADING_TYPES = {"reasoning", *_CALLS_BY_OUTPUT.values()}
 _logger = logging.getLogger("agents_lite")
 
 
-def mend_history(items: list[Item]) -> list[Item]:
+def mend_history(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
     """The history without what the API would refuse; the very same list when nothing is wrong.
 
     Left out are calls without an output, outputs without a call before them (second outputs of a
@@ -54,7 +52,7 @@ def mend_history(items: list[Item]) -> list[Item]:
     return [item for index, item in enumerate(items) if index not in broken]
 
 
-def latest_items(items: list[Item], limit: int) -> list[Item]:
+def latest_items(items: list[TResponseInputItem], limit: int) -> list[TResponseInputItem]:
     """The newest `limit` items, or fewer: neither a call is cut from its output nor reasoning from
     what it led to.
     """
@@ -68,7 +66,7 @@ def latest_items(items: list[Item], limit: int) -> list[Item]:
     ]
 
 
-def _unpaired(items: list[Item]) -> set[int]:
+def _unpaired(items: list[TResponseInputItem]) -> set[int]:
     """Indices of the calls that no output follows, and of the outputs that answer no call."""
     waiting: dict[tuple[str, str], int] = {}
     unpaired = set()
@@ -86,7 +84,7 @@ def _unpaired(items: list[Item]) -> set[int]:
     return unpaired.union(waiting.values())
 
 
-def _reasoning_without_follower(items: list[Item], left_out: set[int]) -> set[int]:
+def _reasoning_without_follower(items: list[TResponseInputItem], left_out: set[int]) -> set[int]:
     """Indices of the reasoning items not followed by an item of the model that stays."""
     lonely = set()
     is_followed = False
@@ -98,11 +96,11 @@ def _reasoning_without_follower(items: list[Item], left_out: set[int]) -> set[in
     return lonely
 
 
-def _belong_together(item: Item, following: Item) -> bool:
+def _belong_together(item: TResponseInputItem, following: TResponseInputItem) -> bool:
     return item.get("type") in _LEADING_TYPES or _is_output(following)
 
 
-def _pair(item: Item) -> tuple[str, str] | None:
+def _pair(item: TResponseInputItem) -> tuple[str, str] | None:
     """What a call and its output have in common, or None for an item complete in itself."""
     item_type = item.get("type", "message")
     call_type = _CALL_TYPES.get(item_type)
@@ -114,9 +112,9 @@ def _pair(item: Item) -> tuple[str, str] | None:
     return (call_type, call_id) if call_id else None  # calls that the server ran may have no id
 
 
-def _is_output(item: Item) -> bool:
+def _is_output(item: TResponseInputItem) -> bool:
     return item.get("type") in _CALLS_BY_OUTPUT
 
 
-def _is_from_model(item: Item) -> bool:
+def _is_from_model(item: TResponseInputItem) -> bool:
     return item.get("role", "assistant") == "assistant" and not _is_output(item)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
-from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
 from .exceptions import ModelBehaviorError, UserError
-from .schema.strict_schema import ensure_strict_json_schema
+from .schema.adapter import json_schema_of, make_adapter
+from .schema.strict_schema import check_schema, schema_for_api
+
+_STILL_TO_BE_DEFINED = ("class-not-fully-defined", "undefined-annotation")
+_Described: TypeAlias = tuple[TypeAdapter[Any], dict[str, Any]]
 
 
 class AgentOutputSchemaBase(ABC):
@@ -65,7 +67,10 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         self._strict = strict_json_schema
         self._wrapped = not _is_object_type(output_type)
         if not self.is_plain_text():
-            self._adapter, self._schema = _describe(output_type, strict_json_schema)
+            try:
+                self._adapter, self._schema = _describe(output_type, strict_json_schema)
+            except RecursionError as error:
+                raise UserError("The output type nests too deeply.") from error
 
     def is_plain_text(self) -> bool:
         """Whether the output is text as it is: the output type is None or str."""
@@ -101,30 +106,67 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         return output["response"] if self._wrapped else output
 
 
-def _describe(output_type: Any, strict: bool) -> tuple[TypeAdapter[Any], dict[str, Any]]:
-    """The type's validator and JSON schema, remembered: the loop asks on every turn."""
+def check_output_type(output_type: Any, owner: str) -> None:
+    """Refuse an output type that the API would refuse, when it is declared.
+
+    A type that names another one which is still to be defined may pass.
+
+    Args:
+        output_type: What an agent was given; neither None nor str.
+        owner: The agent, for errors.
+
+    Raises:
+        UserError: There is no such type, or its schema is none that the API takes.
+    """
+    if isinstance(output_type, AgentOutputSchemaBase):
+        if not (isinstance(output_type, AgentOutputSchema) or output_type.is_plain_text()):
+            strict = output_type.is_strict_json_schema()
+            check_schema(output_type.json_schema(), strict, f"the output type {output_type.name()}")
+        return
+    if isinstance(output_type, dict | list | tuple | set | BaseModel):
+        raise UserError(
+            f"{owner}: output_type must be a type, and {output_type!r} is a value. Write a class"
+            " with the fields, class Output(BaseModel): a: int; or subclass AgentOutputSchemaBase"
+            " for a JSON schema of your own."
+        )
     try:
-        hash(output_type)
+        AgentOutputSchema(output_type)
+    except UserError as error:
+        if getattr(error.__cause__, "code", None) not in _STILL_TO_BE_DEFINED:
+            raise
+
+
+def _describe(output_type: Any, strict: bool) -> _Described:
+    """The type's validator and JSON schema, remembered: the loop asks on every turn."""
+    identity = _identity(output_type)
+    try:
+        hash((output_type, identity))
     except TypeError:  # such as Annotated with a list in it
         return _build(output_type, strict)
-    return _build_once(output_type, strict)
+    return _build_once(output_type, strict, identity)
 
 
-def _build(output_type: Any, strict: bool) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+def _build(output_type: Any, strict: bool) -> _Described:
     fields = {"response": output_type}
     is_object = _is_object_type(output_type)
     object_type = output_type if is_object else TypedDict("OutputType", fields)  # type: ignore[operator]
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(object_type)
-        schema = adapter.json_schema()
-    except (PydanticUserError, NameError, TypeError, SchemaError) as error:
-        raise UserError(
-            f"The output type {_type_name(output_type)} has no JSON schema: {error}"
-        ) from error
-    return adapter, ensure_strict_json_schema(schema) if strict else schema
+    subject = f"The output type {_type_name(output_type)}"
+    adapter = make_adapter(object_type, subject)
+    schema = json_schema_of(adapter, subject)
+    return adapter, schema_for_api(schema, strict, subject.replace("The", "the", 1))
 
 
-_build_once = functools.lru_cache(maxsize=128)(_build)
+@functools.lru_cache(maxsize=128)
+def _build_once(output_type: Any, strict: bool, _identity: Any) -> _Described:
+    return _build(output_type, strict)
+
+
+def _identity(annotation: Any) -> Any:
+    """What tells types apart that are equal to each other: `A | B` from `B | A`, 1 from True."""
+    arguments = get_args(annotation)
+    if not arguments:
+        return type(annotation), annotation
+    return get_origin(annotation), *map(_identity, arguments)
 
 
 def _is_object_type(output_type: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
 from importlib import import_module
 from typing import Any, Self
 
@@ -22,8 +23,15 @@ class PickledByName:
         copied.__dict__.update(self.__dict__)
         return copied
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
-        return self.__copy__()
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copy with lists and dicts of its own; what is in the lists stays the same."""
+        copied = self.__copy__()
+        for name, value in vars(self).items():
+            if isinstance(value, list):
+                vars(copied)[name] = list(value)
+            elif isinstance(value, dict):
+                vars(copied)[name] = deepcopy(value, memo)
+        return copied
 
 
 def load_by_name(module: str, name: str) -> Any:

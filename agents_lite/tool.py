@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -13,6 +14,7 @@ from typing import (
     Generic,
     Literal,
     Protocol,
+    Self,
     TypeAlias,
     TypedDict,
     get_args,
@@ -21,16 +23,23 @@ from typing import (
 
 from .computer import AsyncComputer, Computer
 from .exceptions import ToolTimeoutError, UserError
+from .guardrail import check_guardrails
+from .methods import BoundLikeMethods, is_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext, ToolContext
-from .schema.function_schema import DocstringStyle, InvalidToolArguments, function_schema
-from .schema.strict_schema import ensure_strict_json_schema
+from .schema.function_schema import (
+    DocstringStyle,
+    FuncSchema,
+    InvalidToolArguments,
+    function_schema,
+)
+from .schema.strict_schema import schema_for_api
+from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
 if TYPE_CHECKING:
     from typing import NotRequired, Unpack
 
     from .agent import Agent
-    from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -38,6 +47,19 @@ ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]
 ToolEnabled: TypeAlias = Callable[[RunContextWrapper[Any], "Agent[Any]"], bool | Awaitable[bool]]
 UnknownEnd: TypeAlias = Literal["rerun", "ask", "fail"]
 ToolErrorFunction: TypeAlias = Callable[[RunContextWrapper[Any], Exception], str | Awaitable[str]]
+
+
+def check_tool_name(name: str, kind: str, remedy: str) -> None:
+    """Raise UserError for a name that the API does not take; the message names the remedy."""
+    if not (isinstance(name, str) and _TOOL_NAME.fullmatch(name)):
+        raise UserError(
+            f"A {kind} cannot be named {name!r}: use 1 to 64 letters, digits, _ and - ({remedy})."
+        )
+
+
+def fit_for_tool(agent_name: str) -> str:
+    """An agent's name in lower case, with _ for what the names of tools do not have."""
+    return re.sub(r"[^a-zA-Z0-9_]", "_", agent_name).lower()
 
 
 def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -> str:
@@ -71,8 +93,14 @@ class _LazySchema:
 
 
 @dataclass(eq=False)
-class FunctionTool(PickledByName, Generic[TContext]):
-    """A function the model may call. `function_tool` makes one from a Python function."""
+class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
+    """A function the model may call. `function_tool` makes one from a Python function.
+
+    One that is declared of a method in a class body belongs to the instances: `shop.buy`, not
+    `Shop.buy`, is what an agent is given.
+    """
+
+    _function_field: ClassVar[str] = "function"
 
     name: str
     """Letters, digits, _ and -, at most 64 of them."""
@@ -116,11 +144,7 @@ class FunctionTool(PickledByName, Generic[TContext]):
         Raises:
             UserError: The name, the timeout or the schema cannot be used.
         """
-        if not _TOOL_NAME.fullmatch(self.name):
-            raise UserError(
-                f"A tool cannot be named {self.name!r}: use 1 to 64 letters, digits, _ and -"
-                " (name_override of function_tool, tool_name of as_tool)."
-            )
+        check_tool_name(self.name, "tool", "name_override of function_tool, tool_name of as_tool")
         if self.timeout is not None and self.timeout <= 0:
             raise UserError(f"Tool {self.name}: the timeout has to be more than 0 seconds.")
         if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
@@ -128,9 +152,39 @@ class FunctionTool(PickledByName, Generic[TContext]):
                 f"Tool {self.name}: on_unknown_end is {self.on_unknown_end!r}; use 'rerun', 'ask',"
                 " 'fail' or None."
             )
+        if self.tool_input_guardrails is not None:
+            self.tool_input_guardrails = check_guardrails(
+                self.tool_input_guardrails, ToolInputGuardrail
+            )
+        if self.tool_output_guardrails is not None:
+            self.tool_output_guardrails = check_guardrails(
+                self.tool_output_guardrails, ToolOutputGuardrail
+            )
         given = vars(self)["params_json_schema"]
-        if self.strict_json_schema and not callable(given):
-            self.params_json_schema = ensure_strict_json_schema(given)
+        if not callable(given):
+            self.params_json_schema = schema_for_api(
+                given, self.strict_json_schema, f"tool {self.name}"
+            )
+
+    def _with_function(self, function: Callable[..., Any]) -> Self:
+        bound = super()._with_function(function)
+        if isinstance(self.on_invoke_tool, _Invocation):
+            bound.on_invoke_tool = _Invocation(function, self.on_invoke_tool.schema)
+        return bound
+
+
+@dataclass(frozen=True)
+class _Invocation:
+    """Calls a function with arguments that come as JSON."""
+
+    function: Callable[..., Any]
+    schema: FuncSchema
+
+    def __call__(self, context: ToolContext[Any], json_text: str) -> Any:
+        args, kwargs = self.schema.bind(json_text, context.tool_name)
+        if self.schema.takes_context:
+            return self.function(context, *args, **kwargs)
+        return self.function(*args, **kwargs)
 
 
 class FunctionToolOptions(TypedDict, total=False):
@@ -212,25 +266,18 @@ def function_tool(
 
     def decorate(function: Callable[..., Any]) -> FunctionTool[Any]:
         schema = function_schema(
-            function,
+            partial(function, None) if is_method(function) else function,
             name=name_override,
             description=description_override,
             docstring_style=docstring_style,
             use_docstring_info=use_docstring_info,
             strict=strict_mode,
         )
-
-        def invoke(context: ToolContext[Any], json_text: str) -> Any:
-            args, kwargs = schema.bind(json_text)
-            if schema.takes_context:
-                return function(context, *args, **kwargs)
-            return function(*args, **kwargs)
-
         return FunctionTool(
             name=schema.name,
             description=schema.description,
             params_json_schema=lambda: schema.params_json_schema,
-            on_invoke_tool=invoke,
+            on_invoke_tool=_Invocation(function, schema),
             strict_json_schema=strict_mode,
             failure_error_function=failure_error_function,
             function=function,
@@ -373,6 +420,8 @@ _TOOL_CLASSES = (
 
 def check_tool(candidate: object, owner: str) -> None:
     """Raise UserError for what is no tool; the message names its owner."""
+    if isinstance(candidate, FunctionTool):
+        candidate.check_bound(owner)
     if isinstance(candidate, _TOOL_CLASSES):
         return
     remedy = ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from .pickling import PickledByName
+from .guardrail import AnyGuardrail, declare
 from .run_context import ToolContext
 
 if TYPE_CHECKING:
@@ -61,31 +61,21 @@ class ToolOutputGuardrailData(ToolInputGuardrailData):
     """What the tool returned."""
 
 
-TData = TypeVar("TData", bound=ToolInputGuardrailData)
 _Verdict: TypeAlias = ToolGuardrailFunctionOutput | Awaitable[ToolGuardrailFunctionOutput]
 _InputCheck: TypeAlias = Callable[[ToolInputGuardrailData], _Verdict]
 _OutputCheck: TypeAlias = Callable[[ToolOutputGuardrailData], _Verdict]
 
 
-@dataclass
-class _ToolGuardrail(PickledByName, Generic[TData]):
-    guardrail_function: Callable[[TData], _Verdict]
-    """Takes what there is to check and gives the verdict; `def` or `async def`."""
-    name: str | None = None
-    """Its name in traces; None takes the function's."""
-
-    def get_name(self) -> str:
-        """The name for traces."""
-        function = self.guardrail_function
-        return self.name or str(getattr(function, "__name__", type(function).__name__))
-
-
-class ToolInputGuardrail(_ToolGuardrail[ToolInputGuardrailData]):
+class ToolInputGuardrail(AnyGuardrail[_InputCheck]):
     """A check of a tool call before it is made."""
 
+    decorator = "tool_input_guardrail"
 
-class ToolOutputGuardrail(_ToolGuardrail[ToolOutputGuardrailData]):
+
+class ToolOutputGuardrail(AnyGuardrail[_OutputCheck]):
     """A check of what a tool returned, before the model gets to see it."""
+
+    decorator = "tool_output_guardrail"
 
 
 @dataclass
@@ -114,13 +104,13 @@ def tool_input_guardrail(
 ) -> Callable[[_InputCheck], ToolInputGuardrail]: ...
 
 
-def tool_input_guardrail(
-    func: _InputCheck | None = None, *, name: str | None = None
-) -> ToolInputGuardrail | Callable[[_InputCheck], ToolInputGuardrail]:
-    """Decorator, bare or with a name: make a function a guardrail on a tool's input."""
-    if func is None:
-        return lambda function: ToolInputGuardrail(function, name)
-    return ToolInputGuardrail(func, name)
+def tool_input_guardrail(func: _InputCheck | None = None, *, name: str | None = None) -> Any:
+    """Decorator, bare or with a name: make a function a guardrail on a tool's input.
+
+    Raises:
+        UserError: The decorated object cannot be called.
+    """
+    return declare(ToolInputGuardrail, func, name=name)
 
 
 @overload
@@ -133,10 +123,10 @@ def tool_output_guardrail(
 ) -> Callable[[_OutputCheck], ToolOutputGuardrail]: ...
 
 
-def tool_output_guardrail(
-    func: _OutputCheck | None = None, *, name: str | None = None
-) -> ToolOutputGuardrail | Callable[[_OutputCheck], ToolOutputGuardrail]:
-    """Decorator, bare or with a name: make a function a guardrail on a tool's output."""
-    if func is None:
-        return lambda function: ToolOutputGuardrail(function, name)
-    return ToolOutputGuardrail(func, name)
+def tool_output_guardrail(func: _OutputCheck | None = None, *, name: str | None = None) -> Any:
+    """Decorator, bare or with a name: make a function a guardrail on a tool's output.
+
+    Raises:
+        UserError: The decorated object cannot be called.
+    """
+    return declare(ToolOutputGuardrail, func, name=name)

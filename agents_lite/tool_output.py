@@ -64,8 +64,8 @@ def output_for_model(value: Any) -> str | list[dict[str, Any]]:
     """A tool's output as the API takes it.
 
     A string stays what it is, text, image and file outputs (also as dicts of the same fields, also
-    several in a list) become content parts, all else becomes JSON, and `str(value)` what JSON
-    cannot express.
+    several in a list or tuple) become content parts, all else becomes JSON, and `str(value)` what
+    JSON cannot express.
 
     Returns:
         Text, or a list of parts, {"type": "input_text", "text": ...} and the like.
@@ -80,7 +80,7 @@ def output_for_model(value: Any) -> str | list[dict[str, Any]]:
 
 
 def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _read_structured(value: Any) -> StructuredOutput | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -230,14 +231,51 @@ def test_the_type_is_asked_for_strictly(kind: str, monkeypatch: pytest.MonkeyPat
     assert result.final_output == expected
 
 
-def test_a_type_that_cannot_be_strict_is_refused_before_the_request() -> None:
-    agent = agent_with("never", output_type=dict[str, int])
+def test_a_type_that_cannot_be_strict_is_refused_when_the_agent_is_declared() -> None:
     with pytest.raises(UserError, match="strict"):
-        Runner.run_sync(agent, "x")
+        Agent("A", output_type=dict[str, int])
     loose = AgentOutputSchema(dict[str, int], strict_json_schema=False)
     agent = agent_with(final({"response": {"a": 1}}), output_type=loose)
     assert Runner.run_sync(agent, "x").final_output == {"a": 1}
     assert not request_of(agent).output_schema.is_strict_json_schema()
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [int], {"type": "object", "properties": {}}])
+def test_a_value_is_no_output_type(value: Any) -> None:
+    with pytest.raises(UserError, match="Agent 'A': output_type must be a type.*class Output"):
+        Agent("A", output_type=value)
+
+
+class Later(BaseModel):
+    defined: NotYet  # noqa: F821
+
+
+def test_an_output_type_may_name_what_is_defined_later() -> None:
+    agent = agent_with(final({"defined": {"a": 1}}), output_type=Later)
+    Later.model_rebuild(_types_namespace={"NotYet": Defined})
+    assert Runner.run_sync(agent, "x").final_output == Later(defined=Defined(a=1))
+
+
+class Defined(BaseModel):
+    a: int
+
+
+def test_a_deep_copy_has_lists_of_its_own() -> None:
+    other = Agent("B")
+    agent = Agent(
+        "A",
+        tools=[function_tool(len)],
+        handoffs=[other],
+        tool_use_behavior={"stop_at_tool_names": ["len"]},
+    )
+    copied = copy.deepcopy(agent)
+    copied.tools.append(function_tool(sum))
+    copied.handoffs.clear()
+    copied.tool_use_behavior["stop_at_tool_names"].append("sum")
+    assert [tool.name for tool in agent.tools] == ["len"]
+    assert agent.handoffs == [other]
+    assert agent.tool_use_behavior == {"stop_at_tool_names": ["len"]}
+    assert copied.tools[0] is agent.tools[0]
 
 
 class Words(AgentOutputSchemaBase):

@@ -109,11 +109,28 @@ def test_names_descriptions_and_input_may_be_given() -> None:
         ({"on_handoff": lambda: None}, r"must take the context \(1"),
         ({"on_handoff": lambda context, more: None}, r"must take the context \(1"),
         ({"on_handoff": lambda context: None, "input_type": Reason}, r"and the input \(2"),
+        ({"on_handoff": "no function"}, "on_handoff must be a function, got 'no function'"),
+        ({"input_filter": "no function"}, "input_filter must be a function, got 'no function'"),
+        ({"is_enabled": "yes"}, "is_enabled must be a bool or a function"),
+        ({"tool_name_override": ""}, "cannot be named ''.*tool_name_override"),
+        ({"tool_name_override": "hand over"}, "cannot be named 'hand over'"),
+        ({"tool_name_override": "x" * 65}, "1 to 64 letters"),
     ],
 )
 def test_a_handoff_made_wrongly_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         handoff(Agent(name="B"), **options)
+
+
+def test_a_handoff_to_an_agent_of_a_long_name_says_what_to_do() -> None:
+    with pytest.raises(UserError, match="transfer_to_x.*tool_name_override"):
+        handoff(Agent(name="x" * 60))
+    with pytest.raises(UserError, match="handoff.. takes an Agent, got 'B'"):
+        handoff("B")  # type: ignore[call-overload]
+
+
+def test_an_empty_description_is_a_description() -> None:
+    assert handoff(Agent(name="B"), tool_description_override="").tool_description == ""
 
 
 def test_what_is_no_agent_cannot_be_handed_over_to() -> None:

@@ -16,13 +16,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
-    exceptions usage run_context pickling
+    exceptions usage run_context pickling methods
     stream_events concurrency
     response_types http
     items history
     tracing
     schema output_schema
-    model_settings computer tool tool_guardrails tool_output handoffs guardrail lifecycle memory
+    model_settings computer guardrail tool_guardrails tool tool_output handoffs lifecycle memory
     models
     run_config agent
     result

@@ -188,6 +188,20 @@ def test_tool_made_by_hand_whose_schema_cannot_be_strict_is_a_user_error() -> No
         FunctionTool("f", "", schema, run_function)
 
 
+def test_a_tool_copied_under_another_name_tells_that_name() -> None:
+    copied = dataclasses.replace(function_tool(len), name="count")
+    context: ToolContext[None] = ToolContext(None, tool_name="count")
+    with pytest.raises(ModelBehaviorError, match="tool count: obj: Field required"):
+        copied.on_invoke_tool(context, "{}")
+
+
+@pytest.mark.parametrize("field", ["tool_input_guardrails", "tool_output_guardrails"])
+def test_what_is_no_guardrail_of_a_tool_is_refused(field: str) -> None:
+    for wrong in (len, [len]):
+        with pytest.raises(UserError, match=f"@{field[:-1]}"):
+            function_tool(len, **{field: wrong})
+
+
 def test_schema_given_as_a_function_is_made_once_when_first_read() -> None:
     made: list[dict[str, Any]] = []
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from agents_lite.exceptions import UserError
 from agents_lite.run_context import ToolContext
 from agents_lite.tool_guardrails import (
     ToolGuardrailFunctionOutput,
@@ -60,3 +63,10 @@ def test_verdicts() -> None:
     )
     raised = made.raise_exception({"why": "x"})
     assert (raised.behavior, raised.output_info) == ("raise_exception", {"why": "x"})
+
+
+@pytest.mark.parametrize("decorator", [tool_input_guardrail, tool_output_guardrail])
+def test_what_cannot_be_called_is_no_guardrail(decorator: Any) -> None:
+    for declare in (decorator, decorator(name="mine")):
+        with pytest.raises(UserError, match=f"@{decorator.__name__} takes a function, got 'no'"):
+            declare("no")

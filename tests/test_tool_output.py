@@ -119,6 +119,13 @@ def test_structured_output_becomes_a_content_part(value: Any, part: dict[str, An
     assert output_for_model(value) == [part]
 
 
+def test_tuple_of_structured_outputs_is_sent_like_a_list() -> None:
+    outputs = (ToolOutputText("a"), {"type": "image", "file_id": "f"})
+    assert output_for_model(outputs) == output_for_model(list(outputs))
+    assert output_for_model(outputs)[1] == {"type": "input_image", "file_id": "f"}
+    assert output_for_model((1, "a")) == '[1,"a"]'
+
+
 def test_list_of_structured_outputs_becomes_parts_in_order() -> None:
     value = [ToolOutputText(text="a"), {"type": "text", "text": "b"}, ToolOutputImage(file_id="f")]
     shown = output_for_model(value)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
-from ..history import Item
+from ..items import TResponseInputItem
 
 
 @runtime_checkable
@@ -20,15 +20,17 @@ class Session(Protocol):
     """Which conversation."""
 
     @abstractmethod
-    def get_items(self, limit: int | None = None) -> list[Item] | Awaitable[list[Item]]:
+    def get_items(
+        self, limit: int | None = None
+    ) -> list[TResponseInputItem] | Awaitable[list[TResponseInputItem]]:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output."""
 
     @abstractmethod
-    def add_items(self, items: list[Item]) -> Awaitable[None] | None:
+    def add_items(self, items: list[TResponseInputItem]) -> Awaitable[None] | None:
         """Append the items of a turn: all of them or, when it raises, none."""
 
     @abstractmethod
-    def pop_item(self) -> Item | Awaitable[Item | None] | None:
+    def pop_item(self) -> TResponseInputItem | Awaitable[TResponseInputItem | None] | None:
         """Remove the newest item and return it, or None when there is none."""
 
     @abstractmethod

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from ..exceptions import SessionError, UserError
-from ..history import Item, latest_items
+from ..history import latest_items
+from ..items import TResponseInputItem
 from .session import SessionABC
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class StoredSession(SessionABC):
             ) from error
         self.session_id = session_id
 
-    def get_items(self, limit: int | None = None) -> list[Item]:
+    def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output.
 
         Raises:
@@ -47,7 +48,7 @@ class StoredSession(SessionABC):
         # One more than asked for shows whether the limit would cut something in two.
         return latest_items([self._decode(text) for text in self._read_texts(limit + 1)], limit)
 
-    def add_items(self, items: list[Item]) -> None:
+    def add_items(self, items: list[TResponseInputItem]) -> None:
         """Append the items of a turn: all of them or, when it raises, none.
 
         Raises:
@@ -58,7 +59,7 @@ class StoredSession(SessionABC):
         if texts:
             self._append_texts(texts)
 
-    def pop_item(self) -> Item | None:
+    def pop_item(self) -> TResponseInputItem | None:
         """Remove the newest item and return it, or None when there is none.
 
         Raises:
@@ -88,7 +89,7 @@ class StoredSession(SessionABC):
     def _pop_text(self) -> str | bytes | None:
         """Remove the newest text and return it, or None when there is none."""
 
-    def _encode(self, item: Item) -> str:
+    def _encode(self, item: TResponseInputItem) -> str:
         try:
             try:
                 return to_json(item).decode()
@@ -99,10 +100,10 @@ class StoredSession(SessionABC):
                 f"An item for session {self.session_id!r} cannot be written as JSON: {error}"
             ) from error
 
-    def _decode(self, text: str | bytes) -> Item:
+    def _decode(self, text: str | bytes) -> TResponseInputItem:
         try:
             try:
-                item: Item = from_json(text)
+                item: TResponseInputItem = from_json(text)
             except ValueError:
                 item = json.loads(text)  # reads escaped lone surrogates
             return item

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +11,7 @@ from ..agent import Agent, AgentToolStreamEvent
 from ..result import RunResult
 from ..run_config import RunConfig
 from ..run_context import ToolContext
-from ..tool import FunctionTool, function_tool
+from ..tool import FunctionTool, fit_for_tool, function_tool
 from .start import start_run
 
 _counting = threading.Lock()  # nested runs that end at the same time count on the same objects
@@ -27,7 +26,7 @@ def agent_tool(
     **tool_options: Any,
 ) -> FunctionTool:
     """A tool whose calls are runs of `agent`; see `Agent.as_tool`."""
-    name = name or re.sub(r"[^a-zA-Z0-9_]", "_", agent.name).lower()
+    name = fit_for_tool(agent.name) if name is None else name
 
     def run_agent(context: ToolContext[Any], input: str) -> Any:
         options = {"run_config": _inherited(context.run_config), **run_options}

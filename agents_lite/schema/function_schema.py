@@ -14,15 +14,13 @@ from types import CellType, FrameType, GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
-from .strict_schema import ensure_strict_json_schema
+from .adapter import json_schema_of, make_adapter
+from .strict_schema import schema_for_api
 
 DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 
@@ -87,17 +85,15 @@ class FuncSchema:
         Raises:
             UserError: A parameter's type has no JSON schema, or no strict one.
         """
-        try:
-            schema = self._adapter.json_schema(schema_generator=_QuietGenerator)
-        except PydanticUserError as error:
-            raise self._unsupported(error) from error
-        return ensure_strict_json_schema(schema) if self.strict else schema
+        schema = json_schema_of(self._adapter, self._subject)
+        return schema_for_api(schema, self.strict, f"tool {self.name}")
 
-    def bind(self, json_text: str) -> tuple[list[Any], dict[str, Any]]:
+    def bind(self, json_text: str, tool_name: str = "") -> tuple[list[Any], dict[str, Any]]:
         """The arguments as Python objects, for `function(*args, **kwargs)`, without the context.
 
         Args:
             json_text: A JSON object; "" stands for {}. Names it does not know are dropped.
+            tool_name: The name of the tool by now, for errors; "" is the name it was made with.
 
         Raises:
             InvalidToolArguments: It is not a JSON object, or does not fit the signature.
@@ -105,7 +101,7 @@ class FuncSchema:
         try:
             values = self._adapter.validator.validate_json(json_text or "{}")
         except ValidationError as error:
-            raise InvalidToolArguments(self.name, error) from error
+            raise InvalidToolArguments(tool_name or self.name, error) from error
         if self._only_named:
             return [], values
         args = [values.pop(name) for name in self._positional]
@@ -118,10 +114,8 @@ class FuncSchema:
     @functools.cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         fields = {p.name: self._field_type(p) for p in self.parameters}
-        try:
-            return TypeAdapter(TypedDict(f"{self.name}_args", fields))  # type: ignore[operator]
-        except (PydanticUserError, SchemaError, NameError, TypeError) as error:
-            raise self._unsupported(error) from error
+        make: Any = TypedDict  # which type checkers know in another form
+        return make_adapter(make(f"{self.name}_args", fields), self._subject)
 
     def _field_type(self, parameter: Parameter) -> Any:
         """A parameter's type with its default and description, as pydantic takes them."""
@@ -140,14 +134,9 @@ class FuncSchema:
             extras.append(Field(description=description))
         return Annotated[(annotation, *extras)] if extras else annotation
 
-    def _unsupported(self, error: Exception) -> UserError:
-        return UserError(f"A parameter of tool {self.name} has a type without schema: {error}")
-
-
-class _QuietGenerator(GenerateJsonSchema):
-    """Leaves out, without a warning, a default that JSON cannot express."""
-
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+    @property
+    def _subject(self) -> str:
+        return f"A parameter of tool {self.name}"
 
 
 def function_schema(
@@ -199,7 +188,11 @@ def function_schema(
         types=types,
         param_descriptions=param_descriptions,
     )
-    if not all(_is_plain(types[p.name]) for p in parameters):
+    try:
+        is_plain = all(_is_plain(types[p.name]) for p in parameters)
+    except RecursionError as error:
+        raise UserError(f"A parameter of tool {name} nests too deeply.") from error
+    if not is_plain:
         _ = schema.params_json_schema  # other types may have no schema: better said now than later
     return schema
 

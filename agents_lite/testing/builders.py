@@ -5,7 +5,6 @@ Ids that an item leaves out are filled in when it is sent, so one item may serve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from typing import Any, TypeAlias
 from pydantic_core import to_json
 
 from ..local_server.messages import HTTPReply, json_reply
+from ..tool import fit_for_tool
 
 OutputItem: TypeAlias = dict[str, Any]
 
@@ -90,7 +90,7 @@ def call(
 
 def handoff_to(agent_name: str, **arguments: Any) -> OutputItem:
     """A call of the tool that hands over to the agent of that name."""
-    return call("transfer_to_" + re.sub(r"[^a-zA-Z0-9_]", "_", agent_name).lower(), arguments)
+    return call(f"transfer_to_{fit_for_tool(agent_name)}", arguments)
 
 
 def reasoning(summary: str = "", *, encrypted_content: str | None = None) -> OutputItem:

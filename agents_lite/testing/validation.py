@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from ..local_server.messages import HTTPReply, json_reply
+from ..schema.acceptance import find_complaints
 
 Json = dict[str, Any]
 
@@ -205,46 +206,9 @@ def _check_output_format(text_format: Json) -> None:
 
 
 def _check_strict(schema: Any, what: str, param: str, code: str) -> None:
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        found = schema.get("type") if isinstance(schema, dict) else schema
-        raise RequestRejected(
-            f"{what}: schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{found}\"'.",
-            param,
-            code,
-        )
-    for context, complaint in _strict_complaints(schema, ()):
-        raise RequestRejected(f"{what}: In context={context}, {complaint}", param, code)
-
-
-def _strict_complaints(schema: Any, context: tuple[str, ...]) -> Iterator[tuple[Any, str]]:
-    """Where the schema is not strict, and in which way.
-
-    Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-    """
-    if isinstance(schema, list):
-        for index, part in enumerate(schema):
-            yield from _strict_complaints(part, (*context, str(index)))
-    if not isinstance(schema, dict):
-        return
-    if "oneOf" in schema:
-        yield context, "'oneOf' is not permitted."
-    if "$ref" in schema and len(schema) > 1:
-        yield context, f"$ref cannot have keywords {set(schema) - {'$ref'}}."
-    if schema.get("type") == "object":
-        if schema.get("additionalProperties") is not False:
-            yield context, "'additionalProperties' is required to be supplied and to be false."
-        for name in schema.get("properties", {}):
-            if name not in schema.get("required", ()):
-                yield (
-                    context,
-                    "'required' is required to be supplied and to be an array including every "
-                    f"key in properties. Missing '{name}'.",
-                )
-    for keyword in ("properties", "$defs", "definitions"):
-        for name, part in schema.get(keyword, {}).items():
-            yield from _strict_complaints(part, (*context, keyword, name))
-    for keyword in ("items", "anyOf", "allOf"):
-        yield from _strict_complaints(schema.get(keyword), (*context, keyword))
+    for path, words in find_complaints(schema):
+        where = "" if path is None else f"In context={path}, "
+        raise RequestRejected(f"{what}: {where}{words}", param, code)
 
 
 def _check_item(item: Any, place: str) -> None:

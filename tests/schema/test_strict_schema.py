@@ -68,7 +68,7 @@ def test_properties_are_required_in_order_and_objects_closed_at_every_depth() ->
     assert strict["required"] == ["list", "tuple", "union", "nullable", "untyped"]
     properties = strict["properties"]
     assert properties["list"]["items"] == closed
-    assert properties["tuple"]["prefixItems"] == [closed]
+    assert properties["tuple"]["items"] == closed
     assert properties["union"]["anyOf"][0] == closed
     assert properties["nullable"]["additionalProperties"] is False
     assert properties["untyped"]["required"] == ["z", "a"]
@@ -164,7 +164,7 @@ def test_recursive_model_keeps_its_references_and_an_object_at_the_root() -> Non
     assert_strict(strict)
 
 
-def test_described_reference_of_a_type_to_itself_ends() -> None:
+def test_described_reference_to_what_refers_further_stays_a_reference() -> None:
     node = {
         "type": "object",
         "properties": {"next": {"$ref": "#/$defs/Node", "description": "the next one"}},
@@ -172,8 +172,9 @@ def test_described_reference_of_a_type_to_itself_ends() -> None:
     strict = ensure_strict_json_schema(
         {"type": "object", "properties": {"first": node}, "$defs": {"Node": node}}
     )
-    assert strict["$defs"]["Node"]["properties"]["next"]["properties"]["next"] == {
-        "$ref": "#/$defs/Node"
+    assert strict["$defs"]["Node"]["properties"]["next"] == {
+        "anyOf": [{"$ref": "#/$defs/Node"}],
+        "description": "the next one",
     }
     assert_strict(strict)
 

@@ -6,22 +6,22 @@ import json
 from collections.abc import Callable
 
 from ...exceptions import UserError
-from ...history import Item
+from ...items import TResponseInputItem
 
 
-def estimate_tokens(item: Item) -> int:
+def estimate_tokens(item: TResponseInputItem) -> int:
     """About how many tokens an item costs: one for every 4 characters of its JSON, rounded up."""
     text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=str)
     return -(-len(text) // 4)
 
 
 def trim_items(
-    items: list[Item],
+    items: list[TResponseInputItem],
     *,
     max_items: int | None = None,
     max_tokens: int | None = None,
-    count_tokens: Callable[[Item], int] | None = None,
-) -> list[Item]:
+    count_tokens: Callable[[TResponseInputItem], int] | None = None,
+) -> list[TResponseInputItem]:
     """The newest whole turns that keep within the limits, as a new list.
 
     A turn starts at a user message (at the first, where several stand together) and reaches to the
@@ -54,7 +54,7 @@ def trim_items(
     return items[kept_from:]
 
 
-def _starts_turn(items: list[Item], index: int) -> bool:
+def _starts_turn(items: list[TResponseInputItem], index: int) -> bool:
     if index == 0:
         return True
     return items[index].get("role") == "user" and items[index - 1].get("role") != "user"
