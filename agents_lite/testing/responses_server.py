@@ -1,15 +1,17 @@
-"""A stand-in for the Responses API: a real HTTP server on this machine."""
+"""A stand-in for a model's server, on both of its APIs: a real HTTP server on this machine."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import APIStatusError, UserError
 from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 from .builders import ScriptedTurn, Turn
+from .chat_validation import check_chat_request
+from .chat_wire import as_responses_request, build_completion, chat_usage, completion_chunks
 from .rules import answer_by_rules
 from .script import Script, ScriptError
 from .validation import RequestRejected, check_items, check_parameters
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _PATH = "/v1/responses"
+_CHAT_PATH = "/v1/chat/completions"
+_EVENT_STREAM = {"Content-Type": "text/event-stream; charset=utf-8"}
 _ECHOED = set(
     "background instructions max_output_tokens metadata model parallel_tool_calls "
     "previous_response_id reasoning store temperature text tool_choice tools top_p "
@@ -39,6 +43,8 @@ class _StoredResponse:
 
 class ResponsesServer:
     """Speaks the Responses API on 127.0.0.1, as JSON and as Server-Sent Events.
+
+    It speaks Chat Completions as well; scripts are the same for both.
 
     With a script it gives prepared answers. Without one it answers by simple rules: it calls the
     tools and handoffs whose names or descriptions match the user's message, with arguments read
@@ -135,6 +141,8 @@ class ResponsesServer:
     def _route(self, request: HTTPRequest) -> HTTPReply:
         if (request.method, request.path) == ("POST", _PATH):
             return self._create(request)
+        if (request.method, request.path) == ("POST", _CHAT_PATH):
+            return self._complete_chat(request)
         if request.method == "GET" and request.path.startswith(_PATH + "/"):
             return self._retrieve(request.path.removeprefix(_PATH + "/"), request.query)
         raise RequestRejected(
@@ -148,12 +156,30 @@ class ResponsesServer:
         new_items = _input_items(body.get("input"))
         history = _history(previous)
         check_items(new_items, history)
-        turn = self._next_turn(request, history + new_items)
+        turn = self._next_turn(request, body, history + new_items)
         if isinstance(turn, HTTPReply):
             return turn
         response = build_response(turn, _echoed(body))
         self._store(body, _StoredResponse(new_items, response, previous))
         reply = _stream(response, turn.pause) if body.get("stream") else json_reply(response)
+        reply.delay = self._delay if turn.delay is None else turn.delay
+        return reply
+
+    def _complete_chat(self, request: HTTPRequest) -> HTTPReply:
+        check_chat_request(request.body)
+        body = as_responses_request(request.body)
+        check_parameters(body, self._models)
+        check_items(body["input"], [])
+        turn = self._next_turn(request, body, body["input"])
+        if isinstance(turn, HTTPReply):
+            return turn
+        response = build_response(turn, {"model": body["model"]})
+        completion = build_completion(response, chat_usage(turn.usage))
+        reply = json_reply(completion)
+        if request.body.get("stream"):
+            options = request.body.get("stream_options") or {}
+            chunks = completion_chunks(completion, bool(options.get("include_usage")))
+            reply = HTTPReply(200, _paced(chunks, turn.pause), _EVENT_STREAM)
         reply.delay = self._delay if turn.delay is None else turn.delay
         return reply
 
@@ -165,9 +191,9 @@ class ResponsesServer:
             return _stream(stored.response, after=int(query.get("starting_after", -1)))
         return json_reply(stored.response)
 
-    def _next_turn(self, request: HTTPRequest, items: list[Json]) -> Turn | HTTPReply:
+    def _next_turn(self, request: HTTPRequest, body: Json, items: list[Json]) -> Turn | HTTPReply:
         if self._script is None:
-            return answer_by_rules(request.body, items)
+            return answer_by_rules(body, items)
         try:
             turn = self._script.take(request)
         except ScriptError as error:  # a 400, since clients try again after a 500
@@ -233,12 +259,16 @@ def _echoed(body: Json) -> Json:
 
 def _stream(response: Json, pause: float = 0.0, after: int = -1) -> HTTPReply:
     """The response as Server-Sent Events, from the one after that sequence number on."""
+    events = (
+        encode_sse(event)
+        for event in stream_events(response)
+        if event["sequence_number"] > after
+    )
+    return HTTPReply(200, _paced(events, pause), _EVENT_STREAM)
 
-    def chunks() -> Iterator[bytes | float]:
-        for event in stream_events(response):
-            if event["sequence_number"] > after:
-                yield encode_sse(event)
-                if pause:
-                    yield pause
 
-    return HTTPReply(200, chunks(), {"Content-Type": "text/event-stream; charset=utf-8"})
+def _paced(chunks: Iterable[bytes], pause: float) -> Iterator[bytes | float]:
+    for chunk in chunks:
+        yield chunk
+        if pause:
+            yield pause

@@ -70,7 +70,7 @@ def check_parameters(body: Any, models: Collection[str] | None) -> None:
             raise RequestRejected(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
     _check_model(body.get("model"), models)
     if not any(body.get(name) for name in ("previous_response_id", "prompt", "conversation")):
-        _require(body, "input")
+        require(body, "input")
     for name, (least, most) in _RANGES.items():
         _check_range(name, body.get(name), least, most)
     tools = body.get("tools") or []
@@ -115,7 +115,8 @@ def _check_model(model: Any, models: Collection[str] | None) -> None:
         )
 
 
-def _require(holder: Json, name: str, place: str = "") -> None:
+def require(holder: Json, name: str, place: str = "") -> None:
+    """Refuse an object that lacks a field; `place` is the path to it, such as "tools[0]."."""
     if holder.get(name) is None:
         raise RequestRejected(
             f"Missing required parameter: '{place}{name}'.",
@@ -137,10 +138,10 @@ def _check_range(name: str, value: Any, least: float, most: float) -> None:
 
 
 def _check_tool(tool: Json, place: str) -> None:
-    _require(tool, "type", f"{place}.")
+    require(tool, "type", f"{place}.")
     if tool["type"] != "function":
         return
-    _require(tool, "name", f"{place}.")
+    require(tool, "name", f"{place}.")
     name = tool["name"]
     if len(name) > 64:
         raise RequestRejected(
@@ -195,7 +196,7 @@ def _check_tool_choice(choice: Any, tools: list[Json]) -> None:
 
 def _check_output_format(text_format: Json) -> None:
     for name in ("name", "schema"):
-        _require(text_format, name, "text.format.")
+        require(text_format, name, "text.format.")
     if text_format.get("strict"):
         _check_strict(
             text_format["schema"],
@@ -224,7 +225,7 @@ def _check_item(item: Any, place: str) -> None:
     if kind == "message":
         _check_message(item, place)
     for name in _REQUIRED_ITEM_FIELDS.get(kind, ()):
-        _require(item, name, f"{place}.")
+        require(item, name, f"{place}.")
     for name in item if kind in _ITEM_FIELDS else ():
         if name not in _ITEM_FIELDS[kind]:
             raise RequestRejected(
