@@ -40,7 +40,11 @@ _HOMES = {  # module: the names it is home to
     "memory": "Session SessionABC SQLiteSession",
     "model_settings": "ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
-    "models.default_client": "set_default_openai_client set_default_openai_key",
+    "models.chat": "OpenAIChatCompletionsModel",
+    "models.default_client": (
+        "set_default_openai_api set_default_openai_client set_default_openai_key"
+    ),
+    "models.multi_provider": "MultiProvider",
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunResult RunResultBase RunResultStreaming",

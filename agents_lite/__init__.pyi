@@ -212,11 +212,20 @@ from .models import (
 from .models import (
     OpenAIResponsesModel as OpenAIResponsesModel,
 )
+from .models.chat import (
+    OpenAIChatCompletionsModel as OpenAIChatCompletionsModel,
+)
+from .models.default_client import (
+    set_default_openai_api as set_default_openai_api,
+)
 from .models.default_client import (
     set_default_openai_client as set_default_openai_client,
 )
 from .models.default_client import (
     set_default_openai_key as set_default_openai_key,
+)
+from .models.multi_provider import (
+    MultiProvider as MultiProvider,
 )
 from .output_schema import (
     AgentOutputSchema as AgentOutputSchema,

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from .exceptions import UserError
-
 
 @dataclass
 class ModelSettings:
@@ -56,22 +54,9 @@ class ModelSettings:
     timeout: float | None = None
     """Seconds for one whole request, its retries included; None: the client's."""
     frequency_penalty: float | None = None
-    """Not a parameter of the Responses API: refused, with a word on what to do."""
+    """Against repetition, -2 to 2. Chat Completions only: the Responses API does not know it."""
     presence_penalty: float | None = None
-    """Not a parameter of the Responses API: refused, with a word on what to do."""
-
-    def __post_init__(self) -> None:
-        """Refuse what the API does not know.
-
-        Raises:
-            UserError: A penalty is set.
-        """
-        for name in ("frequency_penalty", "presence_penalty"):
-            if getattr(self, name) is not None:
-                raise UserError(
-                    f"The Responses API has no {name}. For a server that takes it, "
-                    f"use ModelSettings(extra_body={{{name!r}: ...}})."
-                )
+    """Against staying with a topic, -2 to 2. Chat Completions only."""
 
     def resolve(self, override: ModelSettings | None) -> ModelSettings:
         """These settings, overlaid with each field of `override` that is not None.

@@ -131,4 +131,4 @@ def test_the_run_s_settings_overlay_the_agent_s() -> None:
 @pytest.mark.parametrize("name", ["frequency_penalty", "presence_penalty"])
 def test_what_the_api_does_not_know_is_refused_with_a_remedy(name: str) -> None:
     with pytest.raises(UserError, match=f"no {name}.*extra_body"):
-        ModelSettings(**{name: 0.0})
+        body_with(ModelSettings(**{name: 0.0}))

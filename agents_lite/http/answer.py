@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import requests
 from pydantic_core import from_json
@@ -41,6 +41,14 @@ SIGNS_OF_LIFE = frozenset(
 """Data of events that are none, in lower case, without quotes and brackets."""
 
 
+Translate: TypeAlias = Callable[[Iterator[dict[str, Any]]], Iterator[dict[str, Any]]]
+"""Makes events of the Responses API out of what another API answers.
+
+It is given the JSON objects of a stream, up to `[DONE]`, or a whole answer as the only one. The
+iterator raises `APIConnectionError` where a stream ends without saying so.
+"""
+
+
 class Answer:
     """An answer whose status and headers have come.
 
@@ -49,6 +57,7 @@ class Answer:
         exchange: What it is read from.
         so_far: What is known of the response; it learns what the answer tells.
         errors: Words what goes wrong.
+        translate: Makes its events out of another API's; None: they are those of this one.
     """
 
     def __init__(
@@ -57,11 +66,13 @@ class Answer:
         exchange: Exchange,
         so_far: ResponseSoFar,
         errors: ErrorWriter,
+        translate: Translate | None,
     ) -> None:
         self._response = response
         self._exchange = exchange
         self._so_far = so_far
         self._errors = errors
+        self._translate = translate
 
     def events(
         self, is_stream_wanted: bool, after: float
@@ -103,15 +114,10 @@ class Answer:
         so_far, exchange = self._so_far, self._exchange
         place, pieces, kind = None, so_far.text.pieces, ResponseStreamEvent
         new = object.__new__
-        for data in chain.from_iterable(_event_data(blocks)):
-            try:
-                event = from_json(data)
-            except ValueError:
-                event = None
-            if type(event) is not dict:
-                if _is_sign_of_life(data):
-                    continue
-                event = self._json_object(data)
+        events = self._received(blocks)
+        if self._translate is not None:
+            events = self._translate(events)
+        for event in events:
             try:
                 is_more = place_of(event) == place
             except KeyError:
@@ -138,13 +144,33 @@ class Answer:
                 break
         raise APIConnectionError("the server ended it without a terminal event")
 
+    def _received(self, blocks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+        """The JSON objects of a stream; for another API, up to `[DONE]`."""
+        is_foreign = self._translate is not None
+        for data in chain.from_iterable(_event_data(blocks)):
+            try:
+                event = from_json(data)
+            except ValueError:
+                event = None
+            if type(event) is not dict:
+                if is_foreign and data.strip() == b"[DONE]":
+                    return
+                if _is_sign_of_life(data):
+                    continue
+                event = self._json_object(data)
+            yield event
+        raise APIConnectionError("the server ended it without a terminal event")
+
     def _whole(self, content: bytes) -> Iterator[ResponseStreamEvent]:
         so_far = self._so_far
         answer = self._json_object(content)
-        event = so_far.take(answer)
+        event = answer
+        if self._translate is not None:
+            *_, event = {}, *self._translate(iter([answer]))
+        event = so_far.take(event)
         if so_far.error is not None:
             yield as_stream_event(event)
-            raise self._errors.error_event(answer, {})
+            raise self._errors.error_event(event, {})
         if "response" not in event:
             raise self._errors.no_response(content)
         yield from self._ending(event)

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from ..exceptions import APIConnectionError, APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
-from .answer import WIRE_ERRORS, Answer, event_number
+from .answer import WIRE_ERRORS, Answer, Translate, event_number
 from .assembly import ResponseSoFar
 from .connections import Exchange
 from .endpoint import Endpoint
@@ -21,6 +21,14 @@ from .errors import ErrorWriter
 
 class Call:
     """A request for a response and what has come of it so far.
+
+    Args:
+        endpoint: The server.
+        body: The request as JSON.
+        headers: Added to those of the endpoint.
+        query: Added to the URL.
+        path: Where to post it, behind the base URL.
+        translate: Makes events of the Responses API out of the answer; None: it has some.
 
     Raises:
         UserError: The body is no JSON, or a header cannot be sent.
@@ -32,11 +40,14 @@ class Call:
         body: Mapping[str, Any],
         headers: Mapping[str, str],
         query: Mapping[str, Any],
+        path: str,
+        translate: Translate | None,
     ) -> None:
         self._endpoint = endpoint
         self._headers = headers
         self._query = query
-        self._request = endpoint.post(_serialized(body), headers, query)
+        self._translate = translate
+        self._request = endpoint.post(_serialized(body), headers, query, path)
         self._wants_stream = bool(body.get("stream"))
         self._is_background = self._wants_stream and bool(body.get("background"))
         self._so_far = ResponseSoFar()
@@ -57,7 +68,7 @@ class Call:
             raise self._errors.lost(error) from error
         headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
-        answer = Answer(response, exchange, self._so_far, self._errors)
+        answer = Answer(response, exchange, self._so_far, self._errors, self._translate)
         try:
             yield from answer.events(self._wants_stream, self._resumed_after)
         finally:

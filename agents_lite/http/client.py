@@ -14,6 +14,7 @@ from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
+from .answer import Translate
 from .assembly import SettledEvents
 from .call import Call
 from .connections import Exchange
@@ -31,10 +32,10 @@ class ResponsesClient:
     are verified; cookies are neither kept nor sent back.
 
     Args:
-        api_key: None reads `OPENAI_API_KEY`. Only api.openai.com insists on one.
+        api_key: None reads `OPENAI_API_KEY`, "" sends none. Only api.openai.com insists on one.
         base_url: None reads `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
-        organization: None reads `OPENAI_ORG_ID`.
-        project: None reads `OPENAI_PROJECT_ID`.
+        organization: None reads `OPENAI_ORG_ID`, "" sends none.
+        project: None reads `OPENAI_PROJECT_ID`, "" sends none.
         default_headers: Sent with every request.
         max_retries: Tries after the first one.
         max_retry_wait: Seconds that the waits between the tries of a request may take together.
@@ -88,6 +89,8 @@ class ResponsesClient:
         self,
         body: dict[str, Any],
         *,
+        path: str = "/responses",
+        translate: Translate | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
         timeout: float | None = None,
@@ -103,6 +106,9 @@ class ResponsesClient:
         Args:
             body: The request as JSON; `"stream": True` asks for Server-Sent Events, and with
                 `"background": True` a stream that breaks off is taken up where it ended.
+            path: Where to post it, behind the base URL.
+            translate: Makes events of the Responses API out of what another API answers: it is
+                given the JSON objects of a stream, up to `[DONE]`, or a whole answer.
             headers: Added to the request's.
             query: Added to the URL.
             timeout: Seconds for the whole request, retries and the use of the events included;
@@ -114,7 +120,7 @@ class ResponsesClient:
             APIError: Of the class that says what happened; see docs/errors.md.
             UserError: The request cannot be sent as it is.
         """
-        call = Call(self._connected(), body, headers or {}, query or {})
+        call = Call(self._connected(), body, headers or {}, query or {}, path, translate)
         seconds = self._timeout if timeout is None else timeout
         return SettledEvents(self._tries(call, seconds, cancellation, on_retry))
 
@@ -168,7 +174,7 @@ class ResponsesClient:
         return endpoint
 
     def _headers(self) -> dict[str, str]:
-        key = os.environ.get("OPENAI_API_KEY") if self._api_key is None else self._api_key
+        key = _given_or_set(self._api_key, "OPENAI_API_KEY")
         if not key and self.base_url.startswith("https://api.openai.com/"):
             raise UserError(
                 "There is no API key. Set the environment variable OPENAI_API_KEY, call "
@@ -176,7 +182,11 @@ class ResponsesClient:
             )
         identity = {
             "Authorization": f"Bearer {key}" if key else None,
-            "OpenAI-Organization": self._organization or os.environ.get("OPENAI_ORG_ID"),
-            "OpenAI-Project": self._project or os.environ.get("OPENAI_PROJECT_ID"),
+            "OpenAI-Organization": _given_or_set(self._organization, "OPENAI_ORG_ID"),
+            "OpenAI-Project": _given_or_set(self._project, "OPENAI_PROJECT_ID"),
         }
         return {name: value for name, value in identity.items() if value} | self._default_headers
+
+
+def _given_or_set(given: str | None, variable: str) -> str | None:
+    return os.environ.get(variable) if given is None else given

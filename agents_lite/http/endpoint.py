@@ -22,6 +22,7 @@ BASE_HEADERS = {
     "Accept": "text/event-stream, application/json",
     "Content-Type": "application/json",
 }
+_RESPONSES = "/responses"
 MOST_REDIRECTS = 5
 """Times that one try of a request is sent, each but the first to where a redirect leads."""
 
@@ -57,7 +58,7 @@ class Endpoint:
         session = session or requests.Session()
         request = requests.Request(
             "POST",
-            f"{base_url}/responses",
+            f"{base_url}{_RESPONSES}",
             headers={**BASE_HEADERS, **headers},
             # requests prefers the password of a netrc file to a header, but not to an `auth`.
             auth=_keep_headers if "Authorization" in headers else None,
@@ -66,8 +67,9 @@ class Endpoint:
             address = urlsplit(base_url)
             self.host = address.netloc.rpartition("@")[2]
             self._template = session.prepare_request(request)
-            self._url = str(self._template.url)
-            adapter = session.get_adapter(self._url)
+            url = str(self._template.url)
+            self._base_url = url.removesuffix(_RESPONSES)
+            adapter = session.get_adapter(url)
         except (requests.RequestException, ValueError):
             raise UserError(
                 f"base_url {without_login(base_url)!r} is not an HTTP address"
@@ -77,14 +79,14 @@ class Endpoint:
         self.secret_texts += [password, unquote(password), login]
         # In place of the adapter of requests itself, one that can be interrupted.
         self._adapter = WatchedAdapter() if type(adapter) is HTTPAdapter else adapter
-        settings = session.merge_environment_settings(self._url, {}, None, None, None)
+        settings = session.merge_environment_settings(url, {}, None, None, None)
         self._settings: dict[str, Any] = {**settings, "stream": True, "timeout": timeout}
 
     def post(
-        self, content: bytes, headers: Mapping[str, str], query: Mapping[str, Any]
+        self, content: bytes, headers: Mapping[str, str], query: Mapping[str, Any], path: str
     ) -> requests.PreparedRequest:
-        """A request for a response, its body being `content`."""
-        request = self._request(headers, query)
+        """A request to the path behind the base URL, its body being `content`."""
+        request = self._request(headers, query, path)
         request.body = content
         request.headers["Content-Length"] = str(len(content))
         request.headers.setdefault("Idempotency-Key", f"agents-lite-{os.urandom(16).hex()}")
@@ -98,10 +100,10 @@ class Endpoint:
         query: Mapping[str, Any],
     ) -> requests.PreparedRequest:
         """A request for the events of a background response after the one of that number."""
-        request = self._request(headers, {})
+        request = self._request(headers, {}, _RESPONSES)
         request.method = "GET"
         request.prepare_url(
-            f"{self._url}/{quote(response_id, safe='')}",
+            f"{request.url}/{quote(response_id, safe='')}",
             {**query, "stream": "true", "starting_after": starting_after},
         )
         del request.headers["Content-Type"]
@@ -131,15 +133,16 @@ class Endpoint:
             self._adapter.close()
 
     def _request(
-        self, headers: Mapping[str, str], query: Mapping[str, Any]
+        self, headers: Mapping[str, str], query: Mapping[str, Any], path: str
     ) -> requests.PreparedRequest:
         request = copy(self._template)
+        request.url = self._base_url + path
         request.headers = self._template.headers.copy()
         if headers:
             check_headers(headers)
             request.headers.update(headers)
         if query:
-            request.prepare_url(self._url, query)
+            request.prepare_url(request.url, query)
         return request
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic_core import from_json
@@ -32,6 +33,11 @@ SHORTEST_SECRET = 6
 """Characters; masking shorter texts would garble messages and hide nothing."""
 EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
+
+_OTHER_API = (
+    "Does this server speak Chat Completions only? Then use OpenAIChatCompletionsModel, or "
+    'set_default_openai_api("chat_completions").'
+)
 
 _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
     401: AuthenticationError,
@@ -97,6 +103,8 @@ class ErrorWriter:
             what = "with an empty body"
         elif what is None:
             what = excerpt(body if isinstance(body, str) else json.dumps(body))
+        if status == 404 and _is_unknown_path(answer, code, what):
+            what = f"{what}. {_OTHER_API}"
         headers = {name.lower(): self._mask(value) for name, value in answer.headers.items()}
         headers.pop("set-cookie", None)
         return _STATUS_ERRORS.get(status, default)(
@@ -109,10 +117,10 @@ class ErrorWriter:
         )
 
     def no_response(self, content: bytes) -> APIResponseError:
-        """The answer is good HTTP, but not what the Responses API says."""
+        """The answer is good HTTP, but not what the API says."""
         text = self._mask(excerpt(content))
         return APIResponseError(
-            f"{self._host} answered with something else than the Responses API: "
+            f"{self._host} answered with something else than its API says: "
             f"{text or 'nothing at all'}",
             body=text or None,
         )
@@ -153,6 +161,12 @@ class ErrorWriter:
         if isinstance(value, list):
             return [self._mask(element) for element in value]
         return value
+
+
+def _is_unknown_path(answer: requests.Response, code: str | None, message: str) -> bool:
+    """Whether the server does not know /responses, rather than the model that was asked for."""
+    path = urlsplit(answer.url).path
+    return path.endswith("/responses") and code in (None, "404") and "model" not in message.lower()
 
 
 def parse_json(content: bytes) -> Any:

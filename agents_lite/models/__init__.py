@@ -1,4 +1,4 @@
-"""Models: what the loop asks of one, and those behind the Responses API."""
+"""Models: what the loop asks of one, and those behind the Responses API and Chat Completions."""
 
 from .interface import Model, ModelProvider, ModelRequest
 from .openai_responses import OpenAIResponsesModel

@@ -1,18 +1,26 @@
-"""The client that a model's requests go through where it was given none."""
+"""Through which client, and by which API, models are asked where nothing else was said."""
 
 from __future__ import annotations
 
 import os
 import threading
+from typing import Literal, TypeAlias, get_args
 
+from ..exceptions import UserError
 from ..http.client import ResponsesClient
 from ..tracing import get_trace_provider
 
 _ENVIRONMENT = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 
+OpenAIAPI: TypeAlias = Literal["responses", "chat_completions"]
+"""An API of a model's server."""
+_OF_OTHERS = ("open_ai", "openai", "azure", "azure_ad", "azuread")
+"""Values of `OPENAI_API_TYPE` that mean something to other programs, and nothing here."""
+
 _lock = threading.Lock()
 _default_key: str | None = None
 _default_client: ResponsesClient | None = None
+_default_api: OpenAIAPI | None = None
 _clients: dict[tuple[str | None, ...], ResponsesClient] = {}
 
 
@@ -35,6 +43,24 @@ def set_default_openai_client(client: ResponsesClient) -> None:
     _default_client = client
 
 
+def set_default_openai_api(api: OpenAIAPI) -> None:
+    """Ask models that are known by name alone by this API, instead of `OPENAI_API_TYPE`.
+
+    Raises:
+        UserError: There is no such API.
+    """
+    global _default_api
+    _default_api = _checked(api)
+
+
+def default_api() -> OpenAIAPI:
+    """The API that was set, or the one that the environment names now, or else "responses"."""
+    if _default_api is not None:
+        return _default_api
+    named = os.environ.get("OPENAI_API_TYPE", "").lower()
+    return "responses" if not named or named in _OF_OTHERS else _checked(named)
+
+
 def default_client() -> ResponsesClient:
     """The client that was set, or one made of the environment's variables as they are now."""
     if _default_client is not None:
@@ -45,3 +71,10 @@ def default_client() -> ResponsesClient:
         with _lock:
             client = _clients.setdefault(settings, ResponsesClient(api_key=_default_key))
     return client
+
+
+def _checked(api: str) -> OpenAIAPI:
+    for known in get_args(OpenAIAPI):
+        if api == known:
+            return known  # type: ignore[no-any-return]
+    raise UserError(f"There is no API {api!r}: choose one of {', '.join(get_args(OpenAIAPI))}")

@@ -43,6 +43,8 @@ class ModelRequest:
     """A prompt stored at the server, {"id": ..., "version": ..., "variables": ...}, or None."""
     stream: bool = False
     """Whether deltas are wanted; without, one `response.completed` event is the whole stream."""
+    agent_name: str | None = None
+    """The agent that asks, for error messages; None outside a run."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     """Tells a waiting model to stop; `check()` it, or register what interrupts the wait."""
 

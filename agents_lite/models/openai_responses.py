@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from ..exceptions import UserError
 from ..http.client import ResponsesClient
 from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool
-from ..tracing import GenerationSpanData, get_current_span, get_current_trace
 from .default_client import default_client
 from .interface import Model, ModelRequest
+from .replay import without_replayed
+from .sending import send
 from .tool_json import handoff_to_request, tool_to_request, tools_to_include
 
 if TYPE_CHECKING:
-    from ..http.retries import RetryNote
     from ..model_settings import ModelSettings
     from ..output_schema import AgentOutputSchemaBase
 
@@ -62,26 +62,20 @@ class OpenAIResponsesModel(Model):
             UserError: The request cannot be sent, for want of an API key for example.
         """
         client = self._client or default_client()
-        settings = request.model_settings
-        trace = get_current_trace()
-        if trace is not None:
-            trace.note_model_host(urlsplit(client.base_url).hostname or "")
-        return client.stream(
-            request_body(self.model, request),
-            headers=settings.extra_headers,
-            query=settings.extra_query,
-            timeout=settings.timeout,
-            cancellation=request.cancellation,
-            on_retry=_note_retry,
-        )
+        return send(client, request_body(self.model, request), request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 
 
 def request_body(model: str, request: ModelRequest) -> dict[str, Any]:
-    """The JSON of a request; what is None is left out."""
+    """The JSON of a request; what is None is left out.
+
+    Raises:
+        UserError: A setting is not one of this API.
+    """
     settings = request.model_settings
+    _check_settings(request)
     include = [
         *(settings.include or ()),
         *(settings.response_include or ()),
@@ -89,7 +83,7 @@ def request_body(model: str, request: ModelRequest) -> dict[str, Any]:
     ]
     body = {
         "model": model,
-        "input": request.input,
+        "input": without_replayed(request.input),
         "instructions": request.system_instructions,
         "tools": _tools(request),
         "tool_choice": _tool_choice(request),
@@ -108,6 +102,16 @@ def request_body(model: str, request: ModelRequest) -> dict[str, Any]:
         "stream": request.stream,
         **(settings.extra_body or {}),
     }
+
+
+def _check_settings(request: ModelRequest) -> None:
+    for name in ("frequency_penalty", "presence_penalty"):
+        if getattr(request.model_settings, name) is not None:
+            raise UserError(
+                f"Agent {request.agent_name}: the Responses API has no {name}. Ask the model by "
+                "Chat Completions, or, if this server takes it all the same, use "
+                f"ModelSettings(extra_body={{{name!r}: ...}})."
+            )
 
 
 def _tools(request: ModelRequest) -> list[dict[str, Any]] | None:
@@ -147,14 +151,3 @@ def _plain(options: Any) -> Any:
     dump = getattr(options, "model_dump", None)
     return options if dump is None else dump(exclude_none=True)
 
-
-def _note_retry(note: RetryNote) -> None:
-    """Have the span of the model call tell of a retry."""
-    span = get_current_span()
-    if span is not None and isinstance(span.span_data, GenerationSpanData):
-        config = span.span_data.model_config or {}
-        told = vars(note).copy()
-        if span.hides_content:
-            del told["reason"]  # the server may have quoted the input
-        retries = [*config.get("retries", ()), told]
-        span.span_data.model_config = {**config, "retries": retries}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .default_client import default_client
+from .default_client import default_api, default_client
 from .interface import Model, ModelProvider
 from .openai_responses import OpenAIResponsesModel
 
@@ -18,16 +18,33 @@ FALLBACK_MODEL = "gpt-4o"
 
 
 class OpenAIProvider(ModelProvider):
-    """Models of a server that speaks the Responses API."""
+    """Models of one server, by either of OpenAI's APIs."""
 
-    def __init__(self, client: ResponsesClient | None = None) -> None:
-        """Take a client, or None for the default one at the time of each call."""
+    def __init__(
+        self, client: ResponsesClient | None = None, *, use_responses: bool | None = None
+    ) -> None:
+        """Choose the server, and the API.
+
+        Args:
+            client: None takes the default client at the time of each call.
+            use_responses: Whether to ask by the Responses API, or else by Chat Completions; None
+                does as `set_default_openai_api` or `OPENAI_API_TYPE` says at the time.
+        """
         self._client = client
+        self._use_responses = use_responses
 
     def get_model(self, model_name: str | None) -> Model:
         """The model of that name; None: `OPENAI_DEFAULT_MODEL`, or else gpt-4o."""
         name = model_name or os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL
-        return OpenAIResponsesModel(name, self._client or default_client())
+        client = self._client or default_client()
+        use_responses = self._use_responses
+        if use_responses is None:
+            use_responses = default_api() == "responses"
+        if use_responses:
+            return OpenAIResponsesModel(name, client)
+        from .chat import OpenAIChatCompletionsModel  # only those who need it pay for it
+
+        return OpenAIChatCompletionsModel(name, client)
 
 
 def choose_model(agent: Agent[object], config: RunConfig) -> Model:

@@ -59,6 +59,7 @@ def build_request(state: RunState, cancellation: Cancellation) -> ModelRequest:
         conversation_id=state.conversation_id,
         prompt=_prompt(agent, state),
         stream=state.streamed,
+        agent_name=agent.name,
         cancellation=cancellation,
     )
 

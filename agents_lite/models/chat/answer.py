@@ -1,0 +1,307 @@
+"""Answers of the Chat Completions API as events of the Responses API.
+
+Source: https://platform.openai.com/docs/api-reference/chat-streaming
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ...exceptions import APIConnectionError, APIResponseError
+from ..replay import REPLAYED
+from .calls import Call, Calls
+from .growing import GrowingCall, GrowingContent, GrowingText
+
+Json = dict[str, Any]
+
+_ENDS = {
+    "length": ("incomplete", "max_output_tokens"),
+    "model_length": ("incomplete", "max_output_tokens"),
+    "content_filter": ("incomplete", "content_filter"),
+    "error": ("failed", None),
+    "abort": ("failed", None),
+    "insufficient_system_resource": ("failed", None),
+}
+"""What a `finish_reason` makes of a response, and the reason for it; any other completes it.
+
+`model_length` is Mistral's, `error` OpenRouter's, `abort` vLLM's, the last one DeepSeek's.
+"""
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
+_REASONING_LISTS = ("reasoning_details", "thinking_blocks")
+"""Reasoning in pieces with signatures: OpenRouter and LiteLLM want them back as they came."""
+_GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
+
+
+def chat_events(answer: Iterator[Json], host: str) -> Iterator[Json]:
+    """An answer as events of the Responses API, the terminal one last.
+
+    Args:
+        answer: The chunks of a stream, up to `[DONE]`; or a whole answer.
+        host: The server, with which reasoning is marked.
+
+    Raises:
+        APIConnectionError: The stream broke off, and not behind the answer.
+        APIResponseError: It is no chat completion.
+    """
+    translation = ChatAnswer(host)
+    try:
+        for chunk in answer:
+            error = _error_in(chunk)
+            if error is not None:
+                yield {"type": "error", "error": error}
+                return
+            yield from translation.translate(chunk)
+    except APIConnectionError:
+        if not translation.has_ended:  # `[DONE]` is all that may be missing
+            raise
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise APIResponseError(f"{host} sent something else than a chat completion") from error
+    yield from translation.finish()
+
+
+class ChatAnswer:
+    """One answer: its chunks in, events out, the whole response in the last one.
+
+    All items stay open until the end, since servers go back and forth between them.
+
+    Args:
+        host: The server, with which reasoning is marked.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._response: Json = {}
+        self._items: list[GrowingContent | GrowingCall] = []
+        self._contents: dict[str, GrowingContent] = {}
+        self._texts: dict[str, GrowingText] = {}
+        self._calls = Calls()
+        self._growing_calls: dict[str, GrowingCall] = {}
+        self._reasoning_field: str | None = None
+        self._reasoning_lists: dict[str, list[Json]] = {}
+        self._usage: Json | None = None
+        self._finish_reason: str | None = None
+        self._error: Any = None
+        self._events: list[Json] = []
+        self._count = 0
+
+    def translate(self, chunk: Json) -> list[Json]:
+        """The events that a chunk of a stream amounts to, or a whole answer."""
+        choices = chunk.get("choices")
+        if choices is None:
+            return []
+        if not self._response:
+            self._begin(chunk)
+        self._usage = chunk.get("usage") or self._usage
+        if "x_groq" in chunk:
+            self._usage = chunk["x_groq"].get("usage") or self._usage
+        if choices:
+            self._take_choice(choices[0])
+        return self._told()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has said how the answer ended; only its usage may still come."""
+        return self._finish_reason is not None
+
+    def finish(self) -> list[Json]:
+        """The events of the end, the last one terminal; none if there was no answer at all."""
+        if not self._response:
+            return []
+        status, reason = _ENDS.get(self._finish_reason or "", ("completed", None))
+        response = {**self._response, "status": status, "output": self._end_items(status)}
+        if self._usage is not None:
+            response["usage"] = _usage(self._usage)
+        if status == "incomplete":
+            response["incomplete_details"] = {"reason": reason}
+        elif status == "failed":
+            response["error"] = self._error or {"message": f"it ended with {self._finish_reason!r}"}
+        self._events.append({"type": f"response.{status}", "response": response})
+        return self._told()
+
+    def _told(self) -> list[Json]:
+        """The events since the last time, numbered."""
+        events = self._events
+        for event in events:
+            event["sequence_number"] = self._count
+            self._count += 1
+        self._events = []
+        return events
+
+    def _begin(self, chunk: Json) -> None:
+        self._response = {
+            "id": chunk.get("id") or None,
+            "object": "response",
+            "created_at": chunk.get("created") or int(time.time()),
+            "status": "in_progress",
+            "model": chunk.get("model"),
+            "error": None,
+            "incomplete_details": None,
+            "output": [],
+            "usage": None,
+        }
+        self._events.append({"type": "response.created", "response": self._response})
+
+    def _take_choice(self, choice: Json) -> None:
+        delta = choice.get("delta") or _as_delta(choice.get("message") or {})
+        content = delta.get("content")
+        if len(delta) > 1 or not content:
+            self._take_reasoning(delta)
+        if isinstance(content, list):
+            self._take_parts(content)
+        elif content:
+            self._say("output_text", content)
+        if len(delta) > 1 or not content:
+            self._take_the_rest(delta)
+        if choice.get("logprobs"):
+            self._text("output_text").logprobs += choice["logprobs"].get("content") or []
+        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        self._error = choice.get("error") or self._error
+        self._usage = choice.get("usage") or self._usage  # where Moonshot puts it
+
+    def _take_reasoning(self, delta: Json) -> None:
+        for name in _REASONING_FIELDS:
+            piece = delta.get(name)
+            if piece and isinstance(piece, str):
+                self._reasoning_field = self._reasoning_field or name
+                self._say("reasoning_text", piece)
+                break  # OpenRouter says it twice
+        for name in _REASONING_LISTS:
+            for piece in delta.get(name) or ():
+                self._content("reasoning")
+                _grow(self._reasoning_lists.setdefault(name, []), piece)
+
+    def _take_parts(self, parts: list[Json]) -> None:
+        """Content in parts: text, and Mistral's thinking, which is again a list of texts."""
+        for part in parts:
+            if part.get("type") == "thinking":
+                for text in part.get("thinking") or ():
+                    self._say("reasoning_text", text.get("text") or "")
+            elif part.get("text"):
+                self._say("output_text", part["text"])
+
+    def _take_the_rest(self, delta: Json) -> None:
+        if delta.get("refusal"):
+            self._say("refusal", delta["refusal"])
+        for annotation in delta.get("annotations") or ():
+            kind = annotation.get("type")
+            flat = {"type": kind, **(annotation.get(kind) or {})}
+            self._text("output_text").annotations.append(flat)
+        calls = delta.get("tool_calls") or ()
+        if delta.get("function_call"):  # of the time before there were tools
+            calls = [{"index": 0, "function": delta["function_call"]}]
+        for piece in calls:
+            self._take_call(piece)
+
+    def _take_call(self, piece: Json) -> None:
+        call, arguments = self._calls.take(piece)
+        if call.extra:
+            self._content("reasoning")  # which carries it
+        growing = self._growing_calls.get(call.call_id)
+        if growing is not None and arguments:
+            self._events.append(growing.add(arguments))
+        elif growing is None and call.name:
+            self._begin_call(call)
+
+    def _begin_call(self, call: Call) -> None:
+        growing = self._growing_calls[call.call_id] = GrowingCall(call, len(self._items))
+        self._begin_item(growing)
+        if call.pieces:
+            self._events.append(growing.add("".join(call.pieces)))
+
+    def _say(self, kind: str, piece: str) -> None:
+        text = self._texts.get(kind) or self._text(kind)
+        self._events.append(text.add(piece))
+
+    def _text(self, kind: str) -> GrowingText:
+        """The part of that kind, begun if need be."""
+        text = self._texts.get(kind)
+        if text is None:
+            content = self._content("reasoning" if kind == "reasoning_text" else "message")
+            text = self._texts[kind] = content.new_text(kind)
+            self._events.append(text.begin())
+        return text
+
+    def _content(self, kind: str) -> GrowingContent:
+        """The message or the reasoning of the answer, begun if need be."""
+        content = self._contents.get(kind)
+        if content is None:
+            content = self._contents[kind] = GrowingContent(kind, len(self._items))
+            self._begin_item(content)
+        return content
+
+    def _begin_item(self, item: GrowingContent | GrowingCall) -> None:
+        self._items.append(item)
+        self._events.append(item.begin())
+
+    def _end_items(self, status: str) -> list[Json]:
+        for call in self._calls.all:
+            if call.call_id not in self._growing_calls:  # its function was never named
+                self._begin_call(call)
+        if "reasoning" in self._contents:
+            self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
+        state = "completed" if status == "completed" else "incomplete"
+        output = []
+        for growing in self._items:
+            item, events = growing.end(state)
+            output.append(item)
+            self._events += events
+        return output
+
+    def _to_replay(self) -> Json:
+        """What the server may want to see again with the next request."""
+        message: Json = dict(self._reasoning_lists)
+        if self._reasoning_field is not None:
+            message[self._reasoning_field] = self._texts["reasoning_text"].text
+        calls = {call.call_id: call.extra for call in self._calls.all if call.extra}
+        return {"host": self._host, "message": message, "calls": calls}
+
+
+def _as_delta(message: Json) -> Json:
+    """A whole message as a single delta."""
+    calls = message.get("tool_calls") or []
+    numbered = [{"index": place, **call} for place, call in enumerate(calls)]
+    return {**message, "tool_calls": numbered}
+
+
+def _grow(pieces: list[Json], piece: Json) -> None:
+    """Add a piece of reasoning, to the last one where both are of one kind and index."""
+    last = pieces[-1] if pieces else {}
+    if not last or any(last.get(name) != piece.get(name) for name in ("type", "index")):
+        pieces.append(dict(piece))
+        return
+    for name, value in piece.items():
+        if name in _GROWING_FIELDS and isinstance(value, str) and isinstance(last.get(name), str):
+            last[name] += value
+        elif value is not None:
+            last[name] = value
+
+
+def _error_in(answer: Json) -> Any:
+    """The error in the place of an answer, or None. Older vLLM sends it without a wrapper."""
+    error = answer if answer.get("object") == "error" else answer.get("error")
+    return {"message": error} if isinstance(error, str) else error or None
+
+
+def _usage(counted: Json) -> Json:
+    """Usage as the Responses API counts it; what it does not know, such as a cost, stays."""
+    known = ("prompt_tokens", "completion_tokens", "total_tokens")
+    details = ("prompt_tokens_details", "completion_tokens_details")
+    of_input, of_output = (counted.get(name) or {} for name in details)
+    cached = of_input.get("cached_tokens")
+    if cached is None:  # DeepSeek's name for it, and Moonshot's
+        cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens")
+    input_tokens = counted.get("prompt_tokens") or 0
+    output_tokens = counted.get("completion_tokens") or 0
+    return {
+        **{name: value for name, value in counted.items() if name not in (*known, *details)},
+        "input_tokens": input_tokens,
+        "input_tokens_details": {**of_input, "cached_tokens": cached or 0},
+        "output_tokens": output_tokens,
+        "output_tokens_details": {
+            **of_output,
+            "reasoning_tokens": of_output.get("reasoning_tokens") or 0,
+        },
+        "total_tokens": counted.get("total_tokens") or input_tokens + output_tokens,
+    }

@@ -1,0 +1,37 @@
+"""JSON out of the words that a model puts around it."""
+
+from __future__ import annotations
+
+import re
+from json import JSONDecodeError, JSONDecoder
+
+from ...response_types import ResponseStreamEvent, as_stream_event
+
+_FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+
+
+def json_inside(text: str) -> str:
+    """The JSON object in a text, without a code fence or prose around it; else the text itself."""
+    fenced = _FENCED.search(text)
+    for candidate in (text, fenced[1] if fenced else ""):
+        start = candidate.find("{")
+        while start >= 0:
+            try:
+                _, end = JSONDecoder().raw_decode(candidate, start)
+            except (JSONDecodeError, RecursionError):
+                start = candidate.find("{", start + 1)
+                continue
+            return candidate[start:end]
+    return text
+
+
+def with_bare_json(event: ResponseStreamEvent) -> ResponseStreamEvent:
+    """The event; one that completes a response, with the bare JSON in its messages."""
+    if event.type != "response.completed":
+        return event
+    response = event.response.model_dump()
+    for item in response["output"]:
+        for part in item.get("content") or () if item["type"] == "message" else ():
+            if "text" in part:
+                part["text"] = json_inside(part["text"])
+    return as_stream_event({**event.model_dump(), "response": response})

@@ -1,0 +1,185 @@
+"""Input items of the Responses API as messages of the Chat Completions API.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..replay import REPLAYED
+from .limits import CannotSay
+
+Json = dict[str, Any]
+
+_SIDE_BY_SIDE = "Images and files that the tool gave:"
+
+_logger = logging.getLogger("agents_lite")
+
+
+def messages_of(
+    items: Iterable[Json], instructions: str | None, replays: Callable[[str], bool]
+) -> list[Json]:
+    """The messages for some input items, as servers of every kind accept them.
+
+    Instructions and developer messages become `system` messages, since few servers know another
+    role for them, and content that is all text becomes a string, since some know no lists.
+
+    Args:
+        items: Calls with their outputs, and reasoning before what it led to, as `mend_history`
+            leaves them. What only its own server can read, such as a web search, is left out.
+        instructions: The agent's instructions, or None.
+        replays: Whether the reasoning that came from a host is to be sent back.
+
+    Raises:
+        CannotSay: An image or file is named in a way that the API does not know.
+    """
+    conversation = _Conversation(replays)
+    if instructions is not None:
+        conversation.messages.append({"role": "system", "content": instructions})
+    for item in items:
+        conversation.add(item)
+    return conversation.finish()
+
+
+class _Conversation:
+    """Messages so far. Each message with calls is followed by all of their outputs at once."""
+
+    def __init__(self, replays: Callable[[str], bool]) -> None:
+        self.messages: list[Json] = []
+        self._replays = replays
+        self._turn: Json | None = None
+        """The model's message that further items of the same answer are added to."""
+        self._unanswered: list[str] = []
+        """Ids of the calls in `_turn` whose outputs have not come yet."""
+        self._held: list[Json] = []
+        """Messages that have to wait until all outputs are there."""
+        self._reasoning: Json = {}
+        """What to send back with the next message of the model."""
+        self._left_out: set[str] = set()
+
+    def add(self, item: Json) -> None:
+        kind = item.get("type") or "message"
+        if kind == "message" and item["role"] != "assistant":
+            role = "user" if item["role"] == "user" else "system"
+            self._say({"role": role, "content": _content(item["content"])})
+        elif kind == "message":
+            self._add_text(item["content"])
+        elif kind == "function_call":
+            self._add_call(item)
+        elif kind == "function_call_output":
+            self._add_output(item)
+        elif kind == "reasoning":
+            self._add_reasoning(item)
+        else:
+            self._left_out.add(kind)
+
+    def finish(self) -> list[Json]:
+        self._release()
+        if self._left_out:
+            _logger.info(
+                "Not sent, as Chat Completions cannot say it: %s", ", ".join(sorted(self._left_out))
+            )
+        return self.messages
+
+    def _say(self, message: Json) -> None:
+        if self._unanswered:
+            self._held.append(message)
+            return
+        self._release()
+        self.messages.append(message)
+
+    def _release(self) -> None:
+        """End the model's turn, and say what waited for the outputs."""
+        self._turn = None
+        self.messages += self._held
+        self._held = []
+
+    def _model_message(self) -> Json:
+        """The message of the model that what comes next belongs to."""
+        if self._turn is None:
+            self._release()
+            self._turn = {"role": "assistant", "content": None}
+            self.messages.append(self._turn)
+        self._turn.update(self._reasoning.pop("message", None) or {})
+        return self._turn
+
+    def _add_text(self, content: Any) -> None:
+        if not self._unanswered and self._turn is not None and self._turn["content"] is not None:
+            self._release()
+        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+        message = self._model_message()
+        texts = [part["text"] for part in parts if part.get("text") is not None]
+        refusals = [part["refusal"] for part in parts if part.get("refusal") is not None]
+        message["content"] = "".join(filter(None, [message["content"], *texts, *refusals]))
+
+    def _add_call(self, item: Json) -> None:
+        call_id = item["call_id"]
+        call = {
+            "id": call_id,
+            "type": "function",
+            # Servers parse it before they show it to the model.
+            "function": {"name": item["name"], "arguments": item["arguments"] or "{}"},
+        }
+        message = self._model_message()
+        call.update(self._reasoning.get("calls", {}).get(call_id, {}))
+        message.setdefault("tool_calls", []).append(call)
+        self._unanswered.append(call_id)
+
+    def _add_output(self, item: Json) -> None:
+        call_id, output = item["call_id"], item["output"]
+        content = _content(output)
+        if not isinstance(content, str):  # few servers take more than text from a tool
+            others = [part for part in content if part["type"] != "text"]
+            self._held.append(
+                {"role": "user", "content": [{"type": "text", "text": _SIDE_BY_SIDE}, *others]}
+            )
+            texts = [part["text"] for part in content if part["type"] == "text"]
+            content = "\n".join(texts) or "(see the following message)"
+        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
+        if call_id in self._unanswered:
+            self._unanswered.remove(call_id)
+        if not self._unanswered:
+            self._turn = None
+
+    def _add_reasoning(self, item: Json) -> None:
+        if not self._unanswered:
+            self._release()
+        replayed = item.get(REPLAYED) or {}
+        self._reasoning = dict(replayed) if self._replays(replayed.get("host", "")) else {}
+
+
+def _content(content: Any) -> str | list[Json]:
+    """Content of the Responses API as that of a message; a string where it is all text."""
+    if isinstance(content, str):
+        return content
+    parts = [_part(part) for part in content]
+    if all(part["type"] == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
+
+
+def _part(part: Json) -> Json:
+    kind = part["type"]
+    if kind in ("input_text", "output_text", "text", "refusal"):
+        return {"type": "text", "text": part.get("text") or part.get("refusal") or ""}
+    if kind == "input_image":
+        if not part.get("image_url"):
+            raise CannotSay("an image by file_id; give its image_url, which may be a data: URL")
+        image = {"url": part["image_url"], "detail": part.get("detail")}
+        return {"type": "image_url", "image_url": _without_none(image)}
+    if kind == "input_file":
+        if part.get("file_url"):
+            raise CannotSay("a file by file_url; give its content as file_data")
+        names = ("file_id", "file_data", "filename")
+        return {"type": "file", "file": _without_none({name: part.get(name) for name in names})}
+    if kind == "input_audio":
+        return {"type": "input_audio", "input_audio": part["input_audio"]}
+    raise CannotSay(f"content of the type {kind!r}")
+
+
+
+def _without_none(fields: Json) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,106 @@
+"""A model behind the Chat Completions API."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Literal
+
+from ...exceptions import BadRequestError
+from ...http.assembly import SettledEvents
+from ...response_types import ResponseStreamEvent
+from ..default_client import default_client
+from ..interface import Model, ModelRequest
+from ..sending import host_of, send
+from .answer import chat_events
+from .json_text import with_bare_json
+from .output_format import format_for, next_format
+from .request import chat_request_body
+
+if TYPE_CHECKING:
+    from ...http.client import ResponsesClient
+
+
+class OpenAIChatCompletionsModel(Model):
+    """A model reached by `POST {base_url}/chat/completions`.
+
+    In and out are the items and events of the Responses API, so that a conversation may go on with
+    a model behind the other API. What this one cannot say is refused before anything is sent.
+
+    An output type is asked for as a JSON schema. From a server that refuses such a format, JSON is
+    asked for, and then plain text, each with the schema in the prompt; what it takes is remembered
+    for as long as its client lives.
+
+    Source: https://platform.openai.com/docs/api-reference/chat/create
+    """
+
+    def __init__(
+        self,
+        model: str,
+        client: ResponsesClient | None = None,
+        *,
+        replay_reasoning: Literal["auto"] | bool = "auto",
+    ) -> None:
+        """Name the model, and the client its requests go through.
+
+        Args:
+            model: The model's name.
+            client: None takes the default client.
+            replay_reasoning: Whether the model's reasoning is sent back with the conversation,
+                under the name it came by. "auto": to the server that it came from.
+        """
+        self.model = model
+        self._client = client
+        self._replay_reasoning = replay_reasoning
+
+    def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
+        """Send the request and translate what comes back.
+
+        Raises:
+            APIError: The server could not be reached, refused, failed, or sent nonsense.
+            UserError: The request cannot be sent, for want of an API key for example, or asks for
+                what only the Responses API knows.
+        """
+        client = self._client or default_client()
+        if request.output_schema is None:
+            return self._send(request, client)
+        return SettledEvents(self._send_with_format(request, client))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
+
+    def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
+        host = host_of(client)
+        body = chat_request_body(
+            self.model,
+            request,
+            base_url=client.base_url,
+            output_format=format_for(client, self.model, request),
+            replays=lambda origin: self._replays(origin, host),
+        )
+        return send(
+            client,
+            body,
+            request,
+            path="/chat/completions",
+            translate=lambda answer: chat_events(answer, host),
+        )
+
+    def _send_with_format(
+        self, request: ModelRequest, client: ResponsesClient
+    ) -> Generator[ResponseStreamEvent, None, None]:
+        """Send a request for JSON, in each form in turn until the server takes one."""
+        while True:
+            try:
+                with closing(self._send(request, client)) as events:
+                    for event in events:
+                        yield with_bare_json(event)
+                return
+            except BadRequestError as refusal:
+                if not next_format(client, self.model, request, refusal):
+                    raise
+
+    def _replays(self, origin: str, host: str) -> bool:
+        if self._replay_reasoning == "auto":
+            return origin == host
+        return self._replay_reasoning

@@ -1,0 +1,57 @@
+"""In which form a server is asked for a typed output, and what it has refused."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from ...exceptions import BadRequestError
+    from ...http.client import ResponsesClient
+    from ..interface import ModelRequest
+
+OutputFormat: TypeAlias = Literal["json_schema", "json_object", "text"]
+"""How a server is held to an output type: by its schema, to JSON, or by the prompt alone."""
+
+_FORMATS: tuple[OutputFormat, ...] = ("json_schema", "json_object", "text")
+_ABOUT_THE_FORMAT = re.compile(
+    r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|grammar", re.I
+)
+_ABOUT_THE_SCHEMA = re.compile(r"invalid.{0,3}(json.?)?schema", re.I)
+
+_logger = logging.getLogger("agents_lite")
+
+_Asked = tuple[str, bool]
+"""A model, and whether it was given tools: some servers take either these or a format."""
+_taken: WeakKeyDictionary[ResponsesClient, dict[_Asked, OutputFormat]] = WeakKeyDictionary()
+
+
+def format_for(client: ResponsesClient, model: str, request: ModelRequest) -> OutputFormat:
+    """The form to ask for: the strictest that the server has not refused."""
+    return _taken.get(client, {}).get(_asked(model, request), "json_schema")
+
+
+def next_format(
+    client: ResponsesClient, model: str, request: ModelRequest, refusal: BadRequestError
+) -> bool:
+    """Fall back to the next form if the server refused this one; False if that was not it."""
+    refused = format_for(client, model, request)
+    text = f"{refusal.code} {refusal} {refusal.body}"
+    if refused == "text" or _ABOUT_THE_SCHEMA.search(text) or not _ABOUT_THE_FORMAT.search(text):
+        return False
+    fallback = _FORMATS[_FORMATS.index(refused) + 1]
+    _taken.setdefault(client, {})[_asked(model, request)] = fallback
+    _logger.warning(
+        "%s does not take the response format %s for %s; the schema goes into the prompt, with %s",
+        client.base_url,
+        refused,
+        model,
+        "no format at all" if fallback == "text" else f"the format {fallback}",
+    )
+    return True
+
+
+def _asked(model: str, request: ModelRequest) -> _Asked:
+    return model, bool(request.tools or request.handoffs)

@@ -1,0 +1,60 @@
+"""Sending a model's request through a client, whatever API it is for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..tracing import GenerationSpanData, get_current_span, get_current_trace
+
+if TYPE_CHECKING:
+    from ..http.answer import Translate
+    from ..http.assembly import SettledEvents
+    from ..http.client import ResponsesClient
+    from ..http.retries import RetryNote
+    from .interface import ModelRequest
+
+
+def send(
+    client: ResponsesClient,
+    body: dict[str, Any],
+    request: ModelRequest,
+    *,
+    path: str = "/responses",
+    translate: Translate | None = None,
+) -> SettledEvents:
+    """Send a body with the headers and limits that a request asks for; gives the answer's events.
+
+    Trace and span are told of the server and of tries that failed.
+    """
+    trace = get_current_trace()
+    if trace is not None:
+        trace.note_model_host(host_of(client))
+    settings = request.model_settings
+    return client.stream(
+        body,
+        path=path,
+        translate=translate,
+        headers=settings.extra_headers,
+        query=settings.extra_query,
+        timeout=settings.timeout,
+        cancellation=request.cancellation,
+        on_retry=_note_retry,
+    )
+
+
+def host_of(client: ResponsesClient) -> str:
+    """The name of a client's server."""
+    return urlsplit(client.base_url).hostname or ""
+
+
+def _note_retry(note: RetryNote) -> None:
+    """Have the span of the model call tell of a retry."""
+    span = get_current_span()
+    if span is not None and isinstance(span.span_data, GenerationSpanData):
+        config = span.span_data.model_config or {}
+        told = vars(note).copy()
+        if span.hides_content:
+            del told["reason"]  # the server may have quoted the input
+        retries = [*config.get("retries", ()), told]
+        span.span_data.model_config = {**config, "retries": retries}

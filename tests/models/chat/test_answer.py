@@ -1,0 +1,361 @@
+"""Chunks and whole answers of the Chat Completions API as events of the Responses API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents_lite import APIConnectionError, APIResponseError
+from agents_lite.models.chat.answer import chat_events
+
+
+def chunk(delta: dict[str, Any] | None = None, **choice: Any) -> dict[str, Any]:
+    return {"id": "chat_1", "choices": [{"index": 0, "delta": delta or {}, **choice}]}
+
+
+def piece(text: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Some of a tool call, with `text` of its arguments."""
+    name = fields.pop("name", None)
+    function = {"name": name, "arguments": text}
+    return {
+        "tool_calls": [{**fields, "function": {k: v for k, v in function.items() if v is not None}}]
+    }
+
+
+def chunks(*deltas: dict[str, Any], breaks_off: bool = False) -> Iterator[dict[str, Any]]:
+    for delta in deltas:
+        yield delta if "choices" in delta else chunk(delta)
+    if breaks_off:
+        raise APIConnectionError("gone")
+
+
+def streamed(*deltas: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
+    return list(chat_events(chunks(*deltas, **options), "h"))
+
+
+def whole(message: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The response that a whole answer amounts to."""
+    choice = {"index": 0, "message": message, "finish_reason": "stop", **fields.pop("choice", {})}
+    answer = {"id": "chat_1", "choices": [choice], **fields}
+    response: dict[str, Any] = list(chat_events(iter([answer]), "h"))[-1]["response"]
+    return response
+
+
+def output_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    output: list[dict[str, Any]] = events[-1]["response"]["output"]
+    return output
+
+
+def calls_in(output: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(i["name"], i["arguments"]) for i in output if i["type"] == "function_call"]
+
+
+def test_a_text_is_streamed_as_the_responses_api_streams_it() -> None:
+    events = streamed({"role": "assistant", "content": ""}, {"content": "He"}, {"content": "y"})
+    assert [event["type"].removeprefix("response.") for event in events] == [
+        "created",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ]
+    assert [event["sequence_number"] for event in events] == list(range(9))
+    assert [event["delta"] for event in events[3:5]] == ["He", "y"]
+    assert len({event["item_id"] for event in events if "item_id" in event}) == 1
+    [message] = output_of(events)
+    assert message["content"] == [{"type": "output_text", "text": "Hey", "annotations": []}]
+    assert events[-1]["response"]["id"] == "chat_1"
+
+
+def test_a_call_is_streamed_as_the_responses_api_streams_it() -> None:
+    events = streamed(
+        piece("", index=0, id="c1", name="add"), piece('{"a"', index=0), piece(":1}", index=0)
+    )
+    assert [event["type"].removeprefix("response.") for event in events] == [
+        "created",
+        "output_item.added",
+        "function_call_arguments.delta",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+        "output_item.done",
+        "completed",
+    ]
+    [call] = output_of(events)
+    assert (call["call_id"], call["name"], call["arguments"]) == ("c1", "add", '{"a":1}')
+    assert call["id"] == events[1]["item"]["id"] == events[2]["item_id"]
+
+
+def test_reasoning_text_and_calls_are_items_of_one_answer() -> None:
+    output = output_of(
+        streamed(
+            {"reasoning_content": "Hm"},
+            {"reasoning_content": "."},
+            {"content": "I add."},
+            piece("{}", index=0, id="c1", name="add", extra_content={"signature": "s"}),
+        )
+    )
+    assert [item["type"] for item in output] == ["reasoning", "message", "function_call"]
+    assert output[0]["content"] == [{"type": "reasoning_text", "text": "Hm."}]
+    assert output[0]["replayed"] == {
+        "host": "h",
+        "message": {"reasoning_content": "Hm."},
+        "calls": {"c1": {"extra_content": {"signature": "s"}}},
+    }
+    assert "id" not in output[0]
+
+
+def test_signed_reasoning_in_pieces_is_put_together_by_index() -> None:
+    output = output_of(
+        streamed(
+            {"reasoning": "A", "reasoning_details": [{"type": "t", "index": 0, "text": "A"}]},
+            {"reasoning": "b", "reasoning_details": [{"type": "t", "index": 0, "text": "b"}]},
+            {"reasoning_details": [{"type": "t", "index": 0, "signature": "s"}]},
+            {"reasoning_details": [{"type": "e", "index": 1, "data": "x"}]},
+            {"content": "Hi"},
+        )
+    )
+    assert output[0]["replayed"]["message"] == {
+        "reasoning": "Ab",
+        "reasoning_details": [
+            {"type": "t", "index": 0, "text": "Ab", "signature": "s"},
+            {"type": "e", "index": 1, "data": "x"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(
+            [piece('{"a":1}', id="x", name="one"), piece('{"a":2}', id="y", name="two")],
+            id="no index",
+        ),
+        pytest.param(
+            [
+                piece('{"a"', index=0, id="x", name="one"),
+                piece('{"a"', index=0, id="y", name="two"),
+                piece(":1}", index=0, id="x"),
+                piece(":2}", index=0, id="y"),
+            ],
+            id="the index 0 for all, the ids tell",
+        ),
+        pytest.param(
+            [
+                piece('{"a"', index=0, id="x", name="one"),
+                piece(":1}", index=0),
+                piece('{"a"', index=0, id="y", name="two"),
+                piece(":2}", index=0),
+            ],
+            id="the index 0 for all, the last one goes on",
+        ),
+        pytest.param(
+            [piece('{"a":1}', id="x", name="one"), piece('{"a":2}', id="x", name="two")],
+            id="equal ids and no index",
+        ),
+        pytest.param(
+            [
+                piece('{"a":1}', index=0, id="x", name="one"),
+                piece('{"a":2}', index=1, id="x", name="two"),
+            ],
+            id="equal ids",
+        ),
+        pytest.param(
+            [
+                piece('{"a"', name="one"),
+                piece(":1}"),
+                piece('{"a"', name="two"),
+                piece(":2}"),
+            ],
+            id="neither index nor id",
+        ),
+        pytest.param(
+            [
+                piece('{"a"', index=0, id="1", name="one"),
+                piece(":1}", index=0, id="2", name="one"),
+                piece('{"a"', index=1, id="3", name="two"),
+                piece(":2}", index=1, id="4", name="two"),
+            ],
+            id="a new id and the name with every piece",
+        ),
+        pytest.param(
+            [
+                piece('{"a"', id="x"),
+                piece(":1}", id="x", name="one"),
+                piece('{"a":2}', id="y"),
+                piece(None, id="y", name="two"),
+            ],
+            id="the name behind the arguments",
+        ),
+    ],
+)
+def test_calls_are_told_apart_however_they_are_numbered(pieces: list[dict[str, Any]]) -> None:
+    events = streamed(*pieces)
+    output = output_of(events)
+    assert calls_in(output) == [("one", '{"a":1}'), ("two", '{"a":2}')]
+    assert len({item["call_id"] for item in output}) == 2
+    for item in output:
+        deltas = [
+            event["delta"]
+            for event in events
+            if event["type"].endswith("arguments.delta") and event["item_id"] == item["id"]
+        ]
+        assert "".join(deltas) == item["arguments"]
+
+
+def test_two_calls_of_one_function_without_arguments_are_two() -> None:
+    pieces = [piece("", index=0, id=given_id, name="one") for given_id in ("x", "y")]
+    events = streamed(*pieces)
+    assert len(output_of(events)) == 2
+
+
+def test_arguments_sent_as_an_object_become_text() -> None:
+    call = {"id": "x", "function": {"name": "one", "arguments": {"a": 1}}}
+    assert calls_in(whole({"content": None, "tool_calls": [call]})["output"]) == [
+        ("one", '{"a":1}')
+    ]
+
+
+def test_calls_of_a_whole_answer_are_told_apart_by_their_place() -> None:
+    call = {"id": "x", "function": {"name": "one", "arguments": ""}}
+    output = whole({"content": None, "tool_calls": [call, call]})["output"]
+    assert len({item["call_id"] for item in output}) == 2
+
+
+def test_a_call_of_the_old_kind_is_a_call() -> None:
+    output = whole({"content": None, "function_call": {"name": "one", "arguments": "{}"}})["output"]
+    assert calls_in(output) == [("one", "{}")]
+
+
+def test_a_call_whose_function_is_never_named_is_not_lost() -> None:
+    assert calls_in(output_of(streamed(piece("{}", index=0, id="x")))) == [("", "{}")]
+
+
+def test_a_refusal_is_a_part_of_the_message() -> None:
+    [message] = output_of(streamed({"refusal": "I "}, {"refusal": "won't."}))
+    assert message["content"] == [{"type": "refusal", "refusal": "I won't."}]
+
+
+def test_content_in_parts_is_text_and_thinking() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+        {"type": "text", "text": "Hi"},
+    ]
+    for output in (streamed({"content": parts})[-1]["response"]["output"], whole(
+        {"content": parts}
+    )["output"]):
+        assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
+
+
+def test_citations_and_likely_tokens_stay_with_the_text() -> None:
+    citation = {"type": "url_citation", "url_citation": {"url": "https://example.com"}}
+    likely = {"content": [{"token": "Hi", "logprob": -0.1}]}
+    [message] = whole({"content": "Hi", "annotations": [citation]}, choice={"logprobs": likely})[
+        "output"
+    ]
+    assert message["content"][0]["annotations"] == [
+        {"type": "url_citation", "url": "https://example.com"}
+    ]
+    assert message["content"][0]["logprobs"] == likely["content"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "details"),
+    [
+        ("stop", "completed", None),
+        ("eos", "completed", None),
+        ("length", "incomplete", {"reason": "max_output_tokens"}),
+        ("content_filter", "incomplete", {"reason": "content_filter"}),
+        ("error", "failed", None),
+    ],
+)
+def test_the_finish_reason_settles_how_it_ended(
+    reason: str, status: str, details: dict[str, str] | None
+) -> None:
+    last = streamed({"content": "Hi"}, chunk(finish_reason=reason))[-1]
+    assert last["type"] == f"response.{status}"
+    assert last["response"]["incomplete_details"] == details
+    assert bool(last["response"]["error"]) == (status == "failed")
+
+
+def test_a_stream_that_breaks_off_behind_the_answer_is_whole() -> None:
+    events = streamed({"content": "Hi"}, chunk(finish_reason="stop"), breaks_off=True)
+    assert events[-1]["type"] == "response.completed"
+
+
+def test_a_stream_that_breaks_off_in_the_middle_is_not() -> None:
+    with pytest.raises(APIConnectionError):
+        streamed({"content": "Hi"}, breaks_off=True)
+
+
+def test_a_stream_that_names_no_reason_is_whole_at_its_end() -> None:
+    assert streamed({"content": "Hi"})[-1]["type"] == "response.completed"
+
+
+def test_no_chunks_are_no_answer() -> None:
+    assert streamed() == []
+
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+
+
+@pytest.mark.parametrize(
+    ("counted", "cached"),
+    [
+        ([{"choices": [], "usage": USAGE}], 0),
+        ([{"choices": [], "usage": {**USAGE, "prompt_tokens_details": {"cached_tokens": 3}}}], 3),
+        ([{"choices": [], "usage": {**USAGE, "prompt_cache_hit_tokens": 3}}], 3),
+        ([{"choices": [{"delta": {}, "usage": {**USAGE, "cached_tokens": 3}}]}], 3),
+        ([{"choices": [], "usage": {"prompt_tokens": 1}}, {"choices": [], "usage": USAGE}], 0),
+    ],
+)
+def test_usage_is_read_wherever_it_stands(counted: list[dict[str, Any]], cached: int) -> None:
+    usage = streamed({"content": "Hi"}, *counted)[-1]["response"]["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (7, 5, 12)
+    assert usage["input_tokens_details"]["cached_tokens"] == cached
+
+
+def test_usage_keeps_what_is_not_known() -> None:
+    details = {"completion_tokens_details": {"reasoning_tokens": 2}}
+    usage = whole({"content": "Hi"}, usage={**USAGE, **details, "cost": 0.01})["usage"]
+    assert usage["cost"] == 0.01
+    assert usage["output_tokens_details"]["reasoning_tokens"] == 2
+
+
+def test_missing_usage_is_null() -> None:
+    assert streamed({"content": "Hi"})[-1]["response"]["usage"] is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"message": "No."}},
+        {"error": "No."},
+        {"object": "error", "message": "No.", "code": 400},
+        {"error": {"message": "No."}, "choices": [{"delta": {}, "finish_reason": "error"}]},
+    ],
+)
+def test_an_error_in_place_of_an_answer_is_an_error(answer: dict[str, Any]) -> None:
+    [event] = chat_events(iter([answer]), "h")
+    assert (event["type"], event["error"]["message"]) == ("error", "No.")
+
+
+def test_an_answer_does_not_go_on_behind_an_error() -> None:
+    events = streamed({"content": "Hi"}, {"choices": [], "error": "No."}, {"content": "Ha"})
+    assert events[-1]["type"] == "error"
+
+
+@pytest.mark.parametrize("answer", [{}, {"detail": "Not Found"}, {"choices": None}])
+def test_what_is_no_answer_has_no_events(answer: dict[str, Any]) -> None:
+    assert list(chat_events(iter([answer]), "h")) == []
+
+
+@pytest.mark.parametrize("choices", [5, ["x"], [{"delta": "x"}], [{"delta": {"tool_calls": [1]}}]])
+def test_what_cannot_be_read_is_an_error(choices: Any) -> None:
+    with pytest.raises(APIResponseError, match="chat completion"):
+        list(chat_events(iter([{"choices": choices}]), "h"))

@@ -1,0 +1,25 @@
+"""JSON out of the words that a model puts around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents_lite.models.chat.json_text import json_inside
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '```json\n{"a": 1}\n```',
+        'Here you are: {"a": 1}. Is that fine?',
+        'The {set} is, as JSON: {"a": 1}',
+    ],
+)
+def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:
+    assert json_inside(text) == '{"a": 1}'
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "{half", "[1, 2]"])
+def test_a_text_without_an_object_stays_as_it_is(text: str) -> None:
+    assert json_inside(text) == text

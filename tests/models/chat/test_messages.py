@@ -1,0 +1,178 @@
+"""Input items as messages of the Chat Completions API."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from agents_lite.models.chat.limits import CannotSay
+from agents_lite.models.chat.messages import messages_of
+
+IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"}
+CHAT_IMAGE = {
+    "type": "image_url",
+    "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"},
+}
+
+
+def user(content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+def said(text: str) -> dict[str, Any]:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}
+
+
+def called(call_id: str, name: str = "add") -> dict[str, Any]:
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"}
+
+
+def gave(call_id: str, output: Any) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def thought(host: str = "h", **message: str) -> dict[str, Any]:
+    replayed = {"host": host, "message": message, "calls": {"c1": {"extra_content": "signed"}}}
+    return {"type": "reasoning", "summary": [], "content": [], "replayed": replayed}
+
+
+def converted(*items: dict[str, Any], instructions: str | None = None) -> list[dict[str, Any]]:
+    return messages_of(items, instructions, replays=lambda host: host == "h")
+
+
+def roles(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["role"] for message in messages]
+
+
+def test_instructions_and_developer_messages_are_system_messages() -> None:
+    assert converted(
+        {"role": "developer", "content": "Be kind."}, user("Hi"), instructions="Be brief."
+    ) == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hi"},
+    ]
+
+
+def test_content_that_is_all_text_is_a_string() -> None:
+    parts = [{"type": "input_text", "text": "one"}, {"type": "input_text", "text": "two"}]
+    assert converted(user(parts)) == [user("one\ntwo")]
+
+
+def test_images_files_and_sounds_stay_beside_the_text() -> None:
+    file = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,"}
+    sound = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+    [message] = converted(user([{"type": "input_text", "text": "Look"}, IMAGE, file, sound]))
+    assert message["content"] == [
+        {"type": "text", "text": "Look"},
+        CHAT_IMAGE,
+        {
+            "type": "file",
+            "file": {"file_data": "data:application/pdf;base64,", "filename": "a.pdf"},
+        },
+        sound,
+    ]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_image", "file_id": "file_1"},
+        {"type": "input_file", "file_url": "https://example.com/a.pdf"},
+        {"type": "input_hologram"},
+    ],
+)
+def test_what_the_api_cannot_say_is_refused(part: dict[str, Any]) -> None:
+    with pytest.raises(CannotSay):
+        converted(user([part]))
+
+
+def test_the_items_of_one_answer_become_one_message_with_its_outputs_behind_it() -> None:
+    items = [user("2 sums"), said("Let me see."), called("c1"), called("c2")]
+    messages = converted(*items, gave("c1", "3"), gave("c2", "4"), said("3 and 4"))
+    assert roles(messages) == ["user", "assistant", "tool", "tool", "assistant"]
+    assert messages[1]["content"] == "Let me see."
+    assert [call["id"] for call in messages[1]["tool_calls"]] == ["c1", "c2"]
+    assert messages[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": "{}"}
+    assert messages[2] == {"role": "tool", "tool_call_id": "c1", "content": "3"}
+
+
+def test_a_call_without_arguments_is_sent_with_an_empty_object() -> None:
+    messages = converted({**called("c1"), "arguments": ""}, gave("c1", "3"))
+    assert messages[0]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_a_text_behind_a_call_belongs_to_the_same_message() -> None:
+    messages = converted(called("c1"), said("Done soon."), gave("c1", "3"))
+    assert roles(messages) == ["assistant", "tool"]
+    assert messages[0]["content"] == "Done soon."
+
+
+def test_calls_of_two_answers_stay_apart() -> None:
+    messages = converted(called("c1"), gave("c1", "3"), called("c1"), gave("c1", "4"))
+    assert roles(messages) == ["assistant", "tool", "assistant", "tool"]
+
+
+def test_texts_of_two_answers_stay_apart() -> None:
+    assert roles(converted(said("one"), said("two"))) == ["assistant", "assistant"]
+
+
+def test_a_refusal_is_told_as_text() -> None:
+    item = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
+    assert converted(item) == [{"role": "assistant", "content": "No."}]
+
+
+def test_what_is_said_between_calls_and_outputs_waits_for_the_outputs() -> None:
+    messages = converted(called("c1"), called("c2"), gave("c1", "3"), user("and?"), gave("c2", "4"))
+    assert roles(messages) == ["assistant", "tool", "tool", "user"]
+
+
+def test_an_image_from_a_tool_follows_all_outputs_in_a_message_of_its_own() -> None:
+    picture = gave("c1", [{"type": "input_text", "text": "A map"}, IMAGE])
+    messages = converted(called("c1"), called("c2"), picture, gave("c2", [IMAGE]), said("Nice."))
+    assert roles(messages) == ["assistant", "tool", "tool", "user", "user", "assistant"]
+    assert messages[1]["content"] == "A map"
+    assert isinstance(messages[2]["content"], str)
+    assert messages[3]["content"][1:] == [CHAT_IMAGE]
+
+
+def test_an_image_from_a_tool_is_the_last_message_when_nothing_follows() -> None:
+    messages = converted(called("c1"), gave("c1", [IMAGE]))
+    assert roles(messages) == ["assistant", "tool", "user"]
+
+
+def test_reasoning_goes_back_to_where_it_came_from() -> None:
+    history = [thought(reasoning_content="Hm."), called("c1"), gave("c1", "3")]
+    message = converted(*history)[0]
+    assert message["reasoning_content"] == "Hm."
+    assert message["tool_calls"][0]["extra_content"] == "signed"
+
+
+def test_reasoning_of_another_server_stays_behind() -> None:
+    history = [thought("elsewhere", reasoning_content="Hm."), called("c1"), gave("c1", "3")]
+    message = converted(*history)[0]
+    assert "reasoning_content" not in message
+    assert "extra_content" not in message["tool_calls"][0]
+
+
+def test_reasoning_of_the_responses_api_is_left_out() -> None:
+    encrypted = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}
+    assert converted(encrypted, said("Hi")) == [{"role": "assistant", "content": "Hi"}]
+
+
+def test_reasoning_belongs_to_its_own_answer() -> None:
+    first, second = thought(reasoning_content="one"), thought(reasoning_content="two")
+    messages = converted(first, said("1"), user("go on"), second, said("2"))
+    assert [message.get("reasoning_content") for message in messages] == ["one", None, "two"]
+
+
+def test_what_only_its_own_server_can_read_is_left_out_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    with caplog.at_level(logging.INFO, "agents_lite"):
+        assert roles(converted(user("Hi"), search, said("Found."))) == ["user", "assistant"]
+    assert "web_search_call" in caplog.text
