@@ -16,7 +16,7 @@ from ..viewer.text import plain
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer
 from .show import describe_item
-from .terminal import paint
+from .terminal import paint, read_line
 
 _NOTED = ("tool_called", "tool_output", "handoff_occured")
 
@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace) -> None:
 def _read_message() -> str | None:
     """The next line of input, or None when there is none left."""
     try:
-        return input("> " if sys.stdin.isatty() else "")
+        return read_line("> " if sys.stdin.isatty() else "")
     except KeyboardInterrupt:
         print()
         return ""

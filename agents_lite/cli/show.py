@@ -10,7 +10,7 @@ from ..result import RunResultBase
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, StreamEvent
 from ..usage import Usage
 from ..viewer.text import count, plain
-from .terminal import paint, readable_json, safe
+from .terminal import paint, read_line, readable_json, safe
 
 _MARGIN = 4
 _RESPONSE_FIELDS = ("id", "model", "status", "output", "usage")
@@ -88,7 +88,7 @@ class RunView:
         if body is not None:
             print(" " * _MARGIN + paint(safe(readable_json(body, _MARGIN)), "dim"))
         try:
-            input(paint("  [Enter: next step] ", "bold"))
+            read_line(paint("  [Enter: next step] ", "bold"))
         except EOFError:  # there is nobody to wait for
             print()
 

@@ -1,16 +1,20 @@
-"""Writing for people: colour, and JSON that is easy on the eye."""
+"""Writing for people and reading what they type: colour, JSON easy on the eye, prompts."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..viewer.text import escaped
 
 _CODES = {"bold": "1", "dim": "2", "green": "32", "cyan": "36"}
 _WIDTH = 96
+_GLANCE_SECONDS = 0.1
 
 
 def paint(text: str, style: str) -> str:
@@ -26,6 +30,36 @@ def paint(text: str, style: str) -> str:
 def safe(text: str) -> str:
     """The text of others; where standard output is a terminal, without what would control it."""
     return escaped(text) if sys.stdout.isatty() else text
+
+
+def read_line(prompt: str) -> str:
+    """What the user types up to Enter, without the line break.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed, at whatever moment.
+        EOFError: There is nobody who types.
+    """
+    with _late_signals_noticed():
+        return input(prompt)
+
+
+@contextmanager
+def _late_signals_noticed() -> Iterator[None]:
+    """Have the block's waiting interrupted ten times a second.
+
+    `input` notices a signal that comes while it waits for keys; one that came just before would
+    otherwise stay unseen until the next key.
+    """
+    if not sys.stdin.isatty() or not hasattr(signal, "setitimer"):  # as on Windows
+        yield
+        return
+    earlier = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, _GLANCE_SECONDS, _GLANCE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
 
 
 def readable_json(value: Any, margin: int = 0) -> str:

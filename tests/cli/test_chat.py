@@ -77,10 +77,18 @@ def test_ctrl_c_at_the_prompt_only_clears_the_line(tmp_path: Path) -> None:
     with chat(["Hi."], tmp_path) as (terminal, server):
         terminal.type("half a th")
         terminal.read_until("half a th")
-        terminal.interrupt_until("\n> ")
+        terminal.type(CTRL_C)
+        terminal.read_until("\n> ")
         terminal.type("Hello\n")
         terminal.read_until("Hi.")
     assert server.requests[0].body["input"][0]["content"] == "Hello"
+
+
+def test_ctrl_c_is_noticed_when_it_comes_before_the_prompt_waits_for_keys(tmp_path: Path) -> None:
+    with chat([], tmp_path) as (terminal, _):
+        for _ in range(200):  # now and then one comes in that moment
+            terminal.type(CTRL_C)
+            terminal.read_until("\n> ")
 
 
 def test_error_is_told_and_the_chat_goes_on(tmp_path: Path) -> None:

@@ -55,27 +55,14 @@ class Terminal:
         start, self._read_up_to = self._read_up_to, found + len(wanted)
         return self.screen[start : self._read_up_to]
 
-    def interrupt_until(self, wanted: str) -> None:
-        """Press Ctrl-C, and again after a second's silence, until that text appears.
-
-        GNU readline misses one that comes just before it begins to wait.
-        """
-        for _attempt in range(_PATIENCE):
-            self.type(CTRL_C)
-            while wanted not in self.screen[self._read_up_to :] and self._read_more(patience=1):
-                pass
-            if wanted in self.screen[self._read_up_to :]:
-                break
-        self.read_until(wanted)
-
     def wait(self) -> int:
         """Wait for the program's end; returns its exit code."""
         while self._read_more():
             pass
         return self._process.wait(_PATIENCE)
 
-    def _read_more(self, patience: float = _PATIENCE) -> bool:
-        ready, _, _ = select.select([self._master], [], [], patience)
+    def _read_more(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], _PATIENCE)
         try:
             read = os.read(self._master, 65536) if ready else b""
         except OSError:  # the program has ended
