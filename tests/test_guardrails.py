@@ -33,6 +33,7 @@ from agents_lite.testing import ScriptedModel, call, final, handoff_to
 from tests.support.drivers import every_driver, every_stream, kinds
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
+from tests.support.waiting import wait_until
 
 ASKED: ContextVar[str] = ContextVar("ASKED", default="nobody")
 PASS = GuardrailFunctionOutput("fine", False)
@@ -76,11 +77,11 @@ def test_an_input_guardrail_lets_pass(run: Any, is_async: bool, in_parallel: boo
 @sides
 def test_an_input_guardrail_stops_the_run(run: Any, is_async: bool, in_parallel: bool) -> None:
     check = input_guardrail(run_in_parallel=in_parallel)(verdict(TRIP, is_async))
-    agent = agent_with(["never said"], delay=30, input_guardrails=[check])
+    agent = agent_with(["never said"], delay=60, input_guardrails=[check])
     began = time.monotonic()
     with pytest.raises(InputGuardrailTripwireTriggered) as caught:
         run(agent, "hi")
-    assert time.monotonic() - began < 5  # the model call was cut short
+    assert time.monotonic() - began < 30  # the model call was cut short
     assert str(caught.value) == "Guardrail InputGuardrail triggered tripwire"
     assert caught.value.guardrail_result.guardrail is check
     assert caught.value.guardrail_result.output.output_info == "bad"
@@ -96,11 +97,11 @@ def test_guardrails_and_model_are_at_work_together() -> None:
     @input_guardrail
     def check(context: Any, agent: Any, checked: Any) -> GuardrailFunctionOutput:
         guardrail_began.set()
-        return GuardrailFunctionOutput(model_began.wait(10), False)
+        return GuardrailFunctionOutput(model_began.wait(60), False)
 
     def answer(request: Any) -> str:
         model_began.set()
-        assert guardrail_began.wait(10)
+        assert guardrail_began.wait(60)
         return "ok"
 
     result = Runner.run_sync(agent_with([answer], input_guardrails=[check]), "hi")
@@ -108,8 +109,9 @@ def test_guardrails_and_model_are_at_work_together() -> None:
 
 
 def trip_late(context: Any, agent: Any, checked: Any) -> GuardrailFunctionOutput:
-    """Trips when a quick model has long answered."""
-    time.sleep(0.15)
+    """Trips when the model has answered, and what follows from that had time to begin."""
+    wait_until(lambda: context.usage.requests)
+    time.sleep(0.05)
     return TRIP
 
 
@@ -226,11 +228,11 @@ def test_the_guardrail_that_trips_first_wins_and_the_others_are_stopped(run: Any
         return PASS
 
     def trip(context: Any, agent: Any, checked: Any) -> GuardrailFunctionOutput:
-        assert began.wait(10)
+        assert began.wait(60)
         return TRIP
 
     guardrails = [InputGuardrail(forever), InputGuardrail(trip), InputGuardrail(verdict(PASS))]
-    agent = agent_with(["ok"], delay=30, input_guardrails=guardrails)
+    agent = agent_with(["ok"], delay=60, input_guardrails=guardrails)
     with no_thread_left():
         with pytest.raises(InputGuardrailTripwireTriggered) as caught:
             run(agent, "hi")
@@ -372,7 +374,7 @@ def test_the_output_is_checked_after_the_end_hook() -> None:
 
 
 def test_several_output_guardrails_run_side_by_side_and_the_others_are_stopped() -> None:
-    together, stopped = threading.Barrier(2, timeout=10), threading.Event()
+    together, stopped = threading.Barrier(2, timeout=60), threading.Event()
 
     def check(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
         together.wait()

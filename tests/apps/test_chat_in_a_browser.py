@@ -60,7 +60,7 @@ def test_stop_cuts_the_answer_short_at_the_model_and_the_chat_goes_on(
     send(browser, "Talk")
     browser.wait_for(WRITING, "word2")
     browser.click("#stop")
-    assert site.model.requests[0].client_left.wait(20)
+    assert site.model.requests[0].client_left.wait(60)
     browser.wait_for(".note", "Stopped.")
     browser.wait_for("#send")
     assert "word399" not in browser.texts(ANSWER)[0]
@@ -77,7 +77,7 @@ def test_leaving_the_page_ends_the_run_of_a_silent_model(browser: Browser, site:
     send(browser, "Talk")
     site.wait_for_request()
     browser.open("about:blank")
-    assert site.model.requests[0].client_left.wait(20)
+    assert site.model.requests[0].client_left.wait(60)
 
 
 def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, site: Site) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ import pytest
 
 from agents_lite.testing import ResponsesServer, call, handoff_to, turn
 from tests.support.sites import EXAMPLES, manage, site_environment
+from tests.support.waiting import wait_until
 
 BOOKING = [handoff_to("Workshop"), call("book_visit", problem="flat tyre", customer="Ada")]
 Script = deque[Any]
@@ -126,9 +126,7 @@ def test_a_killed_command_leaves_whole_turns_and_can_be_repeated(
     turns.extend([*BOOKING, turn("Too late.", delay=60), "It is booked."])
     command = [sys.executable, "manage.py", "ask", "Book a visit", "--session", "cron"]
     victim = subprocess.Popen(command, cwd=EXAMPLES / "django_app", env=environment)
-    while len(model.requests) < 3:
-        assert victim.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: len(model.requests) == 3)
     victim.kill()
     victim.wait()
     assert [item.get("type", "user") for item in stored(environment)["items"]] == [

@@ -197,7 +197,7 @@ FAILURES: dict[str, Any] = {
         {},
         OutputGuardrailTripwireTriggered,
     ),
-    "timeout": ({"script": [ADD, turn("late", delay=30)]}, {"timeout": 0.3}, RunTimeout),
+    "timeout": ({"script": [ADD, turn("late", delay=60)]}, {"timeout": 0.3}, RunTimeout),
 }
 
 
@@ -250,11 +250,11 @@ def test_cancelling_a_task_leaves_whole_turns() -> None:
 
     def hang(request: Any) -> Any:
         began.set()
-        return turn("late", delay=30)
+        return turn("late", delay=60)
 
     async def main() -> None:
         task = asyncio.create_task(Runner.run(agent_with([ADD, hang]), "hi", session=session))
-        await asyncio.to_thread(began.wait, 10)
+        await asyncio.to_thread(began.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -18,6 +18,7 @@ import pytest
 from agents_lite.testing import ResponsesServer, call, status, text, token_usage, turn
 from tests.cli.conftest import COMMAND, Run
 from tests.support.terminal import Terminal
+from tests.support.waiting import wait_until, wait_until_asleep
 
 pytestmark = pytest.mark.usefixtures("agents_file")
 
@@ -247,8 +248,8 @@ class TestStartingAgain:
         with ResponsesServer(lambda request: turn(message_of(request), delay=0.02)) as server:
             for kill in range(1, kills + 1):
                 with _start(tmp_path, server, "--workers", "4") as batch:
-                    while len(_whole_lines(out)) < kill * count // (kills + 1):
-                        assert batch.poll() is None
+                    enough = kill * count // (kills + 1)
+                    wait_until(lambda enough=enough: len(_whole_lines(out)) >= enough)
                     batch.kill()
             with _start(tmp_path, server, "--workers", "4") as batch:
                 assert batch.wait(60) == 0
@@ -278,13 +279,13 @@ class TestStartingAgain:
 
         out = tmp_path / "out.jsonl"
         with ResponsesServer(answer) as server, _start(tmp_path, server) as batch:
-            assert is_asked.wait(30)
-            while not _whole_lines(out):
-                assert batch.poll() is None
+            assert is_asked.wait(60)
+            wait_until(lambda: _whole_lines(out))
+            wait_until_asleep(batch.pid)
             batch.send_signal(signal.SIGINT)
-            assert batch.wait(30) == 130
+            assert batch.wait(60) == 130
             late = next(each for each in server.requests if message_of(each) == "slow")
-            assert late.client_left.wait(30)
+            assert late.client_left.wait(60)
         assert [entry["input"] for entry in read_lines(out)] == ["quick"]
 
 
@@ -293,7 +294,7 @@ def test_as_many_lines_at_a_time_as_there_are_workers(run: Run, tmp_path: Path) 
     together = threading.Barrier(4)
 
     def answer(request: Any) -> str:
-        together.wait(30)  # fewer than four would wait in vain
+        together.wait(60)  # fewer than four would wait in vain
         return "done"
 
     with ResponsesServer(answer) as server:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from agents_lite.local_server.messages import json_reply
 from agents_lite.testing import ResponsesServer, text, turn
 from agents_lite.testing.wire import build_response
 from tests.cli.conftest import COMMAND, Run
+from tests.support.models import held_stream
+from tests.support.waiting import wait_until_asleep
 
 
 @pytest.mark.parametrize(
@@ -76,11 +79,13 @@ def test_session_file_remembers_each_conversation(run: Run) -> None:
 
 
 def test_stream_prints_the_answer_as_it_comes(tmp_path: Path) -> None:
-    with ResponsesServer([turn("Slow but sure.", pause=0.2)]) as server:
+    go_on = threading.Event()
+    with ResponsesServer([held_stream("Slow but sure.", go_on)]) as server:
         process = _start("run", "--stream", "Hi", base_url=server.base_url)
         assert process.stdout is not None
         assert os.read(process.stdout.fileno(), 100) == b"Slow "
         assert process.poll() is None
+        go_on.set()
         assert process.stdout.read() == b"but sure.\n"
         assert process.wait() == 0
 
@@ -109,12 +114,13 @@ def test_text_that_the_output_cannot_encode_is_escaped(run: Run) -> None:
 
 
 def test_ctrl_c_stops_at_once_with_130() -> None:
-    with ResponsesServer([turn("Never to be finished.", pause=0.5)]) as server:
+    with ResponsesServer([held_stream("Never to be finished.", threading.Event())]) as server:
         process = _start("run", "--stream", "Hi", base_url=server.base_url)
         assert process.stdout is not None and process.stderr is not None
         assert os.read(process.stdout.fileno(), 100) == b"Never "
+        wait_until_asleep(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         assert process.stderr.read() == b"Stopped.\n"
         assert process.stdout.read().endswith(b"\n")
 

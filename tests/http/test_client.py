@@ -39,6 +39,7 @@ from tests.support.loopback import (
     stream_head,
 )
 from tests.support.recordings import CUTS, RECORDINGS, load_exchanges
+from tests.support.waiting import wait_until_asleep
 
 ITEM = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
 RESPONSE = {"id": "resp_1", "status": "completed", "output": [ITEM]}
@@ -49,7 +50,7 @@ GOOD_STREAM = stream_answer([DELTA, COMPLETED])
 
 
 def client_of(server: LoopbackServer, **options: Any) -> ResponsesClient:
-    settings = {"api_key": "sk-test-key", "retry_delay": 0.001, "timeout": 10.0, **options}
+    settings = {"api_key": "sk-test-key", "retry_delay": 0.001, "timeout": 60.0, **options}
     return ResponsesClient(base_url=server.base_url, **settings)
 
 
@@ -322,39 +323,39 @@ def test_closing_a_stream_early_closes_its_connection():
         assert next(stream) == DELTA
         stream.close()
 
-        assert peers[0].client_left.wait(1)
+        assert peers[0].client_left.wait(60)
         assert ask(client) == [COMPLETED]
         assert server.connections == 2
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced():
+    closed = threading.Event()
+
     def once(peer: Peer) -> None:
         peer.send(GOOD)
         peer.close()
+        closed.set()
 
     with LoopbackServer(once, GOOD) as server:
         client = client_of(server)
         ask(client)
-        time.sleep(0.05)
+        assert closed.wait(60)
         assert ask(client, on_retry=pytest.fail) == [COMPLETED]
 
 
 def test_a_slow_delta_is_handed_on_at_once():
-    sent: list[float] = []
+    seen = threading.Semaphore(0)
 
     def answer(peer: Peer) -> None:
         peer.send(stream_head())
         for event in (DELTA, DELTA, DELTA, COMPLETED):
-            time.sleep(0.02)
-            sent.append(time.perf_counter())
             peer.send(chunk(event_bytes(event)))
+            assert seen.acquire(timeout=60)  # nothing follows before it was handed on
         peer.send(LAST_CHUNK)
 
     with LoopbackServer(answer) as server:
         stream = client_of(server).stream({"stream": True}, cancellation=Cancellation())
-        seen = [time.perf_counter() for _ in stream]
-
-    assert min(late - early for early, late in zip(sent, seen, strict=True)) < 0.01
+        assert [seen.release() for _ in stream] == [None] * 4
 
 
 def test_100_threads_share_one_client():
@@ -465,14 +466,14 @@ def test_an_upload_may_take_longer_than_connecting():
 
     def read_late() -> None:
         peer = Peer(listener.accept()[0])
-        time.sleep(0.4)
+        time.sleep(0.6)
         peer.receive()
         peer.send(GOOD)
         peer.hang()
 
     threading.Thread(target=read_late, daemon=True).start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    client = ResponsesClient(api_key="sk-test-key", base_url=url, connect_timeout=0.1)
+    client = ResponsesClient(api_key="sk-test-key", base_url=url, connect_timeout=0.3)
     with listener:
         assert ask(client, body={"input": "x" * 30_000_000}) == [COMPLETED]
 
@@ -528,7 +529,7 @@ WAITS = {
     "headers": lambda: silent_server("http"),
     "body": lambda: server_that(hang_in_body),
     "between tries": lambda: server_that(
-        lambda peer: peer.send(http_answer(503, headers={"Retry-After": "30"}))
+        lambda peer: peer.send(http_answer(503, headers={"Retry-After": "60"}))
     ),
 }
 
@@ -548,11 +549,11 @@ def test_cancelling_ends_every_wait_at_once(waiting):
         client = ResponsesClient(api_key="k", base_url=url)
         thread = threading.Thread(target=work)
         thread.start()
-        time.sleep(0.15)
+        wait_until_asleep(thread.native_id)
         assert thread.is_alive()
         reason = RunCancelled("enough")
         cancellation.cancel(reason)
-        thread.join(1)
+        thread.join(60)
 
     assert not thread.is_alive()
     assert caught == [reason]
@@ -634,7 +635,7 @@ def test_the_whole_request_has_a_timeout_wherever_it_is(waiting):
         with pytest.raises(AgentsException):
             ask(client, body={"stream": True}, timeout=0.2)
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20
 
 
 def test_no_thread_is_left_behind():

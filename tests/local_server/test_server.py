@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +13,7 @@ import requests
 from agents_lite.local_server.messages import CutConnection, json_reply
 from agents_lite.local_server.server import LoopbackServer
 from agents_lite.testing import HTTPReply, HTTPRequest
+from tests.support.waiting import wait_until
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def serving(answer: Callable[[HTTPRequest], HTTPReply]) -> Iterator[LoopbackServ
 
 def connect(server: LoopbackServer) -> socket.socket:
     host, port = server.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def test_the_request_is_handed_over_whole():
@@ -39,9 +39,9 @@ def test_the_request_is_handed_over_whole():
 
     with serving(answer) as server:
         url = server.url + "/a/b?x=1&y=two"
-        reply = requests.post(url, json={"n": [1]}, headers={"X-Key": "k"}, timeout=10)
-        requests.get(server.url + "/none", timeout=10)
-        requests.post(server.url, data=b"\xff no json", timeout=10)
+        reply = requests.post(url, json={"n": [1]}, headers={"X-Key": "k"}, timeout=60)
+        requests.get(server.url + "/none", timeout=60)
+        requests.post(server.url, data=b"\xff no json", timeout=60)
     assert reply.json() == {"ok": True}
     request = seen[0]
     assert (request.method, request.path, request.query) == ("POST", "/a/b", {"x": "1", "y": "two"})
@@ -62,11 +62,11 @@ def test_chunks_arrive_as_they_were_cut_and_waits_let_them_through():
     def chunks() -> Iterator[bytes | float]:
         yield b"one"
         yield 0.01
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         yield b"two"
 
     with serving(lambda request: HTTPReply(body=chunks())) as server:
-        reply = requests.get(server.url, stream=True, timeout=10)
+        reply = requests.get(server.url, stream=True, timeout=60)
         arriving = reply.raw.stream()
         assert next(arriving) == b"one"
         go_on.set()
@@ -82,8 +82,9 @@ def test_a_delayed_answer_is_dropped_when_the_client_leaves():
 
     with serving(answer) as server:
         with pytest.raises(requests.ReadTimeout):
-            requests.get(server.url, timeout=(10, 0.05))
-        assert seen[0].client_left.wait(10)
+            requests.get(server.url, timeout=(60, 0.05))
+        wait_until(lambda: seen)
+        assert seen[0].client_left.wait(60)
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_stream_is_noticed():
@@ -99,9 +100,9 @@ def test_a_client_that_leaves_in_the_middle_of_a_stream_is_noticed():
         return HTTPReply(body=endless())
 
     with serving(answer) as server:
-        with requests.get(server.url, stream=True, timeout=10) as reply:
+        with requests.get(server.url, stream=True, timeout=60) as reply:
             next(reply.raw.stream())
-        assert seen[0].client_left.wait(10)
+        assert seen[0].client_left.wait(60)
 
 
 def test_a_cut_connection_ends_without_a_last_chunk():
@@ -110,16 +111,22 @@ def test_a_cut_connection_ends_without_a_last_chunk():
         raise CutConnection
 
     with serving(lambda request: HTTPReply(body=chunks())) as server:
-        reply = requests.get(server.url, stream=True, timeout=10)
+        reply = requests.get(server.url, stream=True, timeout=60)
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             reply.content  # noqa: B018
 
 
 def test_closing_cuts_waiting_connections_and_refuses_new_ones():
-    with serving(lambda request: HTTPReply(body=b"late", delay=60)) as server:
+    asked = threading.Event()
+
+    def answer(request: HTTPRequest) -> HTTPReply:
+        asked.set()
+        return HTTPReply(body=b"late", delay=60)
+
+    with serving(answer) as server:
         idle, waiting = connect(server), connect(server)
         waiting.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.05)
+        assert asked.wait(60)
         server.close()
         assert idle.recv(10) == b""
         assert waiting.recv(10) == b""
@@ -133,21 +140,20 @@ def test_no_thread_is_left_after_closing():
     before = set(threading.enumerate())
     with serving(lambda request: HTTPReply(body=b"ok")) as server:
         with requests.Session() as session:
-            assert session.get(server.url, timeout=10).content == b"ok"
+            assert session.get(server.url, timeout=60).content == b"ok"
             server.close()
-    deadline = time.monotonic() + 10
-    while any(
-        thread.name.startswith("loopback") for thread in set(threading.enumerate()) - before
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(
+        lambda: not any(
+            thread.name.startswith("loopback") for thread in set(threading.enumerate()) - before
+        )
+    )
 
 
 def test_hundreds_of_connections_are_served_at_the_same_time():
     together = threading.Barrier(300)
 
     def answer(request: HTTPRequest) -> HTTPReply:
-        together.wait(30)
+        together.wait(60)
         return HTTPReply(body=b"ok")
 
     with serving(answer) as server:
@@ -155,7 +161,7 @@ def test_hundreds_of_connections_are_served_at_the_same_time():
         for each in sockets:
             each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         for each in sockets:
-            each.settimeout(30)
+            each.settimeout(60)
             assert each.recv(100).startswith(b"HTTP/1.1 200")
             each.close()
 
@@ -185,7 +191,7 @@ for client in clients:
 time.sleep(0.1)
 resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))
 for client in clients:
-    client.settimeout(10)
+    client.settimeout(60)
     client.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
     assert client.recv(1000).startswith(b"HTTP/1.1 200")
 """

@@ -15,6 +15,7 @@ import pytest
 from agents_lite.exceptions import UserError
 from agents_lite.memory import Session
 from tests.support.session_stores import Store, make_turn, whole_turns
+from tests.support.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -196,7 +197,7 @@ children = []
 for number in range(5):
     child = os.fork()
     if child == 0:
-        signal.alarm(30)
+        signal.alarm(60)
         try:
             session.add_items(make_turn("child", number))
             os._exit(0)
@@ -232,11 +233,13 @@ def start_writer(
 
 def wait_for_items_of(name: str, session: Session, writer: subprocess.Popen[str]) -> None:
     """Return when the writer of this name has stored something; fail when it ends before."""
-    deadline = time.monotonic() + 60
-    while not any(item["content"].startswith(name) for item in session.get_items(limit=20)):
+
+
+    def has_stored() -> bool:
         assert writer.poll() is None, writer.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        return any(item["content"].startswith(name) for item in session.get_items(limit=20))
+
+    wait_until(has_stored)
 
 
 def release(writer: subprocess.Popen[str]) -> None:

@@ -109,7 +109,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResponsesClient
         yield ResponsesClient(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY)
     finally:
         proxy.terminate()
-        proxy.wait(20)
+        proxy.wait(60)
         upstream.close()
 
 

@@ -266,7 +266,7 @@ def test_async_tools_of_inner_and_outer_agents_share_a_loop() -> None:
 
 
 def test_several_inner_agents_run_side_by_side() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=60)
 
     def answer(request: Any) -> str:
         together.wait()

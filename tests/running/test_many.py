@@ -53,8 +53,16 @@ def test_no_inputs_have_no_outcomes(scripted: Scripted) -> None:
 
 
 def test_outcomes_come_as_runs_end(scripted: Scripted) -> None:
-    model = scripted(lambda request: turn("done", delay=float(message_of(request))))
-    order = [outcome.index for outcome in Runner.run_many(Agent("A", model=model), ["0.6", "0"])]
+    is_out = threading.Event()
+
+    def answer(request: Any) -> str:
+        assert message_of(request) == "quick" or is_out.wait(60)
+        return "done"
+
+    order = []
+    for outcome in Runner.run_many(Agent("A", model=scripted(answer)), ["slow", "quick"]):
+        order.append(outcome.index)
+        is_out.set()
     assert order == [1, 0]
 
 
@@ -67,9 +75,9 @@ def test_no_more_than_max_workers_run_at_a_time(scripted: Scripted, pooled: bool
         nonlocal most
         at_work.add(message_of(request))
         most = max(most, len(at_work))
-        together.wait(30)  # fewer than three would wait in vain
+        together.wait(60)  # fewer than three would wait in vain
         at_work.discard(message_of(request))
-        together.wait(30)
+        together.wait(60)
         return "done"
 
     agent = Agent("A", model=scripted(answer))
@@ -142,7 +150,7 @@ def test_leaving_the_loop_stops_what_runs() -> None:
 
     def answer(request: Any) -> Any:
         if message_of(request) == "quick":
-            slow.wait(30)  # until the other one is under way
+            slow.wait(60)  # until the other one is under way
             return "done"
         slow.set()
         return turn("late", delay=60)
@@ -154,14 +162,14 @@ def test_leaving_the_loop_stops_what_runs() -> None:
                 assert outcome.input == "quick"
                 break
         left = next(each for each in server.requests if message_of(each) == "slow")
-        assert left.client_left.wait(30)
+        assert left.client_left.wait(60)
 
 
 def test_leaving_the_loop_takes_back_what_an_executor_has_not_begun(scripted: Scripted) -> None:
     is_left = threading.Event()
 
     def answer(request: Any) -> str:
-        assert message_of(request) == "0" or is_left.wait(30)
+        assert message_of(request) == "0" or is_left.wait(60)
         return "done"
 
     model = scripted(answer)

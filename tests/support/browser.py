@@ -25,7 +25,7 @@ _SWITCHES = [
     "disable-sync",
     "window-size=900,1000",
 ]
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 """How long a page may take to become what a test waits for."""
 
 
@@ -91,6 +91,12 @@ class Browser:
     def type(self, selector: str, text: str) -> None:
         """Type into the first such element; a line break is the Enter key."""
         self.driver.find_element("css selector", selector).send_keys(text)
+
+    def processor_seconds(self) -> float:
+        """What the page has cost so far, in seconds of one processor."""
+        self.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        metrics = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
 
     def screenshot(self, path: Path, *, dark: bool = False) -> None:
         """Save a picture of the window."""

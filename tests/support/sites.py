@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 import requests
 
 from agents_lite.testing import ResponsesServer
+from tests.support.waiting import wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _GUNICORN = ["gunicorn", "--no-control-socket", "--threads", "8", "--bind", "fd://{fd}"]
@@ -48,10 +48,7 @@ class Site:
 
     def wait_for_request(self) -> None:
         """Wait until the model has been asked."""
-        deadline = time.monotonic() + 20
-        while not self.model.requests and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert self.model.requests
+        wait_until(lambda: self.model.requests)
 
 
 class Visitor:
@@ -61,7 +58,7 @@ class Visitor:
         self.url = url
         self.session = requests.Session()
         self.session.trust_env = False
-        self.page = self.session.get(url, timeout=30).text
+        self.page = self.session.get(url, timeout=60).text
 
     def ask(self, message: str) -> requests.Response:
         """Ask; the answer's body is still to be read."""
@@ -72,11 +69,11 @@ class Visitor:
     def post(self, address: str, **fields: str) -> requests.Response:
         """Post what the page's form holds, to one of its addresses."""
         fields["csrfmiddlewaretoken"] = self.session.cookies.get("csrftoken", "")
-        return self.session.post(self.url + address, fields, stream=True, timeout=30)
+        return self.session.post(self.url + address, fields, stream=True, timeout=60)
 
     def history(self) -> Any:
         """The items of the conversation."""
-        return self.session.get(self.url + "history", timeout=30).json()
+        return self.session.get(self.url + "history", timeout=60).json()
 
 
 @contextmanager
@@ -110,7 +107,7 @@ def serve_site(kind: str, directory: Path, **settings: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(60)
 
 
 def manage(

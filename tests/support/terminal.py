@@ -9,6 +9,8 @@ import signal
 import subprocess
 from typing import Any
 
+from tests.support.waiting import wait_until_asleep
+
 CTRL_C, CTRL_D = "\x03", "\x04"
 _PATIENCE = 60
 """Seconds, enough for a busy machine."""
@@ -47,6 +49,11 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Press keys."""
         os.write(self._master, keys.encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C once the program waits for something."""
+        wait_until_asleep(self._process.pid)
+        self.type(CTRL_C)
 
     def read_until(self, wanted: str) -> str:
         """Wait until that text appears; returns what appeared up to its end since the last call."""

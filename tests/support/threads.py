@@ -7,18 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SECONDS = 2.0
-"""How long threads may live on after their work."""
-NOISE = 1.0
-"""Seconds more for a machine that is busy with other things."""
+from tests.support.waiting import SOON
 
 
 @contextmanager
 def no_thread_left() -> Iterator[None]:
-    """The block's threads are gone two seconds after it, those of test servers aside."""
+    """The block's threads end with it, those of test servers aside."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + SECONDS + NOISE
+    deadline = time.monotonic() + SOON
     while left := [each for each in _ours() if each not in before]:
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.01)

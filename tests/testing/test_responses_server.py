@@ -24,16 +24,17 @@ from agents_lite.testing import (
 )
 from agents_lite.testing.wire import stream_events
 from tests.support.recordings import RECORDINGS, load_exchanges
+from tests.support.waiting import wait_until
 
 
 def post(server: ResponsesServer, body: dict[str, Any] | None = None, **headers: str) -> Any:
     """The answer to a request; `body` is laid over a minimal one."""
     body = {"model": "gpt-4o", "input": "Hi", **(body or {})}
-    return requests.post(server.base_url + "/responses", json=body, headers=headers, timeout=10)
+    return requests.post(server.base_url + "/responses", json=body, headers=headers, timeout=60)
 
 
 def get(server: ResponsesServer, response_id: str, **query: Any) -> requests.Response:
-    return requests.get(f"{server.base_url}/responses/{response_id}", params=query, timeout=10)
+    return requests.get(f"{server.base_url}/responses/{response_id}", params=query, timeout=60)
 
 
 def read_events(reply: requests.Response) -> list[dict[str, Any]]:
@@ -205,7 +206,7 @@ def test_without_the_right_key_nothing_is_answered():
 
 def test_unknown_paths_are_not_found():
     with ResponsesServer() as server:
-        assert requests.get(server.base_url + "/nothing", timeout=10).status_code == 404
+        assert requests.get(server.base_url + "/nothing", timeout=60).status_code == 404
 
 
 def test_the_delay_of_the_server_holds_for_turns_without_their_own():
@@ -222,9 +223,10 @@ def test_a_client_that_gives_up_is_noticed():
             requests.post(
                 server.base_url + "/responses",
                 json={"model": "m", "input": "Hi"},
-                timeout=(10, 0.05),
+                timeout=(60, 0.05),
             )
-        assert server.requests[0].client_left.wait(10)
+        wait_until(lambda: server.requests)
+        assert server.requests[0].client_left.wait(60)
 
 
 def test_every_turn_goes_out_once_over_many_connections():

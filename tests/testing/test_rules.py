@@ -205,7 +205,7 @@ def test_a_whole_run_over_http():
     with ResponsesServer() as server:
         for _ in range(5):
             body = {"model": "m", "input": items, "tools": tools}
-            reply = requests.post(server.base_url + "/responses", json=body, timeout=10)
+            reply = requests.post(server.base_url + "/responses", json=body, timeout=60)
             output = reply.json()["output"]
             items += output
             calls = [item for item in output if item["type"] == "function_call"]

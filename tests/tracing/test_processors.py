@@ -33,7 +33,7 @@ class KeepingExporter(TracingExporter):
         self.gate.set()
 
     def export(self, items):
-        self.gate.wait(10)
+        self.gate.wait(60)
         self.batches.append(list(items))
 
 
@@ -119,14 +119,14 @@ def test_items_are_exported_after_the_delay_without_a_flush(collector):
     exporter = BackendSpanExporter("sk-test", endpoint=collector.url)
     set_trace_processors([BatchTraceProcessor(exporter, schedule_delay=0.05)])
     run_trace()
-    assert collector.arrived.acquire(timeout=10)
+    assert collector.arrived.acquire(timeout=60)
 
 
 def test_queue_that_fills_up_is_exported_before_the_delay(collector):
     exporter = BackendSpanExporter("sk-test", endpoint=collector.url)
     set_trace_processors([BatchTraceProcessor(exporter, max_queue_size=10, schedule_delay=600)])
     run_trace(spans=7)
-    assert collector.arrived.acquire(timeout=10)
+    assert collector.arrived.acquire(timeout=60)
 
 
 def test_full_queue_drops_new_items_and_says_so_once(exporter, caplog):
@@ -176,7 +176,7 @@ def test_shutdown_waits_no_longer_than_its_timeout(exporter):
     run_trace()
     began = time.monotonic()
     processor.shutdown()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     exporter.gate.set()
 
 
@@ -215,7 +215,7 @@ def test_forked_child_exports_its_own_spans_and_not_the_parent_s(collector):
 
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
-    child.join(20)
+    child.join(60)
     assert child.exitcode == 0
     assert [item["workflow_name"] for item in collector.batches[-1]] == ["Of the child"]
     flush_traces()
@@ -229,7 +229,7 @@ def run_script(script, *arguments, **environment):
         [sys.executable, "-c", textwrap.dedent(script), *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         env={**os.environ, **environment},
     )
     return ran, time.monotonic() - began
@@ -247,21 +247,21 @@ EXPORTING_SCRIPT = """
 
 
 def test_pending_spans_are_sent_at_exit(collector):
-    ran, _ = run_script(EXPORTING_SCRIPT, collector.url, "30")
+    ran, _ = run_script(EXPORTING_SCRIPT, collector.url, "60")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     assert [item["object"] for item in collector.items] == ["trace", "trace.span"]
 
 
 def test_endpoint_that_refuses_connections_does_not_hold_up_the_exit(free_port):
-    ran, seconds = run_script(EXPORTING_SCRIPT, f"http://127.0.0.1:{free_port}", "30")
+    ran, seconds = run_script(EXPORTING_SCRIPT, f"http://127.0.0.1:{free_port}", "60")
     assert ran.returncode == 0
-    assert seconds < 15
+    assert seconds < 30
 
 
 def test_endpoint_that_never_answers_holds_up_the_exit_for_the_timeout_only(silent_port):
     ran, seconds = run_script(EXPORTING_SCRIPT, f"http://127.0.0.1:{silent_port}", "0.2")
     assert ran.returncode == 0
-    assert seconds < 15
+    assert seconds < 30
 
 
 class MeetingProcessor(RaisingProcessor):
@@ -273,7 +273,7 @@ class MeetingProcessor(RaisingProcessor):
         self.met = False
 
     def shutdown(self):
-        self.barrier.wait(10)
+        self.barrier.wait(60)
         self.met = True
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 
 import pytest
 
@@ -22,6 +21,7 @@ from agents_lite.tracing import (
     set_trace_processors,
     trace,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -93,10 +93,7 @@ def test_trace_is_written_soon_without_a_flush(path):
     set_trace_processors([SQLiteTraceProcessor(path)])
     with trace("W"):
         pass
-    deadline = time.monotonic() + 20
-    while not (path.exists() and _names(path)):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() and _names(path))
 
 
 def _names(path):

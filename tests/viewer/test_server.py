@@ -23,7 +23,7 @@ def url(sample_db: Path) -> Iterator[str]:
 
 
 def get(url: str, **headers: str) -> requests.Response:
-    return requests.get(url, headers=headers, timeout=30)
+    return requests.get(url, headers=headers, timeout=60)
 
 
 def test_traces_are_listed_and_shown(url: str, sample: StoredTrace) -> None:
@@ -46,7 +46,7 @@ def test_localhost_is_a_name_of_this_machine(url: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_nothing_but_get_is_answered(url: str, method: str) -> None:
-    assert requests.request(method, f"{url}/traces", timeout=30).status_code == 405
+    assert requests.request(method, f"{url}/traces", timeout=60).status_code == 405
 
 
 @pytest.mark.parametrize("path", ["/traces/nope", "/nope", "/traces/..%2F..%2Fetc%2Fpasswd"])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ from agents_lite.testing import ResponsesServer, call, status
 from agents_lite.testing.builders import ScriptedTurn
 from tests.support.drivers import kinds
 from tests.support.servers import ServerMissing, redis_server
+from tests.support.waiting import PATIENCE, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "celery_app"
-PATIENCE = 60
 BOOKED = ["user", "function_call", "function_call_output", "assistant"]
 
 
@@ -231,9 +231,3 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(shop: Shop) -> None:
         assert sorted(asked) == [f"Book a bike for {day}" for day in days]
     assert sorted(shop.store.hvals("bookings")) == sorted(days * 3)
 
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
