@@ -18,8 +18,9 @@ _HOMES = {  # module: the names it is home to
     "exceptions": (
         "AgentsException APIConnectionError APIError APIResponseError APIStatusError "
         "APITimeoutError AuthenticationError BadRequestError InputGuardrailTripwireTriggered "
-        "InternalServerError MaxTurnsExceeded ModelBehaviorError ModelRefusalError "
-        "NotFoundError OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
+        "InternalServerError MaxTurnsExceeded MCPServerError MCPTimeoutError "
+        "ModelBehaviorError ModelRefusalError NotFoundError "
+        "OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
         "ResponseFailedError RunErrorDetails RunTimeout SessionError "
         "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "
         "ToolTimeoutError UsageLimitExceeded UserError"
@@ -37,6 +38,11 @@ _HOMES = {  # module: the names it is home to
     ),
     "lifecycle": "AgentHooks RunHooks",
     "running.many": "RunOutcome",
+    "mcp": (
+        "create_static_tool_filter MCPCallResult MCPElicitation MCPObject MCPPromptResult "
+        "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool ToolFilter ToolFilterContext "
+        "ToolFilterStatic"
+    ),
     "memory": "Session SessionABC SQLiteSession",
     "model_settings": "ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
@@ -71,7 +77,8 @@ _HOMES = {  # module: the names it is home to
         "BatchTraceProcessor ConsoleSpanExporter custom_span CustomSpanData flush_traces "
         "function_span FunctionSpanData gen_span_id gen_trace_id generation_span "
         "GenerationSpanData get_current_span get_current_trace get_trace_provider "
-        "guardrail_span GuardrailSpanData handoff_span HandoffSpanData response_span "
+        "guardrail_span GuardrailSpanData handoff_span HandoffSpanData "
+        "mcp_tools_span MCPListToolsSpanData response_span "
         "ResponseSpanData sensitive_data_by_default set_trace_processors set_trace_provider "
         "set_tracing_disabled set_tracing_export_api_key Span SpanData SQLiteTraceProcessor "
         "StoredSpan StoredTrace Trace trace TraceProvider TraceStore TracingExporter "

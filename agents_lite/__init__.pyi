@@ -58,6 +58,12 @@ from .exceptions import (
     MaxTurnsExceeded as MaxTurnsExceeded,
 )
 from .exceptions import (
+    MCPServerError as MCPServerError,
+)
+from .exceptions import (
+    MCPTimeoutError as MCPTimeoutError,
+)
+from .exceptions import (
     ModelBehaviorError as ModelBehaviorError,
 )
 from .exceptions import (
@@ -186,6 +192,42 @@ from .lifecycle import (
 )
 from .lifecycle import (
     RunHooks as RunHooks,
+)
+from .mcp import (
+    MCPCallResult as MCPCallResult,
+)
+from .mcp import (
+    MCPElicitation as MCPElicitation,
+)
+from .mcp import (
+    MCPObject as MCPObject,
+)
+from .mcp import (
+    MCPPromptResult as MCPPromptResult,
+)
+from .mcp import (
+    MCPServer as MCPServer,
+)
+from .mcp import (
+    MCPServerStdio as MCPServerStdio,
+)
+from .mcp import (
+    MCPServerStreamableHttp as MCPServerStreamableHttp,
+)
+from .mcp import (
+    MCPTool as MCPTool,
+)
+from .mcp import (
+    ToolFilter as ToolFilter,
+)
+from .mcp import (
+    ToolFilterContext as ToolFilterContext,
+)
+from .mcp import (
+    ToolFilterStatic as ToolFilterStatic,
+)
+from .mcp import (
+    create_static_tool_filter as create_static_tool_filter,
 )
 from .memory import (
     Session as Session,
@@ -387,6 +429,9 @@ from .tracing import (
     HandoffSpanData as HandoffSpanData,
 )
 from .tracing import (
+    MCPListToolsSpanData as MCPListToolsSpanData,
+)
+from .tracing import (
     ResponseSpanData as ResponseSpanData,
 )
 from .tracing import (
@@ -457,6 +502,9 @@ from .tracing import (
 )
 from .tracing import (
     handoff_span as handoff_span,
+)
+from .tracing import (
+    mcp_tools_span as mcp_tools_span,
 )
 from .tracing import (
     response_span as response_span,

@@ -161,6 +161,28 @@ class SessionError(AgentsException):
     """A session's store failed: unreachable, locked, full, damaged; it holds whole turns only."""
 
 
+class MCPServerError(AgentsException):
+    """An MCP server cannot be used: it does not start, died, did not answer, or refused a request.
+
+    Attributes:
+        server_name: The server.
+        code: The JSON-RPC code of the server's own error, or None for any other failure.
+        data: What else the server said of its error, or None.
+    """
+
+    def __init__(
+        self, message: str, server_name: str, *, code: int | None = None, data: Any = None
+    ) -> None:
+        super().__init__(f"MCP server {server_name!r}: {message}")
+        self.server_name = server_name
+        self.code = code
+        self.data = data
+
+
+class MCPTimeoutError(MCPServerError, TimeoutError):
+    """An MCP server did not answer in time."""
+
+
 class APIError(AgentsException):
     """Talking to the model's server failed.
 

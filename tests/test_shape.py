@@ -23,6 +23,7 @@ ORDER = """
     tracing
     schema output_schema
     model_settings computer guardrail tool_guardrails tool tool_output handoffs lifecycle memory
+    mcp
     models
     run_config agent
     result

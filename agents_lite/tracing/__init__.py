@@ -22,6 +22,7 @@ from .span_data import (
     GenerationSpanData,
     GuardrailSpanData,
     HandoffSpanData,
+    MCPListToolsSpanData,
     ResponseSpanData,
     SpanData,
 )
@@ -33,6 +34,7 @@ from .spans import (
     generation_span,
     guardrail_span,
     handoff_span,
+    mcp_tools_span,
     response_span,
 )
 from .sqlite_store import SQLiteTraceProcessor, StoredSpan, StoredTrace, TraceStore
@@ -48,6 +50,7 @@ __all__ = [
     "GenerationSpanData",
     "GuardrailSpanData",
     "HandoffSpanData",
+    "MCPListToolsSpanData",
     "ResponseSpanData",
     "SQLiteTraceProcessor",
     "Span",
@@ -72,6 +75,7 @@ __all__ = [
     "get_trace_provider",
     "guardrail_span",
     "handoff_span",
+    "mcp_tools_span",
     "response_span",
     "sensitive_data_by_default",
     "set_trace_processors",

@@ -73,6 +73,19 @@ class FunctionSpanData(SpanData):
     """The arguments as the model wrote them, a JSON text."""
     output: Any = None
     """What the model is told."""
+    mcp_data: dict[str, Any] | None = None
+    """{"server": ...}, where the tool is an MCP server's."""
+
+
+@dataclass(slots=True)
+class MCPListToolsSpanData(SpanData):
+    """The tools of an MCP server are listed."""
+
+    type: ClassVar[str] = "mcp_tools"
+    server: str
+    """The server's name."""
+    result: list[str] | None = None
+    """The tools' names."""
 
 
 @dataclass(slots=True)

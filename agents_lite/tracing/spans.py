@@ -13,6 +13,7 @@ from .span_data import (
     GenerationSpanData,
     GuardrailSpanData,
     HandoffSpanData,
+    MCPListToolsSpanData,
     ResponseSpanData,
     SpanData,
 )
@@ -152,6 +153,17 @@ def function_span(
 ) -> Span[FunctionSpanData]:
     """A span for one call of a tool; arguments as in `FunctionSpanData` and `Span`."""
     return Span(FunctionSpanData(name, input, output), span_id, parent, disabled)
+
+
+def mcp_tools_span(
+    server: str,
+    result: list[str] | None = None,
+    span_id: str | None = None,
+    parent: Trace | Span[Any] | None = None,
+    disabled: bool = False,
+) -> Span[MCPListToolsSpanData]:
+    """A span for listing a server's tools; as in `MCPListToolsSpanData` and `Span`."""
+    return Span(MCPListToolsSpanData(server, result), span_id, parent, disabled)
 
 
 def guardrail_span(

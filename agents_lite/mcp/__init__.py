@@ -1,0 +1,32 @@
+"""MCP servers, spoken to synchronously: their tools, prompts and resources."""
+
+from .filters import (
+    ToolFilter,
+    ToolFilterContext,
+    ToolFilterStatic,
+    create_static_tool_filter,
+)
+from .objects import (
+    MCPCallResult,
+    MCPElicitation,
+    MCPObject,
+    MCPPromptResult,
+    MCPTool,
+)
+from .server import MCPServer
+from .servers import MCPServerStdio, MCPServerStreamableHttp
+
+__all__ = [
+    "MCPCallResult",
+    "MCPElicitation",
+    "MCPObject",
+    "MCPPromptResult",
+    "MCPServer",
+    "MCPServerStdio",
+    "MCPServerStreamableHttp",
+    "MCPTool",
+    "ToolFilter",
+    "ToolFilterContext",
+    "ToolFilterStatic",
+    "create_static_tool_filter",
+]

@@ -1,0 +1,84 @@
+"""What MCP servers send, as objects: fields are attributes, named as the protocol names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..response_types import ResponsesObject
+
+
+class MCPObject(ResponsesObject):
+    """A JSON object of the protocol, as it was received.
+
+    Source of all shapes: https://modelcontextprotocol.io/specification
+    """
+
+    __slots__ = ()
+
+
+class MCPTool(MCPObject):
+    """A tool as the server describes it."""
+
+    __slots__ = ()
+    name: str
+    inputSchema: Any
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the server says that a call changes nothing."""
+        return self._hint("readOnlyHint", False)
+
+    @property
+    def is_destructive(self) -> bool:
+        """Whether a call may destroy something: yes, unless the server says otherwise."""
+        return not self.is_read_only and self._hint("destructiveHint", True)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the server says that a second equal call does no more than the first."""
+        return self.is_read_only or self._hint("idempotentHint", False)
+
+    def _hint(self, name: str, default: bool) -> bool:
+        hints = self._fields.get("annotations")
+        hint = hints.get(name) if isinstance(hints, dict) else None
+        return hint if isinstance(hint, bool) else default
+
+
+class MCPCallResult(MCPObject):
+    """What came of a tool call: `content`, maybe `structuredContent`."""
+
+    __slots__ = ()
+    content: list[Any]
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the tool says that it failed; its content says why."""
+        return bool(self._fields.get("isError"))
+
+
+class MCPPromptResult(MCPObject):
+    """A prompt, filled in: `messages`, maybe a `description`."""
+
+    __slots__ = ()
+    messages: list[Any]
+
+    @property
+    def text(self) -> str:
+        """The text of all its messages, as instructions of an agent for example."""
+        contents = [message.get("content") for message in self.messages]
+        return "\n\n".join(part.text for part in contents if getattr(part, "text", None))
+
+
+@dataclass
+class MCPElicitation:
+    """A server asks the user for something, in the middle of a tool call."""
+
+    server_name: str
+    """The server that asks."""
+    message: str
+    """What it wants to know, in words."""
+    requested_schema: dict[str, Any] | None = None
+    """The JSON schema of the form that is to be filled in; None where a page is to be visited."""
+    url: str | None = None
+    """The page that the user should visit; None where a form is to be filled in."""

@@ -1,0 +1,446 @@
+"""A server as users have it: connected when it is needed, its tools, prompts and resources."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakSet
+
+from ..concurrency.workers import run_in_thread
+from ..exceptions import MCPServerError, UserError
+from ..response_types import as_json
+from ..run_context import RunContextWrapper
+from ..tool import ToolErrorFunction, default_tool_error_function
+from .approval import RequireApproval, check_approval
+from .filters import ToolFilter, ToolFilterContext, check_filter, passes
+from .objects import MCPCallResult, MCPElicitation, MCPObject, MCPPromptResult, MCPTool
+from .protocol import parameter_headers
+from .session import Caller, Session, alone
+from .transport import ConnectionLost, Transport
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ..agent import Agent
+
+logger = logging.getLogger("agents_lite")
+
+LONGEST_BACK_OFF = 8.0
+"""Seconds between two tries at most."""
+WAITING = 0.1
+"""Seconds after which a thread that waits for another's connecting looks whether to go on."""
+SHORTEST_SECRET = 6
+"""Characters; masking shorter texts would garble messages and hide nothing."""
+
+_servers: WeakSet[MCPServer] = WeakSet()
+
+
+@dataclass
+class _Listing:
+    """The tools of a server as they were listed."""
+
+    tools: list[MCPTool]
+    session: Session
+
+
+class MCPServer(ABC):
+    """A server; use MCPServerStdio or MCPServerStreamableHttp.
+
+    A context manager, for `with` and `async with`, that is connected inside its block. Without
+    one, a run connects it when it first needs it and closes it at its end; a method that is called
+    outside of a run connects it until `close`. One object may be shared by any number of threads
+    and runs. After a fork it connects anew.
+
+    Args:
+        name: Names the server in errors, traces and prefixes of tool names.
+        cache_tools_list: Whether tools are listed once, until the server says that they have
+            changed.
+        tool_filter: Which tools an agent gets to see: `create_static_tool_filter(...)`, or a
+            function of a ToolFilterContext and a tool.
+        require_approval: Which calls wait for consent: "always", "never", "auto" (those that
+            may destroy something, by the tool's annotations), a function of context, tool and
+            arguments, or rules by the tool's name.
+        client_session_timeout_seconds: How long each request may take, the handshake included;
+            None: as long as it likes.
+        max_retry_attempts: How often listing, and a call that may be repeated by its tool's
+            annotations, is tried again when the server fails.
+        retry_backoff_seconds_base: Seconds before the second try, doubled for each further one.
+        use_structured_content: Whether a tool's `structuredContent` is its output, where there
+            is any, in place of its content.
+        failure_error_function: Turns a failed call into what the model is told; None lets the
+            error leave the run.
+        on_elicitation: Answers what the server asks the user in the middle of a call: given an
+            MCPElicitation, it returns the form's fields, or None to decline. None: it may not ask.
+        on_failure: What becomes of a run when the server cannot be used: "raise", or "skip" to
+            go on without its tools.
+
+    Raises:
+        UserError: An option is of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cache_tools_list: bool = False,
+        tool_filter: ToolFilter = None,
+        require_approval: RequireApproval = None,
+        client_session_timeout_seconds: float | None = 60.0,
+        max_retry_attempts: int = 0,
+        retry_backoff_seconds_base: float = 1.0,
+        use_structured_content: bool = False,
+        failure_error_function: ToolErrorFunction | None = default_tool_error_function,
+        on_elicitation: Callable[[MCPElicitation], Any] | None = None,
+        on_failure: Literal["raise", "skip"] = "raise",
+    ) -> None:
+        check_filter(tool_filter)
+        check_approval(require_approval)
+        if on_failure not in ("raise", "skip"):
+            raise UserError(f"on_failure must be 'raise' or 'skip', got {on_failure!r}")
+        self.name = name
+        self.cache_tools_list = cache_tools_list
+        self.tool_filter = tool_filter
+        self.require_approval = require_approval
+        self.use_structured_content = use_structured_content
+        self.failure_error_function = failure_error_function
+        self.on_failure = on_failure
+        self._seconds = client_session_timeout_seconds
+        self._max_retries = max_retry_attempts
+        self._back_off = retry_backoff_seconds_base
+        self._on_elicitation = on_elicitation
+        self._secrets: list[str] = []
+        self._session: Session | None = None
+        self._listing: _Listing | None = None
+        self._known: dict[str, MCPTool] = {}  # all that were ever listed, by name
+        self._holders = 0
+        self._held_by: WeakSet[ExitStack] = WeakSet()
+        self._is_kept = False
+        self._lock = threading.Lock()
+        self._connecting = threading.Lock()
+        _servers.add(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    @abstractmethod
+    def _open(self) -> Transport:
+        """A new way to the server.
+
+        Raises:
+            MCPServerError: There is none.
+        """
+
+    def __enter__(self) -> Self:
+        """Connect."""
+        with alone() as caller:
+            self.hold()
+            try:
+                self._connected(caller)
+            except BaseException:
+                self.release()
+                raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close, unless somebody else still uses it."""
+        self.release()
+
+    async def __aenter__(self) -> Self:
+        """Connect, on another thread."""
+        from asyncio import wrap_future
+
+        return await wrap_future(run_in_thread(self.__enter__))
+
+    async def __aexit__(self, *_exception: object) -> None:
+        """Close, on another thread."""
+        from asyncio import wrap_future
+
+        await wrap_future(run_in_thread(self.release))
+
+    def hold(self) -> None:
+        """Keep it connected, once it is, until as many calls of `release`."""
+        with self._lock:
+            self._holders += 1
+
+    def release(self) -> None:
+        """Undo a `hold`; the last one closes the connection."""
+        with self._lock:
+            self._holders -= 1
+            is_last = self._holders == 0 and not self._is_kept
+        if is_last:
+            self.close()
+
+    def hold_until(self, closing: ExitStack) -> None:
+        """Keep it connected, once it is, until this is closed."""
+        if closing not in self._held_by:
+            self._held_by.add(closing)
+            self.hold()
+            closing.callback(self.release)
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next use makes a new one."""
+        with self._lock:
+            session, self._session = self._session, None
+            self._is_kept = False
+        if session is not None:
+            session.transport.close()
+
+    def connect(self) -> None:
+        """Connect, if it is not connected, until `close`.
+
+        Raises:
+            MCPServerError: It cannot be reached, or speaks nothing that is known here.
+        """
+        with self._direct_use() as caller:
+            self._connected(caller)
+
+    def list_tools(
+        self, run_context: RunContextWrapper[Any] | None = None, agent: Agent[Any] | None = None
+    ) -> list[MCPTool]:
+        """The tools that pass the filter.
+
+        Args:
+            run_context: For a filter function.
+            agent: For a filter function.
+
+        Raises:
+            MCPServerError: The server failed.
+        """
+        with self._direct_use() as caller:
+            return self.tools_for(ToolFilterContext(run_context, agent, self.name), caller)
+
+    def call_tool(
+        self, tool_name: str, arguments: Mapping[str, Any] | None = None
+    ) -> MCPCallResult:
+        """Call a tool, whatever filters and approvals say.
+
+        Raises:
+            MCPServerError: The server failed or refused; a tool that fails gives a result whose
+                `is_error` is true.
+        """
+        with self._direct_use() as caller:
+            return self.call(tool_name, arguments or {}, caller)
+
+    def list_prompts(self) -> MCPObject:
+        """The prompts, as the field `prompts`: `name`, `description`, `arguments`."""
+        return self._list_directly("prompts")
+
+    def get_prompt(
+        self, name: str, arguments: Mapping[str, str] | None = None
+    ) -> MCPPromptResult:
+        """A prompt, filled in; its `text` can serve as the instructions of an agent.
+
+        Args:
+            name: The prompt.
+            arguments: What is filled in.
+        """
+        params = {"name": name, "arguments": dict(arguments or {})}
+        with self._direct_use() as caller:
+            return MCPPromptResult(self._request("prompts/get", params, caller))
+
+    def list_resources(self) -> MCPObject:
+        """The resources, as the field `resources`: `uri`, `name`, `mimeType`."""
+        return self._list_directly("resources")
+
+    def list_resource_templates(self) -> MCPObject:
+        """The templates of resources, as the field `resourceTemplates`: `uriTemplate`, `name`."""
+        return self._list_directly("resources/templates")
+
+    def read_resource(self, uri: str) -> MCPObject:
+        """A resource, as the field `contents`: `uri` and `text`, or `blob` in base64."""
+        with self._direct_use() as caller:
+            return MCPObject(self._request("resources/read", {"uri": str(uri)}, caller))
+
+    def invalidate_tools_cache(self) -> None:
+        """List the tools anew when they are next needed."""
+        self._listing = None
+
+    @property
+    def server_instructions(self) -> str | None:
+        """What the server says of its use; None where it says nothing, or is not connected."""
+        session = self._session
+        return None if session is None else session.instructions
+
+    def tools_for(self, context: ToolFilterContext, caller: Caller) -> list[MCPTool]:
+        """The tools that pass the filter, listed on somebody's behalf."""
+        tools = self._cached_tools()
+        if tools is None:
+            tools = self._list_tools(caller)
+        return [tool for tool in tools if passes(tool, self.tool_filter, context, caller.call)]
+
+    def call(
+        self, tool_name: str, arguments: Mapping[str, Any], caller: Caller
+    ) -> MCPCallResult:
+        """Call a tool on somebody's behalf."""
+        tool = self._known.get(tool_name)
+        schema = None if tool is None else as_json(tool).get("inputSchema")
+        return MCPCallResult(
+            self._request(
+                "tools/call",
+                {"name": tool_name, "arguments": dict(arguments)},
+                caller,
+                may_repeat=tool is not None and tool.is_repeatable,
+                headers=parameter_headers(schema, arguments),
+            )
+        )
+
+    @contextmanager
+    def _direct_use(self) -> Iterator[Caller]:
+        """Outside of a `with` block and of a run, the connection is kept until `close`."""
+        with self._lock:
+            self._is_kept = self._is_kept or self._holders == 0
+        with alone() as caller:
+            yield caller
+
+    def _cached_tools(self) -> list[MCPTool] | None:
+        listing = self._listing
+        if not self.cache_tools_list or listing is None:
+            return None
+        session = listing.session
+        is_followed = session is self._session and session.hears_of_new_tools
+        if session.has_new_tools or (session.can_tell_of_new_tools and not is_followed):
+            return None
+        return listing.tools
+
+    def _list_tools(self, caller: Caller) -> list[MCPTool]:
+        session = self._connected(caller)
+        session.has_new_tools = False
+        tools = [MCPTool(tool) for tool in self._all("tools", caller)]
+        self._known = {**self._known, **{tool.name: tool for tool in tools}}
+        self._listing = _Listing(tools, session)
+        return tools
+
+    def _list_directly(self, kind: str) -> MCPObject:
+        with self._direct_use() as caller:
+            return MCPObject({_LISTED[kind]: self._all(kind, caller)})
+
+    def _all(self, kind: str, caller: Caller) -> list[dict[str, Any]]:
+        """What a server lists, page after page."""
+        found: list[dict[str, Any]] = []
+        seen: set[Any] = set()
+        cursor = None
+        while True:
+            params: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
+            page = self._request(f"{kind}/list", params, caller)
+            entries = page.get(_LISTED[kind])
+            if not isinstance(entries, list):
+                raise MCPServerError(f"the list of its {kind} is none: {entries!r}", self.name)
+            found += [entry for entry in entries if isinstance(entry, dict)]
+            cursor = page.get("nextCursor")
+            if not cursor:
+                return found
+            if cursor in seen:
+                what = f"listing its {kind} goes round in circles: a cursor came twice"
+                raise MCPServerError(what, self.name)
+            seen.add(cursor)
+
+    def _request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        caller: Caller,
+        *,
+        may_repeat: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """A request, repeated where that does no harm and may help."""
+        tries_left, was_renewed = self._max_retries if may_repeat else 0, False
+        delay = self._back_off
+        while True:
+            session = self._connected(caller)
+            try:
+                return session.request(
+                    method, params, caller, seconds=self._seconds, headers=headers
+                )
+            except MCPServerError as error:
+                if not was_renewed and _did_nothing(error, may_repeat):
+                    was_renewed = True
+                    continue
+                if tries_left == 0 or error.code is not None:
+                    raise
+            tries_left -= 1
+            caller.cancellation.wait(min(delay, LONGEST_BACK_OFF))
+            delay *= 2
+
+    def _connected(self, caller: Caller) -> Session:
+        session = self._session
+        if session is not None and session.transport.is_alive:
+            return session
+        while not self._connecting.acquire(timeout=WAITING):
+            caller.cancellation.check()
+        try:
+            session = self._session
+            if session is not None and session.transport.is_alive:
+                return session
+            if session is not None:
+                session.transport.close()
+            self._session = None
+            self._session = session = self._new_session(caller)
+            return session
+        finally:
+            self._connecting.release()
+
+    def _new_session(self, caller: Caller) -> Session:
+        transport = self._open()
+        try:
+            session = Session(
+                transport, self.name, self._seconds, self._on_elicitation, self._mask
+            )
+            session.connect(caller)
+            if self.cache_tools_list and session.can_tell_of_new_tools or (
+                self._on_elicitation is not None and not session.is_modern
+            ):
+                session.listen()
+            return session
+        except BaseException:
+            transport.close(at_once=True)
+            raise
+
+    def _mask(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _keep_secret(self, *texts: str) -> None:
+        """Let no error or log line show these."""
+        long_enough = {text for text in texts if len(text) >= SHORTEST_SECRET}
+        self._secrets = sorted({*self._secrets, *long_enough}, key=len, reverse=True)
+
+    def _forget(self) -> None:
+        """Begin anew in a forked process."""
+        session, self._session = self._session, None
+        self._lock, self._connecting = threading.Lock(), threading.Lock()
+        self._holders = 0
+        if session is not None:
+            session.transport.forget()
+
+
+_LISTED = {
+    "tools": "tools",
+    "prompts": "prompts",
+    "resources": "resources",
+    "resources/templates": "resourceTemplates",
+}
+"""The field of a page that holds what is listed."""
+
+
+def _did_nothing(error: MCPServerError, may_repeat: bool) -> bool:
+    """Whether a request can be made again at once, over a new connection."""
+    if not isinstance(error, ConnectionLost):
+        return False
+    return error.is_unsent or (error.is_expired and may_repeat)
+
+
+def _forget_connections() -> None:
+    for server in list(_servers):
+        server._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)

@@ -1,0 +1,162 @@
+"""The servers that users name: programs on this machine, and addresses on the web."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import unquote, urlsplit
+
+import requests
+from urllib3.util import Timeout
+
+from ..exceptions import MCPServerError, UserError
+from .child import Child
+from .server import MCPServer
+from .stdio import StdioTransport
+from .streamable_http import HTTPTransport, new_session
+
+if TYPE_CHECKING:
+    from typing import NotRequired
+
+CONNECT_TIMEOUT = 10.0
+
+
+class MCPServerStdioParams(TypedDict):
+    """A program that is a server."""
+
+    command: str
+    """The program."""
+    args: NotRequired[list[str]]
+    """What it is given."""
+    env: NotRequired[dict[str, str]]
+    """Its environment, beside the few variables that it inherits: PATH, HOME and the like."""
+    cwd: NotRequired[str | Path]
+    """Where it runs; missing: where this process does."""
+
+
+class MCPServerStreamableHttpParams(TypedDict):
+    """The address of a server."""
+
+    url: str
+    """Where it is."""
+    headers: NotRequired[Mapping[str, str]]
+    """Sent with each request; what they hold is never shown."""
+    timeout: NotRequired[float | None]
+    """Seconds that the server may be silent; None or missing: as long as the request may take."""
+    auth: NotRequired[Any]
+    """Authentication as requests takes it: a pair of name and password, or an `AuthBase`."""
+
+
+class MCPServerStdio(MCPServer):
+    """A server that runs as a child process, spoken to over its standard input and output.
+
+    Args:
+        params: The program: `command`, `args`, `env`, `cwd`.
+        name: None: the command.
+        options: Those of MCPServer.
+
+    Raises:
+        UserError: Something is missing, unknown or of the wrong kind.
+    """
+
+    def __init__(
+        self, params: MCPServerStdioParams, *, name: str | None = None, **options: Any
+    ) -> None:
+        _check_params(params, MCPServerStdioParams, "command")
+        super().__init__(name or f"stdio: {os.path.basename(params['command'])}", **options)
+        self._params = params
+        self._keep_secret(*(params.get("env") or {}).values())
+
+    def _open(self) -> StdioTransport:
+        def start(on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> Child:
+            params = self._params
+            return Child(
+                params["command"],
+                params.get("args") or [],
+                params.get("env") or {},
+                params.get("cwd"),
+                self.name,
+                on_line,
+                on_end,
+            )
+
+        try:
+            return StdioTransport(start, self.name, self._mask)
+        except (OSError, ValueError) as error:
+            what = self._mask(f"{self._params['command']!r} cannot be started: {error}")
+            raise MCPServerError(what, self.name) from None
+
+
+class MCPServerStreamableHttp(MCPServer):
+    """A server that is spoken to over HTTP.
+
+    Args:
+        params: The address: `url`, `headers`, `timeout`, `auth`.
+        name: None: the address.
+        connect_timeout: Seconds for a connection to be made.
+        session: Called for the `requests.Session` that a connection uses, with its certificates,
+            proxies and authentication; None makes one.
+        options: Those of MCPServer.
+
+    Raises:
+        UserError: Something is missing, unknown or of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        params: MCPServerStreamableHttpParams,
+        *,
+        name: str | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        session: Callable[[], requests.Session] | None = None,
+        **options: Any,
+    ) -> None:
+        _check_params(params, MCPServerStreamableHttpParams, "url")
+        url = params["url"]
+        try:
+            address = urlsplit(url)
+            if address.scheme not in ("http", "https") or not address.hostname:
+                raise ValueError
+        except ValueError:
+            raise UserError("params['url'] of an MCP server must be an HTTP address") from None
+        shown = f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+        super().__init__(name or f"streamable_http: {shown}", **options)
+        self._params = params
+        self._connect_timeout = connect_timeout
+        self._make_session = session
+        headers = dict(params.get("headers") or {})
+        auth = params.get("auth")
+        passwords = [str(part) for part in auth] if isinstance(auth, tuple) else []
+        passwords += [address.password or "", unquote(address.password or ""), address.query]
+        values = [value for value in headers.values() if isinstance(value, str)]
+        self._keep_secret(
+            *values, *(re.sub(r"^\w+ ", "", value) for value in values), *passwords
+        )
+        new_session(headers, auth)  # a header that cannot be sent is told of at once
+
+    def _open(self) -> HTTPTransport:
+        headers = dict(self._params.get("headers") or {})
+        auth = self._params.get("auth")
+        if self._make_session is None:
+            session = new_session(headers, auth)
+        else:
+            session = self._make_session()
+            session.headers.update(headers)
+            session.auth = auth or session.auth
+        timeout = Timeout(connect=self._connect_timeout, read=self._params.get("timeout"))
+        return HTTPTransport(self._params["url"], session, timeout, self.name, self._mask)
+
+
+def _check_params(params: Any, kind: Any, required: str) -> None:
+    known = kind.__annotations__
+    if not isinstance(params, Mapping) or not isinstance(params.get(required), str):
+        raise UserError(f"The params of an MCP server must be a dict with {required!r}")
+    unknown = sorted(set(params) - set(known))
+    if unknown:
+        raise UserError(
+            f"The params of an MCP server hold {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(map(repr, known))}"
+        )

@@ -1,0 +1,376 @@
+"""A conversation with a server: which revision it speaks, requests and their answers."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..concurrency.calling import Callbacks
+from ..concurrency.cancellation import Cancellation
+from ..concurrency.workers import run_in_thread
+from ..exceptions import MCPServerError, MCPTimeoutError, UserError
+from .objects import MCPElicitation
+from .protocol import (
+    CLIENT_INFO,
+    HANDSHAKE_VERSIONS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MODERN_VERSION,
+    UNSUPPORTED_VERSION,
+    Message,
+    is_answer,
+    is_request,
+    modern_headers,
+    modern_meta,
+    notification,
+    refusal,
+    request,
+    result,
+)
+from .transport import ConnectionLost, HTTPRefusal, Transport
+
+logger = logging.getLogger("agents_lite")
+
+PROBE_SECONDS = 10.0
+"""Longest that a server has to say whether it speaks the newest revision."""
+MOST_ROUNDS = 10
+"""How often a server may ask for more before it does what it was asked for."""
+BETWEEN_ROUNDS = 0.1
+"""Seconds before a request is made again when the server asks for nothing but patience."""
+
+_SAID = {"action", "content"}
+
+
+@dataclass
+class Caller:
+    """On whose behalf a request is made."""
+
+    cancellation: Cancellation
+    """Stops it."""
+    call: Callable[..., Any]
+    """Calls a function of the user, `def` or `async def`, with its arguments."""
+
+
+@contextmanager
+def alone() -> Iterator[Caller]:
+    """A caller outside of any run."""
+    callbacks, cancellation = Callbacks(), Cancellation()
+    try:
+        yield Caller(cancellation, partial(callbacks.call, cancellation))
+    finally:
+        callbacks.close()
+
+
+class Session:
+    """A connection whose revision is agreed on; made by `connect`.
+
+    Args:
+        transport: The way to the server.
+        server_name: The server, as errors name it.
+        seconds: How long each request may take; None: as long as it likes.
+        on_elicitation: Answers what the server asks the user, or None: it may not ask.
+        mask: Hides secrets in what is shown of the server's words.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        server_name: str,
+        seconds: float | None,
+        on_elicitation: Callable[[MCPElicitation], Any] | None,
+        mask: Callable[[str], str],
+    ) -> None:
+        self.transport = transport
+        self.version = ""
+        """The revision that is spoken."""
+        self.capabilities: Mapping[str, Any] = {}
+        """What the server can do."""
+        self.instructions: str | None = None
+        """What the server says of its use, or None."""
+        self.has_new_tools = False
+        """Whether the server said that its tools have changed; set to False by who lists them."""
+        self._server_name = server_name
+        self._seconds = seconds
+        self._on_elicitation = on_elicitation
+        self._mask = mask
+        self._has_subscribed = False
+        self._ids = itertools.count(1)
+        transport.on_message = self._take
+
+    def connect(self, caller: Caller) -> None:
+        """Agree on a revision: the one without sessions, or else the newest with a handshake.
+
+        Raises:
+            MCPServerError: There is no connection, or no revision that both sides speak.
+        """
+        probe = PROBE_SECONDS if self._seconds is None else min(PROBE_SECONDS, self._seconds / 2)
+        found, silence = None, None
+        try:
+            found = self._discover(caller, probe)
+        except MCPTimeoutError as error:
+            if not self.transport.is_alive or isinstance(error, ConnectionLost):
+                raise
+            silence = error
+        except MCPServerError as error:
+            if not _may_be_older(error):
+                raise
+        if found is None or MODERN_VERSION not in (found.get("supportedVersions") or ()):
+            try:
+                self._shake_hands(caller)
+                return
+            except MCPServerError as error:
+                # It was slow to start, and has found out meanwhile which revision it is spoken to.
+                if MODERN_VERSION not in _versions_named_by(error):
+                    raise silence or error from None
+            found = self._discover(caller, self._seconds)
+        self.version = MODERN_VERSION
+        self._take_description(found)
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether each request says all there is to know about the client."""
+        return self.version == MODERN_VERSION
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        caller: Caller,
+        *,
+        seconds: float | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """What the server answers; what it asks in the meantime is answered by the user.
+
+        Args:
+            method: What is wanted.
+            params: The details.
+            caller: On whose behalf.
+            seconds: How long the server may take, each time it asked for something anew; None: as
+                long as it likes.
+            headers: Sent with it, where there are headers.
+
+        Raises:
+            MCPServerError: The server refused, did not answer in time, or cannot be reached.
+            BaseException: The reason of the caller's cancellation.
+        """
+        params = dict(params)
+        for _ in range(MOST_ROUNDS):
+            answer = self._ask(method, params, caller, seconds, headers or {})
+            if answer.get("resultType") != "input_required":
+                return answer
+            wanted = answer.get("inputRequests") or {}
+            if not wanted:
+                caller.cancellation.wait(BETWEEN_ROUNDS)
+            responses = {name: self._input(each, caller) for name, each in wanted.items()}
+            params = {**params, "inputResponses": responses}
+            params.pop("requestState", None)
+            if "requestState" in answer:
+                params["requestState"] = answer["requestState"]
+        what = f"it asked for more after each of {MOST_ROUNDS} answers to {method}"
+        raise MCPServerError(what, self._server_name)
+
+    def listen(self) -> None:
+        """Hear what the server says of its own accord: above all, that its tools have changed."""
+        if self.hears_of_new_tools or not self.transport.can_listen:
+            return
+        self._has_subscribed = True
+        if not self.is_modern:
+            self.transport.listen(None, {})
+            return
+        wanted = {"notifications": {"toolsListChanged": True}}
+        message = self._stamped("subscriptions/listen", wanted, self.version)
+        self.transport.listen(message, modern_headers(self.version, message))
+
+    @property
+    def can_tell_of_new_tools(self) -> bool:
+        """Whether the server says that it tells of changes of its tools."""
+        tools = self.capabilities.get("tools")
+        says_so = isinstance(tools, dict) and bool(tools.get("listChanged"))
+        return says_so and self.transport.can_listen
+
+    @property
+    def hears_of_new_tools(self) -> bool:
+        """Whether such a change would be heard."""
+        return self._has_subscribed and self.transport.is_alive and self.transport.is_listening
+
+    def _discover(self, caller: Caller, seconds: float | None) -> dict[str, Any]:
+        return self._ask("server/discover", {}, caller, seconds, {}, MODERN_VERSION)
+
+    def _shake_hands(self, caller: Caller) -> None:
+        offer = {
+            "protocolVersion": HANDSHAKE_VERSIONS[0],
+            "capabilities": self._abilities(),
+            "clientInfo": CLIENT_INFO,
+        }
+        found = self._ask("initialize", offer, caller, self._seconds, {}, "")
+        version = found.get("protocolVersion")
+        if version not in HANDSHAKE_VERSIONS:
+            what = f"it speaks revision {version!r} of the protocol, which is not known here"
+            raise MCPServerError(what, self._server_name)
+        self.version = version
+        self.transport.headers = {"MCP-Protocol-Version": version}
+        self.transport.cancels_by_message = True
+        self._take_description(found)
+        late = self._late("notifications/initialized", self._seconds)
+        with Cancellation(caller.cancellation, seconds=self._seconds, reason=late) as scope:
+            self.transport.post(notification("notifications/initialized"), scope)
+
+    def _take_description(self, found: Mapping[str, Any]) -> None:
+        capabilities = found.get("capabilities")
+        self.capabilities = capabilities if isinstance(capabilities, dict) else {}
+        self.instructions = found.get("instructions")
+
+    def _abilities(self) -> dict[str, Any]:
+        return {} if self._on_elicitation is None else {"elicitation": {"form": {}, "url": {}}}
+
+    def _stamped(self, method: str, params: Mapping[str, Any], version: str) -> Message:
+        if version == MODERN_VERSION:
+            params = {**params, "_meta": modern_meta(version, self._abilities())}
+        return request(next(self._ids), method, params)
+
+    def _ask(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        caller: Caller,
+        seconds: float | None,
+        headers: Mapping[str, str],
+        version: str | None = None,
+    ) -> dict[str, Any]:
+        """Send one request, and give its result."""
+        version = self.version if version is None else version
+        message = self._stamped(method, params, version)
+        if version == MODERN_VERSION:
+            headers = {**modern_headers(version, message), **headers}
+        late = self._late(method, seconds)
+        try:
+            answer = self._converse(message, headers, caller, seconds, late)
+        except MCPTimeoutError as error:
+            stray = self.transport.stray_words()
+            if error is late and stray:
+                raise self._late(method, seconds, f"; {stray}") from None
+            raise
+        return self._result_of(answer, method)
+
+    def _late(self, method: str, seconds: float | None, more: str = "") -> MCPTimeoutError:
+        what = f"no answer to {method} within {seconds or 0:g} seconds{more}"
+        return MCPTimeoutError(what, self._server_name)
+
+    def _converse(
+        self,
+        message: Message,
+        headers: Mapping[str, str],
+        caller: Caller,
+        seconds: float | None,
+        late: MCPTimeoutError,
+    ) -> Message:
+        """Send a request, answer what the server asks in return, and give its answer."""
+        reply: Message | None = None
+        with self.transport.exchange(message, headers) as exchange:
+            while True:
+                with Cancellation(caller.cancellation, seconds=seconds, reason=late) as scope:
+                    if reply is None:
+                        exchange.send(scope)
+                    else:
+                        self.transport.post(reply, scope)
+                    incoming = exchange.receive(scope)
+                if is_answer(incoming):
+                    return incoming
+                reply = self._reply(incoming, caller)  # a person may take her time
+
+    def _result_of(self, answer: Message, method: str) -> dict[str, Any]:
+        if isinstance(answer.get("result"), dict):
+            found: dict[str, Any] = answer["result"]
+            return found
+        error = answer.get("error")
+        if not isinstance(error, dict):
+            what = f"the answer to {method} holds neither a result nor an error"
+            raise MCPServerError(what, self._server_name)
+        code, words = error.get("code"), self._mask(str(error.get("message")))
+        raise MCPServerError(
+            f"it refused {method}: {words}",
+            self._server_name,
+            code=code if isinstance(code, int) else 0,
+            data=error.get("data"),
+        )
+
+    def _reply(self, message: Message, caller: Caller) -> Message:
+        """The answer to a request of the server."""
+        method, id = message["method"], message["id"]
+        if method == "ping":
+            return result(id, {})
+        if method != "elicitation/create" or self._on_elicitation is None:
+            return refusal(id, METHOD_NOT_FOUND, f"{method} is not supported")
+        return result(id, self._elicited(message.get("params"), caller))
+
+    def _input(self, wanted: Any, caller: Caller) -> dict[str, Any]:
+        """The answer to a question that came in place of a result."""
+        method = wanted.get("method") if isinstance(wanted, dict) else None
+        if method != "elicitation/create" or self._on_elicitation is None:
+            what = f"it asks for {method}, which is not supported"
+            raise MCPServerError(what, self._server_name, code=INVALID_REQUEST)
+        return self._elicited(wanted.get("params"), caller)
+
+    def _elicited(self, params: Any, caller: Caller) -> dict[str, Any]:
+        """Ask the user; gives {"action": ..., "content": ...}."""
+        params = params if isinstance(params, dict) else {}
+        question = MCPElicitation(
+            self._server_name,
+            str(params.get("message") or ""),
+            params.get("requestedSchema"),
+            params.get("url"),
+        )
+        said = caller.call(self._on_elicitation, question)
+        if said is None:
+            return {"action": "decline"}
+        if not isinstance(said, Mapping):
+            raise UserError(
+                "on_elicitation must return the form's fields as a dict, "
+                f"{{'action': 'cancel'}}, or None to decline; got {said!r}"
+            )
+        if said.get("action") in ("accept", "decline", "cancel") and set(said) <= _SAID:
+            return dict(said)
+        return {"action": "accept", **({} if question.url else {"content": dict(said)})}
+
+    def _take(self, message: Message) -> None:
+        """Hear what belongs to no request of ours."""
+        method, params = message.get("method"), message.get("params")
+        if is_request(message):
+            run_in_thread(self._reply_alone, message)
+        elif method == "notifications/tools/list_changed":
+            self.has_new_tools = True
+        elif method == "notifications/message" and isinstance(params, dict):
+            words = self._mask(str(params.get("data")))
+            logger.debug("MCP server %s (%s): %s", self._server_name, params.get("level"), words)
+
+    def _reply_alone(self, message: Message) -> None:
+        """Answer a request of the server that belongs to no request of ours."""
+        with alone() as caller, suppress(MCPServerError):
+            try:
+                reply = self._reply(message, caller)
+            except Exception as error:
+                logger.exception("on_elicitation of MCP server %s failed", self._server_name)
+                reply = refusal(message["id"], INVALID_REQUEST, type(error).__name__)
+            self.transport.post(reply, caller.cancellation)
+
+
+def _may_be_older(error: MCPServerError) -> bool:
+    """Whether a server that does not know how to be discovered may know the handshake."""
+    if error.code == UNSUPPORTED_VERSION:
+        named = _versions_named_by(error)
+        return not named or any(version in HANDSHAKE_VERSIONS for version in named)
+    if isinstance(error, HTTPRefusal):
+        return error.status_code not in (401, 403)
+    return error.code is not None
+
+
+def _versions_named_by(error: MCPServerError) -> list[str]:
+    """The revisions that the server speaks, where an error says so."""
+    supported = error.data.get("supported") if isinstance(error.data, dict) else None
+    return supported if isinstance(supported, list) else []

@@ -1,0 +1,167 @@
+"""What servers have in common, whatever the way to them: tools, pages, caches, filters, prompts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    MCPServerError,
+    MCPServerStdio,
+    MCPServerStreamableHttp,
+    UserError,
+    create_static_tool_filter,
+)
+
+Script = Callable[..., MCPServerStdio]
+Heard = Callable[[], list[dict[str, Any]]]
+both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
+
+
+def names(server: Any) -> list[str]:
+    return [tool.name for tool in server.list_tools()]
+
+
+def count(heard: Heard, method: str) -> int:
+    return sum(message.get("method") == method for message in heard())
+
+
+def test_all_pages_are_listed(script: Script) -> None:
+    with script({"tools": ["a", "b", "c", "d", "e"], "pages": 3}) as server:
+        assert names(server) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_cursor_that_repeats_is_an_error(script: Script) -> None:
+    with script({"same_cursor": True}) as server, pytest.raises(MCPServerError, match="circles"):
+        server.list_tools()
+
+
+@both_eras
+def test_cached_tools_are_listed_anew_once_they_have_changed(
+    script: Script, heard: Heard, tmp_path: Path, modern: bool
+) -> None:
+    plan = {"modern": modern, "log": str(tmp_path / "log")}
+    with script(plan, cache_tools_list=True) as server:
+        before = names(server)
+        assert names(server) == before
+        assert count(heard, "tools/list") == 1
+        server.call_tool("grow")
+        assert len(names(server)) == len(before) + 1
+        assert names(server)
+        assert count(heard, "tools/list") == 2
+        server.invalidate_tools_cache()
+        assert names(server)
+        assert count(heard, "tools/list") == 3
+
+
+def test_tools_are_listed_each_time_without_a_cache(
+    script: Script, heard: Heard, tmp_path: Path
+) -> None:
+    with script({"log": str(tmp_path / "log")}) as server:
+        assert names(server) == names(server)
+    assert count(heard, "tools/list") == 2
+
+
+def test_a_cache_outlives_a_connection_where_tools_cannot_change(
+    script: Script, heard: Heard, tmp_path: Path
+) -> None:
+    server = script({"log": str(tmp_path / "log"), "capabilities": {"tools": {}}})
+    server.cache_tools_list = True
+    for _ in range(2):
+        with server:
+            assert names(server)
+    assert count(heard, "tools/list") == 1
+
+
+@pytest.mark.parametrize(
+    ("allowed", "blocked", "left"),
+    [
+        (["a", "b"], None, ["a", "b"]),
+        (None, ["b"], ["a", "c"]),
+        (["a", "b"], ["b"], ["a"]),
+        ([], None, []),
+        (None, None, ["a", "b", "c"]),
+    ],
+)
+def test_a_filter_by_names(script: Script, allowed: Any, blocked: Any, left: list[str]) -> None:
+    chosen = create_static_tool_filter(allowed, blocked)
+    with script({"tools": ["a", "b", "c"]}, tool_filter=chosen) as server:
+        assert names(server) == left
+
+
+def test_a_filter_function_is_given_the_tool_and_the_server(script: Script) -> None:
+    seen = []
+
+    async def only_b(context: Any, tool: Any) -> bool:
+        seen.append((context.server_name, context.agent))
+        return bool(tool.name == "b")
+
+    with script({"tools": ["a", "b"]}, tool_filter=only_b) as server:
+        assert names(server) == ["b"]
+    assert seen == [("script", None)] * 2
+
+
+def test_prompts_are_listed_and_filled_in(script: Script) -> None:
+    with script() as server:
+        assert [prompt.name for prompt in server.list_prompts().prompts] == ["greet"]
+        assert server.get_prompt("greet", {"name": "Bo"}).text == "Greet Bo."
+
+
+def test_what_a_server_says_of_its_use_is_there(script: Script) -> None:
+    server = script()
+    assert server.server_instructions is None
+    with server:
+        assert server.server_instructions == "Be kind."
+
+
+def test_async_with_connects_and_closes(script: Script) -> None:
+    async def use() -> None:
+        async with script() as server:
+            assert names(server)
+        assert server._session is None
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tool_filter": ["a"]},
+        {"tool_filter": {"allowed": ["a"]}},
+        {"require_approval": "sometimes"},
+        {"require_approval": {"a": "sometimes"}},
+        {"on_failure": "ignore"},
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_a_user_error(options: Any) -> None:
+    with pytest.raises(UserError, match=next(iter(options))):
+        MCPServerStdio({"command": "x"}, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "words"),
+    [
+        (MCPServerStdio, {}, "'command'"),
+        (MCPServerStdio, {"command": "x", "arguments": []}, "'arguments'"),
+        (MCPServerStreamableHttp, {"url": "ftp://x"}, "HTTP address"),
+        (MCPServerStreamableHttp, {"url": "http://x", "header": {}}, "'header'"),
+        (MCPServerStreamableHttp, {"url": "http://x", "headers": {"A": "b\n"}}, "'A'"),
+    ],
+)
+def test_params_that_cannot_be_used_are_a_user_error(kind: Any, params: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        kind(params)
+
+
+def test_names_of_servers_show_no_secret() -> None:
+    url = "http://user:pa55word@127.0.0.1:9/mcp?token=tok-123456"
+    server = MCPServerStreamableHttp({"url": url, "headers": {"Authorization": "Bearer abc12345"}})
+    assert server.name == "streamable_http: http://127.0.0.1:9/mcp"
+    with pytest.raises(MCPServerError) as caught:
+        server.connect()
+    for secret in ("pa55word", "tok-123456", "abc12345"):
+        assert secret not in f"{server!r} {caught.value!r} {caught.value.__cause__!r}"

@@ -1,0 +1,368 @@
+"""Servers over HTTP, good ones and bad ones."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from agents_lite import MCPServerError, MCPServerStreamableHttp, MCPTimeoutError
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
+from agents_lite.mcp.session import Caller
+from tests.support.loopback import LAST_CHUNK, Peer, Received, chunk, http_answer, stream_head
+from tests.support.mcp_http import ScriptedMCP, event, said
+
+both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
+
+
+def client(peer: ScriptedMCP, **options: Any) -> MCPServerStreamableHttp:
+    params: Any = {"url": peer.url, **options.pop("params", {})}
+    options = {"client_session_timeout_seconds": 20, "name": "web", **options}
+    return MCPServerStreamableHttp(params, **options)
+
+
+def say(server: MCPServerStreamableHttp, text: str, tool: str = "echo") -> Any:
+    return server.call_tool(tool, {"text": text}).content[0].text
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@both_eras
+@pytest.mark.parametrize("streamed", [False, True], ids=["json", "events"])
+def test_a_tool_is_listed_and_called(modern: bool, streamed: bool) -> None:
+    with ScriptedMCP(modern=modern, streamed=streamed) as peer, client(peer) as server:
+        assert [tool.name for tool in server.list_tools()] == ["echo", "write", "route"]
+        assert say(server, "hello") == "hello"
+        assert say(server, "é" * 1_000_000) == "é" * 1_000_000
+        assert peer.loopback.connections == 1
+
+
+def test_the_older_revision_has_a_session_that_is_ended() -> None:
+    with ScriptedMCP() as peer:
+        with client(peer) as server:
+            say(server, "a")
+        *_, call, end = peer.requests
+        assert call.headers["mcp-session-id"] == "session-1"
+        assert call.headers["mcp-protocol-version"] == "2025-11-25"
+        assert (end.method, end.headers["mcp-session-id"]) == ("DELETE", "session-1")
+        assert not peer.live
+
+
+def test_the_newest_revision_says_all_in_each_request() -> None:
+    with ScriptedMCP(modern=True) as peer:
+        with client(peer) as server:
+            server.list_tools()
+            server.call_tool("route", {"region": "Zürich"})
+        call = peer.requests[-1]
+        assert peer.methods() == ["server/discover", "tools/list", "tools/call"]
+        assert call.headers["mcp-method"] == "tools/call"
+        assert call.headers["mcp-name"] == "route"
+        assert call.headers["mcp-param-region"] == "=?base64?WsO8cmljaA==?="
+        meta = call.json["params"]["_meta"]
+        assert meta["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+        assert "mcp-session-id" not in call.headers
+
+
+def test_a_stream_may_be_cut_anywhere() -> None:
+    def bytewise(peer: Peer, message: dict[str, Any]) -> None:
+        peer.send(stream_head())
+        for byte in event(said(message, "é€")):
+            peer.send(chunk(bytes([byte])))
+        peer.send(LAST_CHUNK)
+
+    with ScriptedMCP(plays={"echo": bytewise}) as peer, client(peer) as server:
+        assert say(server, "") == "é€"
+
+
+def test_notifications_and_pings_come_before_the_answer() -> None:
+    def chat(peer: Peer, message: dict[str, Any]) -> None:
+        heard: Any = {"level": "info", "data": "hello"}
+        scripted.reply(
+            peer,
+            message,
+            {"jsonrpc": "2.0", "method": "notifications/message", "params": heard},
+            {"jsonrpc": "2.0", "id": "p", "method": "ping"},
+        )
+
+    with ScriptedMCP(plays={"echo": chat}) as scripted, client(scripted) as server:
+        assert say(server, "a") == "a"
+        assert scripted.replied.wait(10)
+        assert scripted.replies == [{"jsonrpc": "2.0", "id": "p", "result": {}}]
+
+
+def test_a_question_in_the_stream_is_answered() -> None:
+    def ask(peer: Peer, message: dict[str, Any]) -> None:
+        form = {"message": "How old?", "requestedSchema": {}}
+        question = {"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": form}
+        peer.send(stream_head() + chunk(event(question)))
+        assert scripted.replied.wait(10)
+        age = scripted.replies[0]["result"]["content"]["age"]
+        peer.send(chunk(event(said(message, str(age)))) + LAST_CHUNK)
+
+    with ScriptedMCP(plays={"echo": ask}) as scripted:
+        with client(scripted, on_elicitation=lambda question: {"age": 44}) as server:
+            assert say(server, "") == "44"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (http_answer(200, b"{not json"), "no message: {not json"),
+        (http_answer(200, b""), "nothing at all"),
+        (http_answer(500, b"<h1>Oops</h1>", "text/html"), "HTTP 500: <h1>Oops"),
+        (stream_head() + chunk(b"data: {not json\n\n") + LAST_CHUNK, "no message: {not json"),
+        (stream_head() + LAST_CHUNK, "broke off"),
+        (stream_head() + chunk(b"data: {"), "failed"),
+        (http_answer(302, headers={"Location": "http://elsewhere/"}), "redirect to elsewhere"),
+    ],
+)
+def test_an_answer_that_is_none_is_a_typed_error(answer: bytes, words: str) -> None:
+    def play(peer: Peer, _: Any) -> None:
+        peer.send(answer)
+        if words == "failed":
+            peer.close()
+
+    with ScriptedMCP(plays={"write": play}) as scripted, client(scripted) as server:
+        with pytest.raises(MCPServerError, match=words):
+            server.call_tool("write")
+        assert say(server, "still here") == "still here"
+
+
+def test_an_expired_session_is_begun_anew_and_what_does_no_harm_repeated() -> None:
+    with ScriptedMCP() as scripted, client(scripted) as server:
+        server.list_tools()
+        scripted.live.clear()
+        assert say(server, "a") == "a"
+        assert (scripted.sessions, scripted.calls["echo"]) == (2, 2)
+        scripted.live.clear()
+        with pytest.raises(MCPServerError, match="does not know the session"):
+            server.call_tool("write")
+        assert scripted.calls["write"] == 1
+        assert say(server, "b") == "b"
+        assert scripted.sessions == 3
+
+
+def test_a_session_that_expires_again_and_again_is_not_asked_for_ever() -> None:
+    def refuse(peer: Peer, _: Any) -> None:
+        peer.send(http_answer(404))
+
+    with ScriptedMCP(plays={"tools/list": refuse}) as scripted, client(scripted) as server:
+        with pytest.raises(MCPServerError, match="session"):
+            server.list_tools()
+        assert scripted.calls["tools/list"] == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "begins"),
+    [
+        ("server/discover", True),
+        ("initialize", False),
+        ("initialize", True),
+        ("notifications/initialized", False),
+        ("tools/list", False),
+        ("tools/list", True),
+        ("echo", False),
+        ("echo", True),
+    ],
+)
+def test_a_server_may_hang_at_each_step(step: str, begins: bool) -> None:
+    def hang(peer: Peer, _: Any) -> None:
+        if begins:
+            peer.send(stream_head())
+        peer.hang()
+
+    with ScriptedMCP(modern=step == "server/discover", plays={step: hang}) as scripted:
+        server = client(scripted, client_session_timeout_seconds=1)
+        with pytest.raises(MCPTimeoutError):
+            server.list_tools()
+            server.call_tool("echo")
+        server.close()
+
+
+@both_eras
+def test_a_call_that_is_not_answered_is_taken_back(modern: bool) -> None:
+    with ScriptedMCP(modern=modern, plays={"write": lambda peer, _: peer.hang()}) as scripted:
+        with client(scripted) as server:
+            server._seconds = 0.5
+            with pytest.raises(MCPTimeoutError, match="no answer to tools/call within 0.5 s"):
+                server.call_tool("write")
+            wait_until(lambda: any(p.client_left.is_set() for p in scripted.loopback.peers))
+            server._seconds = 20
+            assert say(server, "a") == "a"
+            if modern:  # there, closing is all it takes
+                assert "notifications/cancelled" not in scripted.methods()
+            else:
+                wait_until(lambda: "notifications/cancelled" in scripted.methods())
+
+
+def test_a_cancelled_call_ends_at_once() -> None:
+    began = threading.Event()
+
+    def hang(peer: Peer, _: Any) -> None:
+        began.set()
+        peer.hang()
+
+    with ScriptedMCP(plays={"write": hang}) as scripted, client(scripted) as server:
+        cancellation = Cancellation()
+        caller = Caller(cancellation, lambda function, *args: function(*args))
+
+        def stop() -> None:
+            began.wait(10)
+            cancellation.cancel(RunCancelled())
+
+        threading.Thread(target=stop).start()
+        with pytest.raises(RunCancelled):
+            server.call("write", {}, caller)
+
+
+def test_a_stream_that_breaks_off_is_taken_up_where_it_ended() -> None:
+    held: list[dict[str, Any]] = []
+    asked: list[str] = []
+
+    def begin(peer: Peer, message: dict[str, Any]) -> None:
+        held.append(message)
+        peer.send(stream_head() + chunk(b"id: e1\nretry: 10\ndata: \n\n") + LAST_CHUNK)
+
+    def go_on(peer: Peer, received: Received) -> None:
+        asked.append(received.headers["last-event-id"])
+        if len(asked) == 1:
+            peer.send(stream_head() + chunk(b"id: e2\nretry: 10\ndata:\n\n") + LAST_CHUNK)
+        else:
+            peer.send(stream_head() + chunk(event(said(held[0], "at last"))) + LAST_CHUNK)
+
+    with ScriptedMCP(plays={"write": begin}, get=go_on) as scripted, client(scripted) as server:
+        assert say(server, "", "write") == "at last"
+        assert asked == ["e1", "e2"]
+        assert scripted.calls["write"] == 1
+
+
+def test_a_redirect_within_the_server_is_followed_for_good() -> None:
+    def answer(peer: Peer) -> None:
+        assert peer.request is not None
+        if peer.request.path == "/mcp":
+            peer.send(http_answer(307, headers={"Location": "/mcp/"}))
+        else:
+            scripted._answer(peer)
+
+    with ScriptedMCP() as scripted:
+        scripted.loopback._always = answer
+        with client(scripted) as server:
+            assert say(server, "a") == "a"
+        assert [r.path for r in scripted.requests].count("/mcp") == 1
+
+
+def test_a_key_that_is_refused_is_not_tried_on_an_older_revision(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    def refuse(peer: Peer, _: Any) -> None:
+        peer.send(http_answer(401, b"no such key: tok-123456789"))
+
+    headers = {"Authorization": "Bearer tok-123456789"}
+    with ScriptedMCP(plays={"server/discover": refuse}) as scripted:
+        server = client(scripted, params={"headers": headers})
+        with pytest.raises(MCPServerError, match="HTTP 401: no such key: ") as caught:
+            server.connect()
+        assert scripted.methods() == ["server/discover"]
+        assert scripted.requests[0].headers["authorization"] == "Bearer tok-123456789"
+    assert "tok-123456789" not in f"{caught.value!r} {server!r} {caplog.text}"
+    assert caught.value.__cause__ is None
+
+
+def test_requests_authenticate_themselves() -> None:
+    class Rotating(requests.auth.AuthBase):
+        count = 0
+
+        def __call__(self, request: Any) -> Any:
+            self.count += 1
+            request.headers["Authorization"] = f"Bearer token-{self.count}"
+            return request
+
+    with ScriptedMCP() as scripted, client(scripted, params={"auth": Rotating()}) as server:
+        say(server, "a")
+        keys = [received.headers["authorization"] for received in scripted.requests]
+    assert keys == [f"Bearer token-{number + 1}" for number in range(len(keys))]
+
+
+def test_a_session_of_the_user_is_used() -> None:
+    def make() -> requests.Session:
+        session = requests.Session()
+        session.headers["X-Team"] = "bells"
+        return session
+
+    with ScriptedMCP() as scripted, client(scripted, session=make) as server:
+        say(server, "a")
+        assert {received.headers["x-team"] for received in scripted.requests} == {"bells"}
+
+
+@both_eras
+def test_changed_tools_are_heard_of_while_nothing_is_asked(modern: bool) -> None:
+    streams: list[Peer] = []
+    changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+
+    def open_stream(peer: Peer, _: Any) -> None:
+        streams.append(peer)
+        peer.send(stream_head() + chunk(b": hello\n\n"))
+        peer.hang()
+
+    plays = {"subscriptions/listen": open_stream}
+    with ScriptedMCP(modern=modern, plays=plays, get=open_stream) as scripted:
+        with client(scripted, cache_tools_list=True) as server:
+            assert len(server.list_tools()) == 3
+            assert len(server.list_tools()) == 3
+            assert scripted.calls["tools/list"] == 1
+            scripted.tools.append({"name": "new", "inputSchema": {}})
+            streams[0].send(chunk(event(changed)))
+            wait_until(lambda: len(server.list_tools()) == 4)
+            calls = scripted.calls["tools/list"]
+            streams[0].close()
+            wait_until(lambda: server.list_tools() and scripted.calls["tools/list"] > calls)
+        wait_until(lambda: not any("mcp" in each.name for each in threading.enumerate()))
+
+
+def test_a_server_that_says_nothing_of_its_own_accord_keeps_its_list() -> None:
+    with ScriptedMCP() as scripted, client(scripted, cache_tools_list=True) as server:
+        for _ in range(3):
+            server.list_tools()
+        assert scripted.calls["tools/list"] == 1
+        assert [received.method for received in scripted.requests].count("GET") == 1
+
+
+def test_twenty_threads_share_one_server() -> None:
+    with ScriptedMCP() as scripted, client(scripted) as server, ThreadPoolExecutor(20) as pool:
+        texts = [str(number) for number in range(200)]
+        assert list(pool.map(lambda text: say(server, text), texts)) == texts
+        assert scripted.sessions == 1
+
+
+def test_a_thousand_calls_leave_nothing_behind() -> None:
+    def facts() -> tuple[int, int, int]:
+        fds = len(os.listdir("/proc/self/fd"))
+        return threading.active_count(), fds, scripted.loopback.connections
+
+    with ScriptedMCP(streamed=True) as scripted, client(scripted) as server:
+        for number in range(20):
+            say(server, str(number))
+        before = facts()
+        for number in range(1000):
+            say(server, str(number))
+        assert facts() <= before
+
+
+def test_a_server_that_is_not_there_is_a_typed_error() -> None:
+    server = MCPServerStreamableHttp({"url": "http://127.0.0.1:9/mcp"}, name="ghost")
+    with pytest.raises(MCPServerError, match="'ghost'.*connection failed.*refused"):
+        server.connect()
