@@ -25,8 +25,12 @@ _PARAMETERS = set(
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1)}
 _ROLES = ("user", "assistant", "system", "developer")
 _ITEM_FIELDS = {
-    "function_call": {"type", "id", "call_id", "name", "arguments", "status", "namespace"},
-    "function_call_output": {"type", "id", "call_id", "output", "status"},
+    "function_call": set(
+        "type id call_id name arguments status namespace async caller".split()
+    ),
+    "function_call_output": set(
+        "type id call_id name output status namespace caller".split()
+    ),
 }
 _REQUIRED_ITEM_FIELDS = {
     "function_call": ("call_id", "name", "arguments"),

@@ -1,4 +1,4 @@
-"""Runs through a real LiteLLM proxy, whose model is a chat server on this machine.
+"""Runs through a real LiteLLM proxy, asked by either API, which asks the stand-in by either.
 
 Not collected with the other tests, since LiteLLM is large and wants an environment of its own:
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,79 +22,63 @@ from agents_lite import (
     Agent,
     BadRequestError,
     NotFoundError,
+    OpenAIChatCompletionsModel,
     OpenAIResponsesModel,
     ResponsesClient,
-    RunConfig,
     Runner,
     SQLiteSession,
     function_tool,
 )
-from agents_lite.local_server.messages import HTTPReply, HTTPRequest, json_reply
-from agents_lite.local_server.server import LoopbackServer
+from agents_lite.testing import HTTPRequest, ResponsesServer, call
+from tests.support.drivers import stream, whole_and_streamed
+from tests.support.servers import free_port
 
 PROGRAM = os.environ.get("LITELLM", ".venv-litellm/bin/litellm")
 KEY = "sk-of-the-proxy"
+DELTA = "response.output_text.delta"
+MODELS = {"by_chat": "lm_studio/local", "by_responses": "openai/responses/local"}
+"""Models of the proxy, and how it asks for them at the stand-in."""
 
 
-def chat_message(request: HTTPRequest) -> dict[str, Any]:
-    """A tool call for a question that names a tool, else a text made of the last message."""
-    messages, tools = request.body["messages"], request.body.get("tools") or []
-    last = messages[-1]
-    if last["role"] == "tool":
-        return {"role": "assistant", "content": f"The tool says {last['content']}."}
-    for tool in tools:
-        name = tool["function"]["name"]
-        if name in json.dumps(last["content"]):
-            call = {"name": name, "arguments": '{"a": 2, "b": 3}'}
-            return {
-                "role": "assistant",
-                "content": None,
-                "tool_calls": [{"id": "call_1", "type": "function", "function": call}],
-            }
-    return {"role": "assistant", "content": f"{len(messages)} messages"}
-
-
-def chat_completion(request: HTTPRequest) -> HTTPReply:
-    """The part of the Chat Completions API that the proxy asks for."""
-    message = chat_message(request)
-    reason = "tool_calls" if message.get("tool_calls") else "stop"
-    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-    facts = {"id": "chat_1", "created": 1, "model": "local", "usage": usage}
-    if not request.body.get("stream"):
-        choice = {"index": 0, "message": message, "finish_reason": reason}
-        return json_reply({**facts, "object": "chat.completion", "choices": [choice]})
-    calls = [{**call, "index": 0} for call in message.get("tool_calls") or ()]
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "tool_calls": calls}] if calls else []
-    deltas += [{"content": word} for word in re.findall(r"\S+\s*", message["content"] or "")]
-    frames = [
-        {**facts, "object": "chat.completion.chunk", "choices": [choice]}
-        for choice in [
-            *({"index": 0, "delta": delta, "finish_reason": None} for delta in deltas),
-            {"index": 0, "delta": {}, "finish_reason": reason},
-        ]
-    ]
-    chunks = [b"data: %s\n\n" % json.dumps(frame).encode() for frame in frames]
-    return HTTPReply(
-        body=[*chunks, b"data: [DONE]\n\n"], headers={"Content-Type": "text/event-stream"}
-    )
+def answer(request: HTTPRequest) -> Any:
+    """A call of `add` for a question that names it, else a text made of the conversation."""
+    body = request.body
+    items = body.get("messages") or body["input"]
+    last = items[-1]
+    if last.get("role") == "tool" or last.get("type") == "function_call_output":
+        output = last.get("content") or last["output"]
+        text = output if isinstance(output, str) else output[0]["text"]
+        return f"The tool says {text}."
+    if "add" in json.dumps(last["content"]) and body.get("tools"):
+        return call("add", a=2, b=3)
+    if body.get("response_format") or (body.get("text") or {}).get("format"):
+        return '{"response": 5}'
+    return f"{len(items)} messages"
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResponsesClient]:
+def upstream() -> Iterator[ResponsesServer]:
+    with ResponsesServer(answer) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(
+    tmp_path_factory: pytest.TempPathFactory, upstream: ResponsesServer
+) -> Iterator[ResponsesClient]:
     folder = tmp_path_factory.mktemp("litellm")
-    upstream = LoopbackServer(chat_completion)
     config = folder / "config.yaml"
+    models = [
+        {
+            "model_name": name,
+            "litellm_params": {"model": model, "api_base": upstream.base_url, "api_key": "unused"},
+        }
+        for name, model in MODELS.items()
+    ]
     config.write_text(
-        "model_list:\n"
-        "  - model_name: local\n"
-        "    litellm_params:\n"
-        "      model: lm_studio/local\n"
-        f"      api_base: {upstream.url}/v1\n"
-        "      api_key: unused\n"
-        f"general_settings:\n  master_key: {KEY}\n"
+        json.dumps({"model_list": models, "general_settings": {"master_key": KEY}})
     )
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with open(folder / "log.txt", "w") as log:
         proxy = subprocess.Popen(
             [PROGRAM, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)],
@@ -109,8 +91,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResponsesClient
         yield ResponsesClient(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY)
     finally:
         proxy.terminate()
-        proxy.wait(60)
-        upstream.close()
+        proxy.wait(20)
 
 
 def wait_until_it_answers(url: str, proxy: subprocess.Popen[bytes], folder: Path) -> None:
@@ -131,32 +112,42 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-@pytest.fixture
-def agent(client: ResponsesClient) -> Agent[Any]:
-    return Agent(name="A", tools=[add], model=OpenAIResponsesModel("local", client))
+@pytest.fixture(params=[OpenAIChatCompletionsModel, OpenAIResponsesModel])
+def kind(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
-def test_a_tool_is_called_and_its_output_comes_back(agent: Agent[Any]) -> None:
-    result = Runner.run_sync(agent, "Please add")
+@pytest.fixture(params=MODELS)
+def agent(kind: Any, client: ResponsesClient, request: pytest.FixtureRequest) -> Agent[Any]:
+    return Agent(name="A", tools=[add], model=kind(request.param, client))
+
+
+@whole_and_streamed
+def test_a_tool_is_called_and_its_output_comes_back(run: Any, agent: Agent[Any]) -> None:
+    result = run(agent, "Please add")
     assert result.final_output == "The tool says 5."
     assert [item.type for item in result.new_items] == [
         "tool_call_item",
         "tool_call_output_item",
         "message_output_item",
     ]
-    assert (result.usage.requests, result.usage.total_tokens) == (2, 20)
+    assert (result.usage.requests, result.usage.total_tokens) == (2, 30)
 
 
-def test_the_same_streamed(agent: Agent[Any]) -> None:
-    stream = Runner.run_streamed(agent, "Please add")
-    events = list(stream.stream_events())
+def test_the_deltas_make_up_the_text(agent: Agent[Any]) -> None:
+    events, result = stream(agent, "Please add")
     text = "".join(
         event.data.delta
         for event in events
-        if event.type == "raw_response_event" and event.data.type == "response.output_text.delta"
+        if event.type == "raw_response_event" and event.data.type == DELTA
     )
-    assert stream.final_output == "The tool says 5."
-    assert text == "The tool says 5."
+    assert text == result.final_output == "The tool says 5."
+
+
+@whole_and_streamed
+def test_an_output_type_is_asked_for(run: Any, agent: Agent[Any]) -> None:
+    agent.output_type = int
+    assert run(agent, "Hello").final_output == 5
 
 
 def test_a_conversation_goes_on(agent: Agent[Any]) -> None:
@@ -165,7 +156,15 @@ def test_a_conversation_goes_on(agent: Agent[Any]) -> None:
     assert Runner.run_sync(agent, "Hello again", session=session).final_output == "3 messages"
 
 
-def test_an_unknown_model_is_a_typed_error(agent: Agent[Any], client: ResponsesClient) -> None:
-    config = RunConfig(model=OpenAIResponsesModel("nonsense", client))
+def test_a_conversation_crosses_all_four_ways(client: ResponsesClient) -> None:
+    session = SQLiteSession("s")
+    for model in (OpenAIChatCompletionsModel, OpenAIResponsesModel):
+        for name in MODELS:
+            agent = Agent(name="A", tools=[add], model=model(name, client))
+            result = Runner.run_sync(agent, "Please add", session=session)
+            assert result.final_output == "The tool says 5."
+
+
+def test_an_unknown_model_is_a_typed_error(kind: Any, client: ResponsesClient) -> None:
     with pytest.raises((BadRequestError, NotFoundError), match="nonsense"):
-        Runner.run_sync(agent, "Hello", run_config=config)
+        Runner.run_sync(Agent(name="A", model=kind("nonsense", client)), "Hello")

@@ -59,6 +59,11 @@ every_driver = pytest.mark.parametrize(
 )
 """Gives a test `run(agent, input, **options)`, which returns the result."""
 
+whole_and_streamed = pytest.mark.parametrize(
+    "run", [run_sync, _result_of(stream)], ids=["whole", "streamed"]
+)
+"""The same with the two drivers that ask a model in different ways, for tests of what is sent."""
+
 every_stream = pytest.mark.parametrize(
     "read", STREAMS, ids=["stream", "run_streamed-for", "run_streamed-async-for"]
 )
