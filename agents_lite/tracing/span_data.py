@@ -76,6 +76,11 @@ class FunctionSpanData(SpanData):
     mcp_data: dict[str, Any] | None = None
     """{"server": ...}, where the tool is an MCP server's."""
 
+    def export(self) -> dict[str, Any]:
+        """The `span_data` object of the span's JSON, without `mcp_data` where there is none."""
+        exported = SpanData.export(self)
+        return {name: exported[name] for name in exported if name != "mcp_data" or exported[name]}
+
 
 @dataclass(slots=True)
 class MCPListToolsSpanData(SpanData):
