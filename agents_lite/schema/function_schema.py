@@ -10,16 +10,18 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter
-from types import CellType, FrameType, GenericAlias, NoneType, UnionType
+from types import CellType, FrameType, GenericAlias, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import SchemaValidator
 from typing_extensions import TypedDict
 
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
 from .adapter import json_schema_of, make_adapter
+from .plain import Argument, Schemas, describe_arguments
 from .strict_schema import schema_for_api
 
 DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
@@ -27,8 +29,6 @@ DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 _PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
 _SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
 _CONTEXT_NAME = re.compile(r"^(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b")
-_SCALARS = (str, int, float, bool, NoneType, Any)
-_CONTAINERS = (list, set, tuple, Union, UnionType)
 
 
 class InvalidToolArguments(ModelBehaviorError):
@@ -85,7 +85,8 @@ class FuncSchema:
         Raises:
             UserError: A parameter's type has no JSON schema, or no strict one.
         """
-        schema = json_schema_of(self._adapter, self._subject)
+        plain = self.plain
+        schema = json_schema_of(self._adapter, self._subject) if plain is None else plain.json
         return schema_for_api(schema, self.strict, f"tool {self.name}")
 
     def bind(self, json_text: str, tool_name: str = "") -> tuple[list[Any], dict[str, Any]]:
@@ -99,7 +100,7 @@ class FuncSchema:
             InvalidToolArguments: It is not a JSON object, or does not fit the signature.
         """
         try:
-            values = self._adapter.validator.validate_json(json_text or "{}")
+            values = self._validator.validate_json(json_text or "{}")
         except ValidationError as error:
             raise InvalidToolArguments(tool_name or self.name, error) from error
         if self._only_named:
@@ -112,31 +113,46 @@ class FuncSchema:
         return args, values
 
     @functools.cached_property
+    def plain(self) -> Schemas | None:
+        """The arguments' schemas where all their types are plain; else pydantic has to be asked."""
+        return describe_arguments(f"{self.name}_args", map(self._argument, self.parameters))
+
+    @functools.cached_property
+    def _validator(self) -> Any:
+        """What reads the arguments."""
+        return self._adapter.validator if self.plain is None else SchemaValidator(self.plain.core)
+
+    @functools.cached_property
     def _adapter(self) -> TypeAdapter[Any]:
-        fields = {p.name: self._field_type(p) for p in self.parameters}
+        arguments = map(self._argument, self.parameters)
+        fields = {argument.name: _field_type(argument) for argument in arguments}
         make: Any = TypedDict  # which type checkers know in another form
         return make_adapter(make(f"{self.name}_args", fields), self._subject)
 
-    def _field_type(self, parameter: Parameter) -> Any:
-        """A parameter's type with its default and description, as pydantic takes them."""
+    def _argument(self, parameter: Parameter) -> Argument:
         annotation, default = self.types[parameter.name], parameter.default
         description = self.param_descriptions.get(parameter.name) or _annotated_text(annotation)
         if parameter.kind is Parameter.VAR_POSITIONAL:
             annotation, default = GenericAlias(list, (annotation,)), []
         elif parameter.kind is Parameter.VAR_KEYWORD:
             annotation, default = GenericAlias(dict, (str, annotation)), {}
-        extras: list[Any] = []
-        if isinstance(default, FieldInfo):
-            extras.append(default)
-        elif default is not Parameter.empty:
-            extras.append(Field(default=default))
-        if description:
-            extras.append(Field(description=description))
-        return Annotated[(annotation, *extras)] if extras else annotation
+        return Argument(parameter.name, annotation, default, description)
 
     @property
     def _subject(self) -> str:
         return f"A parameter of tool {self.name}"
+
+
+def _field_type(argument: Argument) -> Any:
+    """A type with its default and description, as pydantic takes them."""
+    extras: list[Any] = []
+    if isinstance(argument.default, FieldInfo):
+        extras.append(argument.default)
+    elif argument.default is not Parameter.empty:
+        extras.append(Field(default=argument.default))
+    if argument.description:
+        extras.append(Field(description=argument.description))
+    return Annotated[(argument.annotation, *extras)] if extras else argument.annotation
 
 
 def function_schema(
@@ -189,11 +205,10 @@ def function_schema(
         param_descriptions=param_descriptions,
     )
     try:
-        is_plain = all(_is_plain(types[p.name]) for p in parameters)
+        if schema.plain is None:
+            _ = schema.params_json_schema  # there may be none: better said now than later
     except RecursionError as error:
         raise UserError(f"A parameter of tool {name} nests too deeply.") from error
-    if not is_plain:
-        _ = schema.params_json_schema  # other types may have no schema: better said now than later
     return schema
 
 
@@ -284,16 +299,6 @@ def _annotated_text(annotation: Any) -> str | None:
     if get_origin(annotation) is not Annotated:
         return None
     return next((extra for extra in annotation.__metadata__ if isinstance(extra, str)), None)
-
-
-def _is_plain(annotation: Any) -> bool:
-    """Whether a type is made of JSON's own types, so that it has a strict schema for sure."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _is_plain(annotation.__origin__)
-    if origin in _CONTAINERS:
-        return all(a is Ellipsis or _is_plain(a) for a in get_args(annotation))
-    return origin is Literal or annotation in _SCALARS
 
 
 def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[str, str]]:
