@@ -21,9 +21,9 @@ _HOMES = {  # module: the names it is home to
         "InternalServerError MaxTurnsExceeded MCPServerError MCPTimeoutError "
         "ModelBehaviorError ModelRefusalError NotFoundError "
         "OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
-        "ResponseFailedError RunErrorDetails RunTimeout SessionError "
+        "ResponseFailedError RunTimeout SessionError "
         "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "
-        "ToolTimeoutError UsageLimitExceeded UserError"
+        "ToolTimeoutError UnknownEndError UsageLimitExceeded UserError"
     ),
     "guardrail": (
         "GuardrailFunctionOutput input_guardrail InputGuardrail InputGuardrailResult "
@@ -31,9 +31,10 @@ _HOMES = {  # module: the names it is home to
     ),
     "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
     "items": (
-        "CompactionItem HandoffCallItem HandoffOutputItem ItemHelpers MCPApprovalRequestItem "
-        "MCPApprovalResponseItem MCPListToolsItem MessageOutputItem ModelResponse "
-        "ReasoningItem RunItem ToolCallItem ToolCallOutputItem TResponseInputItem "
+        "CompactionItem HandoffCallItem HandoffOutputItem InputItem ItemHelpers "
+        "MCPApprovalRequestItem MCPApprovalResponseItem MCPListToolsItem MessageOutputItem "
+        "ModelResponse ReasoningItem RunItem ToolApprovalItem ToolCallItem ToolCallOutputItem "
+        "TResponseInputItem "
         "UnknownItem"
     ),
     "lifecycle": "AgentHooks RunHooks",
@@ -53,9 +54,9 @@ _HOMES = {  # module: the names it is home to
     "models.multi_provider": "MultiProvider",
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
     "response_types": "ResponsesObject ResponseStreamEvent",
-    "result": "RunResult RunResultBase RunResultStreaming",
+    "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "run": "Runner",
-    "run_config": "CallModelData ModelInputData RunConfig UsageLimits",
+    "run_config": "CallModelData ModelInputData RunConfig ToolErrorFormatterArgs UsageLimits",
     "run_context": "RunContextWrapper TContext ToolContext",
     "stream_events": (
         "AgentUpdatedStreamEvent RawResponsesStreamEvent RunItemStreamEvent StreamEvent"
@@ -85,6 +86,7 @@ _HOMES = {  # module: the names it is home to
         "TracingProcessor"
     ),
     "http.client": "ResponsesClient",
+    "running.run_state": "RunState",
     "running.turn.request": "GenerateDynamicPromptData",
     "usage": "InputTokensDetails OutputTokensDetails RequestUsage Usage",
 }

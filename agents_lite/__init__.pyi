@@ -85,9 +85,6 @@ from .exceptions import (
     ResponseFailedError as ResponseFailedError,
 )
 from .exceptions import (
-    RunErrorDetails as RunErrorDetails,
-)
-from .exceptions import (
     RunTimeout as RunTimeout,
 )
 from .exceptions import (
@@ -101,6 +98,9 @@ from .exceptions import (
 )
 from .exceptions import (
     ToolTimeoutError as ToolTimeoutError,
+)
+from .exceptions import (
+    UnknownEndError as UnknownEndError,
 )
 from .exceptions import (
     UsageLimitExceeded as UsageLimitExceeded,
@@ -152,6 +152,9 @@ from .items import (
     HandoffOutputItem as HandoffOutputItem,
 )
 from .items import (
+    InputItem as InputItem,
+)
+from .items import (
     ItemHelpers as ItemHelpers,
 )
 from .items import (
@@ -174,6 +177,9 @@ from .items import (
 )
 from .items import (
     RunItem as RunItem,
+)
+from .items import (
+    ToolApprovalItem as ToolApprovalItem,
 )
 from .items import (
     ToolCallItem as ToolCallItem,
@@ -282,6 +288,9 @@ from .response_types import (
     ResponseStreamEvent as ResponseStreamEvent,
 )
 from .result import (
+    RunErrorDetails as RunErrorDetails,
+)
+from .result import (
     RunResult as RunResult,
 )
 from .result import (
@@ -301,6 +310,9 @@ from .run_config import (
     RunConfig as RunConfig,
 )
 from .run_config import (
+    ToolErrorFormatterArgs as ToolErrorFormatterArgs,
+)
+from .run_config import (
     UsageLimits as UsageLimits,
 )
 from .run_context import (
@@ -313,6 +325,9 @@ from .run_context import (
     ToolContext as ToolContext,
 )
 from .running.many import RunOutcome as RunOutcome
+from .running.run_state import (
+    RunState as RunState,
+)
 from .running.turn.request import GenerateDynamicPromptData as GenerateDynamicPromptData
 from .stream_events import (
     AgentUpdatedStreamEvent as AgentUpdatedStreamEvent,

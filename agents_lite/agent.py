@@ -166,6 +166,7 @@ class Agent(PickledByName, Generic[TContext]):
         session: Session | None = None,
         failure_error_function: ToolErrorFunction | None = default_tool_error_function,
         needs_approval: Any = False,
+        parallel: bool = False,
     ) -> FunctionTool:
         """This agent as a tool of another: it gets an input of its own, and its answer comes back.
 
@@ -182,6 +183,8 @@ class Agent(PickledByName, Generic[TContext]):
             session: Its session.
             failure_error_function: As for `function_tool`.
             needs_approval: As for `function_tool`.
+            parallel: Whether calls of one turn run side by side; the `def` tools of the nested runs
+                are then called on other threads.
         """
         from .running.agent_tool import agent_tool
 
@@ -198,6 +201,7 @@ class Agent(PickledByName, Generic[TContext]):
             is_enabled=is_enabled,
             failure_error_function=failure_error_function,
             needs_approval=needs_approval,
+            parallel=parallel,
         )
 
     def output_schema(self) -> AgentOutputSchemaBase | None:

@@ -1,39 +1,18 @@
-"""Every error that agents_lite raises on purpose."""
+"""The errors that agents_lite raises on purpose; `RunCancelled` alone is none of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .agent import Agent
     from .guardrail import InputGuardrailResult, OutputGuardrailResult
-    from .items import ModelResponse, RunItem
+    from .result import RunErrorDetails
     from .tool_guardrails import (
         ToolGuardrailFunctionOutput,
         ToolInputGuardrail,
         ToolOutputGuardrail,
     )
-    from .usage import Usage
-
-
-@dataclass
-class RunErrorDetails:
-    """What a run had done when it failed."""
-
-    input: str | list[Any]
-    """The input as the caller passed it."""
-    new_items: list[RunItem]
-    """Items produced so far, those of the failed turn included."""
-    raw_responses: list[ModelResponse]
-    """Answers of the model so far."""
-    last_agent: Agent[Any]
-    """The agent whose turn failed."""
-    usage: Usage
-    """Tokens and requests so far."""
-    input_guardrail_results: list[InputGuardrailResult] = field(default_factory=list)
-    output_guardrail_results: list[OutputGuardrailResult] = field(default_factory=list)
 
 
 class AgentsException(Exception):
@@ -99,6 +78,25 @@ class ToolTimeoutError(AgentsException):
         super().__init__(f"Tool '{tool_name}' timed out after {timeout:g} seconds.")
         self.tool_name = tool_name
         self.timeout = timeout
+
+
+class UnknownEndError(AgentsException):
+    """A tool's call was begun before, and nobody knows how it ended; the tool wants that raised.
+
+    Attributes:
+        tool_name: The tool.
+        call_id: The call.
+        arguments: Its arguments: JSON text.
+    """
+
+    def __init__(self, tool_name: str, call_id: str, arguments: str) -> None:
+        super().__init__(
+            f"Tool {tool_name} was begun with {arguments} (call {call_id}), and it is not known "
+            "how that ended; see what it has done before the run goes on"
+        )
+        self.tool_name = tool_name
+        self.call_id = call_id
+        self.arguments = arguments
 
 
 class InputGuardrailTripwireTriggered(AgentsException):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic_core import to_json
 
 from .response_types import ResponsesObject, as_json
 from .usage import Usage
@@ -117,6 +119,40 @@ class CompactionItem(RunItem):
     """The model's server folded earlier items into an opaque one."""
 
     type = "compaction_item"
+
+
+class InputItem(RunItem):
+    """A message that the caller added to a run which goes on."""
+
+    type = "input_item"
+
+
+@dataclass
+class ToolApprovalItem(RunItem):
+    """A call that waits for a person; the raw item is the call."""
+
+    call_id: str = ""
+    """The call's id; of an MCP server's question, the id of that."""
+    reason: Literal["approval", "unknown_end"] = "approval"
+    """The call needs an approval; or it was begun, and nobody knows how it ended."""
+    inside: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    """Turn and call id of the agent tools that lead to it, outermost first; empty for a call of
+    the outermost run."""
+    type: ClassVar[str] = "tool_approval_item"
+
+    @property
+    def tool_name(self) -> str:
+        """The tool that is to be called."""
+        return str(self.raw_item.get("name") or self.raw_item.type)
+
+    @property
+    def arguments(self) -> str:
+        """The call's arguments: JSON text; for a computer, its actions."""
+        arguments = self.raw_item.get("arguments")
+        if arguments is None:
+            actions = self.raw_item.get("actions") or [self.raw_item.get("action")]
+            return to_json([as_json(action) for action in actions]).decode()
+        return str(arguments)
 
 
 class UnknownItem(RunItem):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, Generic
 
-from .run_context import RunContextWrapper, TContext, ToolContext
+from .run_context import RunContextWrapper, TContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .agent import Agent
     from .items import ModelResponse, TResponseInputItem
     from .tool import Tool
 
 
-class _StepHooks(Generic[TContext]):
+class StepHooks(Generic[TContext]):
     """What run hooks and agent hooks have in common."""
 
     def on_tool_start(
@@ -50,7 +47,7 @@ class _StepHooks(Generic[TContext]):
         """The model has answered; nothing of the answer has been acted on yet."""
 
 
-class RunHooks(_StepHooks[TContext]):
+class RunHooks(StepHooks[TContext]):
     """Hooks for a whole run, whichever agent is at work. Override what you need.
 
     Each method may be `def` or `async def`; an exception in one fails the run. Hooks written for
@@ -94,7 +91,7 @@ class RunHooks(_StepHooks[TContext]):
         """A local tool has run."""
 
 
-class AgentHooks(_StepHooks[TContext]):
+class AgentHooks(StepHooks[TContext]):
     """Hooks for one agent, set as `Agent(hooks=...)`. Override what you need.
 
     Each method may be `def` or `async def`; an exception in one fails the run.
@@ -115,89 +112,3 @@ class AgentHooks(_StepHooks[TContext]):
         source: Agent[TContext],
     ) -> Any:
         """`source` handed over to this agent."""
-
-
-class Lifecycle:
-    """Tells the run's hooks, then the agent's, what happens.
-
-    Methods that nobody overrode are not called.
-    """
-
-    def __init__(
-        self, run_hooks: RunHooks[Any] | None, call: Callable[..., Any], context: Any
-    ) -> None:
-        """Take the run's hooks, its way to call functions, and its context wrapper."""
-        self._run_hooks = run_hooks
-        self._call = call
-        self._context = context
-
-    def agent_started(self, agent: Agent[Any], input_data: Any) -> None:
-        """An agent takes over."""
-        hooks = self._run_hooks
-        facts = (agent, input_data) if _takes_input_data(hooks) else (agent,)
-        self._tell(hooks, "on_agent_start", self._context, *facts)
-        self._tell(agent.hooks, "on_start", self._context, agent)
-
-    def agent_ended(self, agent: Agent[Any], output: Any) -> None:
-        """The final output is there."""
-        self._tell(self._run_hooks, "on_agent_end", self._context, agent, output)
-        self._tell(agent.hooks, "on_end", self._context, agent, output)
-
-    def handed_off(self, source: Agent[Any], target: Agent[Any]) -> None:
-        """One agent handed over to another."""
-        self._tell(self._run_hooks, "on_handoff", self._context, source, target)
-        self._tell(target.hooks, "on_handoff", self._context, target, source)
-
-    def model_started(self, agent: Agent[Any], prompt: str | None, items: list[Any]) -> None:
-        """The model is about to be called."""
-        for hooks in (self._run_hooks, agent.hooks):
-            self._tell(hooks, "on_llm_start", self._context, agent, prompt, items)
-
-    def model_ended(self, agent: Agent[Any], response: ModelResponse) -> None:
-        """The model has answered."""
-        for hooks in (self._run_hooks, agent.hooks):
-            self._tell(hooks, "on_llm_end", self._context, agent, response)
-
-    def tool_started(
-        self, context: ToolContext[Any], agent: Agent[Any], tool: Tool, arguments: dict[str, Any]
-    ) -> None:
-        """A tool is about to run."""
-        self._tell(self._run_hooks, "on_tool_call_start", context, agent, tool.name, arguments)
-        for hooks in (self._run_hooks, agent.hooks):
-            self._tell(hooks, "on_tool_start", context, agent, tool)
-
-    def tool_ended(
-        self, context: ToolContext[Any], agent: Agent[Any], tool: Tool, result: Any
-    ) -> None:
-        """A tool has run."""
-        self._tell(self._run_hooks, "on_tool_call_end", context, agent, tool.name, result)
-        for hooks in (self._run_hooks, agent.hooks):
-            self._tell(hooks, "on_tool_end", context, agent, tool, result)
-
-    def hears_of_tools(self, agent: Agent[Any]) -> bool:
-        """Whether anybody wants to know of this agent's tool calls."""
-        return self._run_hooks is not None or agent.hooks is not None
-
-    def _tell(self, hooks: Any, name: str, *facts: Any) -> None:
-        if hooks is not None and _overrides(hooks, name):
-            self._call(getattr(hooks, name), *facts)
-
-
-def _overrides(hooks: Any, name: str) -> bool:
-    function = getattr(getattr(hooks, name), "__func__", None)
-    return function is None or function not in _UNTOUCHED
-
-
-def _takes_input_data(hooks: Any) -> bool:
-    if hooks is None:
-        return False
-    try:
-        inspect.signature(hooks.on_agent_start).bind(None, None, None)
-    except TypeError:
-        return False
-    return True
-
-
-_UNTOUCHED = {
-    function for hooks in (_StepHooks, RunHooks, AgentHooks) for function in vars(hooks).values()
-}

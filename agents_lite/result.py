@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .concurrency.cancellation import RunCancelled
-from .history import mend_history
-from .items import ItemHelpers, ModelResponse, RunItem
+from .items import ModelResponse, RunItem
+from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper
-from .stream_events import StreamEvent
+from .stream_events import RawResponsesStreamEvent, StreamEvent
 from .usage import Usage
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .concurrency.aio import AsyncEvents
+    from .concurrency.aio import AsyncReader
     from .guardrail import InputGuardrailResult, OutputGuardrailResult
-    from .items import TResponseInputItem
+    from .items import ToolApprovalItem, TResponseInputItem
+    from .running.facts import PauseReason
+    from .running.live_run import LiveRun
     from .running.run_state import RunState
     from .tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
@@ -26,74 +28,95 @@ T = TypeVar("T")
 class RunResultBase:
     """A view of what a run has done: all of it when the run is over, else all so far."""
 
-    def __init__(self, state: RunState) -> None:
-        """Take the run's record."""
-        self._state = state
+    def __init__(self, run: LiveRun) -> None:
+        """Take the run."""
+        self._run = run
 
     @property
     def input(self) -> str | list[TResponseInputItem]:
         """The input as it was passed to the run."""
-        return self._state.input
+        return self._run.given
 
     @property
     def new_items(self) -> list[RunItem]:
         """What the run has produced, in order."""
-        return self._state.new_items
+        return self._run.record.conversation.new_items
 
     @property
     def raw_responses(self) -> list[ModelResponse]:
         """The model's answers, in order."""
-        return self._state.raw_responses
+        return self._run.record.raw_responses
 
     @property
     def final_output(self) -> Any:
         """Text, or an object of the last agent's `output_type`. None: there is none yet."""
-        return self._state.final_output
+        return self._run.record.final_output
 
     @property
     def last_agent(self) -> Agent[Any]:
         """The agent that ran last; a good one to take the next message of a conversation."""
-        return self._state.agent
+        return self._run.agent
 
     @property
     def usage(self) -> Usage:
         """Requests and tokens of the run, nested runs included."""
-        return self._state.context_wrapper.usage
+        return self._run.record.usage
 
     @property
     def usage_by_agent(self) -> dict[str, Usage]:
         """The same, split by the agent's name."""
-        return self._state.context_wrapper.usage_by_agent
+        return self._run.record.usage_by_agent
 
     @property
     def context_wrapper(self) -> RunContextWrapper[Any]:
         """The context that the run's functions were given."""
-        return self._state.context_wrapper
+        return self._run.context
 
     @property
     def input_guardrail_results(self) -> list[InputGuardrailResult]:
         """Verdicts of the input guardrails."""
-        return self._state.input_guardrail_results
+        return self._run.record.input_guardrail_results
 
     @property
     def output_guardrail_results(self) -> list[OutputGuardrailResult]:
         """Verdicts of the output guardrails."""
-        return self._state.output_guardrail_results
+        return self._run.record.output_guardrail_results
 
     @property
     def tool_input_guardrail_results(self) -> list[ToolInputGuardrailResult]:
         """Verdicts of guardrails on tools' inputs."""
-        return self._state.tool_input_guardrail_results
+        return self._run.record.tool_input_guardrail_results
 
     @property
     def tool_output_guardrail_results(self) -> list[ToolOutputGuardrailResult]:
         """Verdicts of guardrails on tools' outputs."""
-        return self._state.tool_output_guardrail_results
+        return self._run.record.tool_output_guardrail_results
 
     @property
     def last_response_id(self) -> str | None:
         """The server's id of the last response, or None."""
         return self.raw_responses[-1].response_id if self.raw_responses else None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run stopped before its end, to be taken up again."""
+        return self._run.pause_reason is not None
+
+    @property
+    def pause_reason(self) -> PauseReason | None:
+        """Why: a call waits for a person ("approval"), its time was up, it was told to stop after
+        the turn. None: it did not pause.
+        """
+        return self._run.pause_reason
+
+    @property
+    def interruptions(self) -> list[ToolApprovalItem]:
+        """The calls that wait for a person, those of agents as tools included."""
+        return self._run.interruptions()
+
+    def to_state(self) -> RunState:
+        """The run as a value: to be written down, decided about, and taken up again."""
+        return self._run.to_state()
 
     def final_output_as(self, cls: type[T], raise_if_incorrect_type: bool = False) -> T:
         """The final output, known to the type checker as a `cls`.
@@ -112,9 +135,7 @@ class RunResultBase:
 
         What the API would refuse, such as a call without its output, is left out.
         """
-        new_items = [item.to_input_item() for item in self.new_items]
-        whole = [*ItemHelpers.input_to_new_input_list(self.input), *new_items]
-        return whole if self._state.server_keeps_history else list(mend_history(whole))
+        return self._run.record.conversation.to_input_list()
 
     def __repr__(self) -> str:
         return (
@@ -124,87 +145,98 @@ class RunResultBase:
 
 
 class RunResult(RunResultBase):
-    """What a run has done, from beginning to end."""
+    """What a run has done, from beginning to end, or up to a pause."""
+
+
+class RunErrorDetails(RunResultBase):
+    """What a run had done when it failed, those items included that its turn had led to."""
 
 
 class RunResultStreaming(RunResultBase):
     """A run that goes on as its events are read; see `stream_events`."""
 
-    def __init__(
-        self, state: RunState, events: Generator[StreamEvent, None, RunResult]
-    ) -> None:
-        """Take the run's record and its events."""
-        super().__init__(state)
-        self._events = events
-
     @property
     def current_agent(self) -> Agent[Any]:
         """The agent at work."""
-        return self._state.agent
+        return self._run.agent
 
     @property
     def current_turn(self) -> int:
         """The turn at hand, from 1; 0 before the first."""
-        return self._state.turn
+        return self._run.turn
 
     @property
     def max_turns(self) -> int | None:
         """The limit of turns, or None."""
-        return self._state.max_turns
+        record = self._run.record
+        default = record.max_turns if record.is_started else DEFAULT_MAX_TURNS
+        return self._run.options.get("max_turns", default)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the run is over, well or not."""
-        return self._state.is_complete or self._state.cancellation.reason is not None
+        """Whether the run goes on no more, well or not."""
+        return self._run.is_over or self._run.cancellation.reason is not None
 
     def stream_events(self) -> EventStream:
         """The run's events, for `for` in plain code and `async for` in async code.
 
         The run goes on as they are read: it starts with the first one, and `break` ends it.
         """
-        return EventStream(self._state, self._events)
+        return EventStream(self._run)
 
-    def cancel(self) -> None:
-        """Stop the run, from any thread: connections are closed and the events end."""
-        self._state.cancellation.cancel(RunCancelled())
+    def cancel(self, mode: Literal["immediate", "after_turn"] = "immediate") -> None:
+        """Stop the run, from any thread, and the events end.
+
+        Args:
+            mode: At once, with connections closed; or when the turn at hand has ended, as a pause.
+        """
+        if mode == "after_turn":
+            self._run.pause("after_turn")
+        else:
+            self._run.cancellation.cancel(RunCancelled())
 
 
 class EventStream:
     """Events of a run, to be read by `for` or by `async for`; closing it stops the run."""
 
-    def __init__(self, state: RunState, events: Generator[StreamEvent, None, RunResult]) -> None:
-        """Take the run's record and its events."""
-        self._state = state
-        self._events = events
-        self._async_events: AsyncEvents | None = None
+    def __init__(self, run: LiveRun) -> None:
+        """Take the run."""
+        self._run = run
+        self._reader: AsyncReader[StreamEvent] | None = None
 
     def __iter__(self) -> Iterator[StreamEvent]:
         try:
-            yield from self._events
+            yield from self._run.events
         except RunCancelled:
             return
 
     def __next__(self) -> StreamEvent:
         try:
-            return next(self._events)
+            return next(self._run.events)
         except RunCancelled:
             raise StopIteration from None
 
     def close(self) -> None:
         """Stop the run, from plain code."""
-        self._events.close()
+        self._run.events.close()
 
-    def __aiter__(self) -> AsyncEvents:
-        from .concurrency.aio import AsyncEvents
+    def __aiter__(self) -> AsyncReader[StreamEvent]:
+        from .concurrency.aio import AsyncReader
 
-        return AsyncEvents(self._state, self._events)
+        return AsyncReader(self._run, _has_consequences)
 
     async def __anext__(self) -> StreamEvent:
-        if self._async_events is None:
-            self._async_events = self.__aiter__()
-        return await anext(self._async_events)
+        if self._reader is None:
+            self._reader = self.__aiter__()
+        return await anext(self._reader)
 
     async def aclose(self) -> None:
         """Stop the run, from async code."""
-        self._state.cancellation.cancel(RunCancelled())
-        await (self._async_events or self.__aiter__()).aclose()
+        self._run.cancellation.cancel(RunCancelled())
+        await (self._reader or self.__aiter__()).aclose()
+
+
+def _has_consequences(event: StreamEvent) -> bool:
+    """Whether the run may do something with effects once it goes on after this event."""
+    kind = event.data.get("type") if isinstance(event, RawResponsesStreamEvent) else None
+    return not (isinstance(kind, str) and kind.endswith(".delta"))

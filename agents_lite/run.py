@@ -10,7 +10,7 @@ from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
 from .run_config import RunConfig
 from .run_context import TContext
-from .running.start import RunOptions, start_run
+from .running.start import RunOptions, new_run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
     from .running.many import RunOutcome
+    from .running.run_state import RunState
     from .stream_events import StreamEvent
 
 __all__ = ["RunConfig", "RunOptions", "Runner"]
@@ -27,8 +28,8 @@ class Runner:
     """Runs agents. Every method drives the one loop of `agents_lite.running.loop`.
 
     They take the agent that begins; the input, text or a list of Responses API input items (each
-    {"role": ..., "content": ...} or an item that an earlier run gave); and the keyword arguments
-    that `RunOptions` describes.
+    {"role": ..., "content": ...} or an item that an earlier run gave), or a `RunState`: a run that
+    goes on; and the keyword arguments that `RunOptions` describes.
 
     Raises:
         MaxTurnsExceeded: There was no final output within `max_turns`.
@@ -44,7 +45,7 @@ class Runner:
     @staticmethod
     def stream(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem],
+        input: str | list[TResponseInputItem] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> Generator[StreamEvent, None, RunResult]:
         """The run as a generator of its events; it returns the `RunResult`.
@@ -52,43 +53,41 @@ class Runner:
         The run goes on as the events are read, and closing the generator ends it. Another
         generator passes everything on with `result = yield from Runner.stream(...)`.
         """
-        return start_run(starting_agent, input, streamed=True, **options)[1]
+        return new_run(starting_agent, input, options, streamed=True).events
 
     @staticmethod
     def run_sync(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem],
+        input: str | list[TResponseInputItem] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end, on this thread; also inside a running event loop."""
-        return drain(start_run(starting_agent, input, streamed=False, **options)[1])
+        return drain(new_run(starting_agent, input, options, streamed=False).events)
 
     @staticmethod
     async def run(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem],
+        input: str | list[TResponseInputItem] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end without blocking the event loop; cancelling the task stops the run."""
         from .concurrency.aio import run_on_thread
 
-        return await run_on_thread(
-            *start_run(starting_agent, input, streamed=False, **options)
-        )
+        return await run_on_thread(new_run(starting_agent, input, options, streamed=False))
 
     @staticmethod
     def run_streamed(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem],
+        input: str | list[TResponseInputItem] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResultStreaming:
         """A run whose events are read from the returned object, by `for` or `async for`."""
-        return RunResultStreaming(*start_run(starting_agent, input, streamed=True, **options))
+        return RunResultStreaming(new_run(starting_agent, input, options, streamed=True))
 
     @staticmethod
     def run_many(
         starting_agent: Agent[TContext],
-        inputs: Iterable[str | list[TResponseInputItem]],
+        inputs: Iterable[str | list[TResponseInputItem] | RunState],
         *,
         max_workers: int = 8,
         executor: Executor | None = None,

@@ -15,6 +15,7 @@ from .models.interface import Model, ModelProvider
 if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
+    from .run_context import RunContextWrapper
 
 DEFAULT_MAX_TURNS = 10
 
@@ -62,6 +63,24 @@ class CallModelData:
 
 
 @dataclass
+class ToolErrorFormatterArgs:
+    """What a `tool_error_formatter` is given."""
+
+    kind: Literal["approval_rejected"]
+    """What the model is to be told of: a person rejected the call."""
+    tool_type: Literal["function", "computer"]
+    """The kind of tool."""
+    tool_name: str
+    """The tool."""
+    call_id: str
+    """The call."""
+    default_message: str
+    """What the model would be told."""
+    run_context: RunContextWrapper[Any]
+    """The run's context."""
+
+
+@dataclass
 class RunConfig:
     """Settings for a whole run, whichever agent is at work."""
 
@@ -97,7 +116,15 @@ class RunConfig:
     `async def`. None puts the history before the input."""
     max_tool_concurrency: int | None = None
     """How many tool calls of one turn run at a time; 1 keeps them on the driving thread, None:
-    all of them."""
+    all that may."""
+    parallel_tools: bool | None = None
+    """Whether `def` tools of one turn run beside each other, on threads: True: all of them, False:
+    none, None: those declared with `parallel=True`."""
+    tool_error_formatter: Callable[[ToolErrorFormatterArgs], Any] | None = None
+    """Gives what the model is told of a call that a person rejected without words, or None for
+    the usual words; `def` or `async def`."""
+    run_id: str | None = None
+    """Names the run, for its journal; None makes a name."""
     usage_limits: UsageLimits | None = None
     """What the run may use at most."""
     tool_not_found: Literal["raise", "tell_model"] = "raise"

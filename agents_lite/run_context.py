@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
+from .exceptions import UserError
 from .usage import Usage
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .concurrency.calling import Callbacks
     from .concurrency.cancellation import Cancellation
     from .run_config import RunConfig
+    from .running.live_run import LiveRun
 
 TContext = TypeVar("TContext", default=Any)
 
@@ -32,11 +33,6 @@ class RunContextWrapper(Generic[TContext]):
     usage_by_agent: dict[str, Usage] = field(default_factory=dict)
     """The same, split by the agent's name."""
 
-    def add_usage(self, agent_name: str, usage: Usage) -> None:
-        """Count what an agent has used."""
-        self.usage.add(usage)
-        self.usage_by_agent.setdefault(agent_name, Usage()).add(usage)
-
 
 @dataclass(eq=False)
 class ToolContext(RunContextWrapper[TContext]):
@@ -50,9 +46,23 @@ class ToolContext(RunContextWrapper[TContext]):
     """The call's arguments: JSON text."""
     agent: Agent[TContext] | None = field(default=None, repr=False)
     """The agent that called, or None outside a run."""
-    run_config: RunConfig | None = field(default=None, repr=False)
-    """Options of the run, or None outside a run."""
-    callbacks: Callbacks | None = field(default=None, repr=False)
-    """How the run calls functions, for a run inside this call; None outside a run."""
+    run: LiveRun | None = field(default=None, repr=False)
+    """The run that the call is made in, or None outside a run."""
     cancellation: Cancellation | None = field(default=None, repr=False)
     """Stops the call; None outside a run."""
+
+    @property
+    def run_config(self) -> RunConfig | None:
+        """Options of the run, or None outside a run."""
+        return None if self.run is None else self.run.config
+
+    @property
+    def idempotency_key(self) -> str:
+        """Names this call, the same at each attempt to make it: for services that take such a key.
+
+        Raises:
+            UserError: The tool was called outside a run.
+        """
+        if self.run is None:
+            raise UserError("Only calls that a run makes have an idempotency key")
+        return self.run.record.call_key(self.tool_call_id)

@@ -35,6 +35,8 @@ class RunItemStreamEvent:
         "mcp_approval_response",
         "mcp_list_tools",
         "compaction_created",
+        "tool_approval_requested",
+        "input_added",
         "unknown_item_created",
     ]
     """What happened. `handoff_occured` is spelled so in the public API."""
@@ -66,6 +68,8 @@ EVENT_NAMES: dict[str, Any] = {
     "mcp_approval_response_item": "mcp_approval_response",
     "mcp_list_tools_item": "mcp_list_tools",
     "compaction_item": "compaction_created",
+    "tool_approval_item": "tool_approval_requested",
+    "input_item": "input_added",
     "unknown_item": "unknown_item_created",
 }
 """The event name for each type of item."""

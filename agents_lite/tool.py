@@ -137,6 +137,8 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
     """Checks of each output, in order."""
     function: Callable[..., Any] | None = None
     """The Python function, or None for a tool made by hand."""
+    agent: Agent[Any] | None = field(default=None, repr=False)
+    """The agent that a call runs, or None for any other tool."""
 
     def __post_init__(self) -> None:
         """Check what was given, and make a schema given by hand strict.
@@ -394,6 +396,8 @@ class ComputerTool:
     """Performs the actions."""
     on_safety_check: Callable[[ComputerToolSafetyCheckData], bool | Awaitable[bool]] | None = None
     """Whether to go on in spite of a safety check; None refuses."""
+    needs_approval: bool | Callable[..., bool | Awaitable[bool]] = False
+    """Whether a call waits for consent, or a function of context, arguments and call id."""
 
 
 Tool: TypeAlias = (

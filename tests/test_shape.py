@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
     exceptions usage run_context pickling methods
-    stream_events concurrency
+    concurrency
     response_types http
-    items history
+    items stream_events history
     tracing
     schema output_schema
     model_settings computer guardrail tool_guardrails tool tool_output handoffs lifecycle memory

@@ -1,4 +1,4 @@
-"""The async facade: a run driven by a thread, watched from an event loop."""
+"""The async side: work driven by a thread, watched from an event loop."""
 
 from __future__ import annotations
 
@@ -6,150 +6,173 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from ..stream_events import RawResponsesStreamEvent, StreamEvent
-from .cancellation import RunCancelled
+from .calling import Callbacks
+from .cancellation import Cancellation, RunCancelled
 from .generators import drain
 from .workers import GRACE_SECONDS, run_in_thread
 
-if TYPE_CHECKING:
-    from ..result import RunResult
-    from ..running.run_state import RunState
-
 MOST_AHEAD = 1024
-"""How many events the driving thread may be ahead of their reader."""
+"""How many values the driving thread may be ahead of their reader."""
+
+T = TypeVar("T")
+TResult = TypeVar("TResult")
 
 logger = logging.getLogger("agents_lite")
 
 
-async def run_on_thread(
-    state: RunState, events: Generator[StreamEvent, None, RunResult]
-) -> RunResult:
-    """Drain a run on a thread of its own; cancelling the awaiting task stops the run."""
-    state.callbacks.use_loop(asyncio.get_running_loop())
-    future = run_in_thread(drain, events)
+class Work(Protocol[T, TResult]):
+    """What a thread can drive: steps, and what calls and stops them."""
+
+    events: Generator[T, None, TResult]
+    """The steps."""
+    callbacks: Callbacks
+    """Calls functions on an event loop."""
+    cancellation: Cancellation
+    """Stops the work."""
+    tools_at_work: list[str]
+    """Names of what cannot be interrupted at this moment, for a warning."""
+
+
+async def run_on_thread(work: Work[Any, TResult]) -> TResult:
+    """Drain work on a thread of its own; cancelling the awaiting task stops it."""
+    work.callbacks.use_loop(asyncio.get_running_loop())
+    future = run_in_thread(drain, work.events)
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
-        await _stop(state, future)
+        await _stop(work, future)
         raise
 
 
-class AsyncEvents:
-    """A run's events for `async for`; the run goes on as they are read.
+class AsyncReader(Generic[T]):
+    """What work yields, for `async for`; the work goes on as it is read.
 
-    A thread drives the run. While the model's text comes in it may be ahead of the reader, who
-    takes what has come in one go; before anything that has consequences it waits until the reader
-    asks for more. When the reader leaves, the run is stopped.
+    A thread drives the work. It may be ahead of the reader, who takes what has come in one go; but
+    after a value that has consequences it waits until the reader asks for more. When the reader
+    leaves, the work is stopped.
     """
 
-    def __init__(self, state: RunState, events: Generator[StreamEvent, None, RunResult]) -> None:
-        """Take the run's record and its events."""
-        self._state = state
-        self._events = events
-        self._channel = _Channel(asyncio.get_running_loop())
+    def __init__(self, work: Work[T, Any], has_consequences: Callable[[T], bool]) -> None:
+        """Take the work, and say after which values something with effects may follow."""
+        self._work = work
+        self._driver = _Driver(work, has_consequences, asyncio.get_running_loop())
         self._future: Future[None] | None = None
 
-    def __aiter__(self) -> AsyncEvents:
+    def __aiter__(self) -> AsyncReader[T]:
         return self
 
-    async def __anext__(self) -> StreamEvent:
-        channel = self._channel
-        while not channel.buffer:
-            if channel.is_closed:
-                if channel.error is not None:
-                    error, channel.error = channel.error, None
-                    raise error
-                raise StopAsyncIteration
+    async def __anext__(self) -> T:
+        driver = self._driver
+        while not driver.buffer:
+            if driver.is_over:
+                error, driver.error = driver.error, None
+                raise error or StopAsyncIteration
             if self._future is None:
-                self._state.callbacks.use_loop(channel.loop)
-                self._future = run_in_thread(_feed, self._state, self._events, channel)
+                self._work.callbacks.use_loop(driver.loop)
+                self._future = run_in_thread(driver.drive)
             try:
-                await channel.wait()
+                await driver.wait()
             except asyncio.CancelledError:
                 await self.aclose()
                 raise
-        return channel.buffer.popleft()
+        return driver.buffer.popleft()
 
     async def aclose(self) -> None:
-        """Stop the run, if it is not over."""
+        """Stop the work, if it is not over."""
         if self._future is None:
-            self._channel.close(None)
-            with suppress(ValueError):  # another reader drives the run, and is told to stop
-                self._events.close()
-        elif not self._channel.is_closed:
-            await _stop(self._state, self._future)
+            self._driver.is_over = True
+            with suppress(ValueError):  # another reader drives the work, and is told to stop
+                self._work.events.close()
+        elif not self._driver.is_over:
+            await _stop(self._work, self._future)
 
     def __del__(self) -> None:
-        """A reader that left, by `break` for example, stops the run."""
-        if self._future is not None and not self._channel.is_closed:
-            self._state.cancellation.cancel(RunCancelled())
+        """A reader that left, by `break` for example, stops the work."""
+        if self._future is not None and not self._driver.is_over:
+            self._work.cancellation.cancel(RunCancelled())
 
 
-class _Channel:
-    """Takes events from the driving thread to the reader's event loop."""
+class _Driver(Generic[T]):
+    """Drives work on its thread, and keeps what it yields until the reader takes it.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Apart from the reader, so that the thread does not keep a reader alive that has left.
+    """
+
+    def __init__(
+        self,
+        work: Work[T, Any],
+        has_consequences: Callable[[T], bool],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.loop = loop
-        self.buffer: deque[StreamEvent] = deque()
-        self.is_closed = False
+        self.buffer: deque[T] = deque()
         self.error: BaseException | None = None
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self.is_over = False  # nothing more will come
+        self._work = work
+        self._has_consequences = has_consequences
+        self._is_left = False  # nothing more is wanted
+        self._changed = threading.Condition(threading.Lock())
         self._reader: asyncio.Future[None] | None = None  # waits for something in the buffer
-        self._is_stopped = False
-
-    def put(self, event: StreamEvent) -> bool:
-        """Hand over an event; wait for the reader where that is due.
-
-        Returns:
-            Whether to go on.
-        """
-        with self._lock:
-            self.buffer.append(event)
-            reader, self._reader = self._reader, None
-        if reader is not None:
-            self._wake(reader)
-        if _has_consequences(event) or len(self.buffer) >= MOST_AHEAD:
-            with self._changed:
-                while self._reader is None and not self._is_stopped:
-                    self._changed.wait()
-        return not self._is_stopped
-
-    def stop(self) -> None:
-        """Wait for the reader no longer."""
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify()
-
-    def close(self, error: BaseException | None) -> None:
-        """No more events will come, for want of any or because of an error."""
-        with self._lock:
-            self.error = error
-            self.is_closed = True
-            reader, self._reader = self._reader, None
-        if reader is not None:
-            self._wake(reader)
 
     async def wait(self) -> None:
-        """Wait until there is something in the buffer, or the channel is closed."""
+        """Wait until there is something in the buffer, or nothing more will come."""
         reader = self.loop.create_future()
         with self._changed:
-            if self.buffer or self.is_closed:
+            if self.buffer or self.is_over:
                 return
             self._reader = reader
             self._changed.notify()
         await reader
 
-    def _wake(self, reader: asyncio.Future[None]) -> None:
+    def drive(self) -> None:
+        """Drive the work to its end, or until the reader has left."""
+        events = self._work.events
+        error: BaseException | None = None
         try:
-            self.loop.call_soon_threadsafe(_settle, reader)
-        except RuntimeError:  # the loop is closed: nobody reads any more
-            self.stop()
+            with self._work.cancellation.interrupting(self._leave):
+                for event in events:
+                    if not self._put(event):
+                        break
+        except RunCancelled:
+            pass
+        except BaseException as failure:
+            error = failure
+        finally:
+            try:
+                events.close()
+            except BaseException as failure:
+                error = error or failure
+            self.error, self.is_over = error, True
+            self._wake_reader()
+
+    def _put(self, event: T) -> bool:
+        """Hand over a value; wait for the reader where that is due. Whether to go on."""
+        self.buffer.append(event)
+        self._wake_reader()
+        if self._has_consequences(event) or len(self.buffer) >= MOST_AHEAD:
+            with self._changed:
+                while self._reader is None and not self._is_left:
+                    self._changed.wait()
+        return not self._is_left
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._is_left = True
+            self._changed.notify()
+
+    def _wake_reader(self) -> None:
+        with self._changed:
+            reader, self._reader = self._reader, None
+        if reader is not None:
+            try:
+                self.loop.call_soon_threadsafe(_settle, reader)
+            except RuntimeError:  # the loop is closed: nobody reads any more
+                self._leave()
 
 
 def _settle(reader: asyncio.Future[None]) -> None:
@@ -157,37 +180,10 @@ def _settle(reader: asyncio.Future[None]) -> None:
         reader.set_result(None)
 
 
-def _has_consequences(event: StreamEvent) -> bool:
-    """Whether the run may do something with effects once it goes on after this event."""
-    return not (isinstance(event, RawResponsesStreamEvent) and event.data.type.endswith(".delta"))
-
-
-def _feed(
-    state: RunState, events: Generator[StreamEvent, None, Any], channel: _Channel
-) -> None:
-    """Drive a run on this thread, handing its events to the channel."""
-    error: BaseException | None = None
-    try:
-        with state.cancellation.interrupting(channel.stop):
-            for event in events:
-                if not channel.put(event):
-                    break
-    except RunCancelled:
-        pass
-    except BaseException as failure:
-        error = failure
-    finally:
-        try:
-            events.close()
-        except BaseException as failure:
-            error = error or failure
-        channel.close(error)
-
-
-async def _stop(state: RunState, future: Future[Any]) -> None:
-    """Stop a run and wait a moment for its thread."""
-    state.cancellation.cancel(RunCancelled())
-    over = asyncio.wrap_future(future)
+async def _stop(work: Work[Any, Any], driver: Future[Any]) -> None:
+    """Stop work and wait a moment for its thread."""
+    work.cancellation.cancel(RunCancelled())
+    over = asyncio.wrap_future(driver)
     await asyncio.wait([over], timeout=GRACE_SECONDS)
     if over.done():
         over.exception()  # looked at, so that asyncio does not complain
@@ -195,5 +191,5 @@ async def _stop(state: RunState, future: Future[Any]) -> None:
     over.cancel()
     logger.warning(
         "The run was cancelled, but cannot be interrupted in %s; it is not waited for.",
-        ", ".join(state.tools_at_work) or "what it does",
+        ", ".join(work.tools_at_work) or "what it does",
     )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any
 
 from ..agent import Agent, AgentToolStreamEvent
 from ..result import RunResult
-from ..run_config import RunConfig
 from ..run_context import ToolContext
 from ..tool import FunctionTool, fit_for_tool, function_tool
-from .start import start_run
-
-_counting = threading.Lock()  # nested runs that end at the same time count on the same objects
+from .live_run import RunPaused
+from .start import new_run
 
 
 def agent_tool(
@@ -29,39 +26,28 @@ def agent_tool(
     name = fit_for_tool(agent.name) if name is None else name
 
     def run_agent(context: ToolContext[Any], input: str) -> Any:
-        options = {"run_config": _inherited(context.run_config), **run_options}
-        state, events = start_run(
+        outer = context.run
+        options = {"context": context.context, **run_options}
+        if outer is not None:
+            options.setdefault("run_config", outer.config)
+        run = new_run(
             agent,
             input,
+            options,  # type: ignore[arg-type]
             streamed=on_stream is not None,
-            context=context.context,
             parent=context.cancellation,
-            callbacks=context.callbacks,
-            **options,
+            around=outer,
+            record=None if outer is None else outer.record.inner(context.tool_call_id, agent),
         )
-        try:
-            with closing(events):
-                for event in events:
-                    if on_stream is not None:
-                        state.call(on_stream, AgentToolStreamEvent(event, state.agent, name))
-        finally:
-            with _counting:
-                for agent_name, usage in state.context_wrapper.usage_by_agent.items():
-                    context.add_usage(agent_name, usage)
-        result = RunResult(state)
+        with closing(run.events), nullcontext() if outer is None else outer.having_inside(run):
+            for event in run.events:
+                if on_stream is not None:
+                    run.call(on_stream, AgentToolStreamEvent(event, run.agent, name))
+        if run.pause_reason is not None:
+            raise RunPaused(run.pause_reason)
+        result = RunResult(run)
         return result.final_output if extract_output is None else extract_output(result)
 
-    return function_tool(run_agent, name_override=name, use_docstring_info=False, **tool_options)
-
-
-def _inherited(outer: RunConfig | None) -> RunConfig:
-    """What a nested run takes over from the run around it: the models, and what traces may hold."""
-    if outer is None:
-        return RunConfig()
-    return RunConfig(
-        model=outer.model,
-        model_provider=outer.model_provider,
-        model_settings=outer.model_settings,
-        tracing_disabled=outer.tracing_disabled,
-        trace_include_sensitive_data=outer.trace_include_sensitive_data,
-    )
+    tool = function_tool(run_agent, name_override=name, use_docstring_info=False, **tool_options)
+    tool.agent = agent
+    return tool

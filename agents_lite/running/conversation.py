@@ -1,74 +1,242 @@
-"""Where a run's input comes from, and where its turns are kept."""
+"""The conversation of a run: what was said, and who is still to hear of it."""
 
 from __future__ import annotations
 
+import os
+from bisect import bisect
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import UserError
-from ..handoffs import Handoff
-from ..items import ItemHelpers
+from ..exceptions import ModelBehaviorError, UserError
+from ..handoffs import Handoff, HandoffInputData
+from ..history import mend_history
+from ..items import ItemHelpers, RunItem
+from ..run_config import DEFAULT_MAX_TURNS
+from ..tracing import get_current_trace
+from .facts import Saved, Started, TakenUp
 
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..items import TResponseInputItem
-    from .run_state import RunState
+    from ..run_context import RunContextWrapper
+    from .live_run import LiveRun
 
 
-def open_conversation(state: RunState) -> None:
-    """Read the session, put its history before the input, and make ready the first model call.
+class Conversation:
+    """What was said before the run, what is new, what the model is sent next, what is unsaved.
+
+    Where a message came from shows in where it is kept: history and the caller's input are in
+    `prepared`, what the model, its tools and the caller said since then are `new_items`, and what
+    an input filter made of it all is in `history` and `shown_items`.
+    """
+
+    def __init__(self) -> None:
+        self.given: str | list[TResponseInputItem] = ""
+        """The input as the caller passed it."""
+        self.prepared: str | list[TResponseInputItem] = ""
+        """The input after a session's history was put before it."""
+        self.new_items: list[RunItem] = []
+        """All items of the run."""
+        self.history: str | tuple[TResponseInputItem, ...] = ""
+        """The prepared input, as the agent at work is sent it."""
+        self.shown_items: list[RunItem] = []
+        """Items of earlier turns, as the agent at work is sent them."""
+        self.next_input: list[TResponseInputItem] = []
+        """What the next model call is sent; only ever extended or replaced."""
+        self.unsaved: list[TResponseInputItem] = []
+        """What the session is to get now: whole turns, with the caller's input before them."""
+        self.previous_response_id: str | None = None
+        """The server's latest response, where the server keeps the conversation so."""
+        self.conversation_id: str | None = None
+        """The server's conversation, where it keeps one."""
+        self.server_keeps_history = False
+        """Whether only what is new is sent, since the server has the rest."""
+        self._owed: list[TResponseInputItem] = []  # to be saved with the turn at hand
+        self._turn_start = 0
+        self._outputs_start = 0
+        self._output_ranks: list[int] = []
+
+    @property
+    def turn_items(self) -> list[RunItem]:
+        """Items of the turn at hand."""
+        return self.new_items[self._turn_start :]
+
+    @property
+    def answer_items(self) -> list[RunItem]:
+        """What the model said in the turn at hand."""
+        return self.new_items[self._turn_start : self._outputs_start]
+
+    @property
+    def output_items(self) -> list[RunItem]:
+        """Outputs of the calls of the turn at hand, in the order of the calls."""
+        start = self._outputs_start
+        return self.new_items[start : start + len(self._output_ranks)]
+
+    def open(self, started: Started) -> None:
+        """Begin with the input."""
+        self.given, self.prepared = started.given, started.prepared
+        self.previous_response_id = started.previous_response_id
+        self.conversation_id = started.conversation_id
+        self.server_keeps_history = bool(self.previous_response_id or self.conversation_id)
+        self._owed = list(started.owed)
+        prepared = self.prepared
+        self.history = prepared if isinstance(prepared, str) else tuple(prepared)
+        self._send(ItemHelpers.input_to_new_input_list(prepared))
+
+    def take_answer(self, items: list[RunItem]) -> None:
+        """Take what the model said; outputs of its calls follow."""
+        self.new_items += items
+        self._outputs_start = len(self.new_items)
+        self._output_ranks = []
+
+    def take_output(self, item: RunItem, rank: int) -> None:
+        """Take the output of a call; outputs stand in the order of their ranks."""
+        place = bisect(self._output_ranks, rank)
+        self._output_ranks.insert(place, rank)
+        self.new_items.insert(self._outputs_start + place, item)
+
+    def drop_turn(self) -> None:
+        """Forget the turn at hand: the model is asked again."""
+        del self.new_items[self._turn_start :]
+
+    def take_added(self, items: list[RunItem]) -> None:
+        """Take what the caller added between two turns."""
+        inputs = [item.to_input_item() for item in items]
+        self.new_items += items
+        self.shown_items += items
+        self.next_input = [*self.next_input, *inputs]
+        self._owed += inputs
+        self._turn_start = len(self.new_items)
+
+    def end_turn(self, response_id: str | None) -> None:
+        """Put the turn's items before the next model call, and up for saving."""
+        items = self.turn_items
+        inputs = mend_history([item.to_input_item() for item in items])
+        self.unsaved += [*self._owed, *inputs]
+        self._owed = []
+        self.shown_items += items
+        if self.server_keeps_history:
+            self.next_input = [
+                sent for sent in inputs if sent.get("type", "").endswith(("_output", "_response"))
+            ]
+            if self.previous_response_id is not None:
+                self.previous_response_id = response_id
+        else:
+            self.next_input += inputs
+        self._turn_start = len(self.new_items)
+
+    def show_instead(self, filtered: HandoffInputData) -> None:
+        """Send the next model call this, as an input filter made it."""
+        history = filtered.input_history
+        self.history = history if isinstance(history, str) else tuple(history)
+        self.shown_items = [*filtered.pre_handoff_items, *filtered.new_items]
+        before = ItemHelpers.input_to_new_input_list(
+            history if isinstance(history, str) else list(history)
+        )
+        self._send([*before, *(item.to_input_item() for item in self.shown_items)])
+
+    def handoff_data(self, context: RunContextWrapper[Any]) -> HandoffInputData:
+        """The conversation as a handoff's input filter sees it, during the turn of the handoff."""
+        return HandoffInputData(
+            input_history=self.history,
+            pre_handoff_items=tuple(self.shown_items),
+            new_items=tuple(self.turn_items),
+            run_context=context,
+        )
+
+    def check_continuation(self, agent_name: str) -> None:
+        """See that there is a way to go on with a conversation that the server keeps.
+
+        Raises:
+            ModelBehaviorError: There is none.
+        """
+        if not self.server_keeps_history:
+            return
+        if self.conversation_id is None and self.previous_response_id is None:
+            raise ModelBehaviorError(
+                "The server gave its response no id, so the next one cannot continue from it; do "
+                "without previous_response_id"
+            )
+        if not self.next_input:
+            raise ModelBehaviorError(
+                f"The model gave agent {agent_name} neither a final output nor anything to do"
+            )
+
+    def to_input_list(self) -> list[TResponseInputItem]:
+        """Input and new items as one list of input items, without what the API would refuse."""
+        new_items = [item.to_input_item() for item in self.new_items]
+        whole = [*ItemHelpers.input_to_new_input_list(self.given), *new_items]
+        return whole if self.server_keeps_history else list(mend_history(whole))
+
+    def _send(self, items: list[TResponseInputItem]) -> None:
+        self.next_input = list(items if self.server_keeps_history else mend_history(items))
+
+
+def open_conversation(run: LiveRun) -> None:
+    """Begin: read the session and put its history before the input. Or go on, all saved first.
 
     Raises:
-        UserError: The session callback returned no list.
+        UserError: The session or its callback returned no list.
     """
-    new = ItemHelpers.input_to_new_input_list(state.input)
-    if state.session is None:
-        state.prepared_input = state.input
-        whole = new
-    else:
-        whole, state.unsaved = _with_history(state, state.session, new)
-        state.prepared_input = whole
-    history = state.prepared_input
-    state.input_history = history if isinstance(history, str) else tuple(history)
-    state.send(whole)
+    record, given, options = run.record, run.given, run.options
+    if record.is_started:
+        record.add(TakenUp(options.get("max_turns", record.max_turns)))
+        save_turn(run, is_certain=False)
+        return
+    prepared = given
+    owed: list[TResponseInputItem] = []
+    if run.session is not None:
+        prepared, owed = _with_history(run, run.session, ItemHelpers.input_to_new_input_list(given))
+    trace = get_current_trace()
+    record.add(
+        Started(
+            run_id=run.config.run_id or f"run_{os.urandom(12).hex()}",
+            trace_id=None if trace is None else trace.trace_id,
+            agent_name=run.agent.name,
+            given=given,
+            prepared=prepared,
+            owed=owed,
+            max_turns=options.get("max_turns", DEFAULT_MAX_TURNS),
+            previous_response_id=options.get("previous_response_id"),
+            conversation_id=options.get("conversation_id"),
+        )
+    )
 
 
-def save_turn(state: RunState) -> None:
-    """Save what the session lacks, the user's message and whole turns, in one go."""
-    if state.session is not None and state.unsaved:
-        state.call(state.session.add_items, state.unsaved)
-        state.unsaved = []
+def save_turn(run: LiveRun, is_certain: bool = True) -> None:
+    """Save what the session lacks, the user's message and whole turns, in one go.
+
+    Args:
+        run: The run.
+        is_certain: Whether it is known that it was not saved before; if not, the session is asked.
+    """
+    session, unsaved = run.session, run.record.conversation.unsaved
+    if session is None or not unsaved:
+        return
+    with run.at_work("Saving the session"):
+        if is_certain or run.call(session.get_items)[-len(unsaved) :] != unsaved:
+            run.call(session.add_items, unsaved)
+    run.record.add(Saved())
 
 
 def _with_history(
-    state: RunState, session: Any, new: list[TResponseInputItem]
+    run: LiveRun, session: Any, new: list[TResponseInputItem]
 ) -> tuple[list[TResponseInputItem], list[TResponseInputItem]]:
-    """The whole input, and the part of it that the session does not hold yet."""
-    history = state.call(session.get_items)
+    """The whole input, and the part of it that the session does not hold yet.
+
+    Whatever the model is sent, the session grows by what was said.
+    """
+    history = run.call(session.get_items)
     if not isinstance(history, list):
         raise UserError(f"{session!r}.get_items() must return a list of items, got {history!r}")
-    merge = state.config.session_input_callback
+    merge = run.config.session_input_callback
     if merge is not None:
-        merged = state.call(merge, list(history), list(new))
+        merged = run.call(merge, list(history), list(new))
         if not isinstance(merged, list):
             raise UserError(f"session_input_callback must return a list, got {merged!r}")
-        return merged, _beyond(history, merged)
-    if _is_unanswered(history, new) and _always_answers(state.agent):
+        return merged, list(new)
+    if _is_unanswered(history, new) and _always_answers(run.agent):
         return history, []
     return [*history, *new], list(new)
-
-
-def _beyond(
-    history: list[TResponseInputItem], merged: list[TResponseInputItem]
-) -> list[TResponseInputItem]:
-    """What the merged list holds beyond the history; words said again count again."""
-    known = list(history)
-    new = []
-    for item in merged:
-        if item in known:
-            known.remove(item)
-        else:
-            new.append(item)
-    return new
 
 
 def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputItem]) -> bool:
@@ -89,14 +257,20 @@ def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputIt
     return False
 
 
-def _always_answers(agent: Agent[Any], seen: frozenset[int] = frozenset()) -> bool:
+def _always_answers(agent: Agent[Any]) -> bool:
     """Whether runs of an agent end with a message, never with a tool's output.
 
     Only then does a history that ends with outputs belong to a run which did not reach its end.
     """
-    if id(agent) in seen:
-        return True
-    targets = (each.agent if isinstance(each, Handoff) else each for each in agent.handoffs)
-    return agent.tool_use_behavior == "run_llm_again" and all(
-        target is not None and _always_answers(target, seen | {id(agent)}) for target in targets
-    )
+    seen: dict[int, Any] = {}
+    waiting: list[Any] = [agent]
+    while waiting:
+        each = waiting.pop()
+        if each is None or each.tool_use_behavior != "run_llm_again":
+            return False
+        if id(each) not in seen:
+            seen[id(each)] = each
+            waiting += [
+                offer.agent if isinstance(offer, Handoff) else offer for offer in each.handoffs
+            ]
+    return True

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.generators import drain
-from ..concurrency.parallel import run_in_threads
-from ..exceptions import UserError
+from ..concurrency.parallel import as_they_end, run_in_threads
+from ..exceptions import AgentsException, UserError
 from ..result import RunResult
-from .start import RunOptions, start_run
+from .start import RunOptions, new_run
 
 if TYPE_CHECKING:
     from ..items import TResponseInputItem
+    from .run_state import RunState
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class RunOutcome:
 
     index: int
     """The place of its input, from 0."""
-    input: str | list[TResponseInputItem]
+    input: str | list[TResponseInputItem] | RunState
     """Its input."""
     result: RunResult | None = None
     """Its result, or None when it failed."""
@@ -46,7 +48,7 @@ class RunOutcome:
 
 def run_many(
     agent: Agent[Any],
-    inputs: Iterable[str | list[TResponseInputItem]],
+    inputs: Iterable[str | list[TResponseInputItem] | RunState],
     max_workers: int,
     executor: Executor | None,
     on_result: Callable[[RunOutcome], object] | None,
@@ -84,33 +86,56 @@ def _in_executor(
     max_workers: int,
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
-    waiting = enumerate(inputs)
-    running: dict[Future[RunOutcome], tuple[int, Any]] = {}
-    try:
-        while True:
-            while len(running) < max_workers and (job := next(waiting, None)) is not None:
-                running[_submit(executor, agent, *job, options)] = job
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                error = future.exception()
-                if isinstance(error, Exception):  # of the executor: a worker died, for example
-                    yield RunOutcome(*job, error=error)
-                else:
-                    yield future.result()
-    finally:
-        for future in running:
-            future.cancel()
+    if not isinstance(executor, ThreadPoolExecutor):
+        _check_portable(options)
+    running: dict[int, Any] = {}
+
+    def submit() -> Iterator[Future[RunOutcome]]:
+        for index, input in enumerate(inputs):
+            running[index] = input
+            yield _submit(executor, agent, index, input, options)
+
+    for index, future in as_they_end(submit(), max_workers, Cancellation()):
+        input, error = running.pop(index), future.exception()
+        if isinstance(error, Exception):  # of the executor: a worker died, for example
+            yield RunOutcome(index, input, error=error)
+        else:
+            yield future.result()
 
 
 def _submit(executor: Executor, *args: Any) -> Future[RunOutcome]:
     try:
-        return executor.submit(_run_one, *args)
+        return executor.submit(_run_portably, *args)
     except BrokenExecutor as error:  # a worker died, and took its pool with it
         future: Future[RunOutcome] = Future()
         future.set_exception(error)
         return future
+
+
+def _run_portably(*args: Any) -> RunOutcome:
+    """A run in another process; an exception that cannot come back is told in words."""
+    outcome = _run_one(*args)
+    if outcome.error is None:
+        return outcome
+    try:
+        reduced: Any = outcome.error.__reduce__()
+        reduced[0](*reduced[1])  # as it will be made on the other side
+        ForkingPickler.dumps(outcome)
+    except Exception:
+        told = AgentsException(f"{type(outcome.error).__name__}: {outcome.error}")
+        return replace(outcome, error=told)
+    return outcome
+
+
+def _check_portable(options: RunOptions[Any]) -> None:
+    for name, value in options.items():
+        try:
+            ForkingPickler.dumps(value)
+        except Exception as error:
+            raise UserError(
+                f"The {name} of these runs cannot go to another process, since it cannot be "
+                f"pickled: {error}"
+            ) from error
 
 
 def _run_one(
@@ -121,7 +146,7 @@ def _run_one(
     scope: Cancellation | None = None,
 ) -> RunOutcome:
     try:
-        events = start_run(agent, input, streamed=False, parent=scope, **options)[1]
-        return RunOutcome(index, input, result=drain(events))
+        run = new_run(agent, input, options, streamed=False, parent=scope)
+        return RunOutcome(index, input, result=drain(run.events))
     except Exception as error:
         return RunOutcome(index, input, error=error)

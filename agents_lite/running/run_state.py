@@ -1,236 +1,364 @@
-"""Everything a run knows between two steps."""
+"""A run as a value: kept as text, decided about, and taken up again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import hashlib
+import hmac
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..concurrency.calling import Callbacks
-from ..concurrency.cancellation import Cancellation
-from ..exceptions import (
-    MaxTurnsExceeded,
-    ModelBehaviorError,
-    RunErrorDetails,
-    UsageLimitExceeded,
-)
-from ..handoffs import HandoffInputData
-from ..history import mend_history
-from ..items import ItemHelpers, ModelResponse, RunItem
-from ..lifecycle import Lifecycle, RunHooks
-from ..run_config import RunConfig, UsageLimits
-from ..run_context import RunContextWrapper
-from ..stream_events import RunItemStreamEvent, item_event
-from ..tracing import Span, get_current_span, sensitive_data_by_default
+from pydantic_core import from_json, to_json
+
+from ..exceptions import UserError
+from ..items import ItemHelpers, ToolApprovalItem
+from .fact_json import fact_from_json, fact_to_json
+from .facts import Added, Answered, Decided, Fact, TurnEnded
+from .record import Record
+from .turn.approval import decision_of, interruptions
+from .turn.plan import found_at
 
 if TYPE_CHECKING:
     from ..agent import Agent
-    from ..guardrail import InputGuardrailResult, OutputGuardrailResult
     from ..items import TResponseInputItem
-    from ..memory import Session
-    from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
-    from ..tracing import AgentSpanData
+    from .live_run import LiveRun
+    from .start import RunOptions
+
+FORMAT = 1
+"""Version of the JSON form."""
+_SIGNED = "hmac-sha256:"
+_NOT_GIVEN: Any = object()
 
 
-@dataclass
 class RunState:
-    """The one mutable record of a run.
+    """What a run has done: all that it takes to go on with it, here or elsewhere.
 
-    The first part is what the run is made of: plain facts, from which it could be written down and
-    taken up again. The second part is what it runs with: options and services of this process.
+    It is given to `Runner.run_sync` and its like where they take an input. Running a state does not
+    change it; deciding about its calls does.
     """
 
-    input: str | list[TResponseInputItem]
-    """The input as the caller passed it."""
-    agent: Agent[Any]
-    """The agent at work."""
-    max_turns: int | None
-    """Most turns, or None for no limit."""
-    previous_response_id: str | None
-    """The server's latest response, where the server keeps the conversation so."""
-    conversation_id: str | None
-    """The server's conversation, where it keeps one."""
-    context_wrapper: RunContextWrapper[Any]
-    """The user's context, and the usage so far."""
+    def __init__(self, record: Record, context: Any, options: RunOptions[Any]) -> None:
+        """Take a record that is this state's own, and what the run was given in this process."""
+        self._record = record
+        self._options = options
+        self.context = context
+        """The user's context object, or None."""
 
-    config: RunConfig
-    session: Session | None
-    hooks: RunHooks[Any] | None
-    callbacks: Callbacks
-    cancellation: Cancellation
-    streamed: bool
-    """Whether the caller wants deltas."""
+    @classmethod
+    def of(cls, run: LiveRun) -> RunState:
+        """The state of a run, as it is now."""
+        return cls(_copy(run.record), run.context.context, run.options)
 
-    turn: int = 0
-    """The turn at hand; a turn is one model call with what follows from it."""
-    prepared_input: str | list[TResponseInputItem] = ""
-    """The input after a session's history was put before it."""
-    input_history: str | tuple[TResponseInputItem, ...] = ""
-    """The prepared input as the agent at work is sent it: a handoff may have filtered it."""
-    model_input: list[TResponseInputItem] = field(default_factory=list)
-    """Input items of the next model call, as JSON-ready values; only ever extended or replaced."""
-    sent_items: list[RunItem] = field(default_factory=list)
-    """Items behind the part of `model_input` that follows `input_history`."""
-    new_items: list[RunItem] = field(default_factory=list)
-    """All items the run has produced."""
-    turn_items: list[RunItem] = field(default_factory=list)
-    """Those of the turn at hand."""
-    unsaved: list[TResponseInputItem] = field(default_factory=list)
-    """What the session is still to get when the turn is complete."""
-    raw_responses: list[ModelResponse] = field(default_factory=list)
-    """All answers of the model."""
-    tool_users: set[str] = field(default_factory=set)
-    """Names of the agents that have used a tool."""
-    tool_calls: int = 0
-    """Calls of local tools so far."""
-    tools_at_work: list[str] = field(default_factory=list)
-    """Names of the local tools that run at this moment."""
-    input_guardrail_results: list[InputGuardrailResult] = field(default_factory=list)
-    output_guardrail_results: list[OutputGuardrailResult] = field(default_factory=list)
-    tool_input_guardrail_results: list[ToolInputGuardrailResult] = field(default_factory=list)
-    tool_output_guardrail_results: list[ToolOutputGuardrailResult] = field(default_factory=list)
-    final_output: Any = None
-    """The final output, once there is one."""
-    is_complete: bool = False
-    """Whether the run is over, well or not."""
-    agent_span: Span[AgentSpanData] | None = None
-    """The span of the agent at work."""
+    def __repr__(self) -> str:
+        record = self._record
+        return (
+            f"<RunState of {record.agent.name}: turn {record.turn}, "
+            f"{len(self.get_interruptions())} calls wait, finished: {record.is_finished}>"
+        )
 
-    def __post_init__(self) -> None:
-        """Set up what follows from the rest."""
-        self.lifecycle = Lifecycle(self.hooks, self.call, self.context_wrapper)
-        chosen = self.config.trace_include_sensitive_data
-        around = get_current_span()
-        by_default = sensitive_data_by_default() and not (around and around.hides_content)
-        self.records_content = by_default if chosen is None else chosen
-        """Whether spans hold inputs and outputs."""
-        self.server_keeps_history = bool(self.previous_response_id or self.conversation_id)
-        """Whether only what is new is sent, since the server has the rest."""
+    # --- deciding --------------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
-        """The facts alone, for another process; options and services stay in this one."""
-        kept_here = ("config", "session", "hooks", "callbacks", "cancellation", "lifecycle")
-        return {name: fact for name, fact in vars(self).items() if name not in kept_here}
+    def get_interruptions(self) -> list[ToolApprovalItem]:
+        """The calls that wait for a person, those of agents as tools included."""
+        return list(interruptions(self._record))
 
+    def approve(self, approval_item: ToolApprovalItem, always_approve: bool = False) -> None:
+        """Let a call be made, once the state is run.
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function of the user, `def` or `async def`."""
-        return self.callbacks.call(self.cancellation, function, *args)
-
-    def begin_turn(self) -> None:
-        """Count a turn.
+        Args:
+            approval_item: The call.
+            always_approve: All calls of this tool, for the rest of the run.
 
         Raises:
-            MaxTurnsExceeded: There was none left.
-            ModelBehaviorError: The server keeps the history, and there is no way to go on from it.
-            UsageLimitExceeded: The usage allows no further model call.
+            UserError: There is no such call, or it was decided about already.
         """
-        self.cancellation.check()
-        self.turn += 1
-        if self.max_turns is not None and self.turn > self.max_turns:
-            raise MaxTurnsExceeded(f"Max turns ({self.max_turns}) exceeded")
-        if self.config.usage_limits is not None:
-            self._check_limits(self.config.usage_limits)
-        if self.turn > 1 and self.server_keeps_history:
-            self._check_continuation()
-        self.turn_items = []
+        self._decide(approval_item, Decided(approval_item.call_id, "approve", always_approve))
 
-    def count_tool_calls(self, count: int) -> None:
-        """Count calls of local tools that are about to be made.
+    def reject(
+        self,
+        approval_item: ToolApprovalItem,
+        always_reject: bool = False,
+        *,
+        rejection_message: str | None = None,
+    ) -> None:
+        """Have the model told that a call was not approved.
+
+        Args:
+            approval_item: The call.
+            always_reject: All calls of this tool, for the rest of the run.
+            rejection_message: What the model is told; None: what `RunConfig.tool_error_formatter`
+                says, or the usual words.
 
         Raises:
-            UsageLimitExceeded: They are more than the limit leaves.
+            UserError: There is no such call, or it was decided about already.
         """
-        limits = self.config.usage_limits
-        most = None if limits is None else limits.tool_calls
-        if most is not None and self.tool_calls + count > most:
-            raise UsageLimitExceeded(
-                f"{count} more tool call(s) would pass the limit of {most} tool calls"
+        call_id = approval_item.call_id
+        decided = Decided(call_id, "reject", always_reject, rejection_message)
+        self._decide(approval_item, decided)
+
+    def provide_output(self, approval_item: ToolApprovalItem, output: Any) -> None:
+        """Take a call as made elsewhere, with this output.
+
+        Raises:
+            UserError: There is no such call, it was decided about already, or a server makes it.
+        """
+        if approval_item.raw_item.type == "mcp_approval_request":
+            raise UserError("The MCP server makes this call itself: approve or reject it")
+        self._decide(approval_item, Decided(approval_item.call_id, "output", output=output))
+
+    def add_input(self, input: str | list[TResponseInputItem]) -> None:
+        """Say something more, behind all that was said, outputs still to come included."""
+        if not isinstance(input, str | list):
+            raise UserError(f"The input must be a string or a list of input items, got {input!r}")
+        self._record.add(Added(ItemHelpers.input_to_new_input_list(input)))
+
+    def fork(self, turn: int) -> RunState:
+        """An earlier moment of the same run, as a state of its own.
+
+        Args:
+            turn: The turn that has just ended there; 0: before the first model call.
+
+        Raises:
+            UserError: The run has not come so far.
+        """
+        facts = _up_to_turn(self._record.facts, turn)
+        if facts is None:
+            raise UserError(f"The run has not ended turn {turn}; it is in turn {self._record.turn}")
+        record = Record(self._record.starting_agent, facts)
+        for place, inner in self._record.inside.items():
+            if place[0] <= turn:
+                record.inside[place] = _copy(inner, record)
+        return RunState(record, self.context, self._options)
+
+    # --- as text ---------------------------------------------------------------------------------
+
+    def to_json(self, *, context_serializer: Callable[[Any], Any] | None = None) -> dict[str, Any]:
+        """The state as JSON. It holds what was said, and no keys or headers.
+
+        Args:
+            context_serializer: Gives the context as JSON, to be a part of it; None: it is to be
+                given again.
+        """
+        told: dict[str, Any] = {"format": FORMAT, **_record_to_json(self._record)}
+        if context_serializer is not None:
+            told["context"] = context_serializer(self.context)
+        told["has_context"] = self.context is not None
+        return told
+
+    def to_string(
+        self,
+        *,
+        key: bytes | None = None,
+        context_serializer: Callable[[Any], Any] | None = None,
+    ) -> str:
+        """The state as text.
+
+        Args:
+            key: Signs it (HMAC-SHA256), so that `from_string` notices a change; None: not signed.
+                A state that others can write to, a browser for example, has to be signed.
+            context_serializer: As for `to_json`.
+        """
+        text = to_json(self.to_json(context_serializer=context_serializer)).decode()
+        return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
+
+    @classmethod
+    def from_json(
+        cls,
+        agent: Agent[Any],
+        state_json: dict[str, Any],
+        *,
+        context: Any = _NOT_GIVEN,
+        context_deserializer: Callable[[Any], Any] | None = None,
+    ) -> RunState:
+        """The state that `to_json` gave.
+
+        Args:
+            agent: The agent that began; all others are found from it.
+            state_json: The JSON.
+            context: The user's context object.
+            context_deserializer: Makes the context of what `context_serializer` gave.
+
+        Raises:
+            UserError: It is no state, one of another version or of other agents, or its run had a
+                context, and none is given.
+        """
+        if not isinstance(state_json, dict) or "format" not in state_json:
+            raise UserError("This is not the state of a run")
+        if state_json["format"] != FORMAT:
+            raise UserError(
+                f"This state has the format {state_json['format']!r}; this version reads {FORMAT}"
             )
-        self.tool_calls += count
+        if context is _NOT_GIVEN:
+            context = _context_from_json(state_json, context_deserializer)
+        return cls(_record_from_json(agent, state_json), context, {"context": context})
 
-    def record(self, items: Iterable[RunItem]) -> Iterator[RunItemStreamEvent]:
-        """Take items into the record, yielding the event that announces each."""
-        for item in items:
-            self.new_items.append(item)
-            self.turn_items.append(item)
-            yield item_event(item)
-            self.cancellation.check()  # whoever reads the events may have stopped the run
+    @classmethod
+    def from_string(
+        cls,
+        agent: Agent[Any],
+        state_string: str,
+        *,
+        key: bytes | None = None,
+        context: Any = _NOT_GIVEN,
+        context_deserializer: Callable[[Any], Any] | None = None,
+    ) -> RunState:
+        """The state that `to_string` gave; see `from_json`.
 
-    def end_turn(self) -> None:
-        """Put the turn's items before the next model call, and up for saving."""
-        inputs = mend_history([item.to_input_item() for item in self.turn_items])
-        self.unsaved.extend(inputs)
-        self.sent_items.extend(self.turn_items)
-        if self.server_keeps_history:
-            self.model_input = [
-                sent for sent in inputs if sent.get("type", "").endswith(("_output", "_response"))
-            ]
-            if self.previous_response_id is not None:
-                self.previous_response_id = self.raw_responses[-1].response_id
-        else:
-            self.model_input.extend(inputs)
+        Args:
+            agent: The agent that began.
+            state_string: The text.
+            key: The key it was signed with; None: it was not signed.
+            context: The user's context object.
+            context_deserializer: Makes the context of what `context_serializer` gave.
 
-    def send(self, items: list[TResponseInputItem]) -> None:
-        """Send the next model call these items, but for what the API would refuse."""
-        self.model_input = list(items if self.server_keeps_history else mend_history(items))
-
-    def send_instead(self, conversation: HandoffInputData) -> None:
-        """Send the next model call this conversation, as an input filter made it."""
-        history = conversation.input_history
-        self.input_history = history if isinstance(history, str) else tuple(history)
-        self.sent_items = [*conversation.pre_handoff_items, *conversation.new_items]
-        before = ItemHelpers.input_to_new_input_list(
-            history if isinstance(history, str) else list(history)
-        )
-        self.send([*before, *(item.to_input_item() for item in self.sent_items)])
-
-    def handoff_data(self) -> HandoffInputData:
-        """The conversation as a handoff's input filter sees it, during the turn of the handoff."""
-        return HandoffInputData(
-            input_history=self.input_history,
-            pre_handoff_items=tuple(self.sent_items),
-            new_items=tuple(self.turn_items),
-            run_context=self.context_wrapper,
+        Raises:
+            UserError: As for `from_json`; or the text was changed, was signed with another key, or
+                a key is missing on one side.
+        """
+        try:
+            told = from_json(_verified(state_string, key))
+        except ValueError as error:
+            raise UserError(f"This text is not the state of a run: {error}") from error
+        return cls.from_json(
+            agent, told, context=context, context_deserializer=context_deserializer
         )
 
-    def finish_agent_span(self, error: BaseException | None = None) -> None:
-        """End the span of the agent at work, if there is one, well or with an error."""
-        span, self.agent_span = self.agent_span, None
-        if span is None:
-            return
-        if error is not None:
-            span.set_error(span.describe(error))
-        span.finish(reset_current=True)
+    # --- for those who run it --------------------------------------------------------------------
 
-    def error_details(self) -> RunErrorDetails:
-        """What was done so far, for an exception."""
-        return RunErrorDetails(
-            input=self.input,
-            new_items=self.new_items,
-            raw_responses=self.raw_responses,
-            last_agent=self.agent,
-            usage=self.context_wrapper.usage,
-            input_guardrail_results=self.input_guardrail_results,
-            output_guardrail_results=self.output_guardrail_results,
-        )
+    def take_up(self, agent: Agent[Any]) -> tuple[Record, RunOptions[Any]]:
+        """A record to go on with, and the options that the run had in this process.
 
-    def _check_continuation(self) -> None:
-        if self.conversation_id is None and self.previous_response_id is None:
-            raise ModelBehaviorError(
-                "The server gave its response no id, so the next one cannot continue from it; do "
-                "without previous_response_id"
+        Raises:
+            UserError: The run is over, or the agent is another one.
+        """
+        if self._record.is_over:
+            raise UserError(
+                "This run is finished. Its result is there; to go on talking, begin a run with "
+                "result.to_input_list() and what is new, or take state.fork(turn=...)"
             )
-        if not self.model_input:
-            raise ModelBehaviorError(
-                f"The model gave agent {self.agent.name} neither a final output nor anything to do"
-            )
+        options: RunOptions[Any] = {**self._options, "context": self.context}
+        if agent is self._record.starting_agent:
+            return _copy(self._record), options
+        return _record_from_json(agent, _record_to_json(self._record)), options
 
-    def _check_limits(self, limits: UsageLimits) -> None:
-        usage = self.context_wrapper.usage
-        for name in ("requests", "input_tokens", "output_tokens", "total_tokens"):
-            most, used = getattr(limits, name), getattr(usage, name)
-            if most is not None and used >= most:
-                raise UsageLimitExceeded(
-                    f"Another model call would pass the limit of {most} {name}; {used} are used"
-                )
+    def _decide(self, item: ToolApprovalItem, decided: Decided) -> None:
+        record = self._record
+        for place in item.inside:
+            if place not in record.inside:
+                raise UserError(f"The run has no call {item.call_id} of {item.tool_name}")
+            record = record.inside[place]
+        call = next((i for i in interruptions(record) if i.call_id == item.call_id), None)
+        if call is None:
+            is_decided = decision_of(record, item.call_id) is not None
+            raise UserError(
+                f"The call {item.call_id} of {item.tool_name} "
+                + ("was decided about already" if is_decided else "does not wait for a decision")
+            )
+        if (call.tool_name, call.arguments) != (item.tool_name, item.arguments):
+            raise UserError(
+                f"The call {item.call_id} that waits is {call.tool_name}({call.arguments}), not "
+                f"{item.tool_name}({item.arguments})"
+            )
+        record.add(decided)
+
+
+def _copy(record: Record, around: Record | None = None) -> Record:
+    copied = Record(record.starting_agent, record.facts, around)
+    for place, inner in record.inside.items():
+        copied.inside[place] = _copy(inner, copied)
+    return copied
+
+
+def _up_to_turn(facts: list[Fact], turn: int) -> list[Fact] | None:
+    """The facts up to the end of a turn; None: it has not ended."""
+    ended = 0
+    for number, fact in enumerate(facts):
+        if turn == 0 and isinstance(fact, Answered):
+            return facts[:number]
+        ended += isinstance(fact, TurnEnded)
+        if ended == turn and isinstance(fact, TurnEnded):
+            return facts[: number + 1]
+    return facts if turn == 0 and facts else None
+
+
+def _record_to_json(record: Record) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "agent": record.starting_agent.name,
+        "facts": [fact_to_json(fact, record) for fact in record.facts],
+    }
+    if record.inside:
+        told["inside"] = [
+            {"turn": turn, "call_id": call_id, **_record_to_json(inner)}
+            for (turn, call_id), inner in record.inside.items()
+        ]
+    return told
+
+
+def _record_from_json(
+    agent: Agent[Any], told: dict[str, Any], around: Record | None = None
+) -> Record:
+    """The record that was written.
+
+    Raises:
+        UserError: It cannot be read, or its agents or tools are not there.
+    """
+    name, facts, inside = told.get("agent"), told.get("facts"), told.get("inside", [])
+    if not isinstance(facts, list) or not isinstance(inside, list):
+        raise UserError("This is not the state of a run: it has no list of facts")
+    if name != agent.name:
+        raise UserError(f"This is the state of a run of agent {name!r}, not of {agent.name!r}")
+    record = Record(agent, around=around)
+    inner_runs = {(each["turn"], each["call_id"]): each for each in inside}
+    for fact in facts:
+        record.add(fact_from_json(fact, record))
+        if fact["type"] == "begun":
+            place = record.turn, fact["call_id"]
+            if place in inner_runs:
+                inner_agent = _inner_agent(record, fact["call_id"])
+                inner = _record_from_json(inner_agent, inner_runs[place], record)
+                record.inside[place] = inner
+    for call_id in record.calls:  # whoever is to go on with them must be there
+        place_of_tool = record.target_of(call_id)
+        if place_of_tool is not None:
+            found_at(place_of_tool, record.agent)
+    return record
+
+
+def _inner_agent(record: Record, call_id: str) -> Agent[Any]:
+    place = record.target_of(call_id)
+    tool = None if place is None else found_at(place, record.agent)
+    agent: Agent[Any] | None = getattr(tool, "agent", None)
+    if agent is None:
+        raise UserError(
+            f"The call {call_id} ran an agent, and at that place agent {record.agent.name} has none"
+        )
+    return agent
+
+
+def _context_from_json(told: dict[str, Any], deserialize: Callable[[Any], Any] | None) -> Any:
+    if "context" in told and deserialize is not None:
+        return deserialize(told["context"])
+    if told.get("has_context"):
+        raise UserError(
+            "The run had a context object: pass context=, or a context_deserializer for what "
+            "context_serializer wrote"
+        )
+    return None
+
+
+def _signature(text: str, key: bytes) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _verified(text: Any, key: bytes | None) -> str:
+    if not isinstance(text, str):
+        raise UserError(f"The state of a run is a text, not a {type(text).__name__}")
+    if not text.startswith(_SIGNED):
+        if key is not None:
+            raise UserError("This state is not signed, and a key was given to check it with")
+        return text
+    if key is None:
+        raise UserError("This state is signed: give the key that it was signed with")
+    signature, _, body = text.removeprefix(_SIGNED).partition("\n")
+    if not hmac.compare_digest(signature.encode(), _signature(body, key).encode()):
+        raise UserError("This state was changed, or signed with another key")
+    return body

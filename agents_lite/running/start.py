@@ -6,26 +6,40 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Generic, TypedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from ..agent import Agent
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import step_in_context
 from ..concurrency.timers import call_at
-from ..exceptions import AgentsException, RunTimeout, UserError
+from ..exceptions import (
+    AgentsException,
+    ModelBehaviorError,
+    OutputGuardrailTripwireTriggered,
+    RunTimeout,
+    UsageLimitExceeded,
+    UserError,
+)
 from ..lifecycle import RunHooks
-from ..result import RunResult
-from ..run_config import DEFAULT_MAX_TURNS, RunConfig
-from ..run_context import RunContextWrapper, TContext
+from ..result import RunErrorDetails, RunResult
+from ..run_config import RunConfig
+from ..run_context import TContext
 from ..tracing import get_current_trace, trace
+from .facts import Failed
+from .live_run import LiveRun, RunPaused
 from .loop import run_loop
-from .run_state import RunState
+from .record import Record
 
 if TYPE_CHECKING:
     from ..items import TResponseInputItem
     from ..memory import Session
     from ..stream_events import StreamEvent
+    from .run_state import RunState
+
+_FAULTS_OF_ANSWERS = (ModelBehaviorError, OutputGuardrailTripwireTriggered, UsageLimitExceeded)
+"""After these a run that is taken up asks the model again."""
 
 
 class RunOptions(TypedDict, Generic[TContext], total=False):
@@ -49,136 +63,166 @@ class RunOptions(TypedDict, Generic[TContext], total=False):
     timeout: float | None
     """Seconds for the whole run; None: no limit. A `def` tool at work is waited for: give it a
     `timeout` of its own where that is too long."""
+    on_timeout: Literal["raise", "pause"]
+    """What happens when they are over: a `RunTimeout`; or the run is paused, where nothing is left
+    half done, and can be taken up again."""
 
 
-def start_run(
+def new_run(
     agent: Agent[Any],
-    input: str | list[TResponseInputItem],
+    input: str | list[TResponseInputItem] | RunState,
+    options: RunOptions[Any],
     *,
     streamed: bool,
-    context: Any = None,
-    max_turns: int | None = DEFAULT_MAX_TURNS,
-    hooks: RunHooks[Any] | None = None,
-    run_config: RunConfig | None = None,
-    session: Session | None = None,
-    previous_response_id: str | None = None,
-    conversation_id: str | None = None,
-    timeout: float | None = None,
     parent: Cancellation | None = None,
-    callbacks: Callbacks | None = None,
-) -> tuple[RunState, Generator[StreamEvent, None, RunResult]]:
-    """The record of a new run, and its events; nothing happens before the first is asked for.
+    around: LiveRun | None = None,
+    record: Record | None = None,
+) -> LiveRun:
+    """A run to be read; nothing happens before the first of its events is asked for.
 
     Args:
         agent: The agent that begins.
-        input: Text, or a list of input items.
+        input: Text, a list of input items, or a run that is to go on.
+        options: Those of `RunOptions`.
         streamed: Whether the model's deltas are wanted.
         parent: Stops this run too; None: only its own cancellation does.
-        callbacks: The way to call functions of the run that this one is a part of; None: its own.
-
-    The other arguments are those of `RunOptions`.
+        around: The run that this one is a part of; None: it is a run of its own.
+        record: What the run has done already, in a run around it; None: nothing.
 
     Raises:
         UserError: An argument is of the wrong kind, or two do not go together.
     """
-    _check_arguments(agent, input, hooks, run_config, session)
-    _check_limits(max_turns, timeout)
-    if session is not None and (previous_response_id or conversation_id):
-        raise UserError(
-            "A session keeps the history here, previous_response_id and conversation_id keep it "
-            "at the server: use one of them"
-        )
-    state = RunState(
-        input=input if isinstance(input, str) else list(input),
-        agent=agent,
-        max_turns=max_turns,
-        previous_response_id=previous_response_id,
-        conversation_id=conversation_id,
-        context_wrapper=RunContextWrapper(context),
-        config=run_config or RunConfig(),
-        session=session,
-        hooks=hooks,
-        callbacks=callbacks or Callbacks(),
+    if not isinstance(input, str | list):
+        record, options = _taken_up(agent, input, options)
+        input = record.conversation.given
+    _check_options(agent, input, options)
+    run = LiveRun(
+        Record(agent) if record is None else record,
+        given=input if isinstance(input, str) else list(input),
+        options=options,
+        callbacks=Callbacks() if around is None else around.callbacks,
         cancellation=Cancellation(parent),
+        around=around,
         streamed=streamed,
     )
-    events = _run(state, timeout, owns_callbacks=callbacks is None)
-    return state, step_in_context(events, copy_context())
+    run.events = step_in_context(_drive(run), copy_context())
+    return run
 
 
-def _run(
-    state: RunState, timeout: float | None, owns_callbacks: bool
-) -> Generator[StreamEvent, None, RunResult]:
+def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
     """The loop inside its trace and its time limit, cleaned up however it ends."""
     error: BaseException | None = None
-    with _run_trace(state.config), _time_limit(state, timeout):
+    with _run_trace(run), _time_limit(run), run.cancellation:
         try:
-            state.cancellation.check()
-            yield from run_loop(state)
-            return RunResult(state)
+            run.cancellation.check()
+            yield from run_loop(run)
+            return RunResult(run)
+        except RunPaused as pause:
+            run.pause_reason = pause.reason
+            return RunResult(run)
         except GeneratorExit:
             raise
         except BaseException as failure:
             error = failure
             if isinstance(failure, AgentsException):
-                failure.run_data = state.error_details()
+                failure.run_data = RunErrorDetails(run)
+            if isinstance(failure, Exception):
+                run.record.add(_failure(failure))
             raise
         finally:
-            state.is_complete = True
-            state.finish_agent_span(error)
-            state.cancellation.cancel(RunCancelled())
-            state.cancellation.detach()
-            if owns_callbacks:
-                state.callbacks.close()
+            run.is_over = True
+            run.finish_span(error)
+            run.cancellation.cancel(RunCancelled())
+            run.closing.close()
+            if run.around is None:
+                run.callbacks.close()
 
 
-def _run_trace(config: RunConfig) -> AbstractContextManager[Any]:
+def _failure(error: Exception) -> Failed:
+    return Failed(type(error).__name__, str(error), isinstance(error, _FAULTS_OF_ANSWERS))
+
+
+def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:
     """The trace of the run: none, the one that is current, or its own."""
+    config = run.config
     if config.tracing_disabled:
         return trace(config.workflow_name, disabled=True)
     if get_current_trace() is not None:
         return nullcontext()
     return trace(
         config.workflow_name,
-        trace_id=config.trace_id,
+        trace_id=run.record.trace_id or config.trace_id,
         group_id=config.group_id,
         metadata=config.trace_metadata,
     )
 
 
 @contextmanager
-def _time_limit(state: RunState, timeout: float | None) -> Iterator[None]:
-    if timeout is None:
+def _time_limit(run: LiveRun) -> Iterator[None]:
+    seconds = run.options.get("timeout")
+    if seconds is None:
         yield
         return
-    late = RunTimeout(f"The run did not end within its timeout of {timeout:g} seconds")
-    watch = call_at(time.monotonic() + timeout, lambda: state.cancellation.cancel(late))
+    late = RunTimeout(f"The run did not end within its timeout of {seconds:g} seconds")
+    stop = partial(run.cancellation.cancel, late)
+    if run.options.get("on_timeout") == "pause":
+        stop = partial(run.pause, "timeout")
+    watch = call_at(time.monotonic() + seconds, stop)
     try:
         yield
     finally:
         watch.cancel()
 
 
-def _check_limits(max_turns: Any, timeout: Any) -> None:
+def _taken_up(
+    agent: Agent[Any], state: Any, options: RunOptions[Any]
+) -> tuple[Record, RunOptions[Any]]:
+    """The record of a run that is to go on, a copy, and its options with those given now.
+
+    Raises:
+        UserError: The input is no state, or none that this agent can go on with.
+    """
+    take_up = getattr(state, "take_up", None)
+    if take_up is None:
+        raise UserError(
+            f"The input must be a string or a list of input items, got {state!r}; or a RunState"
+        )
+    record, kept = take_up(agent)
+    return record, {**kept, **options}
+
+
+def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
+    for name in options.keys() - RunOptions.__annotations__:
+        if name in RunConfig.__dataclass_fields__:
+            raise UserError(f"Write run_config=RunConfig({name}=...) for {name}")
+        raise TypeError(f"A run has no option {name}")
+    max_turns, timeout = options.get("max_turns"), options.get("timeout")
     if not isinstance(max_turns, int | None):
         raise UserError(f"max_turns must be a whole number or None, got {max_turns!r}")
-    if not isinstance(timeout, int | float | None):
-        raise UserError(f"timeout must be a number of seconds or None, got {timeout!r}")
-
-
-def _check_arguments(
-    agent: Any, input: Any, hooks: Any, run_config: Any, session: Any
-) -> None:
+    if not isinstance(timeout, int | float | None) or (timeout is not None and timeout <= 0):
+        raise UserError(
+            f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r}"
+        )
+    if options.get("on_timeout", "raise") not in ("raise", "pause"):
+        raise UserError(f"on_timeout must be 'raise' or 'pause', got {options['on_timeout']!r}")
     if not isinstance(agent, Agent):
         raise UserError(f"The starting agent must be an Agent, got {agent!r}")
-    if not isinstance(input, str | list):
-        raise UserError(f"The input must be a string or a list of input items, got {input!r}")
     for item in input if isinstance(input, list) else ():
         if not isinstance(item, dict):
             raise UserError(f"Each input item must be a dict such as {{'role': ...}}, got {item!r}")
+    hooks, run_config = options.get("hooks"), options.get("run_config")
     if not isinstance(hooks, RunHooks | None):
         raise UserError(f"hooks must be RunHooks, got {hooks!r}; AgentHooks go to Agent(hooks=...)")
     if not isinstance(run_config, RunConfig | None):
         raise UserError(f"run_config must be a RunConfig, got {run_config!r}")
+    session = options.get("session")
     if session is not None and not hasattr(session, "get_items"):
         raise UserError(f"session must be a Session such as SQLiteSession, got {session!r}")
+    if session is not None and (
+        options.get("previous_response_id") or options.get("conversation_id")
+    ):
+        raise UserError(
+            "A session keeps the history here, previous_response_id and conversation_id keep it "
+            "at the server: use one of them"
+        )
+

@@ -113,7 +113,7 @@ def test_the_code_that_pages_show_exists() -> None:
     fill_in = runpy.run_path(str(ROOT / "docs" / "show_source.py"))["on_page_markdown"]
     page = (ROOT / "docs" / "the-loop.md").read_text()
     assert len(SOURCE.findall(page)) > 10
-    assert "def run_loop(state: RunState)" in fill_in(page)
+    assert "def run_loop(run: LiveRun)" in fill_in(page)
     assert not SOURCE.search(fill_in(page))
 
 

@@ -37,7 +37,7 @@ from agents_lite import (
 )
 from agents_lite.http.client import ResponsesClient
 from agents_lite.models import OpenAIProvider
-from agents_lite.running.start import start_run
+from agents_lite.running.start import new_run
 from agents_lite.testing import (
     ResponsesServer,
     ScriptedModel,
@@ -216,12 +216,12 @@ def test_no_repr_shows_a_secret() -> None:
         agent = agent_of(server)
         config = RunConfig(model_settings=ModelSettings(extra_headers={"X-Run": OF_RUN}))
         settings = agent.model_settings.resolve(config.model_settings)
-        state, events = start_run(agent, "Hi", streamed=True, run_config=config)
+        live_run = new_run(agent, "Hi", {"run_config": config}, streamed=True)
         client: Any = agent.model._client  # type: ignore[union-attr]
-        before = [*events, state]
+        before = [*live_run.events, live_run, live_run.record, live_run.to_state()]
         shown = [
             client, agent, agent.model, OpenAIProvider(client), agent.model_settings, config,
-            settings, ModelRequest(input=[], model_settings=settings), state, before,
+            settings, ModelRequest(input=[], model_settings=settings), before,
             BackendSpanExporter(TRACING_KEY, ORGANIZATION, PROJECT),
             client._endpoint, agent.as_tool(), handoff(agent), vars(agent), vars(config),
         ]  # fmt: skip

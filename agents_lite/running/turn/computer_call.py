@@ -11,7 +11,7 @@ from ...response_types import ResponsesObject
 from ...tool import ComputerTool, ComputerToolSafetyCheckData
 
 if TYPE_CHECKING:
-    from .tool_calls import ToolCall
+    from .tool_call import ToolCall
 
 
 def use_computer(call: ToolCall, tool: ComputerTool) -> ToolCallOutputItem:
@@ -24,6 +24,13 @@ def use_computer(call: ToolCall, tool: ComputerTool) -> ToolCallOutputItem:
     acknowledged = _acknowledge(call, tool)
     for action in call.raw.get("actions") or [call.raw.get("action")]:
         call.ask(perform_action, tool.computer, action)
+    return show_screen(call, tool, acknowledged)
+
+
+def show_screen(
+    call: ToolCall, tool: ComputerTool, acknowledged: list[dict[str, Any]]
+) -> ToolCallOutputItem:
+    """The output of a call for actions on a computer: what is on its screen now."""
     image_url = f"data:image/png;base64,{call.ask(tool.computer.screenshot)}"
     raw_item = ResponsesObject(
         type="computer_call_output",
@@ -31,7 +38,7 @@ def use_computer(call: ToolCall, tool: ComputerTool) -> ToolCallOutputItem:
         output={"type": "computer_screenshot", "image_url": image_url},
         acknowledged_safety_checks=acknowledged,
     )
-    return ToolCallOutputItem(call.state.agent, raw_item, image_url)
+    return ToolCallOutputItem(call.run.agent, raw_item, image_url)
 
 
 def _acknowledge(call: ToolCall, tool: ComputerTool) -> list[dict[str, Any]]:
@@ -42,7 +49,7 @@ def _acknowledge(call: ToolCall, tool: ComputerTool) -> list[dict[str, Any]]:
     """
     acknowledged = []
     for check in call.raw.get("pending_safety_checks") or ():
-        data = ComputerToolSafetyCheckData(call.context, call.state.agent, call.raw, check)
+        data = ComputerToolSafetyCheckData(call.context, call.run.agent, call.raw, check)
         if tool.on_safety_check is None or not call.ask(tool.on_safety_check, data):
             raise UserError(
                 f"The safety check {check.get('code')!r} of a computer call was not acknowledged; "

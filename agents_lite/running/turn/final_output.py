@@ -1,4 +1,4 @@
-"""What follows a turn: the final output, another agent, or the model again."""
+"""What ends a run: a message, or the output of a tool."""
 
 from __future__ import annotations
 
@@ -10,63 +10,61 @@ from ...exceptions import ModelRefusalError, UserError
 from ...items import ItemHelpers
 
 if TYPE_CHECKING:
-    from ...output_schema import AgentOutputSchemaBase
-    from ..run_state import RunState
+    from ..live_run import LiveRun
     from .plan import Plan
 
 
 @dataclass
 class FinalOutput:
-    """The run is over, with this output."""
+    """The output that ends a run."""
 
     output: Any
+    is_typed: bool = False
+    """Whether it was parsed by the agent's output type."""
 
 
-def final_output_of_tools(
-    results: list[FunctionToolResult], state: RunState
-) -> FinalOutput | None:
+def final_output_of_tools(results: list[FunctionToolResult], run: LiveRun) -> FinalOutput | None:
     """What the agent's `tool_use_behavior` makes of a turn's tool calls; None: go on.
 
     Raises:
         UserError: Its function returned something else than ToolsToFinalOutputResult.
     """
-    behavior: Any = state.agent.tool_use_behavior
+    behavior: Any = run.agent.tool_use_behavior
     if not results or behavior == "run_llm_again":
         return None
     if behavior == "stop_on_first_tool":
-        return _as_final(results[0].output, state)
+        return _as_final(results[0].output, run)
     if isinstance(behavior, dict):
         for result in results:
             if result.tool.name in behavior["stop_at_tool_names"]:
-                return _as_final(result.output, state)
+                return _as_final(result.output, run)
         return None
-    decision = state.call(behavior, state.context_wrapper, results)
+    decision = run.call(behavior, run.context, results)
     if not isinstance(decision, ToolsToFinalOutputResult):
         raise UserError(
-            f"The tool_use_behavior of agent {state.agent.name} must return "
+            f"The tool_use_behavior of agent {run.agent.name} must return "
             f"ToolsToFinalOutputResult, got {decision!r}"
         )
-    return _as_final(decision.final_output, state) if decision.is_final_output else None
+    return _as_final(decision.final_output, run) if decision.is_final_output else None
 
 
-def final_output_of_message(
-    plan: Plan, schema: AgentOutputSchemaBase | None, state: RunState
-) -> FinalOutput | None:
-    """The final output in a response that asks for nothing; None: the model is to try again.
+def final_output_of_message(plan: Plan, run: LiveRun) -> FinalOutput | None:
+    """The final output in an answer that asks for nothing; None: the model is to try again.
 
     Raises:
         ModelRefusalError: The model declined to answer.
         ModelBehaviorError: Structured output that does not fit its type.
     """
-    refusal = ItemHelpers.extract_refusal(plan.last_message)
+    refusal = ItemHelpers.extract_refusal(plan.message)
     if refusal is not None:
-        raise ModelRefusalError(refusal, state.agent.name)
+        raise ModelRefusalError(refusal, run.agent.name)
     text = plan.text
+    schema = run.output_schema
     if schema is None:
         return FinalOutput(text or "")
-    return FinalOutput(schema.validate_json(text)) if text else None
+    return FinalOutput(schema.validate_json(text), is_typed=True) if text else None
 
 
-def _as_final(output: Any, state: RunState) -> FinalOutput:
+def _as_final(output: Any, run: LiveRun) -> FinalOutput:
     """A tool's output as the final one: as text where the agent's output is plain text."""
-    return FinalOutput(str(output) if state.agent.output_schema() is None else output)
+    return FinalOutput(str(output) if run.output_schema is None else output)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
 from ...concurrency.cancellation import Cancellation
-from ...concurrency.timers import call_at
 from ...concurrency.workers import run_in_thread, wait_a_moment, wait_for
 from ...exceptions import (
     AgentsException,
@@ -22,14 +20,17 @@ from ...tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
     ToolInputGuardrailData,
+    ToolInputGuardrailResult,
     ToolOutputGuardrail,
     ToolOutputGuardrailData,
+    ToolOutputGuardrailResult,
 )
+from ..facts import ToolChecked
 
 if TYPE_CHECKING:
     from ...tool import FunctionTool
     from ...tracing import FunctionSpanData, Span
-    from .tool_calls import ToolCall
+    from .tool_call import ToolCall
 
 ABANDON_SECONDS = 0.1
 """How long a tool that ran out of time is waited for: enough for a coroutine to be cancelled."""
@@ -40,10 +41,8 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
 
     Raises:
         AgentsException: A guardrail stops the run, or the tool wants its failures raised.
-        UserError: The call needs an approval.
     """
-    _refuse_approval(call, tool)
-    asked = ToolInputGuardrailData(call.context, call.state.agent)
+    asked = ToolInputGuardrailData(call.context, call.run.agent)
     refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
     if refusal is not None:
         return refusal
@@ -53,21 +52,9 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
         call.cancellation.check()  # being stopped is no failure of the tool
         span.set_error(span.describe(error))
         return _explain(error, call, tool)
-    done = ToolOutputGuardrailData(call.context, call.state.agent, output)
+    done = ToolOutputGuardrailData(call.context, call.run.agent, output)
     refusal = _first_refusal(call, tool.tool_output_guardrails, done)
     return output if refusal is None else refusal
-
-
-def _refuse_approval(call: ToolCall, tool: FunctionTool) -> None:
-    needed = tool.needs_approval
-    if callable(needed):
-        arguments = read_arguments(call.context.tool_arguments)
-        needed = call.ask(needed, call.context, arguments, call.context.tool_call_id)
-    if needed:
-        raise UserError(
-            f"Tool {tool.name} needs approval, and a run has no way yet to ask for one; decide in "
-            "a tool_input_guardrail instead"
-        )
 
 
 def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
@@ -77,17 +64,15 @@ def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
     if tool.timeout is None:
         context.cancellation = call.cancellation
         return call.ask(*invocation)
-    context.cancellation = scope = Cancellation(call.cancellation)
     late = ToolTimeoutError(tool.name, tool.timeout)
-    watch = call_at(time.monotonic() + tool.timeout, lambda: scope.cancel(late))
-    future = run_in_thread(call.state.callbacks.call, scope, *invocation)
-    try:
-        return wait_for(future, scope)
-    finally:
-        watch.cancel()
-        scope.detach()
-        if not future.done():
-            wait_a_moment([(f"Tool {tool.name}", future)], ABANDON_SECONDS)
+    with Cancellation(call.cancellation, seconds=tool.timeout, reason=late) as scope:
+        context.cancellation = scope
+        future = run_in_thread(call.run.callbacks.call, scope, *invocation)
+        try:
+            return wait_for(future, scope)
+        finally:
+            if not future.done():
+                wait_a_moment([(f"Tool {tool.name}", future)], ABANDON_SECONDS)
 
 
 def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
@@ -122,7 +107,9 @@ def _first_refusal(
                 f"Tool guardrail {guardrail.get_name()} must return ToolGuardrailFunctionOutput, "
                 f"got {verdict!r}"
             )
-        call.verdicts.append((guardrail, verdict))
+        is_input = isinstance(guardrail, ToolInputGuardrail)
+        kind: Any = ToolInputGuardrailResult if is_input else ToolOutputGuardrailResult
+        call.run.record.add(ToolChecked(call.raw.call_id, kind(guardrail, verdict)))
         if verdict.behavior == "raise_exception":
             if isinstance(guardrail, ToolInputGuardrail):
                 raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)
@@ -132,10 +119,10 @@ def _first_refusal(
     return None
 
 
-def read_arguments(text: str) -> dict[str, Any]:
-    """A call's arguments; {} where they are no JSON object."""
+def read_arguments(text: str) -> dict[str, Any] | None:
+    """A call's arguments; None where they are no JSON object, or hold a number that is none."""
     try:
-        arguments = from_json(text)
+        arguments = from_json(text, allow_inf_nan=False)
     except ValueError:
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
+        return None
+    return arguments if isinstance(arguments, dict) else None

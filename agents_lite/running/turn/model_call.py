@@ -5,38 +5,49 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from ...exceptions import ModelBehaviorError
 from ...items import ModelResponse
 from ...models.answer import model_events, read_response
 from ...models.interface import ModelRequest
 from ...models.provider import choose_model
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
+from ..facts import Answered
+from .plan import find_targets
 
 if TYPE_CHECKING:
     from ...tracing import GenerationSpanData
-    from ..run_state import RunState
+    from ..live_run import LiveRun
 
 
 def ask_model(
-    request: ModelRequest, state: RunState
-) -> Generator[RawResponsesStreamEvent, None, ModelResponse]:
-    """One model call with its hooks and its span; `request.cancellation` cuts it short."""
-    agent = state.agent
-    model = choose_model(agent, state.config)
-    state.lifecycle.model_started(agent, request.system_instructions, request.input)
+    request: ModelRequest, run: LiveRun
+) -> Generator[RawResponsesStreamEvent, None, None]:
+    """One model call with its hooks and its span; `request.cancellation` cuts it short.
+
+    Raises:
+        ModelBehaviorError: The answer cannot be used.
+    """
+    agent = run.agent
+    model = choose_model(agent, run.config)
+    run.lifecycle.model_started(agent, request.system_instructions, request.input)
     with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
-        _describe_request(span, request, state.records_content)
+        _describe_request(span, request, run.records_content)
         event = None
-        with model_events(model, request, state.callbacks) as events:
+        with model_events(model, request, run.callbacks) as events:
             for event in events:
                 request.cancellation.check()
                 yield RawResponsesStreamEvent(event)
         response = read_response(event)
-        _describe_response(span, response, state.records_content)
-    state.raw_responses.append(response)
-    state.context_wrapper.add_usage(agent.name, response.usage)
-    state.lifecycle.model_ended(agent, response)
-    return response
+        _describe_response(span, response, run.records_content)
+    try:
+        targets = find_targets(response, request, agent)
+    except ModelBehaviorError:
+        run.record.add(Answered(run.turn, response, None))
+        run.lifecycle.model_ended(agent, response)
+        raise
+    run.record.add(Answered(run.turn, response, targets))
+    run.lifecycle.model_ended(agent, response)
 
 
 def _describe_request(

@@ -1,12 +1,12 @@
-"""Sorting a response: the items it holds, and what is to be done about them."""
+"""What an answer holds and asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...exceptions import ModelBehaviorError
+from ...exceptions import ModelBehaviorError, UserError
+from ...handoffs import Handoff, handoff
 from ...items import (
     CompactionItem,
     HandoffCallItem,
@@ -25,8 +25,9 @@ from ...tool import ComputerTool, FunctionTool, HostedMCPTool
 
 if TYPE_CHECKING:
     from ...agent import Agent
-    from ...handoffs import Handoff
     from ...models.interface import ModelRequest
+    from ..facts import Answered, Place
+    from ..record import Record
 
 _ITEM_CLASSES: dict[str, type[RunItem]] = {
     "message": MessageOutputItem,
@@ -40,85 +41,179 @@ _REQUIRED_TEXTS = {
     "computer_call": ("call_id",),
     "mcp_approval_request": ("id",),
 }
-"""What an item must hold for its call to be answered."""
+"""What an item must hold for its call to be answered; the first is what names the call."""
 
 
 @dataclass
 class Plan:
-    """What a response holds and asks for, each list in the response's order."""
+    """What an answer holds and asks for, each list in the answer's order."""
 
-    items: list[RunItem] = field(default_factory=list)
-    """An item for each thing in the response."""
-    function_calls: list[tuple[Any, FunctionTool]] = field(default_factory=list)
-    """Calls of functions, each with its tool."""
-    computer_calls: list[tuple[Any, ComputerTool]] = field(default_factory=list)
-    """Calls for actions on a computer."""
+    items: list[RunItem]
+    """An item for each thing in the answer."""
+    message: Any = None
+    """The last message, or None."""
+    calls: list[tuple[Any, FunctionTool | ComputerTool]] = field(default_factory=list)
+    """Calls of functions, then those for actions on a computer, each with its tool."""
     unknown_calls: list[Any] = field(default_factory=list)
     """Calls of functions that the agent does not have."""
+    approval_requests: list[tuple[Any, HostedMCPTool]] = field(default_factory=list)
+    """Questions of MCP servers, each with the tool that the server belongs to."""
     handoffs: list[tuple[Any, Handoff[Any, Any]]] = field(default_factory=list)
     """Handoffs asked for."""
-    approval_requests: list[tuple[Any, Callable[..., Any]]] = field(default_factory=list)
-    """Questions of MCP servers, each with the tool's function that answers it."""
-    used_tool: bool = False
-    """Whether a tool of any kind was called."""
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to be done about the response."""
-        return not (
-            self.function_calls
-            or self.computer_calls
-            or self.unknown_calls
-            or self.handoffs
-            or self.approval_requests
-        )
-
-    @property
-    def last_message(self) -> Any:
-        """The response's last message, or None."""
-        for item in reversed(self.items):
-            if isinstance(item, MessageOutputItem):
-                return item.raw_item
-        return None
+        """Whether nothing is left to be done about the answer."""
+        return not (self.calls or self.unknown_calls or self.approval_requests or self.handoffs)
 
     @property
     def text(self) -> str | None:
         """All text of the last message, or None when there is none."""
-        return ItemHelpers.extract_text(self.last_message)
+        return ItemHelpers.extract_text(self.message)
 
 
-def sort_output(response: ModelResponse, request: ModelRequest, agent: Agent[Any]) -> Plan:
-    """Make items of a response's output, and note what each asks for.
+def find_targets(
+    response: ModelResponse, request: ModelRequest, agent: Agent[Any]
+) -> dict[str, Place]:
+    """Where the tools and handoffs that an answer calls stand in the agent, by call id.
 
     Raises:
         ModelBehaviorError: An item that cannot be understood, or a call that cannot be answered:
             without an id, or for a computer that the agent does not have.
     """
-    plan = Plan()
-    functions = {tool.name: tool for tool in request.tools if isinstance(tool, FunctionTool)}
-    handoffs = {offer.tool_name: offer for offer in request.handoffs}
+    targets: dict[str, Place] = {}
     for raw in response.output:
         _check_item(raw, agent)
         kind = raw.type
         if kind == "function_call":
-            if raw.name in handoffs:
-                plan.handoffs.append((raw, handoffs[raw.name]))
-                plan.items.append(HandoffCallItem(agent, raw))
-                continue
-            if raw.name in functions:
-                plan.function_calls.append((raw, functions[raw.name]))
-            else:
-                plan.unknown_calls.append(raw)
+            place = _place_of_function(raw.name, request, agent)
         elif kind == "computer_call":
-            plan.computer_calls.append((raw, _computer_tool(request, agent)))
+            place = _place_of_computer(agent)
         elif kind == "mcp_approval_request":
-            plan.approval_requests.extend(_approvers(raw, request))
-        plan.items.append(_item_class(kind)(agent, raw))
-    plan.used_tool = any(isinstance(item, ToolCallItem) for item in plan.items)
+            place = _place_of_server(raw.get("server_label"), agent)
+        else:
+            continue
+        if place is not None:
+            targets[raw[_REQUIRED_TEXTS[kind][0]]] = place
+    return targets
+
+
+def items_of(answer: Answered, agent: Agent[Any]) -> list[RunItem]:
+    """An item for each thing in an answer."""
+    targets = answer.targets or {}
+    items: list[RunItem] = []
+    for raw in answer.response.output:
+        kind = raw.type
+        if kind == "function_call" and targets.get(raw.call_id, ("",))[0] == "handoffs":
+            items.append(HandoffCallItem(agent, raw))
+        else:
+            items.append(item_class(kind)(agent, raw))
+    return items
+
+
+def ranks_of(answer: Answered) -> dict[str, int]:
+    """The order in which the outputs of an answer's calls stand, by call id.
+
+    Those of functions come first, then of computers, of functions that do not exist, of servers.
+    """
+    groups: tuple[list[str], ...] = ([], [], [], [])
+    targets = answer.targets or {}
+    for raw in answer.response.output:
+        kind = raw.type
+        if kind == "function_call":
+            groups[0 if raw.call_id in targets else 2].append(raw.call_id)
+        elif kind == "computer_call":
+            groups[1].append(raw.call_id)
+        elif kind == "mcp_approval_request":
+            groups[3].append(raw.id)
+    in_order = [call_id for group in groups for call_id in group]
+    return {call_id: rank for rank, call_id in enumerate(in_order)}
+
+
+def make_plan(record: Record) -> Plan:
+    """What is to be done about the answer of the turn at hand.
+
+    Raises:
+        UserError: A tool or handoff that it calls is not there any more.
+    """
+    agent, items = record.agent, record.conversation.answer_items
+    targets = (record.answer and record.answer.targets) or {}
+    plan = Plan(items)
+    computer_calls: list[tuple[Any, FunctionTool | ComputerTool]] = []
+    for item in items:
+        raw, kind = item.raw_item, item.raw_item.type
+        if kind == "message":
+            plan.message = raw
+        elif kind not in _REQUIRED_TEXTS:
+            continue
+        elif (place := targets.get(raw[_REQUIRED_TEXTS[kind][0]])) is not None:
+            target = found_at(place, agent)
+            if kind == "computer_call":
+                computer_calls.append((raw, target))
+            elif kind == "mcp_approval_request":
+                plan.approval_requests.append((raw, target))
+            elif place[0] == "handoffs":
+                plan.handoffs.append((raw, target))
+            else:
+                plan.calls.append((raw, target))
+        elif kind == "function_call":
+            plan.unknown_calls.append(raw)
+    plan.calls += computer_calls
     return plan
 
 
-def _item_class(kind: str) -> type[RunItem]:
+def found_at(place: Place, agent: Agent[Any]) -> Any:
+    """The tool or handoff that stands at a place of an agent.
+
+    Raises:
+        UserError: Nothing stands there.
+    """
+    what, index = place[0], place[1]
+    offers: Any = getattr(agent, str(what), ())
+    if not isinstance(index, int) or index >= len(offers):
+        raise UserError(f"Agent {agent.name} has nothing at {what}[{index}] any more")
+    return as_handoff(offers[index]) if what == "handoffs" else offers[index]
+
+
+def as_handoff(target: Agent[Any] | Handoff[Any, Any]) -> Handoff[Any, Any]:
+    """An agent among the handoffs, as the handoff that it stands for."""
+    return target if isinstance(target, Handoff) else handoff(target)
+
+
+def _place_of_function(name: str, request: ModelRequest, agent: Agent[Any]) -> Place | None:
+    for offer in request.handoffs:
+        if offer.tool_name == name:
+            for index, declared in enumerate(agent.handoffs):
+                if declared is offer or declared is offer.agent:
+                    return "handoffs", index
+    for tool in request.tools:
+        if isinstance(tool, FunctionTool) and tool.name == name:
+            return _place_of_tool(tool, agent)
+    return None
+
+
+def _place_of_computer(agent: Agent[Any]) -> Place:
+    for tool in agent.tools:
+        if isinstance(tool, ComputerTool):
+            return _place_of_tool(tool, agent)
+    raise ModelBehaviorError(
+        f"Agent {agent.name}: the model asked for a computer, but the agent has no ComputerTool"
+    )
+
+
+def _place_of_server(label: Any, agent: Agent[Any]) -> Place | None:
+    for tool in agent.tools:
+        if isinstance(tool, HostedMCPTool) and tool.tool_config.get("server_label") == label:
+            return _place_of_tool(tool, agent)
+    return None
+
+
+def _place_of_tool(tool: Any, agent: Agent[Any]) -> Place:
+    return "tools", next(at for at, declared in enumerate(agent.tools) if declared is tool)
+
+
+def item_class(kind: str) -> type[RunItem]:
+    """The class of the item for an output of that type."""
     found = _ITEM_CLASSES.get(kind)
     if found is not None:
         return found
@@ -151,23 +246,3 @@ def _is_part(part: Any) -> bool:
         return False
     text = part.get("text")
     return isinstance(text, str) or (text is None and part.get("type") != "output_text")
-
-
-def _computer_tool(request: ModelRequest, agent: Agent[Any]) -> ComputerTool:
-    for tool in request.tools:
-        if isinstance(tool, ComputerTool):
-            return tool
-    raise ModelBehaviorError(
-        f"Agent {agent.name}: the model asked for a computer, but the agent has no ComputerTool"
-    )
-
-
-def _approvers(raw: Any, request: ModelRequest) -> list[tuple[Any, Callable[..., Any]]]:
-    """An approval request with the function that is to answer it; empty when there is none."""
-    return [
-        (raw, tool.on_approval_request)
-        for tool in request.tools
-        if isinstance(tool, HostedMCPTool)
-        and tool.on_approval_request is not None
-        and tool.tool_config.get("server_label") == raw.get("server_label")
-    ]

@@ -10,19 +10,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
-from ...handoffs import Handoff, handoff
+from ...handoffs import Handoff
 from ...history import mend_history
 from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
 from ...run_config import CallModelData, ModelInputData
 from ...tool import FunctionTool
+from .plan import as_handoff
 
 if TYPE_CHECKING:
     from ...agent import Agent
     from ...concurrency.cancellation import Cancellation
     from ...run_context import RunContextWrapper
     from ...tool import Tool
-    from ..run_state import RunState
+    from ..live_run import LiveRun
 
 
 @dataclass
@@ -35,45 +36,41 @@ class GenerateDynamicPromptData:
     """The agent at work."""
 
 
-def build_request(state: RunState, cancellation: Cancellation) -> ModelRequest:
+def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     """Ask the agent for its instructions, tools and handoffs, and put the model call together.
 
     Raises:
         UserError: Tools or handoffs share a name, or a function gave what it must not.
     """
-    agent = state.agent
-    tools = [tool for tool in agent.tools if _is_enabled(tool, state)]
-    handoffs = [offer for offer in map(_as_handoff, agent.handoffs) if _is_enabled(offer, state)]
+    agent, conversation = run.agent, run.record.conversation
+    tools = [tool for tool in agent.tools if _is_enabled(tool, run)]
+    handoffs = [offer for offer in map(as_handoff, agent.handoffs) if _is_enabled(offer, run)]
     _check_names(agent, tools, handoffs)
     model_data = _filtered(
-        ModelInputData(list(state.model_input), _instructions(agent, state)), state
+        ModelInputData(list(conversation.next_input), _instructions(agent, run)), run
     )
     return ModelRequest(
         input=model_data.input,
         system_instructions=model_data.instructions,
-        model_settings=_settings(state),
+        model_settings=_settings(run),
         tools=tools,
         handoffs=handoffs,
-        output_schema=agent.output_schema(),
-        previous_response_id=state.previous_response_id,
-        conversation_id=state.conversation_id,
-        prompt=_prompt(agent, state),
-        stream=state.streamed,
+        output_schema=run.output_schema,
+        previous_response_id=conversation.previous_response_id,
+        conversation_id=conversation.conversation_id,
+        prompt=_prompt(agent, run),
+        stream=run.streamed,
         agent_name=agent.name,
         cancellation=cancellation,
     )
 
 
-def _is_enabled(offer: Any, state: RunState) -> bool:
+def _is_enabled(offer: Any, run: LiveRun) -> bool:
     """Whether a tool or handoff is offered on this turn; hosted tools always are."""
     enabled = getattr(offer, "is_enabled", True)
     if callable(enabled):
-        enabled = state.call(enabled, state.context_wrapper, state.agent)
+        enabled = run.call(enabled, run.context, run.agent)
     return bool(enabled)
-
-
-def _as_handoff(target: Agent[Any] | Handoff[Any, Any]) -> Handoff[Any, Any]:
-    return target if isinstance(target, Handoff) else handoff(target)
 
 
 def _check_names(
@@ -89,7 +86,7 @@ def _check_names(
         )
 
 
-def _instructions(agent: Agent[Any], state: RunState) -> str | None:
+def _instructions(agent: Agent[Any], run: LiveRun) -> str | None:
     instructions = agent.instructions
     if instructions is None or isinstance(instructions, str):
         return instructions
@@ -99,16 +96,16 @@ def _instructions(agent: Agent[Any], state: RunState) -> str | None:
         raise UserError(
             f"The instructions function of agent {agent.name} must take context and agent"
         ) from None
-    text = state.call(instructions, state.context_wrapper, agent)
+    text = run.call(instructions, run.context, agent)
     if text is not None and not isinstance(text, str):
         raise UserError(f"The instructions of agent {agent.name} must be text, got {text!r}")
     return text
 
 
-def _prompt(agent: Agent[Any], state: RunState) -> dict[str, Any] | None:
+def _prompt(agent: Agent[Any], run: LiveRun) -> dict[str, Any] | None:
     prompt = agent.prompt
     if callable(prompt):
-        prompt = state.call(prompt, GenerateDynamicPromptData(state.context_wrapper, agent))
+        prompt = run.call(prompt, GenerateDynamicPromptData(run.context, agent))
     if not isinstance(prompt, Mapping | None):
         raise UserError(
             f"The prompt of agent {agent.name} must be a dict such as {{'id': ...}}, got {prompt!r}"
@@ -116,26 +113,26 @@ def _prompt(agent: Agent[Any], state: RunState) -> dict[str, Any] | None:
     return None if prompt is None else dict(prompt)
 
 
-def _settings(state: RunState) -> ModelSettings:
-    settings = state.agent.model_settings.resolve(state.config.model_settings)
+def _settings(run: LiveRun) -> ModelSettings:
+    settings = run.agent.model_settings.resolve(run.config.model_settings)
     if (
         settings.tool_choice is not None
-        and state.agent.reset_tool_choice
-        and state.agent.name in state.tool_users
+        and run.agent.reset_tool_choice
+        and run.record.has_used_tool(run.agent)
     ):
         return replace(settings, tool_choice=None)
     return settings
 
 
-def _filtered(model_data: ModelInputData, state: RunState) -> ModelInputData:
-    change = state.config.call_model_input_filter
+def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
+    change = run.config.call_model_input_filter
     if change is None:
         return model_data
     model_data = replace(model_data, input=deepcopy(model_data.input))
-    data = CallModelData(model_data, state.agent, state.context_wrapper.context)
-    changed = state.call(change, data)
+    data = CallModelData(model_data, run.agent, run.context.context)
+    changed = run.call(change, data)
     if not isinstance(changed, ModelInputData):
         raise UserError(f"call_model_input_filter must return ModelInputData, got {changed!r}")
-    if state.server_keeps_history:
+    if run.record.conversation.server_keeps_history:
         return changed
     return replace(changed, input=list(mend_history(changed.input)))

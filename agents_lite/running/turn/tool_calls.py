@@ -1,223 +1,134 @@
-"""Making the calls that a response asks for."""
+"""Making the calls that an answer asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING
 
 from ...agent import FunctionToolResult
 from ...concurrency.cancellation import Cancellation
 from ...concurrency.parallel import run_in_threads
-from ...exceptions import ModelBehaviorError, UserError
-from ...items import MCPApprovalResponseItem, RunItem, ToolCallOutputItem, output_item
-from ...response_types import ResponsesObject
-from ...run_context import ToolContext
-from ...tool import ComputerTool, FunctionTool, MCPToolApprovalRequest
-from ...tool_guardrails import (
-    ToolGuardrailFunctionOutput,
-    ToolInputGuardrail,
-    ToolInputGuardrailResult,
-    ToolOutputGuardrailResult,
-)
-from ...tool_output import output_for_model
-from ...tracing import function_span
-from .computer_call import use_computer
-from .function_call import call_function, read_arguments
+from ...exceptions import ModelBehaviorError
+from ...items import ToolCallOutputItem, output_item
+from ...tool import FunctionTool
+from ..facts import Called
+from ..live_run import RunPaused
+from .approval import answer_server, interruptions, may_be_made
+from .tool_call import ToolCall
 
 if TYPE_CHECKING:
-    from ..run_state import RunState
+    from ...stream_events import RunItemStreamEvent
+    from ..live_run import LiveRun
     from .plan import Plan
 
 
-@dataclass
-class ToolResults:
-    """What came of a response's calls."""
+def call_tools(
+    plan: Plan, run: LiveRun
+) -> Generator[RunItemStreamEvent, None, list[FunctionToolResult]]:
+    """Make the calls of an answer that were not made yet, and announce the outputs in call order.
 
-    items: list[RunItem]
-    """Outputs, in the order of the calls."""
-    function_results: list[FunctionToolResult]
-    """Those of functions, as `tool_use_behavior` functions are given them."""
+    `def` tools run on this thread, one after the other. Those that say `parallel`, and `async def`
+    ones, run beside them, each on a thread. Hooks run on this thread in any case.
 
-
-@dataclass
-class ToolCall:
-    """A call of a local tool, about to be made."""
-
-    raw: Any
-    """The Responses API call."""
-    tool: FunctionTool | ComputerTool
-    """The tool that is called."""
-    context: ToolContext[Any]
-    """What the tool is given."""
-    state: RunState
-    """The run."""
-    cancellation: Cancellation
-    """Stops the call."""
-    verdicts: list[tuple[Any, ToolGuardrailFunctionOutput]] = field(default_factory=list)
-    """Its guardrails and what they said, in order."""
-    item: ToolCallOutputItem | None = None
-    """Its output, once it was made."""
-
-    def ask(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function of the user, `def` or `async def`."""
-        return self.state.callbacks.call(self.cancellation, function, *args)
-
-
-def call_tools(plan: Plan, state: RunState) -> ToolResults:
-    """Make all calls of a response.
-
-    One alone, or with `max_tool_concurrency=1` each after the other, is made on this thread;
-    several are made side by side. Hooks run on this thread in any case.
+    Returns:
+        What came of the functions, as `tool_use_behavior` functions are given it.
 
     Raises:
         AgentsException: A tool failed and has no `failure_error_function`, a tool guardrail
             stopped the run, or a limit was reached.
+        RunPaused: A call waits for a person.
     """
-    _check_found(plan, state)
-    wanted: list[tuple[Any, FunctionTool | ComputerTool]]
-    wanted = [*plan.function_calls, *plan.computer_calls]
-    state.count_tool_calls(len(wanted))
-    scope = Cancellation(state.cancellation)
-    calls = [
-        ToolCall(raw, tool, _tool_context(raw, tool, state), state, scope) for raw, tool in wanted
+    if not (plan.calls or plan.unknown_calls or plan.approval_requests):
+        return []
+    _check_found(plan, run)
+    with Cancellation(run.cancellation) as scope:
+        open_calls = [
+            ToolCall(raw, tool, run, scope)
+            for raw, tool in plan.calls
+            if run.record.call(raw.call_id).output is None
+        ]
+        calls = [call for call in open_calls if may_be_made(call)]
+        run.allow_calls(len(calls))
+        _make(calls, run, scope)
+    _answer_unknown(plan, run)
+    for raw, tool in plan.approval_requests:
+        answer_server(raw, tool, run)
+    run.rest()
+    yield from run.announce(run.record.conversation.output_items)
+    waiting = list(interruptions(run.record))
+    if waiting:
+        yield from run.announce(waiting)
+        raise RunPaused("approval")
+    return [
+        FunctionToolResult(tool, item.output, item)
+        for raw, tool in plan.calls
+        if isinstance(tool, FunctionTool)
+        and isinstance(item := run.record.call(raw.call_id).output, ToolCallOutputItem)
     ]
-    try:
-        if len(calls) > 1 and state.config.max_tool_concurrency != 1:
-            _call_side_by_side(calls, state.config.max_tool_concurrency, scope)
-        else:
-            for call in calls:
-                _call_here(call)
-    except BaseException:
-        state.new_items.extend(call.item for call in calls if call.item is not None)
-        raise
-    finally:
-        scope.detach()
-        _keep_verdicts(calls, state)
-    outputs = [call.item for call in calls if call.item is not None]
-    results = [
-        FunctionToolResult(call.tool, call.item.output, call.item)
-        for call in calls
-        if isinstance(call.tool, FunctionTool) and call.item is not None
-    ]
-    return ToolResults([*outputs, *_not_found(plan, state), *_approvals(plan, state)], results)
 
 
-def _tool_context(
-    raw: Any, tool: FunctionTool | ComputerTool, state: RunState
-) -> ToolContext[Any]:
-    run = state.context_wrapper
-    return ToolContext(
-        run.context,
-        run.usage,
-        run.usage_by_agent,
-        tool_name=tool.name,
-        tool_call_id=raw.call_id,
-        tool_arguments=raw.get("arguments") or "",
-        agent=state.agent,
-        run_config=state.config,
-        callbacks=state.callbacks,
-    )
+def _make(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
+    beside = [call for call in calls if len(calls) > 1 and _runs_beside(call)]
+    here = [call for call in calls if call not in beside]
+    if not beside:
+        _make_here(here)
+        return
+    limit = run.config.max_tool_concurrency
+    if limit is not None and here:
+        limit = max(limit - 1, 1)
 
-
-def _call_here(call: ToolCall) -> None:
-    call.cancellation.check()
-    _announce_start(call)
-    _finish(call, _make(call))
-
-
-def _call_side_by_side(calls: list[ToolCall], limit: int | None, scope: Cancellation) -> None:
-    def jobs() -> Iterator[tuple[str, Callable[[], ToolCallOutputItem]]]:
-        for call in calls:
-            _announce_start(call)
-            yield f"Tool {call.tool.name}", partial(_make, call)
+    def jobs() -> Iterator[tuple[str, Callable[[], ToolCallOutputItem | None]]]:
+        for call in beside:
+            call.announce_start()
+            yield f"Tool {call.tool.name}", partial(_make_beside, call)
+        _make_here(here)  # on this thread, while the others are at work
 
     for place, item in run_in_threads(jobs(), limit, scope):
-        _finish(calls[place], item)
+        beside[place].announce_end(item)
 
 
-def _announce_start(call: ToolCall) -> None:
-    state = call.state
-    if state.lifecycle.hears_of_tools(state.agent):
-        arguments = read_arguments(call.context.tool_arguments)
-        state.lifecycle.tool_started(call.context, state.agent, call.tool, arguments)
+def _make_here(calls: list[ToolCall]) -> None:
+    for call in calls:
+        call.cancellation.check()
+        call.run.rest()
+        call.announce_start()
+        call.announce_end(call.make())
 
 
-def _finish(call: ToolCall, item: ToolCallOutputItem) -> None:
-    call.item = item
-    state = call.state
-    state.lifecycle.tool_ended(call.context, state.agent, call.tool, item.output)
-
-
-def _keep_verdicts(calls: list[ToolCall], state: RunState) -> None:
-    for guardrail, verdict in (said for call in calls for said in call.verdicts):
-        if isinstance(guardrail, ToolInputGuardrail):
-            result = ToolInputGuardrailResult(guardrail, verdict)
-            state.tool_input_guardrail_results.append(result)
-        else:
-            state.tool_output_guardrail_results.append(
-                ToolOutputGuardrailResult(guardrail, verdict)
-            )
-
-
-def _make(call: ToolCall) -> ToolCallOutputItem:
-    """Make one call, on whatever thread, inside its span."""
-    state, name = call.state, call.tool.name
-    with function_span(name) as span, _at_work(name, state):
-        if state.records_content:
-            span.span_data.input = call.context.tool_arguments
-        if isinstance(call.tool, ComputerTool):
-            item = use_computer(call, call.tool)
-        else:
-            output = call_function(call, call.tool, span)
-            item = output_item(state.agent, call.raw, output_for_model(output), output)
-        if state.records_content:
-            span.span_data.output = item.raw_item["output"]
-        return item
-
-
-@contextmanager
-def _at_work(name: str, state: RunState) -> Iterator[None]:
-    state.tools_at_work.append(name)
+def _make_beside(call: ToolCall) -> ToolCallOutputItem | None:
     try:
-        yield
-    finally:
-        state.tools_at_work.remove(name)
+        return call.make()
+    except BaseException as error:
+        call.cancellation.cancel(error)  # no further call is begun
+        raise
 
 
-def _check_found(plan: Plan, state: RunState) -> None:
-    """Refuse a response that calls a tool which does not exist, before any call is made.
+def _runs_beside(call: ToolCall) -> bool:
+    """Whether a call is made on a thread of its own, beside the others of its turn."""
+    config, tool = call.run.config, call.tool
+    if config.max_tool_concurrency == 1 or not isinstance(tool, FunctionTool):
+        return False
+    if iscoroutinefunction(tool.function or tool.on_invoke_tool):
+        return True
+    return tool.parallel if config.parallel_tools is None else config.parallel_tools
+
+
+def _check_found(plan: Plan, run: LiveRun) -> None:
+    """Refuse an answer that calls a tool which does not exist, before any call is made.
 
     Raises:
         ModelBehaviorError: There is such a call, and the run does not want the model to be told.
     """
-    if plan.unknown_calls and state.config.tool_not_found != "tell_model":
+    if plan.unknown_calls and run.config.tool_not_found != "tell_model":
         name = plan.unknown_calls[0].name
-        raise ModelBehaviorError(f"Tool {name} not found in agent {state.agent.name}")
+        raise ModelBehaviorError(f"Tool {name} not found in agent {run.agent.name}")
 
 
-def _not_found(plan: Plan, state: RunState) -> Iterator[RunItem]:
-    """Answers to calls of tools that do not exist."""
+def _answer_unknown(plan: Plan, run: LiveRun) -> None:
+    """Answer calls of tools that do not exist."""
     for raw in plan.unknown_calls:
-        message = f"Tool '{raw.name}' not found."
-        yield output_item(state.agent, raw, message, message)
-
-
-def _approvals(plan: Plan, state: RunState) -> Iterator[RunItem]:
-    """Answers to an MCP server's questions whether its tools may be called."""
-    for raw, decide in plan.approval_requests:
-        answer = state.call(decide, MCPToolApprovalRequest(state.context_wrapper, raw))
-        if not isinstance(answer, dict) or "approve" not in answer:
-            raise UserError(
-                f"on_approval_request must return {{'approve': True or False}}, got {answer!r}"
-            )
-        response = {
-            "type": "mcp_approval_response",
-            "approval_request_id": raw.id,
-            "approve": bool(answer["approve"]),
-        }
-        if answer.get("reason"):
-            response["reason"] = answer["reason"]
-        yield MCPApprovalResponseItem(state.agent, ResponsesObject(response))
+        if run.record.call(raw.call_id).output is None:
+            message = f"Tool '{raw.name}' not found."
+            run.record.add(Called(raw.call_id, output_item(run.agent, raw, message, message)))

@@ -59,12 +59,8 @@ front_desk = Agent(
 
 @cache
 def model_config() -> RunConfig:
-    """The model that the environment names; when it names none, a stand-in on this machine.
-
-    Tools run one after the other on the thread that drives the run: a thread of their own would
-    have a database connection of its own, outside of the request's transaction.
-    """
-    config = RunConfig(max_tool_concurrency=1)
+    """The model that the environment names; when it names none, a stand-in on this machine."""
+    config = RunConfig()
     if not has_model_server():
         session = requests.Session()
         session.trust_env = False  # no proxy stands between this process and itself

@@ -77,16 +77,17 @@ def test_outputs_keep_the_order_of_the_calls_not_of_their_ends(run: Any, is_asyn
             await asyncio.sleep(0.001)
         return wait(number)
 
-    tool = function_tool(wait_async if is_async else wait, name_override="wait")
+    function = wait_async if is_async else wait
+    tool = function_tool(function, name_override="wait", parallel=True)
     agent = agent_of(tool, calls=[call("wait", number=number) for number in range(3)])
     assert outputs_of(run(agent, "x")) == ["0", "1", "2"]
 
 
 @every_driver
-def test_calls_of_one_turn_run_at_the_same_time(run: Any) -> None:
+def test_parallel_calls_of_one_turn_run_at_the_same_time(run: Any) -> None:
     together = threading.Barrier(8, timeout=60)
 
-    @function_tool
+    @function_tool(parallel=True)
     def meet() -> str:
         together.wait()
         return "met"
@@ -114,9 +115,14 @@ def test_plain_and_async_calls_run_at_the_same_time() -> None:
 
 @pytest.mark.parametrize(
     ("count", "config", "is_here"),
-    [(1, RunConfig(), True), (3, SERIAL, True), (3, RunConfig(), False)],
+    [
+        (1, RunConfig(parallel_tools=True), True),
+        (3, RunConfig(parallel_tools=True, max_tool_concurrency=1), True),
+        (3, RunConfig(), True),
+        (3, RunConfig(parallel_tools=True), False),
+    ],
 )
-def test_a_call_alone_or_one_at_a_time_is_made_on_the_driving_thread(
+def test_plain_calls_are_made_on_the_driving_thread_unless_they_may_run_beside_others(
     count: int, config: RunConfig, is_here: bool
 ) -> None:
     threads = []
@@ -128,6 +134,52 @@ def test_a_call_alone_or_one_at_a_time_is_made_on_the_driving_thread(
     agent = agent_of(where, calls=[call("where")] * count)
     Runner.run_sync(agent, "x", run_config=config)
     assert [thread is threading.current_thread() for thread in threads] == [is_here] * count
+
+
+def test_the_run_overrules_what_the_tools_say() -> None:
+    threads = []
+
+    @function_tool(parallel=True)
+    def where() -> None:
+        threads.append(threading.current_thread())
+
+    agent = agent_of(where, calls=[call("where")] * 3)
+    Runner.run_sync(agent, "x", run_config=RunConfig(parallel_tools=False))
+    assert threads == [threading.current_thread()] * 3
+
+
+def test_plain_calls_are_made_once_the_parallel_ones_have_begun() -> None:
+    began = threading.Event()
+
+    @function_tool(parallel=True)
+    def beside() -> str:
+        began.set()
+        return "beside"
+
+    @function_tool
+    def here() -> bool:
+        return began.wait(10)
+
+    agent = agent_of(here, beside, calls=[call("here"), call("beside"), call("here")])
+    assert outputs_of(Runner.run_sync(agent, "x")) == ["true", "beside", "true"]
+
+
+def test_no_plain_call_is_begun_once_a_parallel_one_has_failed() -> None:
+    failed, made = threading.Event(), []
+
+    @function_tool(parallel=True, failure_error_function=None)
+    def fail() -> None:
+        raise ValueError("broken")
+
+    @function_tool
+    def here(number: int) -> None:
+        made.append(number)
+        failed.wait(0.2)
+
+    calls = [call("fail"), *(call("here", number=number) for number in range(50))]
+    with pytest.raises(UserError, match="broken"):
+        Runner.run_sync(agent_of(fail, here, calls=calls), "x")
+    assert len(made) < 50
 
 
 def test_one_at_a_time_goes_in_order() -> None:
@@ -149,7 +201,7 @@ def test_no_more_calls_run_at_a_time_than_allowed(most: int) -> None:
     lock, running, peaks = threading.Lock(), [0], [0]
     together = threading.Barrier(most, timeout=60)  # fewer would wait in vain
 
-    @function_tool
+    @function_tool(parallel=True)
     def count() -> None:
         with lock:
             running[0] += 1
@@ -721,10 +773,11 @@ def test_an_mcp_server_s_question_is_answered(run: Any, answer: Any, is_async: b
     ]
 
 
-@pytest.mark.parametrize("label", ["files", "other"])
-def test_a_question_that_nobody_answers_ends_the_run(label: str) -> None:
-    handler = None if label == "files" else lambda request: {"approve": True}
-    tool = HostedMCPTool({"type": "mcp", "server_label": label}, on_approval_request=handler)
+def test_a_question_of_a_server_that_no_tool_stands_for_ends_the_run() -> None:
+    tool = HostedMCPTool(
+        {"type": "mcp", "server_label": "elsewhere"},
+        on_approval_request=lambda request: {"approve": True},
+    )
     agent = Agent(name="A", tools=[tool], model=ScriptedModel([[QUESTION]]))
     result = Runner.run_sync(agent, "x")
     assert types(result.new_items) == ["mcp_approval_request"]
@@ -754,7 +807,7 @@ def test_a_plain_tool_that_cannot_be_stopped_is_named_in_a_warning(
 ) -> None:
     working, over = threading.Event(), threading.Event()
 
-    @function_tool
+    @function_tool(parallel=True)
     def stubborn() -> None:
         working.set()
         over.wait(60)

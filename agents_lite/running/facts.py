@@ -1,0 +1,199 @@
+"""What a run has done, in steps: each fact is an object of one of these classes.
+
+A run's facts are only ever added to. All else that is known of it follows from them, see `record`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..guardrail import InputGuardrailResult, OutputGuardrailResult
+    from ..handoffs import HandoffInputData
+    from ..items import ModelResponse, RunItem, TResponseInputItem
+    from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
+
+PauseReason = Literal["approval", "timeout", "after_turn"]
+"""Why a run stopped before its end: a call waits for a person, its time was up, or it was told to
+stop after the turn."""
+
+Place = tuple[str | int, ...]
+"""Where an agent, tool or handoff stands: `("handoffs", 1, "tools", 0)`, read from an agent on."""
+
+
+@dataclass(slots=True)
+class Started:
+    """The run began."""
+
+    run_id: str
+    """Names the run."""
+    trace_id: str | None
+    """Its trace, or None without one."""
+    agent_name: str
+    """The agent that began."""
+    given: str | list[TResponseInputItem]
+    """The input as the caller passed it."""
+    prepared: str | list[TResponseInputItem]
+    """The input with a session's history, as guardrails get to see it."""
+    owed: list[TResponseInputItem]
+    """What of it the session does not hold yet; empty without a session."""
+    max_turns: int | None
+    """Most turns, or None for no limit."""
+    previous_response_id: str | None
+    """The server's response that the run follows, where the server keeps the conversation so."""
+    conversation_id: str | None
+    """The server's conversation, where it keeps one."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """A guardrail gave its verdict on the input or on the final output."""
+
+    index: int
+    """Its place among the agent's guardrails, followed by the run's."""
+    result: InputGuardrailResult | OutputGuardrailResult
+    """The verdict."""
+
+
+@dataclass(slots=True)
+class Answered:
+    """The model answered."""
+
+    turn: int
+    """The turn, from 1."""
+    response: ModelResponse
+    """The whole answer."""
+    targets: dict[str, Place] | None
+    """The tool or handoff of the agent that each call id means; calls of tools that do not exist
+    are left out. None: the answer cannot be used, and the model is to be asked again."""
+
+
+@dataclass(slots=True)
+class Begun:
+    """A local call is about to be made. Without a `Called` its end is unknown."""
+
+    call_id: str
+
+
+@dataclass(slots=True)
+class Called:
+    """A call was answered: made here, refused, or answered from outside."""
+
+    call_id: str
+    item: RunItem
+    """The output."""
+
+
+@dataclass(slots=True)
+class ToolChecked:
+    """A tool's guardrail gave its verdict on a call."""
+
+    call_id: str
+    result: ToolInputGuardrailResult | ToolOutputGuardrailResult
+
+
+@dataclass(slots=True)
+class Asked:
+    """A call waits for a person."""
+
+    call_id: str
+    reason: Literal["approval", "unknown_end"] = "approval"
+    """It needs an approval; or it was begun, and nobody knows how it ended."""
+
+
+@dataclass(slots=True)
+class Decided:
+    """A person decided about a call that waited."""
+
+    call_id: str
+    verdict: Literal["approve", "reject", "output"]
+    """Make the call; tell the model that it was not made; or take an output from outside."""
+    always: bool = False
+    """Whether the same holds for all calls of this tool in the rest of the run."""
+    message: str | None = None
+    """What the model is told of a rejection; None: the usual words."""
+    output: Any = None
+    """The output from outside."""
+
+
+@dataclass(slots=True)
+class HandedOver:
+    """Another agent is to take over when the turn has ended."""
+
+    target: Agent[Any]
+    items: list[RunItem]
+    """Outputs of the handoffs asked for: of those ignored, then of the one that happened."""
+
+
+@dataclass(slots=True)
+class Filtered:
+    """An input filter has decided what the next agents are sent."""
+
+    conversation: HandoffInputData
+
+
+@dataclass(slots=True)
+class Finished:
+    """There is a final output."""
+
+    output: Any
+    is_typed: bool
+    """Whether it was parsed by the agent's output type."""
+
+
+@dataclass(slots=True)
+class TurnEnded:
+    """All that the answer asked for is done."""
+
+
+@dataclass(slots=True)
+class Saved:
+    """The session was given what it was owed."""
+
+
+@dataclass(slots=True)
+class Added:
+    """The caller added to the conversation of a run that goes on."""
+
+    items: list[TResponseInputItem]
+
+
+@dataclass(slots=True)
+class Failed:
+    """The run ended with an error."""
+
+    error: str
+    """Name of its class."""
+    message: str
+    discards_answer: bool
+    """Whether the answer of the turn at hand was the cause, so that the model is asked again."""
+
+
+@dataclass(slots=True)
+class TakenUp:
+    """The run goes on, after a pause, a failure or the end of its process."""
+
+    max_turns: int | None
+    """Most turns from now on, those before included."""
+
+
+Fact = (
+    Started
+    | Checked
+    | Answered
+    | Begun
+    | Called
+    | ToolChecked
+    | Asked
+    | Decided
+    | HandedOver
+    | Filtered
+    | Finished
+    | TurnEnded
+    | Saved
+    | Added
+    | Failed
+    | TakenUp
+)

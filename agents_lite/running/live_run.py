@@ -1,0 +1,247 @@
+"""A run at work: its record, and what this process lends it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..concurrency.calling import Callbacks
+from ..concurrency.cancellation import Cancellation
+from ..exceptions import MaxTurnsExceeded, UsageLimitExceeded
+from ..run_config import RunConfig, UsageLimits
+from ..run_context import RunContextWrapper
+from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
+from ..tracing import Span, get_current_span, sensitive_data_by_default
+from .hooks import Lifecycle
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..items import RunItem, ToolApprovalItem, TResponseInputItem
+    from ..output_schema import AgentOutputSchemaBase
+    from ..result import RunResult
+    from ..tracing import AgentSpanData
+    from .facts import PauseReason
+    from .record import Record
+    from .run_state import RunState
+    from .start import RunOptions
+
+
+class RunPaused(BaseException):
+    """The run stops here, to be taken up again.
+
+    Attributes:
+        reason: Why.
+    """
+
+    def __init__(self, reason: PauseReason) -> None:
+        super().__init__(f"The run is paused: {reason}")
+        self.reason: PauseReason = reason
+
+
+class LiveRun:
+    """What the phases of a run are given: what it has done, and the means to do more.
+
+    Attributes:
+        record: What the run has done; all of it that outlives this process.
+        given: The input as the caller passed it.
+        options: The run's options, as far as they were given.
+        context: The user's context, and the usage so far.
+        config: Options of the run.
+        session: Where its turns are saved, or None.
+        callbacks: Calls the user's functions.
+        cancellation: Stops the run.
+        around: The run that this one is a part of, or None.
+        streamed: Whether the model's deltas are wanted.
+        lifecycle: Tells the hooks.
+        records_content: Whether spans hold inputs and outputs.
+        output_schema: The type of the final output of the agent at work, or None for plain text.
+        turn: The turn at hand, from 1; 0 before the first.
+        tools_at_work: Names of the local tools that run at this moment.
+        closing: What is closed when the run ends.
+        pause_reason: Why the run stopped before its end, or None.
+        is_over: Whether it goes on no more, well or not.
+        events: The run itself; it goes on as they are read.
+    """
+
+    events: Generator[StreamEvent, None, RunResult]
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        given: str | list[TResponseInputItem],
+        options: RunOptions[Any],
+        callbacks: Callbacks,
+        cancellation: Cancellation,
+        around: LiveRun | None,
+        streamed: bool,
+    ) -> None:
+        self.record = record
+        self.given = given
+        self.options = options
+        self.context = RunContextWrapper(
+            options.get("context"), record.usage, record.usage_by_agent
+        )
+        self.config = config = options.get("run_config") or RunConfig()
+        self.session = options.get("session")
+        self.callbacks = callbacks
+        self.cancellation = cancellation
+        self.around = around
+        self.streamed = streamed
+        self.lifecycle = Lifecycle(options.get("hooks"), self.call, self.context)
+        chosen = config.trace_include_sensitive_data
+        span = get_current_span()
+        by_default = sensitive_data_by_default() and not (span and span.hides_content)
+        self.records_content = by_default if chosen is None else chosen
+        self.output_schema: AgentOutputSchemaBase | None = None
+        self.turn = record.turn
+        self.tools_at_work: list[str] = []
+        self.closing = ExitStack()
+        self.pause_reason: PauseReason | None = None
+        self.is_over = False
+        self._agent_span: Span[AgentSpanData] | None = None
+        self._pause: RunPaused | None = None
+        self._inner_runs: list[LiveRun] = []
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a result tells in another process; the means to go on stay in this one."""
+        told = ("record", "context", "turn", "pause_reason", "is_over")
+        return {name: vars(self)[name] for name in told}
+
+    @property
+    def agent(self) -> Agent[Any]:
+        """The agent at work."""
+        return self.record.agent
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of the user, `def` or `async def`."""
+        return self.callbacks.call(self.cancellation, function, *args)
+
+    def announce(self, items: Iterable[RunItem]) -> Iterator[RunItemStreamEvent]:
+        """The events that tell of items."""
+        for item in items:
+            yield item_event(item)
+            self.cancellation.check()  # whoever reads the events may have stopped the run
+
+    def begin_turn(self) -> None:
+        """Begin another turn.
+
+        Raises:
+            MaxTurnsExceeded: There was none left.
+            ModelBehaviorError: The server keeps the history, and there is no way to go on from it.
+            UsageLimitExceeded: The usage allows no further model call.
+        """
+        self.cancellation.check()
+        self.rest(between_turns=True)
+        self.turn = self.record.turn + 1
+        most = self.record.max_turns
+        if most is not None and self.turn > most:
+            raise MaxTurnsExceeded(f"Max turns ({most}) exceeded")
+        for run in self._with_those_around():
+            if run.config.usage_limits is not None:
+                _check_usage(run.record, run.config.usage_limits)
+        if self.turn > 1:
+            self.record.conversation.check_continuation(self.agent.name)
+
+    def allow_calls(self, count: int) -> None:
+        """See that so many more calls of local tools may be made.
+
+        Raises:
+            UsageLimitExceeded: They are more than a limit leaves.
+        """
+        for run in self._with_those_around():
+            limits = run.config.usage_limits
+            most = None if limits is None else limits.tool_calls
+            if most is not None and run.record.tool_calls + count > most:
+                raise UsageLimitExceeded(
+                    f"{count} more tool call(s) would pass the limit of {most} tool calls"
+                )
+
+    def pause(self, reason: PauseReason) -> None:
+        """Have the run stop where nothing is left half done; safe from any thread."""
+        paused = RunPaused(reason)
+        with self._lock:
+            self._pause = paused
+            cut_short = reason != "after_turn" and not self.tools_at_work
+            inner_runs = list(self._inner_runs)
+        if cut_short:
+            self.cancellation.cancel(paused)
+        for run in inner_runs:
+            run.pause(reason)
+
+    def rest(self, between_turns: bool = False) -> None:
+        """A place to stop at, if the run is to pause.
+
+        Raises:
+            RunPaused: It is.
+        """
+        if self._pause is not None and (between_turns or self._pause.reason != "after_turn"):
+            raise self._pause
+
+    @contextmanager
+    def at_work(self, name: str) -> Iterator[None]:
+        """A block that a pause waits for, such as a tool's call."""
+        with self._lock:
+            self.rest()
+            self.tools_at_work.append(name)
+        try:
+            yield
+        finally:
+            self.tools_at_work.remove(name)
+
+    @contextmanager
+    def having_inside(self, run: LiveRun) -> Iterator[None]:
+        """A block in which another run is a part of this one, and pauses with it."""
+        with self._lock:
+            self._inner_runs.append(run)
+        try:
+            if self._pause is not None:
+                run.pause(self._pause.reason)
+            yield
+        finally:
+            self._inner_runs.remove(run)
+
+    def interruptions(self) -> list[ToolApprovalItem]:
+        """The calls that wait for a person, those of runs inside included."""
+        from .turn.approval import interruptions
+
+        return list(interruptions(self.record))
+
+    def to_state(self) -> RunState:
+        """The run as a value."""
+        from .run_state import RunState
+
+        return RunState.of(self)
+
+    def start_span(self, span: Span[AgentSpanData]) -> None:
+        """Have the span of an agent around what follows."""
+        span.hides_content = not self.records_content
+        span.start(mark_as_current=True)
+        self._agent_span = span
+
+    def finish_span(self, error: BaseException | None = None) -> None:
+        """End the span of the agent at work, if there is one, well or with an error."""
+        span, self._agent_span = self._agent_span, None
+        if span is None:
+            return
+        if error is not None:
+            span.set_error(span.describe(error))
+        span.finish(reset_current=True)
+
+    def _with_those_around(self) -> Iterator[LiveRun]:
+        run: LiveRun | None = self
+        while run is not None:
+            yield run
+            run = run.around
+
+
+def _check_usage(record: Record, limits: UsageLimits) -> None:
+    for name in ("requests", "input_tokens", "output_tokens", "total_tokens"):
+        most, used = getattr(limits, name), getattr(record.usage, name)
+        if most is not None and used >= most:
+            raise UsageLimitExceeded(
+                f"Another model call would pass the limit of {most} {name}; {used} are used"
+            )

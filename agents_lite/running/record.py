@@ -1,0 +1,310 @@
+"""The record of a run: a list of facts, and what follows from them."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..guardrail import InputGuardrailResult, OutputGuardrailResult
+from ..items import InputItem, ModelResponse, RunItem, ToolCallItem
+from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
+from ..usage import Usage
+from .conversation import Conversation
+from .facts import (
+    Added,
+    Answered,
+    Asked,
+    Begun,
+    Called,
+    Checked,
+    Decided,
+    Fact,
+    Failed,
+    Filtered,
+    Finished,
+    HandedOver,
+    Place,
+    Saved,
+    Started,
+    TakenUp,
+    ToolChecked,
+    TurnEnded,
+)
+from .turn.plan import items_of, ranks_of
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """What is known of a call of the turn at hand."""
+
+    is_begun: bool = False
+    """Whether it was begun; without an output its end is unknown."""
+    asked: Asked | None = None
+    """The question that a person has not answered yet, or None."""
+    decision: Decided | None = None
+    """The answer to it, or None."""
+    output: RunItem | None = None
+    """Its output, or None."""
+
+
+class Record:
+    """All that a run has done. It changes by `add` alone, and calls no code of the user.
+
+    Args:
+        agent: The agent that begins.
+        facts: What the run has done so far.
+        around: The record of the run that this one is a part of: its usage counts there too.
+    """
+
+    def __init__(
+        self, agent: Agent[Any], facts: Iterable[Fact] = (), around: Record | None = None
+    ) -> None:
+        self.starting_agent = agent
+        self.agent = agent
+        """The agent at work."""
+        self.facts: list[Fact] = []
+        """What the run has done, in order."""
+        self.inside: dict[tuple[int, str], Record] = {}
+        """Runs inside this one, by the turn and the id of the call that they answer."""
+        self.around = around
+        """The record of the run around this one, or None."""
+        self.run_id = ""
+        self.trace_id: str | None = None
+        self.max_turns: int | None = None
+        """Most turns, or None for no limit."""
+        self.conversation = Conversation()
+        """What was said."""
+        self.turn = 0
+        """The turn at hand; a turn is one model call with what follows from it."""
+        self.answer: Answered | None = None
+        """The model's answer of the turn at hand, or None as long as there is none."""
+        self.calls: dict[str, CallRecord] = {}
+        """The calls of the turn at hand, by their ids."""
+        self.handover: HandedOver | None = None
+        """The handoff of the turn at hand, or None."""
+        self.filtered: Filtered | None = None
+        """What its input filter made of the conversation, or None."""
+        self.raw_responses: list[ModelResponse] = []
+        """All answers of the model."""
+        self.usage = Usage()
+        """Requests and tokens, those of runs inside included."""
+        self.usage_by_agent: dict[str, Usage] = {}
+        """The same, split by the agent's name."""
+        self.tool_calls = 0
+        """Local calls begun, those of runs inside included."""
+        self.input_guardrail_results: list[InputGuardrailResult] = []
+        self.output_guardrail_results: list[OutputGuardrailResult] = []
+        self.tool_input_guardrail_results: list[ToolInputGuardrailResult] = []
+        self.tool_output_guardrail_results: list[ToolOutputGuardrailResult] = []
+        self.final_output: Any = None
+        """The final output, once there is one."""
+        self.is_started = False
+        self.is_finished = False
+        """Whether there is a final output."""
+        self.agent_is_new = True
+        """Whether the agent at work has not answered yet since it took over."""
+        self._checked: set[tuple[type, int]] = set()
+        self._verdict_ranks: defaultdict[type, list[int]] = defaultdict(list)
+        self._ranks: dict[str, int] = {}
+        self._tool_users: set[int] = set()
+        self._decided_for_all: dict[tuple[int, Place], Decided] = {}
+        self._added: list[Added] = []
+        self._failure: Failed | None = None
+        self._lock = threading.Lock()
+        for fact in facts:
+            self.add(fact)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock, for another process."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept, _lock=threading.Lock())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done."""
+        return self.is_finished and self.answer is None
+
+    def add(self, fact: Fact) -> None:
+        """Take a fact into the record; safe from any thread."""
+        with self._lock:
+            self.facts.append(fact)
+            self._follow(fact)
+
+    def inner(self, call_id: str, agent: Agent[Any]) -> Record:
+        """The record of the run inside that call of the turn at hand; a new one at first."""
+        key = (self.turn, call_id)
+        record = self.inside.get(key)
+        if record is None:
+            record = self.inside[key] = Record(agent, around=self)
+        return record
+
+    def call(self, call_id: str) -> CallRecord:
+        """What is known of a call of the turn at hand."""
+        return self.calls.get(call_id) or CallRecord()
+
+    def is_checked(self, kind: type, index: int) -> bool:
+        """Whether a guardrail of that kind, at that place, let the run pass."""
+        return (kind, index) in self._checked
+
+    def has_inner(self, call_id: str) -> bool:
+        """Whether there is a run inside that call of the turn at hand."""
+        return (self.turn, call_id) in self.inside
+
+    def call_key(self, call_id: str) -> str:
+        """A name for a call of the turn at hand, the same whenever the run is taken up."""
+        inner = f"{self.turn}/{call_id}"
+        around = self.around
+        if around is None:
+            return f"{self.run_id}/{inner}"
+        place = next(place for place, record in around.inside.items() if record is self)
+        return f"{around.call_key(place[1])}/{inner}"
+
+    def target_of(self, call_id: str) -> Place | None:
+        """Where the tool or handoff stands that a call of the turn at hand means, or None."""
+        targets = (self.answer and self.answer.targets) or {}
+        return targets.get(call_id)
+
+    def decision_for_all(self, call_id: str) -> Decided | None:
+        """What was decided for all calls of the tool that this call means, or None."""
+        place = self.target_of(call_id)
+        return None if place is None else self._decided_for_all.get((id(self.agent), place))
+
+    def has_used_tool(self, agent: Agent[Any]) -> bool:
+        """Whether that agent has called a tool in an earlier turn."""
+        return id(agent) in self._tool_users
+
+    def _follow(self, fact: Fact) -> None:
+        """Bring what follows from the facts up to date."""
+        match fact:
+            case Answered():
+                self._take_answer(fact)
+            case Begun():
+                self.calls[fact.call_id] = CallRecord(is_begun=True)  # a decision was for this one
+                self._count_call()
+            case Called():
+                self._take_output(fact)
+            case TurnEnded():
+                self._end_turn()
+            case Checked():
+                self._take_verdict(fact)
+            case HandedOver():
+                self.conversation.new_items += fact.items
+                self.handover = fact
+            case Filtered():
+                self.filtered = fact
+            case Finished():
+                self.final_output = fact.output
+                self.is_finished = True
+            case Saved():
+                self.conversation.unsaved = []
+            case ToolChecked():
+                if isinstance(fact.result, ToolInputGuardrailResult):
+                    self.tool_input_guardrail_results.append(fact.result)
+                else:
+                    self.tool_output_guardrail_results.append(fact.result)
+            case Asked():
+                self._known(fact.call_id).asked = fact
+            case Decided():
+                self._take_decision(fact)
+            case Added():
+                self._added.append(fact)
+                if self.answer is None:
+                    self._take_added()
+            case Failed():
+                self._failure = fact
+            case TakenUp():
+                self._take_up(fact)
+            case Started():
+                self.is_started = True
+                self.run_id, self.trace_id = fact.run_id, fact.trace_id
+                self.max_turns = fact.max_turns
+                self.conversation.open(fact)
+
+    def _take_answer(self, fact: Answered) -> None:
+        self.raw_responses.append(fact.response)
+        self._count_usage(self.agent.name, fact.response.usage)
+        if fact.targets is None:
+            return
+        self.turn = fact.turn
+        self.answer = fact
+        self.agent_is_new = False
+        self.calls = {}
+        self._ranks = ranks_of(fact)
+        self.conversation.take_answer(items_of(fact, self.agent))
+
+    def _take_output(self, fact: Called) -> None:
+        self._known(fact.call_id).output = fact.item
+        self.conversation.take_output(fact.item, self._ranks.get(fact.call_id, len(self._ranks)))
+
+    def _take_verdict(self, fact: Checked) -> None:
+        result = fact.result
+        kind = type(result)
+        place = bisect(self._verdict_ranks[kind], fact.index)
+        self._verdict_ranks[kind].insert(place, fact.index)
+        if isinstance(result, InputGuardrailResult):
+            self.input_guardrail_results.insert(place, result)
+        else:
+            self.output_guardrail_results.insert(place, result)
+        if not result.output.tripwire_triggered:
+            self._checked.add((kind, fact.index))
+
+    def _take_decision(self, fact: Decided) -> None:
+        self._known(fact.call_id).decision = fact
+        place = self.target_of(fact.call_id)
+        if fact.always and place is not None:
+            self._decided_for_all[id(self.agent), place] = fact
+
+    def _end_turn(self) -> None:
+        conversation, handover, filtered = self.conversation, self.handover, self.filtered
+        if any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
+            self._tool_users.add(id(self.agent))
+        conversation.end_turn(self.raw_responses[-1].response_id)
+        self.answer = self.handover = self.filtered = None
+        self.calls = {}
+        if handover is not None:
+            self.agent = handover.target
+            self.agent_is_new = True
+            if filtered is not None:
+                conversation.show_instead(filtered.conversation)
+        self._take_added()
+
+    def _take_added(self) -> None:
+        for added in self._added:
+            self.conversation.take_added([InputItem(self.agent, item) for item in added.items])
+        self._added = []
+
+    def _take_up(self, fact: TakenUp) -> None:
+        self.max_turns = fact.max_turns
+        failure, self._failure = self._failure, None
+        if failure is not None and failure.discards_answer and self.answer is not None:
+            self.turn -= 1
+            self.answer = self.handover = self.filtered = None
+            self.calls = {}
+            self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
+            self.conversation.drop_turn()
+            self._take_added()
+
+    def _known(self, call_id: str) -> CallRecord:
+        return self.calls.setdefault(call_id, CallRecord())
+
+    def _count_usage(self, agent_name: str, usage: Usage) -> None:
+        self.usage.add(usage)
+        self.usage_by_agent.setdefault(agent_name, Usage()).add(usage)
+        if self.around is not None:
+            with self.around._lock:
+                self.around._count_usage(agent_name, usage)
+
+    def _count_call(self) -> None:
+        self.tool_calls += 1
+        if self.around is not None:
+            with self.around._lock:
+                self.around._count_call()

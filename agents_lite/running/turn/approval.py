@@ -1,0 +1,164 @@
+"""Which calls may be made, which wait for a person, and what becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ...exceptions import UnknownEndError, UserError
+from ...items import (
+    MCPApprovalResponseItem,
+    RunItem,
+    ToolApprovalItem,
+    output_item,
+)
+from ...response_types import ResponsesObject
+from ...run_config import ToolErrorFormatterArgs
+from ...tool import ComputerTool, FunctionTool, HostedMCPTool, MCPToolApprovalRequest
+from ...tool_output import output_for_model
+from ..facts import Asked, Called, Decided
+from .computer_call import show_screen
+from .function_call import read_arguments
+
+if TYPE_CHECKING:
+    from ..live_run import LiveRun
+    from ..record import CallRecord, Record
+    from .tool_call import ToolCall
+
+REJECTED = "Tool execution was not approved."
+"""What the model is told of a call that was rejected without words."""
+
+
+def may_be_made(call: ToolCall) -> bool:
+    """Whether a call is to be made now.
+
+    Of the others, those that were rejected or answered from outside are answered here, and a
+    person is asked about the rest.
+
+    Raises:
+        UnknownEndError: It was begun, nobody knows how it ended, and the tool wants that raised.
+    """
+    record, call_id = call.run.record, call.raw.call_id
+    known = record.call(call_id)
+    if call.goes_on:
+        return True
+    if known.asked is None and known.decision is None:
+        reason = _question(call, known)
+        if reason is None:
+            return True
+        if reason != "approval" or record.decision_for_all(call_id) is None:
+            record.add(Asked(call_id, reason))
+            return False
+    decision = decision_of(record, call_id)
+    if decision is None:
+        return False
+    if decision.verdict == "approve":
+        return True
+    record.add(Called(call_id, _answer(call, decision)))
+    return False
+
+
+def answer_server(raw: Any, tool: HostedMCPTool, run: LiveRun) -> None:
+    """Answer an MCP server's question whether its tool may be called, or ask a person."""
+    known = run.record.call(raw.id)
+    if known.output is not None:
+        return
+    if tool.on_approval_request is not None:
+        answer = run.call(tool.on_approval_request, MCPToolApprovalRequest(run.context, raw))
+        if not isinstance(answer, dict) or "approve" not in answer:
+            raise UserError(
+                f"on_approval_request must return {{'approve': True or False}}, got {answer!r}"
+            )
+        approve, why = bool(answer["approve"]), answer.get("reason")
+    else:
+        decision = decision_of(run.record, raw.id)
+        if decision is None:
+            if known.asked is None:
+                run.record.add(Asked(raw.id))
+            return
+        approve, why = decision.verdict == "approve", decision.message
+    response = {
+        "type": "mcp_approval_response",
+        "approval_request_id": raw.id,
+        "approve": approve,
+        **({"reason": why} if why else {}),
+    }
+    item = MCPApprovalResponseItem(run.agent, ResponsesObject(response))
+    run.record.add(Called(raw.id, item))
+
+
+def decision_of(record: Record, call_id: str) -> Decided | None:
+    """What a person decided about a call, or about all calls of its tool; None: nothing."""
+    known = record.call(call_id)
+    if known.decision is None and (known.asked is None or known.asked.reason == "approval"):
+        return record.decision_for_all(call_id)
+    return known.decision
+
+
+def interruptions(
+    record: Record, inside: tuple[tuple[int, str], ...] = ()
+) -> Iterator[ToolApprovalItem]:
+    """The calls that wait for a person, in this run and in those inside it."""
+    if record.answer is None:
+        return
+    for raw in record.answer.response.output:
+        call_id = raw.get("call_id") or raw.get("id")
+        known = record.calls.get(call_id) if isinstance(call_id, str) else None
+        if known is None or known.output is not None:
+            continue
+        if known.asked is not None and decision_of(record, call_id) is None:
+            yield ToolApprovalItem(
+                record.agent, raw, call_id=call_id, reason=known.asked.reason, inside=inside
+            )
+        place = record.turn, call_id
+        if place in record.inside:
+            yield from interruptions(record.inside[place], (*inside, place))
+
+
+def _question(call: ToolCall, known: CallRecord) -> Any:
+    """Why a person is to be asked about a call, or None."""
+    tool = call.tool
+    needed = tool.needs_approval
+    if callable(needed):
+        arguments = read_arguments(call.context.tool_arguments)
+        needed = arguments is None or call.ask(
+            needed, call.context, arguments, call.context.tool_call_id
+        )
+    if not known.is_begun:
+        return "approval" if needed else None
+    policy = tool.on_unknown_end if isinstance(tool, FunctionTool) else None
+    if policy is None:
+        policy = "ask" if needed else "rerun"
+    if policy == "fail":
+        raise UnknownEndError(tool.name, call.raw.call_id, call.context.tool_arguments)
+    return "unknown_end" if policy == "ask" else None
+
+
+def _answer(call: ToolCall, decision: Decided) -> RunItem:
+    """The output of a call that was not made."""
+    if decision.verdict == "output":
+        output, shown = decision.output, output_for_model(decision.output)
+    else:
+        output = shown = decision.message or _formatted(call) or REJECTED
+    if isinstance(call.tool, ComputerTool):
+        return show_screen(call, call.tool, [])
+    return output_item(call.run.agent, call.raw, shown, output)
+
+
+def _formatted(call: ToolCall) -> str | None:
+    """A rejection in the words of the run's `tool_error_formatter`, or None."""
+    formatter = call.run.config.tool_error_formatter
+    if formatter is None:
+        return None
+    facts = ToolErrorFormatterArgs(
+        kind="approval_rejected",
+        tool_type="computer" if call.raw.type == "computer_call" else "function",
+        tool_name=call.tool.name,
+        call_id=call.raw.call_id,
+        default_message=REJECTED,
+        run_context=call.run.context,
+    )
+    words = call.ask(formatter, facts)
+    if not isinstance(words, str | None):
+        raise UserError(f"tool_error_formatter must return a text or None, got {words!r}")
+    return words

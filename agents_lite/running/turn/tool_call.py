@@ -1,0 +1,89 @@
+"""One call of a local tool, made on whatever thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...concurrency.cancellation import Cancellation
+from ...items import ToolCallOutputItem, output_item
+from ...run_context import ToolContext
+from ...tool import ComputerTool, FunctionTool
+from ...tool_output import output_for_model
+from ...tracing import function_span
+from ..facts import Begun, Called
+from ..live_run import RunPaused
+from .computer_call import use_computer
+from .function_call import call_function, read_arguments
+
+if TYPE_CHECKING:
+    from ..live_run import LiveRun
+
+
+@dataclass
+class ToolCall:
+    """A call of a local tool."""
+
+    raw: Any
+    """The Responses API call."""
+    tool: FunctionTool | ComputerTool
+    """The tool that is called."""
+    run: LiveRun
+    """The run."""
+    cancellation: Cancellation
+    """Stops the call."""
+
+    def __post_init__(self) -> None:
+        """Put together what the tool is given."""
+        run = self.run
+        self.context: ToolContext[Any] = ToolContext(
+            run.context.context,
+            run.context.usage,
+            run.context.usage_by_agent,
+            tool_name=self.tool.name,
+            tool_call_id=self.raw.call_id,
+            tool_arguments=self.raw.get("arguments") or "",
+            agent=run.agent,
+            run=run,
+        )
+        self.goes_on = run.record.has_inner(self.raw.call_id)
+        """Whether a run inside it was begun, and is not over."""
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of the user, `def` or `async def`."""
+        return self.run.callbacks.call(self.cancellation, function, *args)
+
+    def announce_start(self) -> None:
+        """Tell the hooks that the tool is about to run."""
+        lifecycle, agent = self.run.lifecycle, self.run.agent
+        if lifecycle.hears_of_tools(agent) and not self.goes_on:
+            arguments = read_arguments(self.context.tool_arguments) or {}
+            lifecycle.tool_started(self.context, agent, self.tool, arguments)
+
+    def make(self) -> ToolCallOutputItem | None:
+        """Make the call, inside its span. None: a run inside it is paused."""
+        run, name = self.run, self.tool.name
+        with function_span(name) as span, run.at_work(name):
+            if run.records_content:
+                span.span_data.input = self.context.tool_arguments
+            if not self.goes_on:
+                run.record.add(Begun(self.raw.call_id))
+            try:
+                if isinstance(self.tool, ComputerTool):
+                    item = use_computer(self, self.tool)
+                else:
+                    output = call_function(self, self.tool, span)
+                    item = output_item(run.agent, self.raw, output_for_model(output), output)
+            except RunPaused:
+                return None
+            run.record.add(Called(self.raw.call_id, item))
+            if run.records_content:
+                span.span_data.output = item.raw_item["output"]
+            return item
+
+    def announce_end(self, item: ToolCallOutputItem | None) -> None:
+        """Tell the hooks that the tool has run."""
+        if item is not None:
+            run = self.run
+            run.lifecycle.tool_ended(self.context, run.agent, self.tool, item.output)
