@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from agents_lite.testing import ScriptedModel
+from tests.support.browser import browser as browser
+from tests.support.browser import browser_process as browser_process
+from tests.support.servers import postgres_url as postgres_url
+from tests.support.servers import redis_url as redis_url
 
 _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 
@@ -22,10 +26,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c_interrupts() -> None:
-    """What runs in the background of a script ignores Ctrl-C, and so do its children."""
+def processes_start_alike() -> None:
+    """Whatever the tests were started from, and whatever else is installed."""
+    # What runs in the background of a script ignores Ctrl-C, and so would its children.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Those of tracing platforms double the time that a process needs to begin.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
 
 
 @pytest.fixture(autouse=True)

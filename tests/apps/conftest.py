@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from agents_lite.testing import ResponsesServer
-from tests.support.browser import browser as browser
-from tests.support.browser import browser_process as browser_process
 from tests.support.sites import KINDS, Site, serve_site
 
 

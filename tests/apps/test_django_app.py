@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents_lite.testing import ResponsesServer, call, handoff_to, turn
-from tests.support.sites import EXAMPLES, manage, site_environment
+from tests.support.sites import EXAMPLES, django_environment, manage, site_environment
 from tests.support.waiting import wait_until
 
 BOOKING = [handoff_to("Workshop"), call("book_visit", problem="flat tyre", customer="Ada")]
@@ -36,18 +38,17 @@ def model(turns: Script) -> Iterator[ResponsesServer]:
 def environment(tmp_path: Path, model: ResponsesServer) -> dict[str, str]:
     """A migrated database, and the model."""
     pytest.importorskip("django")
-    environment = site_environment(tmp_path, OPENAI_BASE_URL=model.base_url)
-    manage("migrate", "-v0", environment=environment, check=True)
-    return environment
+    return django_environment(tmp_path, OPENAI_BASE_URL=model.base_url)
 
 
 def stored(environment: dict[str, str]) -> dict[str, Any]:
     """What the database holds: the customers of its repairs, and the items of conversations."""
-    dump = manage("dumpdata", "chat", environment=environment, check=True).stdout
-    rows = [(row["model"], row["fields"]) for row in json.loads(dump)]
+    with closing(sqlite3.connect(environment["CHAT_DATABASE"])) as database:
+        customers = database.execute("SELECT customer FROM chat_repair ORDER BY id").fetchall()
+        items = database.execute("SELECT text FROM chat_item ORDER BY id").fetchall()
     return {
-        "customers": [fields["customer"] for model, fields in rows if model == "chat.repair"],
-        "items": [json.loads(fields["text"]) for model, fields in rows if model == "chat.item"],
+        "customers": [customer for (customer,) in customers],
+        "items": [json.loads(text) for (text,) in items],
     }
 
 

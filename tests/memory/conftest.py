@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.servers import ServerMissing, postgres_server, redis_server
 from tests.support.session_stores import Store
 
 SHARED_STORES = ["sqlite-file", "sqlalchemy-file", "sqlalchemy-postgresql", "redis"]
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server."""
-    pytest.importorskip("psycopg")
-    try:
-        with postgres_server() as url:
-            yield url
-    except ServerMissing as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A Redis server."""
-    pytest.importorskip("redis")
-    try:
-        with redis_server() as (url, _process):
-            yield url
-    except ServerMissing as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(params=SHARED_STORES)

@@ -31,7 +31,7 @@ WAIT_SECONDS = 60
 
 @pytest.fixture(scope="session")
 def browser_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The browser; import this one together with `browser`."""
+    """The browser, one for all tests."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     programs = [shutil.which("chromium"), shutil.which("chromedriver")]
     if None in programs:

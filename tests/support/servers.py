@@ -19,11 +19,35 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
+
 _START_SECONDS = 60
 
 
 class ServerMissing(Exception):
     """The server's program is not installed."""
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server, one for all tests."""
+    pytest.importorskip("psycopg")
+    try:
+        with postgres_server() as url:
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a Redis server, one for all tests."""
+    pytest.importorskip("redis")
+    try:
+        with redis_server() as (url, _process):
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
 
 
 @contextmanager

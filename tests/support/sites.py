@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
@@ -85,10 +87,9 @@ def serve_site(kind: str, directory: Path, **settings: str) -> Iterator[str]:
         directory: Where its database goes.
         settings: Environment variables, such as OPENAI_BASE_URL.
     """
-    environment = site_environment(directory, **settings)
-    place = EXAMPLES / ("flask_app" if kind.startswith("flask") else "django_app")
-    if place.name == "django_app":
-        manage("migrate", "-v0", environment=environment, check=True)
+    is_flask = kind.startswith("flask")
+    place = EXAMPLES / ("flask_app" if is_flask else "django_app")
+    environment = (site_environment if is_flask else django_environment)(directory, **settings)
     # The socket listens from the start: whoever connects early waits until the server is ready.
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -124,6 +125,21 @@ def manage(
         timeout=60,
         **options,
     )
+
+
+def django_environment(directory: Path, **settings: str) -> dict[str, str]:
+    """The same for the Django app, its migrations done."""
+    environment = site_environment(directory, **settings)
+    Path(environment["CHAT_DATABASE"]).write_bytes(_migrated())
+    return environment
+
+
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as directory:
+        environment = site_environment(Path(directory))
+        manage("migrate", "-v0", environment=environment, check=True)
+        return Path(environment["CHAT_DATABASE"]).read_bytes()
 
 
 def site_environment(directory: Path, **settings: str) -> dict[str, str]:

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from agents_lite.tracing.sqlite_store import StoredSpan, StoredTrace, TraceStore
-from tests.support.browser import browser as browser
-from tests.support.browser import browser_process as browser_process
 
 SAMPLE = Path(__file__).with_name("sample.py")
 

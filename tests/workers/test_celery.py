@@ -24,20 +24,10 @@ from agents_lite.extensions.memory import RedisSession
 from agents_lite.testing import ResponsesServer, call, status
 from agents_lite.testing.builders import ScriptedTurn
 from tests.support.drivers import kinds
-from tests.support.servers import ServerMissing, redis_server
 from tests.support.waiting import PATIENCE, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "celery_app"
 BOOKED = ["user", "function_call", "function_call_output", "assistant"]
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    try:
-        with redis_server() as (url, _):
-            yield url
-    except ServerMissing as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture
