@@ -15,7 +15,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
-from tests.support.drivers import every_stream
+from tests.support.drivers import every_stream, every_stream_but_chat
 
 RAW = "raw_response_event"
 
@@ -108,7 +108,7 @@ NAMES = {
 }
 
 
-@every_stream
+@every_stream_but_chat
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_kind_of_item_has_its_event(read: Any, kind: str) -> None:
     item = {"type": kind, "id": "item_1", "server_label": "none"}
@@ -116,7 +116,7 @@ def test_every_kind_of_item_has_its_event(read: Any, kind: str) -> None:
     assert outline(events)[2:] == [NAMES[kind], "message_output_created"]
 
 
-@every_stream
+@every_stream_but_chat
 def test_an_answered_approval_has_two_events(read: Any) -> None:
     tool = HostedMCPTool(
         {"type": "mcp", "server_label": "s"}, on_approval_request=lambda request: {"approve": True}

@@ -23,7 +23,7 @@ from agents_lite import (
     handoff,
 )
 from agents_lite.testing import call, final, handoff_to, reasoning, refusal, text, turn
-from tests.support.drivers import every_driver
+from tests.support.drivers import every_driver, every_driver_here
 from tests.support.models import BluntModel
 
 ADD = call("add", a=1, b=2, call_id="c1")
@@ -251,7 +251,7 @@ def cast(model: BluntModel, output_type: Any, ran: list[str]) -> Agent[Any]:
     return first
 
 
-@every_driver
+@every_driver_here
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_each_misbehaviour_has_its_outcome(run: Any, case: Case) -> None:
     ran: list[str] = []

@@ -56,7 +56,7 @@ from agents_lite.tracing import (
     get_trace_provider,
     set_trace_processors,
 )
-from tests.support.drivers import every_driver
+from tests.support.drivers import every_driver, every_driver_here
 from tests.support.loopback import LoopbackServer, Peer, http_answer, stream_answer
 from tests.support.spans import Recorder, recorded_spans
 
@@ -366,7 +366,7 @@ SCENES: dict[str, Callable[[], Agent[Any]]] = {
 }
 
 
-@every_driver
+@every_driver_here
 @pytest.mark.parametrize("is_included", [False, True])
 @pytest.mark.parametrize("scene", SCENES.values(), ids=list(SCENES))
 def test_traces_hold_content_only_if_they_may(

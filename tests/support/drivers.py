@@ -10,6 +10,7 @@ import pytest
 
 from agents_lite import Runner, StreamEvent
 from agents_lite.result import RunResultBase
+from tests.support.wires import over
 
 Outcome = tuple[list[StreamEvent], RunResultBase]
 
@@ -52,22 +53,42 @@ def _result_of(read: Callable[..., Outcome]) -> Callable[..., RunResultBase]:
     return lambda *args, **options: read(*args, **options)[1]
 
 
-every_driver = pytest.mark.parametrize(
-    "run",
-    [run_sync, run, *map(_result_of, STREAMS)],
-    ids=["run_sync", "run", "stream", "run_streamed-for", "run_streamed-async-for"],
-)
+def _runs(*apis: str) -> pytest.MarkDecorator:
+    """All drivers, and two of them once more with the model behind each of the APIs."""
+    runs = {
+        "run_sync": run_sync,
+        "run": run,
+        "stream": _result_of(stream),
+        "run_streamed-for": _result_of(for_loop),
+        "run_streamed-async-for": _result_of(async_for),
+    }
+    for api in apis:
+        runs[f"over-{api}-whole"] = over(api, run_sync)
+        runs[f"over-{api}-streamed"] = over(api, runs["stream"])
+    return pytest.mark.parametrize("run", runs.values(), ids=list(runs))
+
+
+def _reads(*apis: str) -> pytest.MarkDecorator:
+    reads = {"stream": stream, "run_streamed-for": for_loop, "run_streamed-async-for": async_for}
+    reads |= {f"over-{api}": over(api, stream) for api in apis}
+    return pytest.mark.parametrize("read", reads.values(), ids=list(reads))
+
+
+every_driver = _runs("chat", "responses")
 """Gives a test `run(agent, input, **options)`, which returns the result."""
+every_driver_but_chat = _runs("responses")
+"""The same, for what Chat Completions do not have."""
+every_driver_here = _runs()
+"""The same, for scripts that no server could send."""
+every_stream = _reads("chat", "responses")
+"""Gives a test `read(agent, input, **options)`, which returns the events and the result."""
+every_stream_but_chat = _reads("responses")
+"""The same, for what Chat Completions do not have."""
 
 whole_and_streamed = pytest.mark.parametrize(
     "run", [run_sync, _result_of(stream)], ids=["whole", "streamed"]
 )
 """The same with the two drivers that ask a model in different ways, for tests of what is sent."""
-
-every_stream = pytest.mark.parametrize(
-    "read", STREAMS, ids=["stream", "run_streamed-for", "run_streamed-async-for"]
-)
-"""Gives a test `read(agent, input, **options)`, which returns the events and the result."""
 
 
 def kinds(items: list[dict[str, Any]]) -> list[str]:

@@ -141,7 +141,8 @@ class ChatAnswer:
             "output": [],
             "usage": None,
         }
-        self._events.append({"type": "response.created", "response": self._response})
+        for kind in ("response.created", "response.in_progress"):
+            self._events.append({"type": kind, "response": self._response})
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta") or _as_delta(choice.get("message") or {})

@@ -56,6 +56,7 @@ def test_a_text_is_streamed_as_the_responses_api_streams_it() -> None:
     events = streamed({"role": "assistant", "content": ""}, {"content": "He"}, {"content": "y"})
     assert [event["type"].removeprefix("response.") for event in events] == [
         "created",
+        "in_progress",
         "output_item.added",
         "content_part.added",
         "output_text.delta",
@@ -65,8 +66,8 @@ def test_a_text_is_streamed_as_the_responses_api_streams_it() -> None:
         "output_item.done",
         "completed",
     ]
-    assert [event["sequence_number"] for event in events] == list(range(9))
-    assert [event["delta"] for event in events[3:5]] == ["He", "y"]
+    assert [event["sequence_number"] for event in events] == list(range(10))
+    assert [event["delta"] for event in events[4:6]] == ["He", "y"]
     assert len({event["item_id"] for event in events if "item_id" in event}) == 1
     [message] = output_of(events)
     assert message["content"] == [{"type": "output_text", "text": "Hey", "annotations": []}]
@@ -79,6 +80,7 @@ def test_a_call_is_streamed_as_the_responses_api_streams_it() -> None:
     )
     assert [event["type"].removeprefix("response.") for event in events] == [
         "created",
+        "in_progress",
         "output_item.added",
         "function_call_arguments.delta",
         "function_call_arguments.delta",
@@ -88,7 +90,7 @@ def test_a_call_is_streamed_as_the_responses_api_streams_it() -> None:
     ]
     [call] = output_of(events)
     assert (call["call_id"], call["name"], call["arguments"]) == ("c1", "add", '{"a":1}')
-    assert call["id"] == events[1]["item"]["id"] == events[2]["item_id"]
+    assert call["id"] == events[2]["item"]["id"] == events[3]["item_id"]
 
 
 def test_reasoning_text_and_calls_are_items_of_one_answer() -> None:

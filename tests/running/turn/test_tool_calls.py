@@ -35,7 +35,7 @@ from agents_lite import (
     tool_output_guardrail,
 )
 from agents_lite.testing import ScriptedModel, call
-from tests.support.drivers import every_driver, every_stream, types
+from tests.support.drivers import every_driver, every_driver_but_chat, every_stream, types
 
 SERIAL = RunConfig(max_tool_concurrency=1)
 ASKED: ContextVar[str] = ContextVar("ASKED", default="nobody")
@@ -677,7 +677,7 @@ def computer_call(*checks: Any, **fields: Any) -> dict[str, Any]:
     }
 
 
-@every_driver
+@every_driver_but_chat
 def test_a_computer_is_used_and_its_screen_shown(run: Any) -> None:
     desk = Desk()
     agent = agent_of(ComputerTool(desk), calls=[computer_call()])
@@ -744,7 +744,7 @@ QUESTION = {
 }
 
 
-@every_driver
+@every_driver_but_chat
 @pytest.mark.parametrize(
     "answer", [{"approve": True}, {"approve": False, "reason": "no"}], ids=["yes", "no"]
 )
