@@ -44,7 +44,7 @@ _HOMES = {  # module: the names it is home to
         "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool ToolFilter ToolFilterContext "
         "ToolFilterStatic"
     ),
-    "memory": "Session SessionABC SQLiteSession",
+    "memory": "Session SessionABC SQLiteSession StoredSession",
     "model_settings": "ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
     "models.chat": "OpenAIChatCompletionsModel",
@@ -55,7 +55,7 @@ _HOMES = {  # module: the names it is home to
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
-    "run": "Runner",
+    "run": "RunOptions Runner",
     "run_config": "CallModelData ModelInputData RunConfig ToolErrorFormatterArgs UsageLimits",
     "run_context": "RunContextWrapper TContext ToolContext",
     "stream_events": (

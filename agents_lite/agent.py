@@ -34,6 +34,15 @@ if TYPE_CHECKING:
     from .run_config import RunConfig
     from .stream_events import StreamEvent
 
+__all__ = [
+    "Agent",
+    "AgentToolStreamEvent",
+    "FunctionToolResult",
+    "StopAtTools",
+    "ToolsToFinalOutputFunction",
+    "ToolsToFinalOutputResult",
+]
+
 
 class StopAtTools(TypedDict):
     """Ends the run at a call of one of these tools."""

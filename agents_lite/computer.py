@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from .exceptions import ModelBehaviorError
 
+__all__ = ["AsyncComputer", "Computer"]
+
 Environment: TypeAlias = Literal["mac", "windows", "linux", "ubuntu", "browser"]
 Button: TypeAlias = Literal["left", "right", "wheel", "back", "forward"]
 

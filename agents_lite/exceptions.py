@@ -14,6 +14,37 @@ if TYPE_CHECKING:
         ToolOutputGuardrail,
     )
 
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIResponseError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AgentsException",
+    "AuthenticationError",
+    "BadRequestError",
+    "InputGuardrailTripwireTriggered",
+    "InternalServerError",
+    "MCPServerError",
+    "MCPTimeoutError",
+    "MaxTurnsExceeded",
+    "ModelBehaviorError",
+    "ModelRefusalError",
+    "NotFoundError",
+    "OutputGuardrailTripwireTriggered",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseFailedError",
+    "RunTimeout",
+    "SessionError",
+    "ToolInputGuardrailTripwireTriggered",
+    "ToolOutputGuardrailTripwireTriggered",
+    "ToolTimeoutError",
+    "UnknownEndError",
+    "UsageLimitExceeded",
+    "UserError",
+]
+
 
 class AgentsException(Exception):
     """Root of all errors of this package.

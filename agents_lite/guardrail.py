@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
 
+__all__ = [
+    "GuardrailFunctionOutput",
+    "InputGuardrail",
+    "InputGuardrailResult",
+    "OutputGuardrail",
+    "OutputGuardrailResult",
+    "input_guardrail",
+    "output_guardrail",
+]
+
 TFunction = TypeVar("TFunction")
 TGuardrail = TypeVar("TGuardrail", bound="AnyGuardrail[Any]")
 

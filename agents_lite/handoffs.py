@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .items import RunItem, TResponseInputItem
 
+__all__ = ["Handoff", "HandoffInputData", "HandoffInputFilter", "handoff"]
+
 THandoffInput = TypeVar("THandoffInput", default=Any)
 TAgent = TypeVar("TAgent", default="Agent[Any]")
 

@@ -15,6 +15,26 @@ if TYPE_CHECKING:
 
     from .agent import Agent
 
+__all__ = [
+    "CompactionItem",
+    "HandoffCallItem",
+    "HandoffOutputItem",
+    "InputItem",
+    "ItemHelpers",
+    "MCPApprovalRequestItem",
+    "MCPApprovalResponseItem",
+    "MCPListToolsItem",
+    "MessageOutputItem",
+    "ModelResponse",
+    "ReasoningItem",
+    "RunItem",
+    "TResponseInputItem",
+    "ToolApprovalItem",
+    "ToolCallItem",
+    "ToolCallOutputItem",
+    "UnknownItem",
+]
+
 TResponseInputItem = dict[str, Any]
 """An input item as the Responses API takes it, {"role": ..., "content": ...} or with a "type"."""
 

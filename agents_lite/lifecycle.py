@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .items import ModelResponse, TResponseInputItem
     from .tool import Tool
 
+__all__ = ["AgentHooks", "RunHooks"]
+
 
 class StepHooks(Generic[TContext]):
     """What run hooks and agent hooks have in common."""

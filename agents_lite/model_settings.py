@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+__all__ = ["ModelSettings"]
+
 
 @dataclass
 class ModelSettings:

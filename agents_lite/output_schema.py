@@ -14,6 +14,8 @@ from .exceptions import ModelBehaviorError, UserError
 from .schema.adapter import json_schema_of, make_adapter
 from .schema.strict_schema import check_schema, schema_for_api
 
+__all__ = ["AgentOutputSchema", "AgentOutputSchemaBase"]
+
 _STILL_TO_BE_DEFINED = ("class-not-fully-defined", "undefined-annotation")
 _Described: TypeAlias = tuple[TypeAdapter[Any], dict[str, Any]]
 

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
+__all__ = ["ResponseStreamEvent", "ResponsesObject"]
+
 
 class ResponsesObject:
     """A JSON object whose fields are attributes, at every depth.

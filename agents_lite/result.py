@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .running.run_state import RunState
     from .tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
+__all__ = ["RunErrorDetails", "RunResult", "RunResultBase", "RunResultStreaming"]
+
 T = TypeVar("T")
 
 

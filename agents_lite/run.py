@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
-from .run_config import RunConfig
+from .run_config import RunConfig as RunConfig
 from .run_context import TContext
 from .running.start import RunOptions, new_run
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .running.run_state import RunState
     from .stream_events import StreamEvent
 
-__all__ = ["RunConfig", "RunOptions", "Runner"]
+__all__ = ["RunOptions", "Runner"]
 
 
 class Runner:

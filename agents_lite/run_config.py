@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .items import TResponseInputItem
     from .run_context import RunContextWrapper
 
+__all__ = ["CallModelData", "ModelInputData", "RunConfig", "ToolErrorFormatterArgs", "UsageLimits"]
+
 DEFAULT_MAX_TURNS = 10
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .run_config import RunConfig
     from .running.live_run import LiveRun
 
+__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
+
 TContext = TypeVar("TContext", default=Any)
 
 

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from .items import RunItem
     from .response_types import ResponseStreamEvent
 
+__all__ = [
+    "AgentUpdatedStreamEvent",
+    "RawResponsesStreamEvent",
+    "RunItemStreamEvent",
+    "StreamEvent",
+]
+
 
 @dataclass(slots=True)
 class RawResponsesStreamEvent:

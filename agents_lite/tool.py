@@ -41,6 +41,22 @@ if TYPE_CHECKING:
 
     from .agent import Agent
 
+__all__ = [
+    "CodeInterpreterTool",
+    "ComputerTool",
+    "ComputerToolSafetyCheckData",
+    "FileSearchTool",
+    "FunctionTool",
+    "HostedMCPTool",
+    "ImageGenerationTool",
+    "MCPToolApprovalFunctionResult",
+    "MCPToolApprovalRequest",
+    "Tool",
+    "WebSearchTool",
+    "default_tool_error_function",
+    "function_tool",
+]
+
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]

@@ -12,6 +12,18 @@ from .run_context import ToolContext
 if TYPE_CHECKING:
     from .agent import Agent
 
+__all__ = [
+    "ToolGuardrailFunctionOutput",
+    "ToolInputGuardrail",
+    "ToolInputGuardrailData",
+    "ToolInputGuardrailResult",
+    "ToolOutputGuardrail",
+    "ToolOutputGuardrailData",
+    "ToolOutputGuardrailResult",
+    "tool_input_guardrail",
+    "tool_output_guardrail",
+]
+
 
 @dataclass
 class ToolGuardrailFunctionOutput:

@@ -9,6 +9,8 @@ from pydantic_core import to_json
 
 from .exceptions import UserError
 
+__all__ = ["ToolOutputFileContent", "ToolOutputImage", "ToolOutputText"]
+
 
 @dataclass
 class ToolOutputText:

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+__all__ = ["InputTokensDetails", "OutputTokensDetails", "RequestUsage", "Usage"]
+
 
 class InputTokensDetails(BaseModel):
     """What the input tokens were made of."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,17 @@ import agents_lite
 STUB = Path(agents_lite.__file__).with_suffix(".pyi")
 
 
-def names_for_type_checkers() -> dict[str, str]:
-    """Each name that the type checker is shown, with its module."""
-    return {
-        alias.name: str(node.module)
-        for node in ast.parse(STUB.read_text()).body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+@pytest.mark.parametrize("home", agents_lite._HOMES)
+def test_a_module_says_which_public_names_it_is_home_to(home: str) -> None:
+    names = import_module(f"agents_lite.{home}").__all__
+    assert sorted(names) == sorted(agents_lite._HOMES[home].split())
 
 
-def test_names_at_run_time_are_those_for_type_checkers() -> None:
-    assert agents_lite._MODULE_OF == names_for_type_checkers()
+def test_type_checkers_are_shown_the_names_of_every_home() -> None:
+    body = ast.parse(STUB.read_text("utf-8")).body
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
+    assert {node.module for node in imports} == set(agents_lite._HOMES)
+    assert {alias.name for node in imports for alias in node.names} == {"*"}
 
 
 @pytest.mark.parametrize("name", agents_lite.__all__)

@@ -21,6 +21,8 @@ from .connections import Exchange
 from .endpoint import Endpoint, without_login
 from .retries import Retries, RetryNote, RetryPolicy
 
+__all__ = ["ResponsesClient"]
+
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 

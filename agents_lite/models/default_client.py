@@ -10,6 +10,8 @@ from ..exceptions import UserError
 from ..http.client import ResponsesClient
 from ..tracing import get_trace_provider
 
+__all__ = ["set_default_openai_api", "set_default_openai_client", "set_default_openai_key"]
+
 _ENVIRONMENT = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 
 OpenAIAPI: TypeAlias = Literal["responses", "chat_completions"]

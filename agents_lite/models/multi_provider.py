@@ -9,6 +9,8 @@ from .interface import Model, ModelProvider
 from .known_servers import KNOWN_SERVERS
 from .provider import OpenAIProvider
 
+__all__ = ["MultiProvider"]
+
 
 class MultiProvider(ModelProvider):
     """Finds `"deepseek/deepseek-chat"` at DeepSeek, `"ollama/llama3.2"` at Ollama, and so on.

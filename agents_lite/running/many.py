@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..items import TResponseInputItem
     from .run_state import RunState
 
+__all__ = ["RunOutcome"]
+
 
 @dataclass(frozen=True)
 class RunOutcome:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .live_run import LiveRun
     from .start import RunOptions
 
+__all__ = ["RunState"]
+
 FORMAT = 1
 """Version of the JSON form."""
 _SIGNED = "hmac-sha256:"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ...tool import Tool
     from ..live_run import LiveRun
 
+__all__ = ["GenerateDynamicPromptData"]
+
 
 @dataclass
 class GenerateDynamicPromptData:
