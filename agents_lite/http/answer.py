@@ -7,10 +7,12 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
 import requests
+import urllib3
 from pydantic_core import from_json
 from urllib3.exceptions import HTTPError
 
@@ -19,7 +21,7 @@ from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_str
 from .assembly import ResponseSoFar, place_of, reason_of
 from .chunked import BLOCK_SIZE
 from .connections import Exchange
-from .endpoint import redirect_target
+from .endpoint import redirect_of
 from .errors import ErrorWriter, parse_json
 from .sse import BYTE_ORDER_MARK, EventDecoder
 
@@ -89,7 +91,7 @@ class Answer:
         response, blocks = self._response, self._blocks()
         if not 200 <= response.status_code < 300:
             self._exchange.limit_wait(ERROR_BODY_WAIT)
-            is_followed = redirect_target(response) is not None
+            is_followed = redirect_of(response) is not None
             raise self._errors.status(response, _beginning(blocks), is_followed)
         first = next((block for block in blocks if block.strip()), b"")
         blocks = chain([first], blocks)
@@ -100,9 +102,10 @@ class Answer:
             yield from self._whole(b"".join(blocks))
 
     def _blocks(self) -> Iterator[bytes]:
+        read = _reader(self._response)
         while not self._exchange.is_cut:
             try:
-                block = self._response.raw.read1(BLOCK_SIZE, decode_content=True)
+                block = read()
             except WIRE_ERRORS as error:
                 raise self._errors.lost(error) from error
             if not block:
@@ -213,6 +216,17 @@ def event_number(event: dict[str, Any], default: float) -> float:
     """The event's place in its stream, or the default where it names none."""
     number = event.get("sequence_number")
     return number if isinstance(number, int) else default
+
+
+def _reader(response: requests.Response) -> Callable[[], bytes]:
+    """A function that gives the next block of an answer, b"" after the last one."""
+    raw = response.raw
+    is_read = response._content_consumed  # type: ignore[attr-defined]
+    if isinstance(raw, urllib3.HTTPResponse) and not is_read:
+        return partial(raw.read1, BLOCK_SIZE, decode_content=True)
+    # It waits until a block is full, but understands what plays traffic, and what a hook has read.
+    blocks = response.iter_content(BLOCK_SIZE)
+    return lambda: next(blocks, b"")
 
 
 def _event_data(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:

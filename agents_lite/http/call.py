@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
@@ -15,60 +17,64 @@ from ..response_types import ResponseStreamEvent
 from .answer import WIRE_ERRORS, Answer, Translate, event_number
 from .assembly import ResponseSoFar
 from .connections import Exchange
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
+from .frames import hide_frames
+
+
+@dataclass(repr=False, slots=True)
+class Question:
+    """What a caller asks of a server."""
+
+    body: Mapping[str, Any]
+    """The request as JSON."""
+    headers: Mapping[str, str]
+    """Added to those of the client."""
+    query: Mapping[str, Any]
+    """Added to the URL."""
+    path: str
+    """Where to post it, behind the base URL."""
+    translate: Translate | None
+    """Makes events of the Responses API out of the answer; None: it has some."""
 
 
 class Call:
     """A request for a response and what has come of it so far.
 
-    Args:
-        endpoint: The server.
-        body: The request as JSON.
-        headers: Added to those of the endpoint.
-        query: Added to the URL.
-        path: Where to post it, behind the base URL.
-        translate: Makes events of the Responses API out of the answer; None: it has some.
-
     Raises:
-        UserError: The body is no JSON, or a header cannot be sent.
+        UserError: The body is no JSON.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        body: Mapping[str, Any],
-        headers: Mapping[str, str],
-        query: Mapping[str, Any],
-        path: str,
-        translate: Translate | None,
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, question: Question) -> None:
         self._endpoint = endpoint
-        self._headers = headers
-        self._query = query
-        self._translate = translate
-        self._request = endpoint.post(_serialized(body), headers, query, path)
-        self._wants_stream = bool(body.get("stream"))
-        self._is_background = self._wants_stream and bool(body.get("background"))
+        self._question = question
+        self._outgoing = _first_request(question, endpoint)
+        self._wants_stream = bool(question.body.get("stream"))
+        self._is_background = self._wants_stream and bool(question.body.get("background"))
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
-        secrets = [*endpoint.secret_texts, *headers.values()]
-        self._errors = ErrorWriter(endpoint.host, endpoint.timeout, secrets)
+        self._errors = ErrorWriter(
+            endpoint.address.host, endpoint.timeout, self._outgoing.secrets
+        )
 
     def events(self, exchange: Exchange) -> Iterator[ResponseStreamEvent]:
         """Send the request once and give the events of its answer, the terminal one last.
 
         Raises:
             APIError: No answer, an error for an answer, or an answer without a good end.
+            UserError: A header cannot be sent.
         """
         self._errors.request_id = None
         try:
-            response = self._endpoint.send(self._request, exchange)
+            response = self._endpoint.send(self._outgoing, exchange)
         except WIRE_ERRORS as error:
             raise self._errors.lost(error) from error
+        except BaseException as error:
+            hide_frames(error)
+            raise
         headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
-        answer = Answer(response, exchange, self._so_far, self._errors, self._translate)
+        answer = Answer(response, exchange, self._so_far, self._errors, self._question.translate)
         try:
             yield from answer.events(self._wants_stream, self._resumed_after)
         finally:
@@ -91,8 +97,14 @@ class Call:
         number = event_number(self._so_far.last_event, default=-1)
         has_got_on = number != self._resumed_after
         self._resumed_after = number
-        response_id = self._so_far.response["id"]
-        self._request = self._endpoint.get(response_id, number, self._headers, self._query)
+        question = self._question
+        self._outgoing = Outgoing(
+            "GET",
+            response_path(self._so_far.response["id"]),
+            question.headers,
+            {**question.query, "stream": "true", "starting_after": number},
+            secrets=self._outgoing.secrets,
+        )
         return has_got_on
 
     def final_error(self, failure: APIError) -> APIError:
@@ -114,6 +126,19 @@ class Call:
         is_numbered = so_far.last_event and event_number(so_far.last_event, default=-1) >= 0
         is_known = bool(so_far.response.get("id") and is_numbered)
         return self._is_background and is_known and not so_far.is_settled
+
+
+def _first_request(question: Question, endpoint: Endpoint) -> Outgoing:
+    names = {name.lower() for name in question.headers}
+    own = {"Idempotency-Key": f"agents-lite-{os.urandom(16).hex()}"}
+    return Outgoing(
+        "POST",
+        question.path,
+        question.headers if "idempotency-key" in names else {**question.headers, **own},
+        question.query,
+        _serialized(question.body),
+        [*endpoint.secrets(), *map(str, question.headers.values())],
+    )
 
 
 def _serialized(body: Mapping[str, Any]) -> bytes:

@@ -14,11 +14,13 @@ from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
+from .address import parse_address, without_login
 from .answer import Translate
 from .assembly import SettledEvents
-from .call import Call
+from .call import Call, Question
 from .connections import Exchange
-from .endpoint import Endpoint, without_login
+from .endpoint import Endpoint
+from .frames import hide_frames
 from .retries import Retries, RetryNote, RetryPolicy
 
 __all__ = ["ResponsesClient"]
@@ -34,7 +36,8 @@ class ResponsesClient:
     are verified; cookies are neither kept nor sent back.
 
     Args:
-        api_key: None reads `OPENAI_API_KEY`, "" sends none. Only api.openai.com insists on one.
+        api_key: None reads `OPENAI_API_KEY`, "" sends none. Only api.openai.com insists on one. A
+            function gives a key that expires: it is called for each try of a request.
         base_url: None reads `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
         organization: None reads `OPENAI_ORG_ID`, "" sends none.
         project: None reads `OPENAI_PROJECT_ID`, "" sends none.
@@ -45,16 +48,19 @@ class ResponsesClient:
         connect_timeout: Seconds for a connection to be made.
         read_timeout: Seconds the server may be silent.
         timeout: Seconds for a whole request, its retries included.
-        session: Its proxies, certificates, headers, authentication, and an adapter mounted on it,
-            are used; None makes one. A plain `HTTPAdapter` is replaced by the client's own, so
-            its retries and pool settings do not count; with an adapter of another class,
-            cancelling takes effect only once the answer has begun.
+        session: Prepares and sends each request, so its proxies, certificates, headers, hooks,
+            authentication and adapters count, whenever they are set; None makes one. The
+            connections of a plain `HTTPAdapter` are made so that cancelling interrupts them; with
+            an adapter of another class, cancelling takes effect only once the answer has begun.
+
+    Raises:
+        UserError: The API key is neither text nor a function.
     """
 
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: str | Callable[[], str] | None = None,
         base_url: str | None = None,
         organization: str | None = None,
         project: str | None = None,
@@ -67,7 +73,6 @@ class ResponsesClient:
         timeout: float = 600.0,
         session: requests.Session | None = None,
     ) -> None:
-        self._api_key = api_key
         self._base_url = base_url
         self._organization = organization
         self._project = project
@@ -77,6 +82,11 @@ class ResponsesClient:
         self._timeout = timeout
         self._session = session
         self._endpoint: Endpoint | None = None
+        if not (api_key is None or isinstance(api_key, str) or callable(api_key)):
+            kind = type(api_key).__name__
+            del api_key  # or an error tracker records it
+            raise UserError(f"api_key must be text, or a function that gives it, not {kind}")
+        self._api_key = api_key
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={without_login(self.base_url)!r})"
@@ -84,8 +94,17 @@ class ResponsesClient:
     @property
     def base_url(self) -> str:
         """Where requests go, without a slash at the end."""
-        url = self._base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
-        return url.rstrip("/")
+        url = (self._base_url or "").strip() or os.environ.get("OPENAI_BASE_URL", "").strip()
+        return (url or DEFAULT_BASE_URL).rstrip("/")
+
+    @property
+    def hostname(self) -> str:
+        """The name of the server, in lower case.
+
+        Raises:
+            UserError: The base URL is none.
+        """
+        return parse_address(self.base_url).hostname
 
     def stream(
         self,
@@ -122,17 +141,18 @@ class ResponsesClient:
             APIError: Of the class that says what happened; see docs/errors.md.
             UserError: The request cannot be sent as it is.
         """
-        call = Call(self._connected(), body, headers or {}, query or {}, path, translate)
+        question = Question(body, headers or {}, query or {}, path, translate)
         seconds = self._timeout if timeout is None else timeout
-        return SettledEvents(self._tries(call, seconds, cancellation, on_retry))
+        return SettledEvents(self._tries(question, seconds, cancellation, on_retry))
 
     def _tries(
         self,
-        call: Call,
+        question: Question,
         seconds: float,
         cancellation: Cancellation,
         on_retry: Callable[[RetryNote], None] | None,
     ) -> Generator[ResponseStreamEvent, None, None]:
+        call = Call(self._connected(), question)
         deadline = time.monotonic() + seconds
         retries = Retries(self._policy, deadline, on_retry)
         exchange = Exchange()
@@ -170,24 +190,38 @@ class ResponsesClient:
         # Without a lock, which a fork could leave locked: at worst two threads make one each.
         endpoint = self._endpoint
         if endpoint is None or endpoint.process_id != os.getpid():
-            endpoint = self._endpoint = Endpoint(
-                self.base_url, self._headers(), self._silence, self._session
-            )
+            try:
+                endpoint = self._endpoint = Endpoint(
+                    parse_address(self.base_url),
+                    self._headers(),
+                    self._key,
+                    self._silence,
+                    self._session,
+                )
+            except BaseException as error:
+                hide_frames(error)
+                raise
         return endpoint
 
     def _headers(self) -> dict[str, str]:
-        key = _given_or_set(self._api_key, "OPENAI_API_KEY")
-        if not key and self.base_url.startswith("https://api.openai.com/"):
-            raise UserError(
-                "There is no API key. Set the environment variable OPENAI_API_KEY, call "
-                "set_default_openai_key(...), or pass ResponsesClient(api_key=...)."
-            )
         identity = {
-            "Authorization": f"Bearer {key}" if key else None,
             "OpenAI-Organization": _given_or_set(self._organization, "OPENAI_ORG_ID"),
             "OpenAI-Project": _given_or_set(self._project, "OPENAI_PROJECT_ID"),
         }
         return {name: value for name, value in identity.items() if value} | self._default_headers
+
+    def _key(self) -> str | None:
+        """The API key of the next request."""
+        given = self._api_key() if callable(self._api_key) else self._api_key
+        if callable(self._api_key) and not isinstance(given, str):
+            raise UserError(f"The api_key function must give text, not {type(given).__name__}")
+        key = _given_or_set(given, "OPENAI_API_KEY")
+        if not key and self.hostname == "api.openai.com":
+            raise UserError(
+                "There is no API key. Set the environment variable OPENAI_API_KEY, call "
+                "set_default_openai_key(...), or pass ResponsesClient(api_key=...)."
+            )
+        return key
 
 
 def _given_or_set(given: str | None, variable: str) -> str | None:

@@ -6,15 +6,25 @@ urllib3 is given connection classes that tell the request under way which socket
 
 from __future__ import annotations
 
+import _socket
+import queue
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+
+# Where those stay that somebody replaces in urllib3.connection, to record traffic for example.
+from urllib3.connectionpool import (  # type: ignore[attr-defined]
+    HTTPConnection,
+    HTTPSConnection,
+)
 from urllib3.exceptions import (
     ConnectTimeoutError,
     NameResolutionError,
@@ -22,10 +32,21 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from ..concurrency.timers import call_at
 from .chunked import BlockResponse
 
 POOL_SIZE = 1000
-"""Idle connections kept to one host; more may be open at a time."""
+"""Idle connections kept to one host for a moment; more may be open at a time."""
+KEPT = 20
+"""Idle connections kept for longer."""
+MOMENT = 5.0
+"""Seconds that a burst of requests may take to come again."""
+LONGEST_IDLE = 300.0
+"""Seconds after which a connection is not used again."""
+KEEPALIVE = (("TCP_KEEPIDLE", 45), ("TCP_KEEPALIVE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 8))
+"""Seconds of silence, and between probes; what stands between forgets silent connections, and a
+model may think for minutes. Each system has some of the options.
+"""
 
 
 class Exchange:
@@ -93,9 +114,21 @@ _sending = _Sending()  # how a connection, made deep inside urllib3, finds the e
 
 def _shut_down(sock: Any) -> None:
     sock = getattr(sock, "socket", sock)  # TLS inside the TLS of a proxy wraps the socket
+    sock = getattr(sock, "fd", sock)  # eventlet wraps it, too
     with suppress(OSError):
-        # SSLSocket.shutdown would also drop the TLS state under the thread that is reading.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        if isinstance(sock, _socket.socket):
+            # SSLSocket.shutdown would also drop the TLS state under the thread that is reading.
+            _socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        else:
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    with suppress(OSError):  # it is no TCP
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE:
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class _Watched(HTTPConnection):
@@ -168,6 +201,7 @@ class _Watched(HTTPConnection):
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
+            _keep_alive(sock)
             sock.settimeout(self.timeout)
             if self.exchange is not None:
                 # A duplicate, since a TLS handshake takes the socket over and hides it until done.
@@ -190,22 +224,90 @@ class _WatchedTLS(_Watched, HTTPSConnection):
     pass
 
 
+class IdleConnections:
+    """What urllib3 asks of a pool's queue; the connection put back last is given out first.
+
+    A `queue.LifoQueue` is locked in Python code, where an interrupt may leave it locked. Here each
+    step is one for all threads. Connections that nobody needs are closed: after a moment all but
+    a few, after a while those, too.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._idle: deque[tuple[float, Any]] = deque()
+        self._is_sweep_due = False
+
+    def qsize(self) -> int:
+        """How many there are."""
+        return len(self._idle)
+
+    def put(self, connection: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Take a connection back; None, which urllib3 fills its queues with, is not needed.
+
+        Raises:
+            queue.Full: There are too many.
+        """
+        if connection is None:
+            return
+        if len(self._idle) >= self._maxsize:
+            raise queue.Full
+        now = time.monotonic()
+        self._idle.append((now, connection))
+        self._close_idle(0, now - LONGEST_IDLE)
+        if len(self._idle) > KEPT and not self._is_sweep_due:
+            self._is_sweep_due = True
+            call_at(now + MOMENT, self._sweep)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The connection that was put back last.
+
+        Raises:
+            queue.Empty: There is none.
+        """
+        try:
+            return self._idle.pop()[1]
+        except IndexError:
+            raise queue.Empty from None
+
+    def _sweep(self) -> None:
+        self._is_sweep_due = False
+        self._close_idle(KEPT, time.monotonic() - MOMENT)
+        if len(self._idle) > KEPT:
+            self._is_sweep_due = True
+            call_at(time.monotonic() + MOMENT, self._sweep)
+
+    def _close_idle(self, kept: int, since: float) -> None:
+        """Close those idle since that time (of `time.monotonic()`), but leave so many."""
+        with suppress(IndexError):  # other threads take them
+            while len(self._idle) > kept and self._idle[0][0] <= since:
+                self._idle.popleft()[1].close()
+
+
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+    QueueCls = IdleConnections  # type: ignore[assignment]
+    _watched: type[_Watched] = _Watched
+    _of_urllib3: type[HTTPConnectionPool] = HTTPConnectionPool
+
+    @property
+    def ConnectionCls(self) -> Any:  # type: ignore[override]
+        """Ours, unless somebody has replaced urllib3's, to record or play traffic for example."""
+        current = self._of_urllib3.ConnectionCls
+        return self._watched if current.__module__ == "urllib3.connection" else current
 
     def _make_request(self, conn: Any, *args: Any, **options: Any) -> Any:
         conn.send_timeout = options["timeout"].read_timeout
         return super()._make_request(conn, *args, **options)
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None and conn.exchange is not None:
+        if getattr(conn, "exchange", None) is not None:
             conn.exchange.release()
             conn.exchange = None
         super()._put_conn(conn)
 
 
-class _TLSPool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = _WatchedTLS
+class _TLSPool(_Pool, HTTPSConnectionPool):  # type: ignore[override]
+    _watched = _WatchedTLS
+    _of_urllib3 = HTTPSConnectionPool
 
 
 _POOLS = {"http": _Pool, "https": _TLSPool}
@@ -240,3 +342,19 @@ class WatchedAdapter(HTTPAdapter):
         if not proxy.lower().startswith("socks"):
             pools.pool_classes_by_scheme = _POOLS
         return pools
+
+
+def watch_connections(adapter: Any, url: str, proxies: Any) -> None:
+    """Have a plain adapter of the user make connections that can be interrupted.
+
+    Those of other classes are left alone, and so is one that waits for a free connection.
+    """
+    if type(adapter) is not HTTPAdapter or adapter._pool_block:  # type: ignore[attr-defined]
+        return
+    proxy = select_proxy(url, proxies)
+    if proxy and proxy.lower().startswith("socks"):
+        return
+    pools = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
+    if pools.pool_classes_by_scheme is not _POOLS:
+        pools.clear()
+        pools.pool_classes_by_scheme = _POOLS

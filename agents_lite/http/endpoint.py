@@ -1,43 +1,64 @@
-"""What all requests to one server have in common, worked out once."""
+"""Sending requests to one server, through a session of requests."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
+from dataclasses import dataclass, field
+from email.message import Message
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import Timeout
 
 from ..exceptions import UserError
-from .connections import Exchange, WatchedAdapter
+from .address import Address, redirect_target, without_login
+from .connections import Exchange, WatchedAdapter, watch_connections
 
 BASE_HEADERS = {
     "User-Agent": "agents_lite",
     "Accept": "text/event-stream, application/json",
     "Content-Type": "application/json",
 }
-_RESPONSES = "/responses"
 MOST_REDIRECTS = 5
 """Times that one try of a request is sent, each but the first to where a redirect leads."""
 
 
-class Endpoint:
-    """A server's address, the adapter that reaches it, and a request to be filled in.
+@dataclass(repr=False, slots=True)
+class Outgoing:
+    """A request before it is prepared, which each try does anew."""
 
-    Made once in each process, so that requests need not ask the environment for proxies, netrc and
-    certificates again and again.
+    method: str
+    path: str
+    """Behind the address of the server."""
+    headers: Mapping[str, str]
+    """Beside those of the server."""
+    query: Mapping[str, Any]
+    """Beside that of the server."""
+    content: bytes | None = None
+    """The body, or None."""
+    secrets: list[str] = field(default_factory=list)
+    """What was sent of keys and passwords, noted when the request is prepared."""
+
+
+class Endpoint:
+    """A server's address, and the session that requests go through.
+
+    A session of our own is asked once for proxies, netrc and certificates, since nobody can change
+    them in it; one of the user's prepares each request.
 
     Args:
-        base_url: Without a slash at the end.
-        headers: Sent with every request, the API key included.
+        address: The server.
+        headers: Sent with every request.
+        key: Gives the API key of a request, or None for none; it may be another each time.
         timeout: Seconds to connect, and seconds the server may be silent.
-        session: Where proxies, certificates and the like come from; None takes the environment.
+        session: The user's session, or None.
 
     Raises:
         UserError: The address or a header cannot be sent.
@@ -45,131 +66,177 @@ class Endpoint:
 
     def __init__(
         self,
-        base_url: str,
+        address: Address,
         headers: Mapping[str, str],
+        key: Callable[[], str | None],
         timeout: Timeout,
         session: requests.Session | None,
     ) -> None:
         self.process_id = os.getpid()
+        self.address = address
         self.timeout = timeout
-        headers = CaseInsensitiveDict(headers)
-        check_headers(headers)
-        self.secret_texts = [value.removeprefix("Bearer ") for value in headers.values()]
-        session = session or requests.Session()
-        request = requests.Request(
-            "POST",
-            f"{base_url}{_RESPONSES}",
-            headers={**BASE_HEADERS, **headers},
-            # requests prefers the password of a netrc file to a header, but not to an `auth`.
-            auth=_keep_headers if "Authorization" in headers else None,
-        )
+        self._headers = CaseInsensitiveDict(headers)
+        check_headers(self._headers)
+        self._key = key
+        self._is_ours = session is None
+        self._session = _own_session() if session is None else session
         try:
-            address = urlsplit(base_url)
-            self.host = address.netloc.rpartition("@")[2]
-            self._template = session.prepare_request(request)
-            url = str(self._template.url)
-            self._base_url = url.removesuffix(_RESPONSES)
-            adapter = session.get_adapter(url)
+            url = f"{address.url}/"
+            requests.Request("POST", url).prepare()
+            self._session.get_adapter(url)
+            if session is None:
+                empty = Outgoing("POST", "/", {}, {})
+                self._template = self._prepared_by_session(empty, url, {}, {})
+                self._settings = self._session_settings(url)
         except (requests.RequestException, ValueError):
-            raise UserError(
-                f"base_url {without_login(base_url)!r} is not an HTTP address"
-            ) from None
-        password = address.password or ""
-        login = self._template.headers.get("Authorization", "").removeprefix("Basic ")
-        self.secret_texts += [password, unquote(password), login]
-        # In place of the adapter of requests itself, one that can be interrupted.
-        self._adapter = WatchedAdapter() if type(adapter) is HTTPAdapter else adapter
-        settings = session.merge_environment_settings(url, {}, None, None, None)
-        self._settings: dict[str, Any] = {**settings, "stream": True, "timeout": timeout}
+            shown = repr(without_login(address.url))
+            raise UserError(f"base_url {shown} is not an HTTP address") from None
 
-    def post(
-        self, content: bytes, headers: Mapping[str, str], query: Mapping[str, Any], path: str
-    ) -> requests.PreparedRequest:
-        """A request to the path behind the base URL, its body being `content`."""
-        request = self._request(headers, query, path)
-        request.body = content
-        request.headers["Content-Length"] = str(len(content))
-        request.headers.setdefault("Idempotency-Key", f"agents-lite-{os.urandom(16).hex()}")
-        return request
+    def secrets(self) -> list[str]:
+        """What no error may show of the server's own settings."""
+        return [*self.address.secrets, *map(str, self._headers.values())]
 
-    def get(
-        self,
-        response_id: str,
-        starting_after: float,
-        headers: Mapping[str, str],
-        query: Mapping[str, Any],
-    ) -> requests.PreparedRequest:
-        """A request for the events of a background response after the one of that number."""
-        request = self._request(headers, {}, _RESPONSES)
-        request.method = "GET"
-        request.prepare_url(
-            f"{request.url}/{quote(response_id, safe='')}",
-            {**query, "stream": "true", "starting_after": starting_after},
-        )
-        del request.headers["Content-Type"]
-        return request
-
-    def send(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
+    def send(self, outgoing: Outgoing, exchange: Exchange) -> requests.Response:
         """Send a request, follow redirects within the server, and wait for the answer's headers.
 
         Raises:
             OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, ValueError: No answer.
+            UserError: A header cannot be sent.
         """
+        url = self.address.url + outgoing.path
+        is_redirected = False
         for _ in range(MOST_REDIRECTS):
+            request = self._prepared(outgoing, url, is_redirected)
+            outgoing.secrets += _bare(str(request.headers.get("Authorization", "")))
             with exchange.sending():
-                response = self._adapter.send(request, **self._settings)
+                response = self._sent(request)
                 exchange.follow(response.raw)
-            target = redirect_target(response)
+            target = redirect_of(response)
             if target is None:
                 break
             response.close()
-            request = request.copy()
-            request.url = target
+            url, is_redirected = target, True
         return response
 
     def close(self) -> None:
-        """Close idle connections."""
-        if isinstance(self._adapter, WatchedAdapter):
-            self._adapter.close()
+        """Close idle connections of our own."""
+        if self._is_ours:
+            self._session.close()
 
-    def _request(
-        self, headers: Mapping[str, str], query: Mapping[str, Any], path: str
+    def _prepared(
+        self, outgoing: Outgoing, url: str, is_redirected: bool
     ) -> requests.PreparedRequest:
+        check_headers(outgoing.headers)
+        headers = CaseInsensitiveDict(outgoing.headers)
+        if "Authorization" not in headers and "Authorization" not in self._headers:
+            key = self._key()
+            if key:
+                headers["Authorization"] = f"Bearer {key}"
+                check_headers(headers)
+        query = {} if is_redirected else {**self.address.query, **outgoing.query}
+        if not self._is_ours:
+            return self._prepared_by_session(outgoing, url, headers, query)
         request = copy(self._template)
-        request.url = self._base_url + path
         request.headers = self._template.headers.copy()
-        if headers:
-            check_headers(headers)
-            request.headers.update(headers)
+        request.headers.update(headers)
+        request.hooks = default_hooks()
+        request.method, request.body = outgoing.method, outgoing.content
+        if outgoing.content is None:
+            del request.headers["Content-Type"], request.headers["Content-Length"]
+        else:
+            request.headers["Content-Length"] = str(len(outgoing.content))
+        request.url = url
         if query:
-            request.prepare_url(request.url, query)
+            request.prepare_url(url, query)
         return request
+
+    def _prepared_by_session(
+        self,
+        outgoing: Outgoing,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, Any],
+    ) -> requests.PreparedRequest:
+        merged = CaseInsensitiveDict({**BASE_HEADERS, **self._headers})
+        merged.update(headers)
+        if outgoing.method == "GET":
+            del merged["Content-Type"]
+        # requests prefers the password of a netrc file to a header, but not to an `auth`.
+        is_known = "Authorization" in merged and self._session.auth is None
+        return self._session.prepare_request(
+            requests.Request(
+                outgoing.method,
+                url,
+                headers=merged,
+                params=query,
+                data=outgoing.content,
+                auth=_keep_headers if is_known else None,
+            )
+        )
+
+    def _sent(self, request: requests.PreparedRequest) -> requests.Response:
+        url = str(request.url)
+        if self._is_ours:
+            settings = self._settings
+        else:
+            settings = self._session_settings(url)
+            watch_connections(self._session.get_adapter(url), url, settings["proxies"])
+        last_hook = _LastHook()
+        request.hooks.setdefault("response", []).append(last_hook)
+        try:
+            response = self._session.send(request, allow_redirects=False, **settings)
+        except requests.HTTPError as error:
+            if error.response is None:
+                raise
+            response = error.response  # a hook of the user raises for bad statuses, as we do
+        if last_hook.location is not None:
+            response.headers["Location"] = last_hook.location
+        return response
+
+    def _session_settings(self, url: str) -> dict[str, Any]:
+        settings = self._session.merge_environment_settings(url, {}, None, None, None)
+        return {**settings, "stream": True, "timeout": self.timeout}
+
+
+class _LastHook:
+    """Takes from an answer what a session would act on: cookies to keep, a place to go to."""
+
+    def __init__(self) -> None:
+        self.location: str | None = None
+
+    def __call__(self, response: requests.Response, **_: Any) -> None:
+        for answer in (response, *response.history):
+            message = getattr(getattr(answer.raw, "_original_response", None), "msg", None)
+            if isinstance(message, Message):
+                del message["Set-Cookie"]
+        self.location = response.headers.pop("Location", None)
+
+
+def _own_session() -> requests.Session:
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, WatchedAdapter())
+    return session
 
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def redirect_target(response: requests.Response) -> str | None:
-    """Where the same request is to be sent again, or None: never to another origin."""
-    location = response.headers.get("location")
-    if response.status_code not in (307, 308) or not location:
-        return None
-    try:
-        target = urljoin(response.url, location)
-        return target if _origin(target) == _origin(response.url) else None
-    except ValueError:  # the location is no URL
-        return None
+def _bare(authorization: str) -> list[str]:
+    """The secret in the value of an Authorization header, with and without what it is called."""
+    return [authorization, authorization.partition(" ")[2]] if authorization else []
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+def redirect_of(response: requests.Response) -> str | None:
+    """Where an answer sends its request to within the server, or None."""
+    return redirect_target(response.status_code, response.url, response.headers.get("location"))
 
 
-def without_login(url: str) -> str:
-    """The URL with a user's name and password in it masked, whatever they hold."""
-    return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
+def response_path(response_id: str) -> str:
+    """The path of a response that was asked for before."""
+    return f"/responses/{quote(response_id, safe='')}"
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

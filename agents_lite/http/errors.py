@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from ..exceptions import (
     ResponseFailedError,
 )
 from ..response_types import Response
+from .address import without_query
 from .assembly import error_details
 
 SHORTEST_SECRET = 6
@@ -35,7 +37,7 @@ EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
 
 _OTHER_API = (
-    "Does this server speak Chat Completions only? Then use OpenAIChatCompletionsModel, or "
+    ". Does this server speak Chat Completions only? Then use OpenAIChatCompletionsModel, or "
     'set_default_openai_api("chat_completions").'
 )
 
@@ -55,7 +57,7 @@ class ErrorWriter:
     Args:
         host: The server, as messages name it.
         timeout: Seconds to connect and to read, as messages name them.
-        secrets: The API key and what else no error may show.
+        secrets: The API key and what else no error may show; more may be added later.
     """
 
     def __init__(self, host: str, timeout: Timeout, secrets: Sequence[str]) -> None:
@@ -63,8 +65,7 @@ class ErrorWriter:
         """The server's id of the request, once an answer has named it."""
         self._host = host
         self._timeout = timeout
-        long_enough = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
-        self._secrets = sorted(long_enough, key=len, reverse=True)  # one may hold another
+        self._secrets = secrets
 
     def lost(self, error: Exception) -> APIError:
         """The exchange failed below HTTP, or within it, with `error`."""
@@ -74,7 +75,7 @@ class ErrorWriter:
         if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
             return APITimeoutError(f"{host} was silent for {timeout.read_timeout:g} s")
         cause = self._mask(root_cause(error))
-        if isinstance(error, DecodeError):
+        if isinstance(error, DecodeError | requests.exceptions.ContentDecodingError):
             return APIResponseError(f"The answer of {host} cannot be decompressed: {cause}")
         if "CERTIFICATE_VERIFY_FAILED" in cause:
             cause += "; name the file of an authority of your own in REQUESTS_CA_BUNDLE"
@@ -94,6 +95,8 @@ class ErrorWriter:
         status = answer.status_code
         default: type[APIStatusError] = InternalServerError if status >= 500 else BadRequestError
         code, what = error_details(body)
+        if what is not None:
+            what = readable(what)
         if status < 400:
             default = APIStatusError
             what = "a redirect to elsewhere is not followed; set base_url to the new address"
@@ -102,9 +105,10 @@ class ErrorWriter:
         elif body is None:
             what = "with an empty body"
         elif what is None:
-            what = excerpt(body if isinstance(body, str) else json.dumps(body))
-        if status == 404 and _is_unknown_path(answer, code, what):
-            what = f"{what}. {_OTHER_API}"
+            what = readable(excerpt(body) if isinstance(body, str) else excerpt(json.dumps(body)))
+        if status in (404, 405):
+            hint = _OTHER_API if _is_unknown_path(answer, code, what) else ""
+            what = f"{self._mask(without_query(str(answer.url)))}: {what}{hint}"
         headers = {name.lower(): self._mask(value) for name, value in answer.headers.items()}
         headers.pop("set-cookie", None)
         return _STATUS_ERRORS.get(status, default)(
@@ -121,7 +125,7 @@ class ErrorWriter:
         text = self._mask(excerpt(content))
         return APIResponseError(
             f"{self._host} answered with something else than its API says: "
-            f"{text or 'nothing at all'}",
+            f"{readable(text) or 'nothing at all'}",
             body=text or None,
         )
 
@@ -152,20 +156,25 @@ class ErrorWriter:
 
     def _mask(self, value: Any) -> Any:
         """A copy of some JSON in which each secret reads `***`."""
-        if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, "***")
-            return value
-        if isinstance(value, dict):
-            return {self._mask(name): self._mask(field) for name, field in value.items()}
-        if isinstance(value, list):
-            return [self._mask(element) for element in value]
+        long_enough = {secret for secret in self._secrets if len(secret) >= SHORTEST_SECRET}
+        return _masked(value, sorted(long_enough, key=len, reverse=True))  # one may hold another
+
+
+def _masked(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
         return value
+    if isinstance(value, dict):
+        return {_masked(name, secrets): _masked(each, secrets) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(element, secrets) for element in value]
+    return value
 
 
 def _is_unknown_path(answer: requests.Response, code: str | None, message: str) -> bool:
     """Whether the server does not know /responses, rather than the model that was asked for."""
-    path = urlsplit(answer.url).path
+    path = urlsplit(str(answer.url)).path
     return path.endswith("/responses") and code in (None, "404") and "model" not in message.lower()
 
 
@@ -191,6 +200,15 @@ def excerpt(content: bytes | str) -> str:
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     line = " ".join(text[: 2 * EXCERPT_LENGTH].split())
     return line if len(line) <= EXCERPT_LENGTH else line[:EXCERPT_LENGTH] + " ..."
+
+
+def readable(text: str) -> str:
+    """The text as a message shows it: of a page in HTML no more than its title."""
+    start = text.lstrip("\ufeff \t\r\n")[:300].lower()
+    if not start.startswith("<") or start.startswith("<?xml"):
+        return text
+    title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
+    return f"a page in HTML, titled {' '.join(title[1].split())!r}" if title else "a page in HTML"
 
 
 def root_cause(error: BaseException) -> str:

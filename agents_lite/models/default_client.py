@@ -32,7 +32,17 @@ def set_default_openai_key(key: str, use_for_tracing: bool = True) -> None:
     Args:
         key: The key.
         use_for_tracing: Whether traces are sent with it too, where they go to OpenAI at all.
+
+    Raises:
+        UserError: The key is no text.
     """
+    if not isinstance(key, str):
+        kind = type(key).__name__
+        del key  # or an error tracker records it
+        raise UserError(
+            f"The key must be text, not {kind}; one that expires is given by a function: "
+            "set_default_openai_client(ResponsesClient(api_key=function))"
+        )
     global _default_key
     _default_key = key
     if use_for_tracing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..tracing import GenerationSpanData, get_current_span, get_current_trace
 
@@ -29,7 +28,7 @@ def send(
     """
     trace = get_current_trace()
     if trace is not None:
-        trace.note_model_host(host_of(client))
+        trace.note_model_host(client.hostname)
     settings = request.model_settings
     return client.stream(
         body,
@@ -41,11 +40,6 @@ def send(
         cancellation=request.cancellation,
         on_retry=_note_retry,
     )
-
-
-def host_of(client: ResponsesClient) -> str:
-    """The name of a client's server."""
-    return urlsplit(client.base_url).hostname or ""
 
 
 def _note_retry(note: RetryNote) -> None:

@@ -320,8 +320,8 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     ),
     "empty JSON body": (http_answer(200), Outcome(APIResponseError, "nothing at all")),
     "HTML": (
-        http_answer(200, b"<html><b>Welcome</b>", "text/html", ID),
-        Outcome(APIResponseError, "<b>Welcome</b>", request_id="req_7"),
+        http_answer(200, b"<html><title>Welcome</title><b>Hi", "text/html", ID),
+        Outcome(APIResponseError, "a page in HTML, titled 'Welcome'", request_id="req_7"),
     ),
     "text": (http_answer(200, b"hello"), Outcome(APIResponseError, "hello")),
     "a JSON list": (http_answer(200, b"[1]"), Outcome(APIResponseError, "[1]")),
@@ -427,6 +427,19 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     "401": (http_answer(401, STATUS), Outcome(AuthenticationError, "Because.")),
     "403": (http_answer(403, STATUS), Outcome(PermissionDeniedError, "Because.")),
     "404": (http_answer(404, STATUS), Outcome(NotFoundError, "Because.")),
+    "404 of a server that knows Chat Completions only": (
+        http_answer(404, b"<!DOCTYPE html><title>Not here</title>", "text/html"),
+        Outcome(NotFoundError, 'set_default_openai_api("chat_completions")'),
+    ),
+    "405": (http_answer(405), Outcome(BadRequestError, "/v1/responses: with an empty body")),
+    "HTML in JSON": (
+        http_answer(502, {"error": {"message": "<html><title>502</title>" + "x" * 5000}}),
+        Outcome(InternalServerError, "a page in HTML, titled '502'", 3),
+    ),
+    "XML": (
+        http_answer(403, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
+        Outcome(PermissionDeniedError, "AccessDenied"),
+    ),
     "408": (http_answer(408, STATUS), Outcome(APIStatusError, "HTTP 408", 3)),
     "409": (http_answer(409, STATUS), Outcome(APIStatusError, "HTTP 409", 3)),
     "413, empty": (http_answer(413), Outcome(BadRequestError, "empty body")),
@@ -445,7 +458,7 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     ),
     "500 in HTML": (
         http_answer(500, b"<h1>Sorry</h1>", "text/html"),
-        Outcome(InternalServerError, "<h1>Sorry</h1>", 3),
+        Outcome(InternalServerError, "a page in HTML", 3),
     ),
     "500, truncated": (
         truncated(http_answer(500, b"Something went very wrong")),

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import queue
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
-from agents_lite.http.connections import Exchange
+from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.http.client import ResponsesClient
+from agents_lite.http.connections import KEPT, Exchange, IdleConnections
+from tests.support.loopback import LoopbackServer, http_answer
 
 
 def test_a_request_cut_short_during_its_dns_lookup_does_not_connect():
@@ -13,3 +20,99 @@ def test_a_request_cut_short_during_its_dns_lookup_does_not_connect():
 
     with socket.socket() as sock, pytest.raises(ConnectionAbortedError):
         exchange.watch(sock)
+
+
+class Closable:
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_the_connection_put_back_last_is_given_out_first():
+    idle = IdleConnections(2)
+    first, second = Closable(), Closable()
+    for connection in (None, first, second):
+        idle.put(connection, block=False)
+
+    assert idle.qsize() == 2
+    with pytest.raises(queue.Full):
+        idle.put(Closable())
+    assert [idle.get(block=False), idle.get(block=False)] == [second, first]
+    with pytest.raises(queue.Empty):
+        idle.get(block=False)
+
+
+def test_idle_connections_are_closed_a_moment_after_a_burst(monkeypatch):
+    monkeypatch.setattr("agents_lite.http.connections.MOMENT", 0.05)
+    idle = IdleConnections(1000)
+    connections = [Closable() for _ in range(50)]
+    for connection in connections:
+        idle.put(connection)
+
+    deadline = time.monotonic() + 10
+    while idle.qsize() > KEPT and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert [each.is_closed for each in connections] == [True] * (50 - KEPT) + [False] * KEPT
+
+
+def test_a_connection_that_was_idle_for_long_is_closed_by_the_next_that_comes_back(monkeypatch):
+    monkeypatch.setattr("agents_lite.http.connections.LONGEST_IDLE", 0.0)
+    idle = IdleConnections(10)
+    old, new = Closable(), Closable()
+    idle.put(old)
+    idle.put(new)
+
+    assert old.is_closed
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system has other options")
+def test_connections_are_kept_alive_while_a_model_thinks():
+    sockets, options = [], []
+
+    class Recording(Exchange):
+        def watch(self, sock):
+            sockets.append(sock)
+            super().watch(sock)
+
+    def look(peer):
+        options.append(sockets[-1].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        options.append(sockets[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+        peer.send(http_answer(200, {"status": "completed", "output": []}))
+
+    with LoopbackServer(look) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agents_lite.http.client.Exchange", Recording)
+        client = ResponsesClient(base_url=server.base_url, api_key="k", max_retries=0)
+        list(client.stream({}, cancellation=Cancellation()))
+
+    assert options[0] == 1
+    assert options[1] < 60
+
+
+GREEN = """
+import eventlet
+eventlet.monkey_patch()
+import time
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
+from agents_lite.http.client import ResponsesClient
+
+listener = eventlet.listen(("127.0.0.1", 0))
+url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+cancellation = Cancellation()
+eventlet.spawn_after(0.1, cancellation.cancel, RunCancelled())
+client = ResponsesClient(base_url=url, api_key="k", timeout=30)
+started = time.monotonic()
+try:
+    list(client.stream({}, cancellation=cancellation))
+except RunCancelled:
+    print("cancelled" if time.monotonic() - started < 15 else "late")
+"""
+
+
+def test_cancelling_reaches_a_socket_of_eventlet():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GREEN], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout == "cancelled\n", done.stderr

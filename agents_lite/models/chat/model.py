@@ -11,7 +11,7 @@ from ...http.assembly import SettledEvents
 from ...response_types import ResponseStreamEvent
 from ..default_client import default_client
 from ..interface import Model, ModelRequest
-from ..sending import host_of, send
+from ..sending import send
 from .answer import chat_events
 from .json_text import with_bare_json
 from .output_format import format_for, next_format
@@ -70,7 +70,7 @@ class OpenAIChatCompletionsModel(Model):
         return f"{type(self).__name__}({self.model!r})"
 
     def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
-        host = host_of(client)
+        host = client.hostname
         body = chat_request_body(
             self.model,
             request,

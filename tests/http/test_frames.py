@@ -1,0 +1,130 @@
+"""What an error tracker records of the variables of each function holds no key."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from agents_lite import Agent, ModelSettings, OpenAIResponsesModel, Runner, set_default_openai_key
+from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.exceptions import APIError, UserError
+from agents_lite.http.client import ResponsesClient
+from tests.support.loopback import LoopbackServer, Peer, http_answer
+
+KEY = "sk-very-secret-key"
+
+
+def recorded(error: BaseException) -> str:
+    """What trackers see: the variables of all frames but the test's own, taken apart."""
+    texts = []
+    chain: list[BaseException | None] = [error]
+    while chain:
+        one = chain.pop()
+        if one is None:
+            continue
+        chain += [one.__cause__, one.__context__]
+        traceback = one.__traceback__
+        while traceback is not None:
+            if traceback.tb_frame.f_globals["__name__"] != __name__:
+                texts += [_shown(value) for value in traceback.tb_frame.f_locals.values()]
+            traceback = traceback.tb_next
+    return " ".join(texts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return repr(dict(value))
+    return repr(value)
+
+
+def ask(client: ResponsesClient, **options: Any) -> None:
+    list(client.stream({}, cancellation=Cancellation(), **options))
+
+
+@pytest.mark.parametrize("key", [KEY + "\n", KEY + "é"])
+@pytest.mark.parametrize("how", ["key", "function", "header", "session"])
+def test_a_bad_key_is_not_recorded(key: str, how: str) -> None:
+    options: dict[str, Any] = {
+        "key": {"api_key": key},
+        "function": {"api_key": lambda: key},
+        "header": {"api_key": KEY, "default_headers": {"X-Key": key}},
+        "session": {"api_key": key, "session": requests.Session()},
+    }[how]
+    with pytest.raises(UserError) as caught:
+        ask(ResponsesClient(base_url="http://127.0.0.1:1/v1", **options))
+
+    assert KEY not in recorded(caught.value)
+
+
+@pytest.mark.parametrize("url", [f"ftp://user:{KEY}@host", f"http://user:{KEY}@[::1", "http://x:y"])
+def test_nothing_is_recorded_with_a_bad_url(url: str) -> None:
+    client = ResponsesClient(base_url=url, api_key=KEY, default_headers={"X-Key": KEY})
+    with pytest.raises(UserError) as caught:
+        ask(client, headers={"X-Mine": KEY})
+
+    assert KEY not in recorded(caught.value)
+
+
+def test_a_key_that_is_no_text_is_not_recorded() -> None:
+    with pytest.raises(UserError) as caught:
+        ResponsesClient(api_key=KEY.encode())  # type: ignore[arg-type]
+    assert KEY not in recorded(caught.value)
+
+    with pytest.raises(UserError, match="must be text") as caught:
+        set_default_openai_key(KEY.encode())  # type: ignore[arg-type]
+    assert KEY not in recorded(caught.value)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["ours", "theirs"])
+def test_an_interrupt_while_waiting_for_an_answer_records_no_key(own: bool) -> None:
+    def interrupt(peer: Peer) -> None:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)  # type: ignore[arg-type]
+        peer.hang()
+
+    def handle(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    session = requests.Session() if own else None
+    try:
+        with LoopbackServer(interrupt) as server:
+            client = ResponsesClient(base_url=server.base_url, api_key=KEY, session=session)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                ask(client, headers={"X-Mine": KEY})
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert KEY not in recorded(caught.value)
+
+
+@pytest.mark.parametrize("answer", [http_answer(400), Peer.close, http_answer(200, "x")])
+def test_no_error_of_a_run_records_a_key(answer: Any) -> None:
+    with LoopbackServer(always=answer) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key=KEY, max_retries=0)
+        settings = ModelSettings(extra_headers={"X-Mine": KEY})
+        model = OpenAIResponsesModel("m", client)
+        with pytest.raises(APIError) as caught:
+            Runner.run_sync(Agent(name="A", model=model, model_settings=settings), "Hi")
+
+    assert KEY not in recorded(caught.value)
+
+
+def test_the_frames_of_a_users_function_stay() -> None:
+    session = requests.Session()
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request.no_such_thing  # type: ignore[attr-defined, no-any-return]
+
+    session.auth = sign  # type: ignore[assignment]
+    client = ResponsesClient(base_url="http://127.0.0.1:1", api_key=KEY, session=session)
+    with pytest.raises(AttributeError) as caught:
+        ask(client)
+
+    names = [entry.name for entry in caught.traceback]
+    assert names[-1] == "sign"
+    assert KEY not in recorded(caught.value)
