@@ -28,6 +28,7 @@ from .tool import (
 if TYPE_CHECKING:
     from .items import ToolCallOutputItem
     from .lifecycle import RunHooks
+    from .mcp import MCPServer
     from .memory import Session
     from .output_schema import AgentOutputSchemaBase
     from .result import RunResult
@@ -127,6 +128,8 @@ class Agent(PickledByName, Generic[TContext]):
     output of one of the named tools, {"stop_at_tool_names": [...]}; or what a function decides."""
     reset_tool_choice: bool = True
     """Whether `tool_choice` is dropped once the agent has used a tool, so that it can end."""
+    mcp_servers: Sequence[MCPServer] = field(default_factory=list)
+    """MCP servers whose tools it can use, too."""
 
     def __post_init__(self) -> None:
         """Check what was given.
@@ -152,6 +155,8 @@ class Agent(PickledByName, Generic[TContext]):
             raise self._wrong("instructions", "a string or a function")
         for tool in self.tools:
             check_tool(tool, f"Agent {self.name!r}")
+        if self.mcp_servers:
+            self._check_servers()
         for handoff in self.handoffs:
             if not isinstance(handoff, Agent | Handoff):
                 raise self._wrong("handoffs", "a list of agents and handoffs")
@@ -244,6 +249,13 @@ class Agent(PickledByName, Generic[TContext]):
 
         if self.output_type is not None and self.output_type is not str:
             check_output_type(self.output_type, f"Agent {self.name!r}")
+
+    def _check_servers(self) -> None:
+        from .mcp import MCPServer
+
+        self._require("mcp_servers", (list, tuple), "a list of MCP servers")
+        if not all(isinstance(server, MCPServer) for server in self.mcp_servers):
+            raise self._wrong("mcp_servers", "a list of MCP servers")
 
     def _check_tool_use_behavior(self) -> None:
         behavior: Any = self.tool_use_behavior

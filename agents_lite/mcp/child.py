@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import atexit
 import io
-import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Protocol
 from weakref import WeakSet
 
-logger = logging.getLogger("agents_lite")
-
-KEPT_LINES = 20
-"""Lines of standard error kept for an error message."""
 LONGEST_LINE = 2000
 """Bytes of a line of standard error that are read as one."""
 GRACE = 1.0
@@ -39,6 +34,19 @@ INHERITED = (
 _alive: WeakSet[Child] = WeakSet()
 
 
+class Listener(Protocol):
+    """Hears what a process says, on the threads that read it."""
+
+    def take(self, line: bytes) -> None:
+        """It wrote a line."""
+
+    def hear(self, words: str) -> None:
+        """It wrote a line of standard error."""
+
+    def end(self) -> None:
+        """It writes no more."""
+
+
 class Child:
     """A process in a group of its own, ended with that group at the latest at exit.
 
@@ -49,9 +57,7 @@ class Child:
         arguments: What it is given.
         environment: Added to the variables of `INHERITED`.
         directory: Where it runs; None: here.
-        name: What log lines call it.
-        on_line: Called with each line that it writes, on a thread of the child.
-        on_end: Called once it writes no more, on the same thread.
+        listener: Hears what it says.
 
     Raises:
         OSError: There is no such program, or it cannot be run.
@@ -63,9 +69,7 @@ class Child:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         directory: str | os.PathLike[str] | None,
-        name: str,
-        on_line: Callable[[bytes], None],
-        on_end: Callable[[], None],
+        listener: Listener,
     ) -> None:
         inherited = {key: os.environ[key] for key in INHERITED if key in os.environ}
         program = shutil.which(command, path=environment.get("PATH")) or command
@@ -79,10 +83,7 @@ class Child:
             bufsize=0,
             start_new_session=sys.platform != "win32",
         )
-        self._name = name
-        self._on_line = on_line
-        self._on_end = on_end
-        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._listener = listener
         self._ending = threading.Lock()
         self._is_done = False
         self._readers = [
@@ -117,18 +118,15 @@ class Child:
             raise
 
     def describe_end(self) -> str:
-        """How it ended, with its last words; to be asked once it has."""
+        """How it ended, all that it said being heard; to be asked once it writes no more."""
         self._readers[1].join(LAST_WORDS)
         self._ends_within(LAST_WORDS)
         status = self._process.returncode
         if status is None:
-            how = "it closed its output"
-        elif status < 0:
-            how = f"its process was ended by signal {-status}"
-        else:
-            how = f"its process ended with exit code {status}"
-        words = "\n".join(self._last_lines)
-        return f"{how}; it last said:\n{words}" if words else how
+            return "it closed its output"
+        if status < 0:
+            return f"its process was ended by signal {-status}"
+        return f"its process ended with exit code {status}"
 
     def kill(self) -> None:
         """End it at once, with its group; it is reaped by the thread that reads it."""
@@ -168,8 +166,8 @@ class Child:
         assert isinstance(stdout, io.RawIOBase)
         with suppress(OSError, ValueError), io.BufferedReader(stdout, 65536) as lines:
             for line in lines:
-                self._on_line(line)
-        self._on_end()
+                self._listener.take(line)
+        self._listener.end()
         self.end()  # so that it is no zombie
 
     def _read_errors(self) -> None:
@@ -177,9 +175,7 @@ class Child:
         assert isinstance(stderr, io.RawIOBase)
         with suppress(OSError, ValueError), io.BufferedReader(stderr) as lines:
             while line := lines.readline(LONGEST_LINE):
-                text = line.decode("utf-8", "replace").rstrip()
-                self._last_lines.append(text)
-                logger.debug("MCP server %s: %s", self._name, text)
+                self._listener.hear(line.decode("utf-8", "replace").rstrip())
 
     def _ends_within(self, seconds: float) -> bool:
         try:

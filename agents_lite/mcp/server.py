@@ -274,19 +274,22 @@ class MCPServer(ABC):
             tools = self._list_tools(caller)
         return [tool for tool in tools if passes(tool, self.tool_filter, context, caller.call)]
 
+    def known_tool(self, name: str) -> MCPTool:
+        """A tool as it was last listed; one that never was, has no more than a name."""
+        return self._known.get(name) or MCPTool({"name": name})
+
     def call(
         self, tool_name: str, arguments: Mapping[str, Any], caller: Caller
     ) -> MCPCallResult:
         """Call a tool on somebody's behalf."""
-        tool = self._known.get(tool_name)
-        schema = None if tool is None else as_json(tool).get("inputSchema")
+        tool = self.known_tool(tool_name)
         return MCPCallResult(
             self._request(
                 "tools/call",
                 {"name": tool_name, "arguments": dict(arguments)},
                 caller,
-                may_repeat=tool is not None and tool.is_repeatable,
-                headers=parameter_headers(schema, arguments),
+                may_repeat=tool.is_repeatable,
+                headers=parameter_headers(as_json(tool).get("inputSchema"), arguments),
             )
         )
 

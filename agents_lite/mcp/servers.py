@@ -13,7 +13,7 @@ import requests
 from urllib3.util import Timeout
 
 from ..exceptions import MCPServerError, UserError
-from .child import Child
+from .child import Child, Listener
 from .server import MCPServer
 from .stdio import StdioTransport
 from .streamable_http import HTTPTransport, new_session
@@ -71,17 +71,10 @@ class MCPServerStdio(MCPServer):
         self._keep_secret(*(params.get("env") or {}).values())
 
     def _open(self) -> StdioTransport:
-        def start(on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> Child:
+        def start(listener: Listener) -> Child:
             params = self._params
-            return Child(
-                params["command"],
-                params.get("args") or [],
-                params.get("env") or {},
-                params.get("cwd"),
-                self.name,
-                on_line,
-                on_end,
-            )
+            arguments, environment = params.get("args") or [], params.get("env") or {}
+            return Child(params["command"], arguments, environment, params.get("cwd"), listener)
 
         try:
             return StdioTransport(start, self.name, self._mask)

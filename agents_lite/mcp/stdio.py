@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from queue import SimpleQueue
@@ -14,7 +15,7 @@ from pydantic_core import from_json, to_json
 
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
-from .child import Child
+from .child import Child, Listener
 from .protocol import (
     Message,
     can_be_taken_back,
@@ -33,6 +34,8 @@ logger = logging.getLogger("agents_lite")
 WRITING_GRACE = 0.5
 """Seconds that a message may still take to be written once its request was stopped; half a message
 would spoil the pipe, so then the process is killed."""
+KEPT_LINES = 20
+"""Lines of standard error kept for an error message."""
 SHOWN = 200
 """Characters of a line that is no message, in logs and errors."""
 
@@ -41,14 +44,14 @@ class StdioTransport(Transport):
     """Speaks to a child process; any number of threads may do so at a time.
 
     Args:
-        start: Starts the process, given what takes its lines and what hears of its end.
+        start: Starts the process, given what hears what it says.
         server_name: The server, as errors name it.
         mask: Hides secrets in what is shown of the process's words.
     """
 
     def __init__(
         self,
-        start: Callable[[Callable[[bytes], None], Callable[[], None]], Child],
+        start: Callable[[Listener], Child],
         server_name: str,
         mask: Callable[[str], str],
     ) -> None:
@@ -59,7 +62,8 @@ class StdioTransport(Transport):
         self._is_over = False
         self._subscription: Any = None
         self._stray = ""
-        self.child = start(self._take, self._end)
+        self._last_words: deque[str] = deque(maxlen=KEPT_LINES)
+        self.child = start(self)
 
     @property
     def is_alive(self) -> bool:
@@ -131,7 +135,10 @@ class StdioTransport(Transport):
 
     def lost(self, is_unsent: bool = False) -> ConnectionLost:
         """The error for a request that the process did not live to read, or to answer."""
-        error = ConnectionLost(self._mask(self.child.describe_end()), self.server_name)
+        what = self.child.describe_end()
+        if self._last_words:
+            what = "\n".join([f"{what}; it last said:", *self._last_words])
+        error = ConnectionLost(what, self.server_name)
         error.is_unsent = is_unsent
         return error
 
@@ -139,11 +146,8 @@ class StdioTransport(Transport):
         """What to add to the error for a missing answer: the process wrote something else."""
         return f"it wrote something that is no message: {self._stray}" if self._stray else ""
 
-    def _post_if_possible(self, message: Message) -> None:
-        with suppress(ConnectionLost):
-            self.post(message, Cancellation())
-
-    def _take(self, line: bytes) -> None:
+    def take(self, line: bytes) -> None:
+        """The process wrote a line."""
         if not line.strip():
             return
         try:
@@ -158,6 +162,22 @@ class StdioTransport(Transport):
             except Exception:  # the thread has other messages to read
                 logger.exception("A message of MCP server %s was lost", self.server_name)
 
+    def hear(self, words: str) -> None:
+        """The process wrote a line of standard error."""
+        words = self._mask(words)
+        self._last_words.append(words)
+        logger.debug("MCP server %s: %s", self.server_name, words)
+
+    def end(self) -> None:
+        """The process writes no more."""
+        self._is_over = True
+        for mailbox in list(self._waiting.values()):
+            mailbox.put(None)
+
+    def _post_if_possible(self, message: Message) -> None:
+        with suppress(ConnectionLost):
+            self.post(message, Cancellation())
+
     def _deliver(self, message: Message) -> None:
         if is_answer(message):
             mailbox = self._waiting.get(message["id"])
@@ -169,11 +189,6 @@ class StdioTransport(Transport):
             next(iter(self._waiting.values())).put(message)  # it does not say on whose behalf
         else:
             self.on_message(message)
-
-    def _end(self) -> None:
-        self._is_over = True
-        for mailbox in list(self._waiting.values()):
-            mailbox.put(None)
 
 
 class StdioExchange(Exchange):

@@ -26,7 +26,7 @@ from typing import Any
 ANNOTATIONS = {
     "echo": {"readOnlyHint": True},
     "big": {"readOnlyHint": True},
-    "write": {"readOnlyHint": False, "destructiveHint": False},
+    "write": {"readOnlyHint": False, "destructiveHint": True},
 }
 TOOLS = "echo write big flood fail ask chat late env pid grow rpc".split()
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
@@ -67,6 +67,8 @@ def capabilities() -> dict[str, Any]:
 
 def describe(name: str) -> dict[str, Any]:
     schema = TEXT if name in ("echo", "write") else {"type": "object"}
+    if name == "odd":
+        schema = {"type": "array"}
     tool = {"name": name, "description": f"The tool {name}.", "inputSchema": schema}
     return {**tool, "annotations": ANNOTATIONS.get(name, {})}
 

@@ -172,6 +172,10 @@ def found_at(place: Place, agent: Agent[Any]) -> Any:
     offers: Any = getattr(agent, str(what), ())
     if not isinstance(index, int) or index >= len(offers):
         raise UserError(f"Agent {agent.name} has nothing at {what}[{index}] any more")
+    if what == "mcp_servers":
+        from ...mcp.agent_tools import tool_at
+
+        return tool_at(place, agent)
     return as_handoff(offers[index]) if what == "handoffs" else offers[index]
 
 
@@ -209,7 +213,11 @@ def _place_of_server(label: Any, agent: Agent[Any]) -> Place | None:
 
 
 def _place_of_tool(tool: Any, agent: Agent[Any]) -> Place:
-    return "tools", next(at for at, declared in enumerate(agent.tools) if declared is tool)
+    for at, declared in enumerate(agent.tools):
+        if declared is tool:
+            return "tools", at
+    place: Place = tool.place
+    return place
 
 
 def item_class(kind: str) -> type[RunItem]:

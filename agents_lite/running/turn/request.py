@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
@@ -47,6 +48,8 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     agent, conversation = run.agent, run.record.conversation
     tools = [tool for tool in agent.tools if _is_enabled(tool, run)]
     handoffs = [offer for offer in map(as_handoff, agent.handoffs) if _is_enabled(offer, run)]
+    if agent.mcp_servers:
+        tools += _server_tools(run, _names(tools, handoffs), cancellation)
     _check_names(agent, tools, handoffs)
     model_data = _filtered(
         ModelInputData(list(conversation.next_input), _instructions(agent, run)), run
@@ -75,11 +78,27 @@ def _is_enabled(offer: Any, run: LiveRun) -> bool:
     return bool(enabled)
 
 
+def _server_tools(
+    run: LiveRun, taken_names: list[str], cancellation: Cancellation
+) -> list[FunctionTool]:
+    """The tools of the agent's MCP servers."""
+    from ...mcp.agent_tools import tools_of_servers
+    from ...mcp.session import Caller
+
+    caller = Caller(cancellation, partial(run.callbacks.call, cancellation))
+    return tools_of_servers(run.agent, taken_names, run.context, caller, run.closing)
+
+
+def _names(tools: list[Tool], handoffs: list[Handoff[Any, Any]]) -> list[str]:
+    """The names that a model calls them by."""
+    names = [tool.name for tool in tools if isinstance(tool, FunctionTool)]
+    return names + [offer.tool_name for offer in handoffs]
+
+
 def _check_names(
     agent: Agent[Any], tools: list[Tool], handoffs: list[Handoff[Any, Any]]
 ) -> None:
-    names = [tool.name for tool in tools if isinstance(tool, FunctionTool)]
-    names += [offer.tool_name for offer in handoffs]
+    names = _names(tools, handoffs)
     if len(set(names)) < len(names):
         doubled = sorted(name for name, count in Counter(names).items() if count > 1)
         raise UserError(
