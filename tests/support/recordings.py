@@ -50,7 +50,7 @@ class Exchange:
 def load_exchanges(recording: str) -> list[Exchange]:
     """The exchanges of a recording, in order; skips the test where the folder is missing."""
     if not FOLDER.is_dir():
-        pytest.skip(f"the recorded traffic is not there: {FOLDER}")
+        pytest.skip("the recorded traffic is not beside this checkout")
     recorded = json.loads((FOLDER / f"{recording}.json").read_text(encoding="utf-8"))
     return [Exchange(**exchange) for exchange in recorded["exchanges"]]
 

@@ -28,6 +28,8 @@ from agents_lite.tracing import (
     set_trace_processors,
     trace,
 )
+from tests.support.traces import collector as collector
+from tests.support.traces import provider as provider
 
 
 @pytest.fixture
