@@ -124,8 +124,8 @@ def test_a_known_server_is_asked_by_chat_completions(
     assert model.model == "some-model"
     client = client_of(model)
     assert client.base_url == known.base_url
-    key = {"Authorization": "Bearer k-1"} if known.key_variable else {}
-    assert client._headers() == key
+    assert client._headers() == {}
+    assert client._key() == ("k-1" if known.key_variable else "")
 
 
 def test_a_known_server_without_its_key_names_the_variable() -> None:
