@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
@@ -51,6 +52,16 @@ iterator raises `APIConnectionError` where a stream ends without saying so.
 """
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much is read, so that no server can fill the memory; compressed bytes count unpacked."""
+
+    answer: int
+    """Bytes of an answer."""
+    event: int
+    """Bytes of an event of a stream."""
+
+
 class Answer:
     """An answer whose status and headers have come.
 
@@ -59,6 +70,7 @@ class Answer:
         exchange: What it is read from.
         so_far: What is known of the response; it learns what the answer tells.
         errors: Words what goes wrong.
+        limits: How much is read.
         translate: Makes its events out of another API's; None: they are those of this one.
     """
 
@@ -68,12 +80,14 @@ class Answer:
         exchange: Exchange,
         so_far: ResponseSoFar,
         errors: ErrorWriter,
+        limits: Limits,
         translate: Translate | None,
     ) -> None:
         self._response = response
         self._exchange = exchange
         self._so_far = so_far
         self._errors = errors
+        self._limits = limits
         self._translate = translate
 
     def events(
@@ -102,7 +116,7 @@ class Answer:
             yield from self._whole(b"".join(blocks))
 
     def _blocks(self) -> Iterator[bytes]:
-        read = _reader(self._response)
+        read, size = _reader(self._response), 0
         while not self._exchange.is_cut:
             try:
                 block = read()
@@ -110,6 +124,9 @@ class Answer:
                 raise self._errors.lost(error) from error
             if not block:
                 return
+            size += len(block)
+            if size > self._limits.answer:
+                raise self._errors.too_long("The answer", "max_answer_bytes", self._limits.answer)
             yield block
         raise APIConnectionError("The request was cut short")
 
@@ -117,7 +134,7 @@ class Answer:
         so_far, exchange = self._so_far, self._exchange
         place, pieces, kind = None, so_far.text.pieces, ResponseStreamEvent
         new = object.__new__
-        events = self._received(blocks)
+        events: Iterator[dict[str, Any]] = chain.from_iterable(self._received(blocks))
         if self._translate is not None:
             events = self._translate(events)
         for event in events:
@@ -147,22 +164,38 @@ class Answer:
                 break
         raise APIConnectionError("the server ended it without a terminal event")
 
-    def _received(self, blocks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-        """The JSON objects of a stream; for another API, up to `[DONE]`."""
+    def _received(self, blocks: Iterator[bytes]) -> Iterator[list[dict[str, Any]]]:
+        """The JSON objects of a stream, block by block; for another API, up to `[DONE]`."""
         is_foreign = self._translate is not None
-        for data in chain.from_iterable(_event_data(blocks)):
-            try:
-                event = from_json(data)
-            except ValueError:
-                event = None
-            if type(event) is not dict:
-                if is_foreign and data.strip() == b"[DONE]":
-                    return
-                if _is_sign_of_life(data):
-                    continue
-                event = self._json_object(data)
-            yield event
+        for pieces in self._event_data(blocks):
+            events: list[dict[str, Any]] = []
+            for data in pieces:
+                try:
+                    event = from_json(data)
+                except ValueError:
+                    event = None
+                if type(event) is not dict:
+                    if is_foreign and data.strip() == b"[DONE]":
+                        yield events
+                        return
+                    if _is_sign_of_life(data):
+                        continue
+                    yield events  # first, what came before the bad one
+                    events = []
+                    event = self._json_object(data)
+                events.append(event)
+            yield events
         raise APIConnectionError("the server ended it without a terminal event")
+
+    def _event_data(self, blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
+        decoder, size = EventDecoder(), 0
+        for block in blocks:
+            events = decoder.feed(block)
+            size = 0 if events else size + len(block)
+            if size > self._limits.event:
+                raise self._errors.too_long("An event", "max_event_bytes", self._limits.event)
+            yield events
+        yield [data for data in decoder.finish() if _is_json(data)]  # it may have been cut
 
     def _whole(self, content: bytes) -> Iterator[ResponseStreamEvent]:
         so_far = self._so_far
@@ -227,13 +260,6 @@ def _reader(response: requests.Response) -> Callable[[], bytes]:
     # It waits until a block is full, but understands what plays traffic, and what a hook has read.
     blocks = response.iter_content(BLOCK_SIZE)
     return lambda: next(blocks, b"")
-
-
-def _event_data(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
-    decoder = EventDecoder()
-    for block in blocks:
-        yield decoder.feed(block)
-    yield [data for data in decoder.finish() if _is_json(data)]  # it may have been cut
 
 
 def _beginning(blocks: Iterator[bytes]) -> bytes:

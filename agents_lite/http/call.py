@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from ..exceptions import APIConnectionError, APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
-from .answer import WIRE_ERRORS, Answer, Translate, event_number
+from .answer import WIRE_ERRORS, Answer, Limits, Translate, event_number
 from .assembly import ResponseSoFar
 from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
@@ -45,8 +45,9 @@ class Call:
         UserError: The body is no JSON.
     """
 
-    def __init__(self, endpoint: Endpoint, question: Question) -> None:
+    def __init__(self, endpoint: Endpoint, question: Question, limits: Limits) -> None:
         self._endpoint = endpoint
+        self._limits = limits
         self._question = question
         self._outgoing = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
@@ -74,7 +75,9 @@ class Call:
             raise
         headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
-        answer = Answer(response, exchange, self._so_far, self._errors, self._question.translate)
+        answer = Answer(
+            response, exchange, self._so_far, self._errors, self._limits, self._question.translate
+        )
         try:
             yield from answer.events(self._wants_stream, self._resumed_after)
         finally:

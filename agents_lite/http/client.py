@@ -15,7 +15,7 @@ from ..concurrency.timers import call_at
 from ..exceptions import APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
 from .address import parse_address, without_login
-from .answer import Translate
+from .answer import Limits, Translate
 from .assembly import SettledEvents
 from .call import Call, Question
 from .connections import Exchange
@@ -48,6 +48,8 @@ class ResponsesClient:
         connect_timeout: Seconds for a connection to be made.
         read_timeout: Seconds the server may be silent.
         timeout: Seconds for a whole request, its retries included.
+        max_answer_bytes: Longest answer that is read; compressed ones count unpacked.
+        max_event_bytes: Longest event of a stream that is read.
         session: Prepares and sends each request, so its proxies, certificates, headers, hooks,
             authentication and adapters count, whenever they are set; None makes one. The
             connections of a plain `HTTPAdapter` are made so that cancelling interrupts them; with
@@ -71,6 +73,8 @@ class ResponsesClient:
         connect_timeout: float = 10.0,
         read_timeout: float = 600.0,
         timeout: float = 600.0,
+        max_answer_bytes: int = 256 << 20,
+        max_event_bytes: int = 64 << 20,
         session: requests.Session | None = None,
     ) -> None:
         self._base_url = base_url
@@ -80,6 +84,7 @@ class ResponsesClient:
         self._policy = RetryPolicy(max_retries, max_retry_wait, retry_delay)
         self._silence = Timeout(connect=connect_timeout, read=read_timeout)
         self._timeout = timeout
+        self._limits = Limits(max_answer_bytes, max_event_bytes)
         self._session = session
         self._endpoint: Endpoint | None = None
         if not (api_key is None or isinstance(api_key, str) or callable(api_key)):
@@ -152,7 +157,7 @@ class ResponsesClient:
         cancellation: Cancellation,
         on_retry: Callable[[RetryNote], None] | None,
     ) -> Generator[ResponseStreamEvent, None, None]:
-        call = Call(self._connected(), question)
+        call = Call(self._connected(), question, self._limits)
         deadline = time.monotonic() + seconds
         retries = Retries(self._policy, deadline, on_retry)
         exchange = Exchange()

@@ -129,6 +129,13 @@ class ErrorWriter:
             body=text or None,
         )
 
+    def too_long(self, what: str, setting: str, limit: int) -> APIResponseError:
+        """More came than may be read."""
+        return APIResponseError(
+            f"{what} of {self._host} is longer than {limit:,} bytes; "
+            f"if that is right, allow more: ResponsesClient({setting}=...)"
+        )
+
     def no_output(self, response: dict[str, Any]) -> APIResponseError:
         """The response is complete but for what it is all about."""
         return APIResponseError(
