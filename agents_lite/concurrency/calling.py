@@ -9,7 +9,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
-from .cancellation import Cancellation, RunCancelled
+from .cancellation import Cancellation, RunCancelled, current_cancellation
 from .workers import run_in_thread, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ class Callbacks:
             BaseException: What the function raised, or the reason of the cancellation.
         """
         cancellation.check()
-        outcome = function(*args)
+        around = current_cancellation.set(cancellation)
+        try:
+            outcome = function(*args)
+        finally:
+            current_cancellation.reset(around)
         return self.wait_for(cancellation, outcome) if isawaitable(outcome) else outcome
 
     def wait_for(self, cancellation: Cancellation, awaitable: Awaitable[Any]) -> Any:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -135,3 +136,9 @@ class Cancellation:
                     callback()
                 except Exception:  # one that fails must not keep the others from being told
                     logger.exception("Could not interrupt what a run is waiting for.")
+
+
+current_cancellation: ContextVar[Cancellation | None] = ContextVar(
+    "agents_lite_cancellation", default=None
+)
+"""What stops the run that the running code was called by, or None outside of runs."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+
+from .forks import in_child, new_lock
 
 logger = logging.getLogger("agents_lite")
 
@@ -47,16 +48,15 @@ class Watch:
 class Watchdog:
     """Keeps the calls to be made and the thread that makes them."""
 
-    _lock: threading.RLock  # no Condition, which an interrupt may leave locked
     _news: SimpleQueue[None]
     _watches: list[Watch]
     _thread: threading.Thread | None
     _wakes_at: float
 
     def __init__(self) -> None:
+        self._lock = new_lock()
         self._forget()
-        if hasattr(os, "register_at_fork"):  # which Windows lacks, as it lacks forks
-            os.register_at_fork(after_in_child=self._forget)
+        in_child(self._forget)
 
     def call_at(self, deadline: float, callback: Callable[[], object]) -> Watch:
         """Call `callback` on another thread once `time.monotonic()` reaches `deadline`.
@@ -77,7 +77,6 @@ class Watchdog:
         return watch
 
     def _forget(self) -> None:
-        self._lock = threading.RLock()
         self._news = SimpleQueue()
         self._watches = []
         self._thread = None

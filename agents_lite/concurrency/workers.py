@@ -11,7 +11,6 @@ an interrupt (KeyboardInterrupt may be raised at any instruction) could leave it
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -22,7 +21,8 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from .cancellation import Cancellation
+from .cancellation import Cancellation, current_cancellation
+from .forks import in_child
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ IDLE_SECONDS = 1.0
 """How long a thread waits for another job before it ends."""
 GRACE_SECONDS = 1.5
 """How long work that was told to stop is waited for."""
+ABANDON_SECONDS = 0.1
+"""How long work that cannot be told to stop is waited for."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -147,6 +149,26 @@ def wait_for(future: Future[T], cancellation: Cancellation) -> T:
     return future.result()
 
 
+def call_or_leave(name: str, function: Callable[[], T]) -> T:
+    """What `function` returns; when the run it is called in is stopped, it is left behind.
+
+    For calls that nothing can interrupt, such as those of a database's driver. Outside of runs it
+    is called right here.
+
+    Raises:
+        BaseException: What it raised; or, as soon as the run is stopped, the reason of that.
+    """
+    cancellation = current_cancellation.get()
+    if cancellation is None:
+        return function()
+    future = run_in_thread(function)
+    try:
+        return wait_for(future, cancellation)
+    finally:
+        if not future.done():
+            wait_a_moment([(name, future)], ABANDON_SECONDS)
+
+
 def wait_a_moment(
     running: Collection[tuple[str, Future[Any]]], seconds: float = GRACE_SECONDS
 ) -> bool:
@@ -184,5 +206,4 @@ def _work(mailbox: SimpleQueue[_Job]) -> None:
                 job = mailbox.get()  # handed over at the last moment
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # a child has none of its parent's threads
+in_child(_idle.clear)  # it has none of its parent's threads

@@ -95,7 +95,7 @@ class StoredSession(SessionABC):
                 return to_json(item).decode()
             except PydanticSerializationError:
                 return json.dumps(item)  # slower, but escapes lone surrogates
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise UserError(
                 f"An item for session {self.session_id!r} cannot be written as JSON: {error}"
             ) from error
@@ -103,12 +103,19 @@ class StoredSession(SessionABC):
     def _decode(self, text: str | bytes) -> TResponseInputItem:
         try:
             try:
-                item: TResponseInputItem = from_json(text)
+                item = from_json(text)
             except ValueError:
                 item = json.loads(text)  # reads escaped lone surrogates
-            return item
-        except ValueError as error:
-            raise SessionError(
-                f"Session {self.session_id!r} holds an item that is not JSON: {error}. "
-                "Repair the store, or start a session with another id."
-            ) from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise self._damaged(f"that is not JSON: {error}") from error
+        if not isinstance(item, dict):
+            raise self._damaged("that is no JSON object")
+        if not isinstance(item.get("type", ""), str):
+            raise self._damaged("whose type is no text")
+        return item
+
+    def _damaged(self, how: str) -> SessionError:
+        return SessionError(
+            f"Session {self.session_id!r} holds an item {how}. Repair the store, or start a "
+            "session with another id."
+        )

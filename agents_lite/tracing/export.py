@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .traces import Trace
 
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds between bytes
+_LAST_TIMEOUT = (2.0, 3.0)  # the same for what is sent once the program ends
 _MAX_BODY_BYTES = 4_000_000
 _TOO_LARGE = 413
 _KNOWN_USAGE = ("input_tokens", "output_tokens")  # the endpoint refuses a span with others
@@ -110,16 +111,19 @@ class BackendSpanExporter(TracingExporter):
         for attempt in range(self._max_retries):
             if attempt:
                 self._closing.wait(min(self._base_delay * 2 ** (attempt - 1), self._max_delay))
+            is_closing = self._closing.is_set()
             try:
                 response = self._open_session().post(
                     self._endpoint,
                     data=body,
                     headers=self._headers(),
-                    timeout=_TIMEOUT,
+                    timeout=_LAST_TIMEOUT if is_closing else _TIMEOUT,
                     allow_redirects=False,
                 )
             except requests.RequestException:
                 status = None
+                if is_closing:
+                    break
                 continue
             status = response.status_code
             if status < 500:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakMethod
 
+from ..concurrency.forks import in_child, new_lock
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -109,17 +110,16 @@ class BatchTraceProcessor(TracingProcessor):
         self._warn_dropped = WarnOnce()
         self._warn_failed = WarnOnce()
         self._closed = False
+        self._thread_lock = new_lock()
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=partial(_call_if_alive, WeakMethod(self._begin)))
+        in_child(self._begin)
 
     def _begin(self) -> None:
         """Set up what belongs to one process; the items queued in its parent stay there."""
-        self._queue: deque[Any] = deque()  # items, and the Event of each caller of _flush
-        self._filled = threading.Event()
-        self._due = threading.Event()
+        self._queue: deque[Any] = deque()  # items, and a queue for each caller of force_flush
+        self._wakes: SimpleQueue[bool] = SimpleQueue()  # for the thread; True: at once
+        self._is_awake = False
         self._thread: threading.Thread | None = None
-        self._thread_lock = threading.Lock()
 
     def on_trace_start(self, trace: Trace) -> None:
         """Queue the trace."""
@@ -146,31 +146,33 @@ class BatchTraceProcessor(TracingProcessor):
         self._queue.append(item)
         if self._thread is None:
             self._start_thread()
-        if not self._filled.is_set():
-            self._filled.set()
+        if not self._is_awake:
+            self._is_awake = True
+            self._wakes.put(False)
         if len(self._queue) >= self._trigger_size:
-            self._due.set()
+            self._wakes.put(True)
 
     def force_flush(self, timeout: float = 30.0) -> None:
         """Export what is queued now; returns when done, or after `timeout` seconds."""
         if self._thread is None or self._closed:
             return
-        exported = threading.Event()
+        exported: SimpleQueue[None] = SimpleQueue()
         self._queue.append(exported)
-        self._due.set()
-        self._filled.set()
-        exported.wait(timeout)
+        self._wakes.put(True)
+        with suppress(Empty):
+            exported.get(timeout=timeout)
 
     def shutdown(self) -> None:
         """Export what is queued, for `exit_timeout` seconds at most, and take nothing more."""
         self.exporter.shutdown()
+        if self._thread is None and not self._closed:
+            self._export_queued()  # no thread could be started: the interpreter is ending
         self.force_flush(self.exit_timeout)
         self._closed = True
-        self._due.set()
-        self._filled.set()
+        self._wakes.put(True)
 
     def _start_thread(self) -> None:
-        with self._thread_lock:
+        with self._thread_lock, suppress(RuntimeError):  # none can be started: `shutdown` exports
             if self._thread is None:
                 thread = threading.Thread(target=self._work, name="agents_lite-traces", daemon=True)
                 thread.start()
@@ -178,24 +180,29 @@ class BatchTraceProcessor(TracingProcessor):
 
     def _work(self) -> None:
         while not self._closed:
-            self._filled.wait()
-            self._due.wait(self._schedule_delay)
-            self._due.clear()
-            self._filled.clear()
+            is_urgent = self._wakes.get()
+            due = time.monotonic() + self._schedule_delay
+            with suppress(Empty):
+                while not is_urgent:
+                    is_urgent = self._wakes.get(timeout=max(0, due - time.monotonic()))
+            with suppress(Empty):
+                while True:
+                    self._wakes.get_nowait()
+            self._is_awake = False
             self._export_queued()
 
     def _export_queued(self) -> None:
         batch: list[Trace | Span[Any]] = []
         while self._queue:
             item = self._queue.popleft()
-            is_flush = isinstance(item, threading.Event)
+            is_flush = isinstance(item, SimpleQueue)
             if not is_flush:
                 batch.append(item)
             if is_flush or len(batch) == self._max_batch_size or not self._queue:
                 self._export(batch)
                 batch = []
             if is_flush:
-                item.set()
+                item.put(None)
 
     def _export(self, batch: list[Trace | Span[Any]]) -> None:
         if not batch:
@@ -205,9 +212,3 @@ class BatchTraceProcessor(TracingProcessor):
         except Exception:
             name = type(self.exporter).__name__
             self._warn_failed("%s failed; traces are dropped.", name, exc_info=True)
-
-
-def _call_if_alive(method: WeakMethod[Callable[[], None]]) -> None:
-    found = method()
-    if found is not None:
-        found()

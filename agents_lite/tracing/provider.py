@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.forks import new_lock
 from .default import OpenAITraceProcessor, environment_processors
 from .processors import TracingProcessor
 from .warnings import WarnOnce
@@ -32,7 +33,7 @@ class TraceProvider:
     def __init__(self) -> None:
         self.openai_processor = OpenAITraceProcessor()
         self._prepared = False
-        self._prepare_lock = threading.Lock()
+        self._prepare_lock = new_lock()
         self._processors: tuple[TracingProcessor, ...] = ()
         self._uses_defaults = True
         self._disabled: bool | None = None
@@ -83,14 +84,18 @@ class TraceProvider:
     def shutdown(self) -> None:
         """Have the processors pass on what is pending and stop; the slowest says how long it takes.
 
-        Each has a thread, so that their waits for silent endpoints do not add up.
+        Each has a thread, so that their waits for silent endpoints do not add up; or this one has
+        them all, where the interpreter is ending and starts no thread any more.
         """
-        threads = [
-            threading.Thread(target=self._call, args=(processor, "shutdown"), daemon=True)
-            for processor in self._processors
-        ]
-        for thread in threads:
-            thread.start()
+        threads = []
+        for processor in self._processors:
+            thread = threading.Thread(target=self._call, args=(processor, "shutdown"), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                self._call(processor, "shutdown")
+            else:
+                threads.append(thread)
         for thread in threads:
             thread.join()
 

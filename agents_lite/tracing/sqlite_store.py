@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..concurrency.forks import new_lock
+from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..exceptions import UserError
 from .json_text import json_text
 from .processors import BatchTraceProcessor, TracingExporter, convert_each
@@ -69,6 +71,7 @@ _LOAD_SPANS = """
 SELECT span_id, parent_id, started_ns, ended_ns, span_data, error FROM spans
 WHERE trace_id = ? ORDER BY started_ns, rowid
 """
+T = TypeVar("T")
 _Row = tuple[Any, ...]
 _DAY_NS = 24 * 60 * 60 * 10**9
 _BUSY_TIMEOUT = 10.0  # seconds to wait for other processes that write
@@ -117,15 +120,19 @@ class _StoreWriter(TracingExporter):
         self._path = path
         self._keep_days = keep_days
         self._keep_traces = keep_traces
+        self._lock = new_lock()
         self._warn = WarnOnce()
         self._warn_item = WarnOnce()
 
     def export(self, items: Sequence[Trace | Span[Any]]) -> None:
         import sqlite3
 
-        try:
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)) as store, store:
+        def write() -> None:
+            with closing(sqlite3.connect(self._path, timeout=TRY_SECONDS)) as store, store:
                 self._write(store, items)
+
+        try:
+            call_sqlite(self._lock, write, _BUSY_TIMEOUT)
         except sqlite3.Error as error:
             self._warn("Traces cannot be kept in %s: %s", self._path, error)
 
@@ -226,6 +233,7 @@ class TraceStore:
             UserError: There is no such file.
         """
         self._path = Path(path).absolute()
+        self._lock = new_lock()
         if not self._path.is_file():
             raise UserError(
                 f"There is no trace store at {self._path}. SQLiteTraceProcessor makes one, or set "
@@ -242,9 +250,10 @@ class TraceStore:
         Raises:
             UserError: The file is no trace store.
         """
-        with self._open() as store:
-            window = [min(max(number, 0), sys.maxsize) for number in (limit, offset)]
-            return [_stored_trace(row) for row in store.execute(_LIST_TRACES, window)]
+        window = [min(max(number, 0), sys.maxsize) for number in (limit, offset)]
+        return self._read(
+            lambda store: [_stored_trace(row) for row in store.execute(_LIST_TRACES, window)]
+        )
 
     def load_trace(self, trace_id: str) -> StoredTrace | None:
         """One trace with its spans so far, or None when it is not there.
@@ -252,8 +261,9 @@ class TraceStore:
         Raises:
             UserError: The file is no trace store.
         """
-        with self._open() as store:
-            wanted = (_text_column(trace_id),)
+        wanted = (_text_column(trace_id),)
+
+        def load(store: sqlite3.Connection) -> StoredTrace | None:
             row = store.execute(_LOAD_TRACE, wanted).fetchone()
             if row is None:
                 return None
@@ -261,16 +271,31 @@ class TraceStore:
             found.spans = [_stored_span(span) for span in store.execute(_LOAD_SPANS, wanted)]
             return found
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+        return self._read(load)
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` makes of the store, of which it sees one moment."""
         import sqlite3
 
-        uri = f"{self._path.as_uri()}?mode=ro"
+        def read(mode: str) -> T:
+            uri = f"{self._path.as_uri()}?{mode}"
+            with closing(sqlite3.connect(uri, uri=True, timeout=TRY_SECONDS)) as store:
+                store.execute("BEGIN")
+                return work(store)
+
+        def read_anywhere() -> T:
+            try:
+                return read("mode=ro")
+            except sqlite3.OperationalError as error:
+                cannot_lock = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+                if error.sqlite_errorcode & 0xFF not in cannot_lock:
+                    raise
+                return read("immutable=1")  # on a disk that takes no file of locks beside it
+
         try:
-            with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)) as store:
-                store.execute("BEGIN")  # one reading sees one moment
-                yield store
-        except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: JSON that is damaged
+            return call_sqlite(self._lock, read_anywhere, _BUSY_TIMEOUT)
+        # ValueError and RecursionError: JSON that is damaged
+        except (sqlite3.DatabaseError, ValueError, RecursionError) as error:
             raise UserError(f"{self._path} is no readable trace store: {error}") from error
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
+from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
 from ...memory.stored_session import StoredSession
 
 try:
     import redis
     from redis.client import Pipeline
+    from redis.cluster import RedisCluster
 except ImportError as error:
     raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
 
@@ -43,11 +44,16 @@ class RedisSession(StoredSession):
                 keeps it.
 
         Raises:
-            UserError: The client is asynchronous.
+            UserError: The client is asynchronous, or one of a cluster.
         """
         super().__init__(session_id)
         if iscoroutinefunction(redis_client.execute_command):
             raise UserError("RedisSession is synchronous: give it a redis.Redis client.")
+        if isinstance(redis_client, RedisCluster):
+            raise UserError(
+                "RedisSession needs transactions, which a RedisCluster client has not: give it a "
+                "redis.Redis client of one server, or of a Sentinel's master."
+            )
         self._client = redis_client
         self._owns_client = False
         self._key = f"{key_prefix}:{session_id}:messages"
@@ -79,8 +85,7 @@ class RedisSession(StoredSession):
         Raises:
             SessionError: The server failed.
         """
-        with self._errors():
-            self._client.delete(self._key)
+        self._call(lambda: self._client.delete(self._key))
 
     def close(self) -> None:
         """Close the session's own client (`from_url`); one that was given stays as it is."""
@@ -88,8 +93,9 @@ class RedisSession(StoredSession):
             self._client.close()
 
     def _read_texts(self, newest: int | None) -> list[str | bytes]:
-        with self._errors():
-            return self._client.lrange(self._key, 0 if newest is None else -newest, -1)
+        start = 0 if newest is None else -newest
+        texts: list[str | bytes] = self._call(lambda: self._client.lrange(self._key, start, -1))
+        return texts
 
     def _append_texts(self, texts: list[str]) -> None:
         self._change(lambda pipeline: pipeline.rpush(self._key, *texts))
@@ -100,21 +106,24 @@ class RedisSession(StoredSession):
 
     def _change(self, command: Callable[[Pipeline], object]) -> Any:
         """Run the command once, the TTL with it, and return its answer."""
-        with self._errors(), self._client.pipeline() as pipeline:
-            # The client retries no transaction that watches a key; this one nobody writes.
-            pipeline.watch(f"{self._key}:unwritten")  # type: ignore[no-untyped-call]
-            pipeline.multi()
-            command(pipeline)
-            if self._ttl is not None:
-                pipeline.expire(self._key, self._ttl)
-            return pipeline.execute()[0]
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+        def change() -> Any:
+            with self._client.pipeline() as pipeline:
+                # The client retries no transaction that watches a key; this one nobody writes.
+                pipeline.watch(f"{self._key}:unwritten")  # type: ignore[no-untyped-call]
+                pipeline.multi()
+                command(pipeline)
+                if self._ttl is not None:
+                    pipeline.expire(self._key, self._ttl)
+                return pipeline.execute()[0]
+
+        return self._call(change)
+
+    def _call(self, work: Callable[[], Any]) -> Any:
+        place = f"Session {self.session_id!r} in Redis (key {self._key!r})"
         try:
-            yield
+            return call_or_leave(place, work)
         except redis.RedisError as error:
             raise SessionError(
-                f"Session {self.session_id!r} in Redis (key {self._key!r}) failed: {error}. "
-                "Check that the server is there and the key is a list."
+                f"{place} failed: {error}. Check that the server is there and the key is a list."
             ) from error
