@@ -26,16 +26,13 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import ResponsesServer, ScriptedModel, call, final, handoff_to
+from tests.support.agents import agent_with
 from tests.support.drivers import every_driver
 
 FIELDS = (
     "name instructions prompt handoff_description handoffs model model_settings tools "
     "input_guardrails output_guardrails output_type hooks tool_use_behavior reset_tool_choice"
 ).split()
-
-
-def agent_with(*script: Any, **options: Any) -> Agent[Any]:
-    return Agent(name="A", **{"model": ScriptedModel(script), **options})
 
 
 def request_of(agent: Agent[Any], number: int = 0) -> Any:
@@ -120,7 +117,7 @@ class Describer:
 @every_driver
 @pytest.mark.parametrize("instructions", [describe, describe_async, Describer()])
 def test_instructions_may_be_a_function(run: Any, instructions: Any) -> None:
-    agent = agent_with("ok", instructions=instructions)
+    agent = agent_with(["ok"], instructions=instructions)
     run(agent, "x", context="Ada")
     assert request_of(agent).system_instructions == "A helps Ada."
 
@@ -128,7 +125,7 @@ def test_instructions_may_be_a_function(run: Any, instructions: Any) -> None:
 def test_instructions_are_asked_for_on_every_turn() -> None:
     turns = iter("12")
     tool = function_tool(lambda: 1, name_override="f")
-    agent = agent_with(call("f"), "ok", instructions=lambda c, a: next(turns), tools=[tool])
+    agent = agent_with([call("f"), "ok"], instructions=lambda c, a: next(turns), tools=[tool])
     Runner.run_sync(agent, "x")
     assert [request_of(agent, n).system_instructions for n in (0, 1)] == ["1", "2"]
 
@@ -143,7 +140,7 @@ def test_instructions_are_asked_for_on_every_turn() -> None:
 )
 def test_instructions_that_cannot_be_had(instructions: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        Runner.run_sync(agent_with("never", instructions=instructions), "x")
+        Runner.run_sync(agent_with(["never"], instructions=instructions), "x")
 
 
 PROMPT = {"id": "pmpt_1", "version": "2", "variables": {"city": "Rome"}}
@@ -158,7 +155,7 @@ async def prompt_async(data: Any) -> Any:
     [PROMPT, lambda data: {**PROMPT, "variables": {"city": data.context.context}}, prompt_async],
 )
 def test_a_prompt_may_be_a_function(prompt: Any) -> None:
-    agent = agent_with("ok", prompt=prompt)
+    agent = agent_with(["ok"], prompt=prompt)
     Runner.run_sync(agent, "x", context="Rome")
     assert request_of(agent).prompt == PROMPT
 
@@ -204,7 +201,7 @@ TYPES: dict[str, tuple[Any, Any, Any]] = {
 @pytest.mark.parametrize("kind", TYPES)
 def test_final_outputs_of_every_type(run: Any, kind: str) -> None:
     output_type, sent, expected = TYPES[kind]
-    agent = agent_with(final(sent), output_type=output_type)
+    agent = agent_with([final(sent)], output_type=output_type)
     output = run(agent, "x").final_output
     assert output == expected
     assert type(output) is type(expected)
@@ -212,7 +209,7 @@ def test_final_outputs_of_every_type(run: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("output_type", [None, str])
 def test_none_and_str_are_plain_text(output_type: Any) -> None:
-    agent = agent_with('{"number": 1}', output_type=output_type)
+    agent = agent_with(['{"number": 1}'], output_type=output_type)
     assert Runner.run_sync(agent, "x").final_output == '{"number": 1}'
     assert request_of(agent).output_schema is None
 
@@ -235,7 +232,7 @@ def test_a_type_that_cannot_be_strict_is_refused_when_the_agent_is_declared() ->
     with pytest.raises(UserError, match="strict"):
         Agent("A", output_type=dict[str, int])
     loose = AgentOutputSchema(dict[str, int], strict_json_schema=False)
-    agent = agent_with(final({"response": {"a": 1}}), output_type=loose)
+    agent = agent_with([final({"response": {"a": 1}})], output_type=loose)
     assert Runner.run_sync(agent, "x").final_output == {"a": 1}
     assert not request_of(agent).output_schema.is_strict_json_schema()
 
@@ -251,7 +248,7 @@ class Later(BaseModel):
 
 
 def test_an_output_type_may_name_what_is_defined_later() -> None:
-    agent = agent_with(final({"defined": {"a": 1}}), output_type=Later)
+    agent = agent_with([final({"defined": {"a": 1}})], output_type=Later)
     Later.model_rebuild(_types_namespace={"NotYet": Defined})
     assert Runner.run_sync(agent, "x").final_output == Later(defined=Defined(a=1))
 
@@ -298,7 +295,7 @@ class Words(AgentOutputSchemaBase):
 
 
 def test_a_schema_of_the_user_s_own_parses_the_output() -> None:
-    agent = agent_with(final({"words": "a b"}), output_type=Words())
+    agent = agent_with([final({"words": "a b"})], output_type=Words())
     assert Runner.run_sync(agent, "x").final_output == ["a", "b"]
 
 
@@ -341,7 +338,7 @@ async def second_is_final_async(context: Any, results: Any) -> ToolsToFinalOutpu
 def test_what_follows_tool_calls(run: Any, behavior: Any, output_type: Any, output: Any) -> None:
     script = [BOTH, "model"] if output == "model" else [BOTH]
     agent = agent_with(
-        *script, tools=TOOLS, tool_use_behavior=behavior, output_type=output_type
+        [*script], tools=TOOLS, tool_use_behavior=behavior, output_type=output_type
     )
     result = run(agent, "x", context=True)
     assert result.final_output == output
@@ -349,7 +346,7 @@ def test_what_follows_tool_calls(run: Any, behavior: Any, output_type: Any, outp
 
 
 def test_a_function_may_let_the_run_go_on() -> None:
-    agent = agent_with(BOTH, "model", tools=TOOLS, tool_use_behavior=second_is_final)
+    agent = agent_with([BOTH, "model"], tools=TOOLS, tool_use_behavior=second_is_final)
     assert Runner.run_sync(agent, "x", context=False).final_output == "model"
 
 
@@ -357,12 +354,12 @@ def test_a_final_output_of_the_function_is_text_for_a_plain_agent() -> None:
     def decide(context: Any, results: Any) -> ToolsToFinalOutputResult:
         return ToolsToFinalOutputResult(True, 42)
 
-    agent = agent_with(BOTH, tools=TOOLS, tool_use_behavior=decide)
+    agent = agent_with([BOTH], tools=TOOLS, tool_use_behavior=decide)
     assert Runner.run_sync(agent, "x").final_output == "42"
 
 
 def test_the_function_must_decide() -> None:
-    agent = agent_with(BOTH, tools=TOOLS, tool_use_behavior=lambda context, results: True)
+    agent = agent_with([BOTH], tools=TOOLS, tool_use_behavior=lambda context, results: True)
     with pytest.raises(UserError, match="agent A must return ToolsToFinalOutputResult"):
         Runner.run_sync(agent, "x")
 
@@ -384,7 +381,7 @@ REQUIRED = ModelSettings(tool_choice="required")
 def test_tool_choice_is_dropped_once_a_tool_was_used(run: Any, of_run: bool, reset: bool) -> None:
     own = ModelSettings() if of_run else REQUIRED
     agent = agent_with(
-        BOTH, BOTH, "ok", tools=TOOLS, model_settings=own, reset_tool_choice=reset
+        [BOTH, BOTH, "ok"], tools=TOOLS, model_settings=own, reset_tool_choice=reset
     )
     run(agent, "x", run_config=RunConfig(model_settings=REQUIRED if of_run else None))
     later = None if reset else "required"
@@ -393,20 +390,20 @@ def test_tool_choice_is_dropped_once_a_tool_was_used(run: Any, of_run: bool, res
 
 def test_tool_choice_is_dropped_for_each_agent_on_its_own() -> None:
     script = [call("first"), handoff_to("B"), call("first"), "ok"]
-    agent = agent_with(*script, tools=TOOLS, model_settings=REQUIRED)
+    agent = agent_with([*script], tools=TOOLS, model_settings=REQUIRED)
     agent.handoffs = [agent.clone(name="B", handoffs=[])]
     Runner.run_sync(agent, "x")
     assert choices(agent) == ["required", None, "required", None]
 
 
 def test_tool_choice_is_kept_while_no_tool_was_used() -> None:
-    agent = agent_with([], final({"response": 1}), output_type=int, model_settings=REQUIRED)
+    agent = agent_with([[], final({"response": 1})], output_type=int, model_settings=REQUIRED)
     Runner.run_sync(agent, "x")
     assert choices(agent) == ["required", "required"]
 
 
 def test_the_agent_s_own_settings_are_not_changed() -> None:
-    agent = agent_with(BOTH, "ok", tools=TOOLS, model_settings=REQUIRED)
+    agent = agent_with([BOTH, "ok"], tools=TOOLS, model_settings=REQUIRED)
     Runner.run_sync(agent, "x")
     assert agent.model_settings.tool_choice == "required"
     Runner.run_sync(agent.clone(model=(model := ScriptedModel(["ok"]))), "x")

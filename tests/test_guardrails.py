@@ -29,7 +29,8 @@ from agents_lite import (
     input_guardrail,
     output_guardrail,
 )
-from agents_lite.testing import ScriptedModel, call, final, handoff_to
+from agents_lite.testing import call, final, handoff_to
+from tests.support.agents import agent_with
 from tests.support.drivers import every_driver, every_stream, kinds
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
@@ -48,10 +49,6 @@ def verdict(output: GuardrailFunctionOutput, is_async: bool = False) -> Callable
         return output
 
     return check_async if is_async else check
-
-
-def agent_with(script: list[Any], *, delay: float = 0, **fields: Any) -> Agent[Any]:
-    return Agent(name="A", model=ScriptedModel(script, delay=delay), **fields)
 
 
 forms = pytest.mark.parametrize("is_async", [False, True], ids=["def", "async"])

@@ -18,16 +18,11 @@ from agents_lite import (
     Runner,
     ToolCallItem,
     ToolCallOutputItem,
-    function_tool,
 )
 from agents_lite.result import RunResultBase
-from agents_lite.testing import ScriptedModel, call, final, handoff_to, reasoning, text, turn
+from agents_lite.testing import call, final, handoff_to, reasoning, text, turn
+from tests.support.agents import calculator_with
 from tests.support.drivers import every_driver, kinds
-
-
-@function_tool
-def add(a: int, b: int) -> int:
-    return a + b
 
 
 class Sum(BaseModel):
@@ -37,14 +32,10 @@ class Sum(BaseModel):
 ADD = call("add", a=1, b=2)
 
 
-def agent_with(*script: Any, **fields: Any) -> Agent[Any]:
-    return Agent(name="A", model=ScriptedModel(script), tools=[add], **fields)
-
-
 @every_driver
 def test_a_result_tells_all_of_a_run(run: Any) -> None:
-    agent = agent_with(
-        turn(reasoning("hm"), ADD, id="resp_1"), turn(handoff_to("B")), turn("ok", id="resp_3")
+    agent = calculator_with(
+        [turn(reasoning("hm"), ADD, id="resp_1"), turn(handoff_to("B")), turn("ok", id="resp_3")]
     )
     agent.handoffs = [Agent(name="B", model=agent.model)]
     result = run(agent, "hi", context="ctx")
@@ -67,7 +58,7 @@ def test_a_result_tells_all_of_a_run(run: Any) -> None:
 
 
 def test_raw_items_are_objects_at_every_depth() -> None:
-    result = Runner.run_sync(agent_with([text("hi")]), "x")
+    result = Runner.run_sync(calculator_with([[text("hi")]]), "x")
     message = result.new_items[0].raw_item
     assert message.content[0].text == "hi"
     assert result.raw_responses[0].output[0].content[0].type == "output_text"
@@ -76,7 +67,7 @@ def test_raw_items_are_objects_at_every_depth() -> None:
 
 @every_driver
 def test_a_conversation_goes_on_with_the_input_list(run: Any) -> None:
-    agent = agent_with([reasoning("hm"), ADD], "3", "I said 3.")
+    agent = calculator_with([[reasoning("hm"), ADD], "3", "I said 3."])
     first = run(agent, "1 + 2?")
     whole = ["user", "reasoning", "function_call", "function_call_output", "assistant"]
     assert kinds(first.to_input_list()) == whole
@@ -87,13 +78,13 @@ def test_a_conversation_goes_on_with_the_input_list(run: Any) -> None:
 
 
 def test_the_input_list_is_a_new_list() -> None:
-    result = Runner.run_sync(agent_with("ok"), "x")
+    result = Runner.run_sync(calculator_with(["ok"]), "x")
     result.to_input_list().clear()
     assert len(result.to_input_list()) == 2
 
 
 def test_the_input_list_of_an_unfinished_stream_is_valid() -> None:
-    stream = Runner.run_streamed(agent_with([reasoning("hm"), ADD], "3"), "x")
+    stream = Runner.run_streamed(calculator_with([[reasoning("hm"), ADD], "3"]), "x")
     for event in stream.stream_events():
         if getattr(event, "name", "") == "tool_called":
             break
@@ -101,7 +92,7 @@ def test_the_input_list_of_an_unfinished_stream_is_valid() -> None:
 
 
 def test_a_typed_output_is_an_object() -> None:
-    result = Runner.run_sync(agent_with(final(Sum(total=3)), output_type=Sum), "x")
+    result = Runner.run_sync(calculator_with([final(Sum(total=3))], output_type=Sum), "x")
     assert result.final_output == Sum(total=3)
     assert result.final_output_as(Sum).total == 3
     assert result.final_output_as(str) == Sum(total=3)  # type: ignore[comparison-overlap]
@@ -111,7 +102,7 @@ def test_a_typed_output_is_an_object() -> None:
 
 
 def test_a_result_is_shown_briefly() -> None:
-    shown = repr(Runner.run_sync(agent_with("ok"), "x"))
+    shown = repr(Runner.run_sync(calculator_with(["ok"]), "x"))
     assert shown == "<RunResult of A: 'ok', 1 new items, 1 requests>"
 
 
@@ -119,7 +110,7 @@ def test_a_result_is_shown_briefly() -> None:
 
 
 def test_a_streaming_result_grows() -> None:
-    agent = agent_with(ADD, handoff_to("B"), "ok")
+    agent = calculator_with([ADD, handoff_to("B"), "ok"])
     agent.handoffs = [Agent(name="B", model=agent.model)]
     stream = Runner.run_streamed(agent, "x")
     assert (stream.current_turn, stream.current_agent, stream.is_complete) == (0, agent, False)
@@ -137,13 +128,13 @@ def test_a_streaming_result_grows() -> None:
 
 
 def test_a_stream_that_is_read_to_its_end_has_no_more_events() -> None:
-    stream = Runner.run_streamed(agent_with("ok"), "x")
+    stream = Runner.run_streamed(calculator_with(["ok"]), "x")
     assert list(stream.stream_events())
     assert list(stream.stream_events()) == []
 
 
 def test_a_failed_stream_is_complete() -> None:
-    stream = Runner.run_streamed(agent_with(), "x", max_turns=0)
+    stream = Runner.run_streamed(calculator_with([]), "x", max_turns=0)
     with pytest.raises(MaxTurnsExceeded):
         list(stream.stream_events())
     assert stream.is_complete
@@ -179,12 +170,12 @@ def test_reading_a_message(
 
 
 def test_reading_items() -> None:
-    result = Runner.run_sync(agent_with([text("a"), text("b")]), "x")
+    result = Runner.run_sync(calculator_with([[text("a"), text("b")]]), "x")
     assert ItemHelpers.text_message_outputs(result.new_items) == "ab"
     first = result.new_items[0]
     assert ItemHelpers.text_message_output(first) == "a"
     assert ItemHelpers.input_to_new_input_list("x") == [{"role": "user", "content": "x"}]
     output = ItemHelpers.tool_call_output_item(
-        Runner.run_sync(agent_with(ADD, "3"), "x").new_items[0].raw_item, "3"
+        Runner.run_sync(calculator_with([ADD, "3"]), "x").new_items[0].raw_item, "3"
     )
     assert (output["type"], output["output"]) == ("function_call_output", "3")

@@ -34,15 +34,12 @@ from agents_lite.http.client import ResponsesClient
 from agents_lite.response_types import as_stream_event
 from agents_lite.testing import ScriptedModel, call, text, turn
 from agents_lite.testing.wire import build_response
+from tests.support.agents import agent_with
 from tests.support.drivers import STREAMS, every_driver, types
 from tests.support.loopback import LoopbackServer, http_answer
 from tests.support.spans import recorded_spans
 
 ASKED: ContextVar[str] = ContextVar("ASKED", default="nobody")
-
-
-def agent_with(*script: Any, **fields: Any) -> Agent[Any]:
-    return Agent(name="A", model=ScriptedModel(script), **fields)
 
 
 # Entry points
@@ -51,7 +48,7 @@ def agent_with(*script: Any, **fields: Any) -> Agent[Any]:
 @every_driver
 def test_all_ways_to_run_lead_to_the_same(run: Any) -> None:
     tool = function_tool(lambda: 1, name_override="f")
-    result = run(agent_with(call("f"), "done", tools=[tool]), "hi", context="ctx", max_turns=2)
+    result = run(agent_with([call("f"), "done"], tools=[tool]), "hi", context="ctx", max_turns=2)
     assert result.final_output == "done"
     assert types(result.new_items) == ["tool_call", "tool_call_output", "message_output"]
     assert result.usage.requests == 2
@@ -59,7 +56,7 @@ def test_all_ways_to_run_lead_to_the_same(run: Any) -> None:
 
 
 def test_deltas_are_asked_for_by_streams_only() -> None:
-    agent = agent_with("a", "b", "c", "d", "e")
+    agent = agent_with(["a", "b", "c", "d", "e"])
     Runner.run_sync(agent, "x")
     asyncio.run(Runner.run(agent, "x"))
     for read in STREAMS:
@@ -70,7 +67,7 @@ def test_deltas_are_asked_for_by_streams_only() -> None:
 
 def test_the_stream_is_a_plain_generator_that_returns_the_result() -> None:
     def outer() -> Generator[Any, None, str]:
-        result = yield from Runner.stream(agent_with("ok"), "x")
+        result = yield from Runner.stream(agent_with(["ok"]), "x")
         assert isinstance(result, RunResult)
         return result.final_output
 
@@ -82,7 +79,7 @@ def test_the_stream_is_a_plain_generator_that_returns_the_result() -> None:
 
 
 def test_nothing_happens_before_the_first_event_is_asked_for() -> None:
-    agent = agent_with("never")
+    agent = agent_with(["never"])
     with recorded_spans() as spans:
         stream, streaming = Runner.stream(agent, "x"), Runner.run_streamed(agent, "x")
         assert spans.traces == []
@@ -92,14 +89,14 @@ def test_nothing_happens_before_the_first_event_is_asked_for() -> None:
 
 
 def test_the_arguments_may_be_named() -> None:
-    agent = agent_with("ok")
+    agent = agent_with(["ok"])
     assert Runner.run_sync(starting_agent=agent, input="x").final_output == "ok"
 
 
 def test_the_input_s_list_is_not_changed() -> None:
     given = [{"role": "user", "content": "x"}]
     tool = function_tool(lambda: 1, name_override="f")
-    result = Runner.run_sync(agent_with(call("f"), "ok", tools=[tool]), given)
+    result = Runner.run_sync(agent_with([call("f"), "ok"], tools=[tool]), given)
     assert given == result.input == [{"role": "user", "content": "x"}]
     assert result.input is not given
 
@@ -122,7 +119,7 @@ WRONG: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
 def test_wrong_arguments_are_refused(run: Any, kind: str) -> None:
     agent, given, options, message = WRONG[kind]
     with pytest.raises(UserError, match=message):
-        run(agent or agent_with("never"), given, **options)
+        run(agent or agent_with(["never"]), given, **options)
 
 
 def test_wrong_arguments_are_refused_at_once() -> None:
@@ -131,7 +128,7 @@ def test_wrong_arguments_are_refused_at_once() -> None:
     with pytest.raises(UserError):
         Runner.run_streamed("A", "x")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        Runner.run_sync(agent_with(), "x", max_turn=3)  # type: ignore[call-arg]
+        Runner.run_sync(agent_with([]), "x", max_turn=3)  # type: ignore[call-arg]
 
 
 @every_driver
@@ -176,8 +173,8 @@ def run_everywhere(where: Where) -> tuple[Agent[Any], dict[str, Any]]:
     """Arguments of a run that calls one of each kind of function."""
     tool = function_tool(where.tool)
     agent = agent_with(
-        call("tool"),
-        "ok",
+        [call("tool"),
+        "ok"],
         instructions=where.instructions,
         tools=[tool],
         output_guardrails=[output_guardrail(where.guardrail)],
@@ -229,7 +226,7 @@ def test_run_sync_works_inside_a_running_loop() -> None:
         return "async"
 
     async def cell() -> str:
-        agent = agent_with(call("on_a_loop"), "ok", tools=[on_a_loop])
+        agent = agent_with([call("on_a_loop"), "ok"], tools=[on_a_loop])
         result = Runner.run_sync(agent, "x")
         assert result.new_items[1].raw_item.output == "async"
         return result.final_output
@@ -261,7 +258,7 @@ def test_a_tool_may_run_another_agent_in_any_way() -> None:
 
     for is_async in (False, True):
         names = ["plain", "awaited", "blocking"]
-        agent = agent_with([call(name) for name in names], "ok", tools=[plain, awaited, blocking])
+        agent = agent_with([[call(name) for name in names], "ok"], tools=[plain, awaited, blocking])
         arguments: Any = (agent, "x")
         result = asyncio.run(Runner.run(*arguments)) if is_async else Runner.run_sync(*arguments)
         outputs = [item.output for item in result.new_items if item.type == "tool_call_output_item"]
@@ -278,7 +275,7 @@ def test_context_variables_do_not_leak_out_of_a_run(run: Any) -> None:
     def who() -> str:
         return ASKED.get()
 
-    result = run(agent_with(call("who"), "ok", tools=[who]), "x", hooks=Setting())
+    result = run(agent_with([call("who"), "ok"], tools=[who]), "x", hooks=Setting())
     assert result.new_items[1].output == "a hook"
     assert ASKED.get() == "nobody"
 
@@ -289,7 +286,7 @@ def test_between_two_events_the_caller_s_context_is_its_own() -> None:
             ASKED.set("a hook")
 
     with recorded_spans():
-        for _ in Runner.stream(agent_with("ok"), "x", hooks=Setting()):
+        for _ in Runner.stream(agent_with(["ok"]), "x", hooks=Setting()):
             assert ASKED.get() == "nobody"
             assert get_current_span() is None
             assert get_current_trace() is None
@@ -308,7 +305,7 @@ def test_the_loop_of_the_caller_is_not_blocked() -> None:
         has_gone_on.set()
 
     async def main() -> None:
-        await asyncio.gather(Runner.run(agent_with(answer), "x"), go_on())
+        await asyncio.gather(Runner.run(agent_with([answer]), "x"), go_on())
 
     asyncio.run(main())
     assert has_gone_on.is_set()

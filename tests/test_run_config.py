@@ -21,6 +21,7 @@ from agents_lite import (
 from agents_lite.exceptions import UsageLimitExceeded
 from agents_lite.run_config import ModelInputData
 from agents_lite.testing import ScriptedModel, call, handoff_to, text, token_usage, turn
+from tests.support.agents import agent_with_tool
 from tests.support.drivers import every_driver, kinds, types
 from tests.support.spans import recorded_spans
 
@@ -34,11 +35,6 @@ FIELDS = (
 
 def test_the_fields_of_a_run_config() -> None:
     assert [field.name for field in fields(RunConfig)] == FIELDS
-
-
-def agent_with(*script: Any, **options: Any) -> Agent[Any]:
-    tool = function_tool(lambda: 1, name_override="f")
-    return Agent(name="A", **{"model": ScriptedModel(script), "tools": [tool], **options})
 
 
 # Models
@@ -70,8 +66,8 @@ def test_a_model_s_name_is_looked_up(run: Any, of_run: Any, of_agent: Any, asked
 
 def test_a_model_of_the_run_goes_before_those_of_the_agents() -> None:
     model, provider = ScriptedModel([handoff_to("B"), "ok"]), Provider()
-    agent = agent_with("never")
-    agent.handoffs = [agent_with("never").clone(name="B")]
+    agent = agent_with_tool(["never"])
+    agent.handoffs = [agent_with_tool(["never"]).clone(name="B")]
     Runner.run_sync(agent, "x", run_config=RunConfig(model=model, model_provider=provider))
     model.assert_finished()
     assert provider.names == []
@@ -88,7 +84,7 @@ def test_the_trace_is_named_and_linked() -> None:
         trace_metadata={"a": "b"},
     )
     with recorded_spans() as spans:
-        Runner.run_sync(agent_with("ok"), "x", run_config=config)
+        Runner.run_sync(agent_with_tool(["ok"]), "x", run_config=config)
     exported = spans.traces[0].export()
     assert exported["workflow_name"] == "Work"
     assert exported["id"] == "trace_" + "a" * 32
@@ -98,8 +94,8 @@ def test_the_trace_is_named_and_linked() -> None:
 
 def test_a_run_has_a_trace_of_its_own_named_by_default() -> None:
     with recorded_spans() as spans:
-        Runner.run_sync(agent_with("ok"), "x")
-        Runner.run_sync(agent_with("ok"), "x")
+        Runner.run_sync(agent_with_tool(["ok"]), "x")
+        Runner.run_sync(agent_with_tool(["ok"]), "x")
     assert [each.export()["workflow_name"] for each in spans.traces] == ["Agent workflow"] * 2
     assert len({each.trace_id for each in spans.traces}) == 2
 
@@ -111,9 +107,9 @@ def test_tracing_may_be_disabled(run: Any, inside: bool) -> None:
     with recorded_spans() as spans:
         if inside:
             with trace("Around"):
-                run(agent_with(call("f"), "ok"), "x", run_config=config)
+                run(agent_with_tool([call("f"), "ok"]), "x", run_config=config)
         else:
-            run(agent_with(call("f"), "ok"), "x", run_config=config)
+            run(agent_with_tool([call("f"), "ok"]), "x", run_config=config)
     assert spans.spans == []
     assert len(spans.traces) == inside
 
@@ -122,7 +118,7 @@ def test_tracing_may_be_disabled(run: Any, inside: bool) -> None:
 def test_a_run_joins_the_current_trace(run: Any) -> None:
     with recorded_spans() as spans:
         with trace("Around"):
-            run(agent_with("ok"), "x", run_config=RunConfig(workflow_name="Never"))
+            run(agent_with_tool(["ok"]), "x", run_config=RunConfig(workflow_name="Never"))
         assert [each.name for each in spans.traces] == ["Around"]
         assert spans.names == ["agent A", "generation"]
         assert spans.open == []
@@ -136,7 +132,7 @@ def test_sensitive_data_may_be_left_out(run: Any, is_included: bool) -> None:
     config = RunConfig(trace_include_sensitive_data=is_included)
     script = [[call("echo", what="secret"), call("fail")], "a secret answer"]
     with recorded_spans() as spans:
-        run(agent_with(*script, tools=[echo, fail]), "the secret", run_config=config)
+        run(agent_with_tool([*script], tools=[echo, fail]), "the secret", run_config=config)
     shown = str([span.export() for span in spans.spans])
     for words in ("the secret", "secret echoed", "a secret answer", "division by zero"):
         assert (words in shown) == is_included
@@ -145,7 +141,7 @@ def test_sensitive_data_may_be_left_out(run: Any, is_included: bool) -> None:
 def test_the_environment_decides_about_sensitive_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA", "false")
     with recorded_spans() as spans:
-        Runner.run_sync(agent_with("a secret"), "x")
+        Runner.run_sync(agent_with_tool(["a secret"]), "x")
     assert "secret" not in str([span.export() for span in spans.spans])
 
 
@@ -165,7 +161,7 @@ async def last_item_only_async(data: Any) -> ModelInputData:
 @every_driver
 @pytest.mark.parametrize("change", [last_item_only, last_item_only_async])
 def test_a_filter_changes_what_the_model_is_sent_and_nothing_else(run: Any, change: Any) -> None:
-    agent = agent_with(text("so"), instructions="Be.")
+    agent = agent_with_tool([text("so")], instructions="Be.")
     given = [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]
     config = RunConfig(call_model_input_filter=change)
     result = run(agent, given, context="ctx", run_config=config)
@@ -176,7 +172,7 @@ def test_a_filter_changes_what_the_model_is_sent_and_nothing_else(run: Any, chan
 
 
 def test_a_filter_is_asked_on_every_turn_and_its_input_is_mended() -> None:
-    agent = agent_with(call("f"), "ok")
+    agent = agent_with_tool([call("f"), "ok"])
 
     def drop_first(data: Any) -> ModelInputData:
         items = data.model_data.input
@@ -188,7 +184,7 @@ def test_a_filter_is_asked_on_every_turn_and_its_input_is_mended() -> None:
 
 
 def test_a_filter_s_list_is_its_own() -> None:
-    agent = agent_with(call("f"), "ok")
+    agent = agent_with_tool([call("f"), "ok"])
 
     def clear(data: Any) -> ModelInputData:
         kept = ModelInputData(list(data.model_data.input), None)
@@ -202,7 +198,7 @@ def test_a_filter_s_list_is_its_own() -> None:
 def test_a_filter_must_return_what_is_to_be_sent() -> None:
     config = RunConfig(call_model_input_filter=lambda data: None)
     with pytest.raises(UserError, match="must return ModelInputData"):
-        Runner.run_sync(agent_with("never"), "x", run_config=config)
+        Runner.run_sync(agent_with_tool(["never"]), "x", run_config=config)
 
 
 # Limits of usage
@@ -220,7 +216,7 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_model_call_that_would_pass_a_limit_is_not_made(run: Any, name: str) -> None:
     limits, message = LIMITS[name]
-    agent = agent_with(*[turn(call("f"), usage=token_usage(100, 10))] * 2)
+    agent = agent_with_tool([*[turn(call("f"), usage=token_usage(100, 10))] * 2])
     with pytest.raises(UsageLimitExceeded, match=message) as caught:
         run(agent, "x", run_config=RunConfig(usage_limits=limits))
     agent.model.assert_finished()  # type: ignore[union-attr]
@@ -232,7 +228,7 @@ def test_a_model_call_that_would_pass_a_limit_is_not_made(run: Any, name: str) -
 def test_tool_calls_that_would_pass_the_limit_are_not_made(run: Any) -> None:
     done = []
     tool = function_tool(lambda: done.append(1), name_override="f")
-    agent = agent_with([call("f")] * 2, [call("f")] * 2, tools=[tool])
+    agent = agent_with_tool([[call("f")] * 2, [call("f")] * 2], tools=[tool])
     config = RunConfig(usage_limits=UsageLimits(tool_calls=3))
     with pytest.raises(UsageLimitExceeded, match="2 more .* limit of 3 tool calls"):
         run(agent, "x", run_config=config)
@@ -241,20 +237,20 @@ def test_tool_calls_that_would_pass_the_limit_are_not_made(run: Any) -> None:
 
 def test_a_limit_may_be_reached() -> None:
     limits = UsageLimits(requests=2, input_tokens=1000, total_tokens=1000, tool_calls=1)
-    agent = agent_with(call("f"), "ok")
+    agent = agent_with_tool([call("f"), "ok"])
     config = RunConfig(usage_limits=limits)
     assert Runner.run_sync(agent, "x", run_config=config).final_output == "ok"
 
 
 def test_a_limit_of_nothing_allows_nothing() -> None:
-    agent = agent_with()
+    agent = agent_with_tool([])
     with pytest.raises(UsageLimitExceeded):
         Runner.run_sync(agent, "x", run_config=RunConfig(usage_limits=UsageLimits(requests=0)))
 
 
 def test_inner_runs_count_for_the_limits_of_the_outer_one() -> None:
-    inner = agent_with(turn("ok", usage=token_usage(500, 0)))
-    agent = agent_with(call("ask", input="x"), tools=[inner.as_tool("ask", "Asks.")])
+    inner = agent_with_tool([turn("ok", usage=token_usage(500, 0))])
+    agent = agent_with_tool([call("ask", input="x")], tools=[inner.as_tool("ask", "Asks.")])
     config = RunConfig(usage_limits=UsageLimits(input_tokens=400))
     with pytest.raises(UsageLimitExceeded):
         Runner.run_sync(agent, "x", run_config=config)

@@ -12,9 +12,9 @@ from agents_lite import (
     HostedMCPTool,
     RawResponsesStreamEvent,
     RunItemStreamEvent,
-    function_tool,
 )
-from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
+from agents_lite.testing import call, handoff_to, reasoning, text
+from tests.support.agents import agent_with_tool
 from tests.support.drivers import every_stream, every_stream_but_chat
 
 RAW = "raw_response_event"
@@ -34,17 +34,12 @@ def outline(events: list[Any]) -> list[str]:
     return names
 
 
-def agent_with(*script: Any, **fields: Any) -> Agent[Any]:
-    tool = function_tool(lambda: 1, name_override="f")
-    return Agent(name="A", **{"model": ScriptedModel(script), "tools": [tool], **fields})
-
-
 @every_stream
 def test_events_come_in_the_order_in_which_things_happen(read: Any) -> None:
-    agent = agent_with(
-        [reasoning("hm"), text("so"), call("f"), call("f")],
+    agent = agent_with_tool(
+        [[reasoning("hm"), text("so"), call("f"), call("f")],
         [handoff_to("B"), call("f")],
-        "ok",
+        "ok"],
     )
     agent.handoffs = [Agent(name="B", model=agent.model)]
     events, _ = read(agent, "x")
@@ -70,7 +65,7 @@ def test_events_come_in_the_order_in_which_things_happen(read: Any) -> None:
 
 @every_stream
 def test_raw_events_are_passed_on_as_they_came(read: Any) -> None:
-    events, _ = read(agent_with("Hello, world"), "x")
+    events, _ = read(agent_with_tool(["Hello, world"]), "x")
     raw = [event.data for event in events if event.type == RAW]
     assert [data.type for data in raw][:2] == ["response.created", "response.in_progress"]
     assert raw[-1].type == "response.completed"
@@ -84,14 +79,14 @@ def test_raw_events_are_passed_on_as_they_came(read: Any) -> None:
 
 @every_stream
 def test_the_items_of_events_are_those_of_the_result(read: Any) -> None:
-    events, result = read(agent_with(call("f"), "ok"), "x")
+    events, result = read(agent_with_tool([call("f"), "ok"]), "x")
     items = [event.item for event in events if isinstance(event, RunItemStreamEvent)]
     assert list(map(id, items)) == list(map(id, result.new_items))
 
 
 @every_stream
 def test_events_have_a_class_and_a_type(read: Any) -> None:
-    events, _ = read(agent_with("ok"), "x")
+    events, _ = read(agent_with_tool(["ok"]), "x")
     assert {type(event): event.type for event in events} == {
         AgentUpdatedStreamEvent: "agent_updated_stream_event",
         RawResponsesStreamEvent: RAW,
@@ -112,7 +107,7 @@ NAMES = {
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_kind_of_item_has_its_event(read: Any, kind: str) -> None:
     item = {"type": kind, "id": "item_1", "server_label": "none"}
-    events, _ = read(agent_with([item, text("ok")]), "x")
+    events, _ = read(agent_with_tool([[item, text("ok")]]), "x")
     assert outline(events)[2:] == [NAMES[kind], "message_output_created"]
 
 
@@ -122,5 +117,5 @@ def test_an_answered_approval_has_two_events(read: Any) -> None:
         {"type": "mcp", "server_label": "s"}, on_approval_request=lambda request: {"approve": True}
     )
     question = {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s"}
-    events, _ = read(agent_with([question], "ok", tools=[tool]), "x")
+    events, _ = read(agent_with_tool([[question], "ok"], tools=[tool]), "x")
     assert outline(events)[2:4] == ["mcp_approval_requested", "mcp_approval_response"]

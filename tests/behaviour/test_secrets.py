@@ -281,7 +281,7 @@ def failing_server() -> Iterator[ResponsesServer]:
         yield server
 
 
-def agent_with(*turns: Any, **options: Any) -> Agent[Any]:
+def indiscreet(*turns: Any, **options: Any) -> Agent[Any]:
     @function_tool(strict_mode=False)
     def say(words: str, how_often: int = 1) -> str:
         with custom_span("saying"):
@@ -327,42 +327,42 @@ def raising(*arguments: Any) -> GuardrailFunctionOutput:
 
 
 def to_note() -> Any:
-    taker = agent_with([reasoning(CONTENT), text(f"{CONTENT} of B")]).clone(name="B")
+    taker = indiscreet([reasoning(CONTENT), text(f"{CONTENT} of B")]).clone(name="B")
     return handoff(taker, input_type=Note, on_handoff=lambda context, note: None)
 
 
 SAY = call("say", words=CONTENT)
 SCENES: dict[str, Callable[[], Agent[Any]]] = {
-    "answer": lambda: agent_with(f"{CONTENT} answer"),
-    "tool": lambda: agent_with([SAY], "ok"),
-    "tools": lambda: agent_with([SAY, call("fail", words=CONTENT)], "ok"),
-    "failing tool": lambda: agent_with([call("fail", words=CONTENT)], "ok"),
-    "crashing tool": lambda: agent_with([call("crash", words=CONTENT)]),
-    "bad arguments": lambda: agent_with([call("say", f"{CONTENT} are no JSON")], "ok"),
-    "unknown tool": lambda: agent_with([SAY, call("nope", words=CONTENT)]),
-    "odd item": lambda: agent_with([{"type": "function_call", "arguments": CONTENT}]),
-    "nested": lambda: agent_with([call("ask", input=CONTENT)], "ok"),
-    "nested, own config": lambda: agent_with([call("ask_other", input=CONTENT)], "ok"),
-    "nested by hand": lambda: agent_with([call("ask_by_hand", words=CONTENT)], "ok"),
-    "nested side by side": lambda: agent_with([call("ask_other", input=CONTENT), SAY], "ok"),
-    "handoff": lambda: agent_with([handoff_to("B", text=CONTENT)], handoffs=[to_note()]),
-    "bad handoff": lambda: agent_with(
+    "answer": lambda: indiscreet(f"{CONTENT} answer"),
+    "tool": lambda: indiscreet([SAY], "ok"),
+    "tools": lambda: indiscreet([SAY, call("fail", words=CONTENT)], "ok"),
+    "failing tool": lambda: indiscreet([call("fail", words=CONTENT)], "ok"),
+    "crashing tool": lambda: indiscreet([call("crash", words=CONTENT)]),
+    "bad arguments": lambda: indiscreet([call("say", f"{CONTENT} are no JSON")], "ok"),
+    "unknown tool": lambda: indiscreet([SAY, call("nope", words=CONTENT)]),
+    "odd item": lambda: indiscreet([{"type": "function_call", "arguments": CONTENT}]),
+    "nested": lambda: indiscreet([call("ask", input=CONTENT)], "ok"),
+    "nested, own config": lambda: indiscreet([call("ask_other", input=CONTENT)], "ok"),
+    "nested by hand": lambda: indiscreet([call("ask_by_hand", words=CONTENT)], "ok"),
+    "nested side by side": lambda: indiscreet([call("ask_other", input=CONTENT), SAY], "ok"),
+    "handoff": lambda: indiscreet([handoff_to("B", text=CONTENT)], handoffs=[to_note()]),
+    "bad handoff": lambda: indiscreet(
         [call("transfer_to_b", f"{CONTENT} is no JSON")], handoffs=[to_note()]
     ),
-    "two handoffs": lambda: agent_with(
+    "two handoffs": lambda: indiscreet(
         [handoff_to("B", text=CONTENT), handoff_to("B", text=CONTENT)], handoffs=[to_note()]
     ),
-    "input guardrail": lambda: agent_with("ok", input_guardrails=[input_guardrail(tripping)]),
-    "broken input guardrail": lambda: agent_with("ok", input_guardrails=[input_guardrail(raising)]),
-    "output guardrail": lambda: agent_with("ok", output_guardrails=[output_guardrail(tripping)]),
-    "broken output guardrails": lambda: agent_with(
+    "input guardrail": lambda: indiscreet("ok", input_guardrails=[input_guardrail(tripping)]),
+    "broken input guardrail": lambda: indiscreet("ok", input_guardrails=[input_guardrail(raising)]),
+    "output guardrail": lambda: indiscreet("ok", output_guardrails=[output_guardrail(tripping)]),
+    "broken output guardrails": lambda: indiscreet(
         "ok", output_guardrails=[output_guardrail(raising), output_guardrail(raising)]
     ),
-    "refusal": lambda: agent_with(refusal(f"{CONTENT} is too much")),
-    "bad output": lambda: agent_with(f"{CONTENT} is no JSON", output_type=Note),
-    "good output": lambda: agent_with(f'{{"text": "{CONTENT}"}}', output_type=Note),
-    "cut short": lambda: agent_with(turn(CONTENT, status="incomplete")),
-    "failing model": lambda: agent_with(ValueError(f"{CONTENT} is unheard of")),
+    "refusal": lambda: indiscreet(refusal(f"{CONTENT} is too much")),
+    "bad output": lambda: indiscreet(f"{CONTENT} is no JSON", output_type=Note),
+    "good output": lambda: indiscreet(f'{{"text": "{CONTENT}"}}', output_type=Note),
+    "cut short": lambda: indiscreet(turn(CONTENT, status="incomplete")),
+    "failing model": lambda: indiscreet(ValueError(f"{CONTENT} is unheard of")),
 }
 
 

@@ -25,7 +25,8 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.exceptions import SessionError
-from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text, turn
+from agents_lite.testing import call, handoff_to, reasoning, text, turn
+from tests.support.agents import add, calculator_with
 from tests.support.drivers import every_driver, kinds
 
 TURN = ["function_call", "function_call_output"]
@@ -67,16 +68,7 @@ class AsyncListSession(ListSession):
         super().add_items(items)
 
 
-@function_tool
-def add(a: int, b: int) -> int:
-    return a + b
-
-
 ADD = call("add", a=1, b=2)
-
-
-def agent_with(script: Any, **fields: Any) -> Agent[Any]:
-    return Agent(name="A", **{"model": ScriptedModel(script), "tools": [add], **fields})
 
 
 def sent_to(agent: Agent[Any], request: int = -1) -> list[str]:
@@ -90,7 +82,7 @@ def test_a_turn_s_items_are_saved_together_when_it_is_complete(
     run: Any, session_class: Any
 ) -> None:
     session = session_class()
-    agent = agent_with([[reasoning("hm"), ADD, ADD], [text("so"), ADD], "done"])
+    agent = calculator_with([[reasoning("hm"), ADD, ADD], [text("so"), ADD], "done"])
     run(agent, "hi", session=session)
     assert session.batches == [
         ["user", "reasoning", "function_call", *TURN, "function_call_output"],
@@ -108,7 +100,7 @@ def test_a_turn_is_saved_before_the_next_model_call() -> None:
         saved.extend(kinds(session.items))
         return "done"
 
-    Runner.run_sync(agent_with([ADD, answer]), "hi", session=session)
+    Runner.run_sync(calculator_with([ADD, answer]), "hi", session=session)
     assert saved == ["user", *TURN]
 
 
@@ -118,7 +110,7 @@ def test_a_session_remembers(run: Any, session_class: Any) -> None:
     session = session_class("s")
     if session_class is not SQLiteSession:
         session.items.clear()
-    agent = agent_with([ADD, "3", "I said 3."])
+    agent = calculator_with([ADD, "3", "I said 3."])
     run(agent, "1 + 2?", session=session)
     result = run(agent, [{"role": "user", "content": "What?"}], session=session)
     assert sent_to(agent) == ["user", *TURN, "assistant", "user"]
@@ -128,7 +120,7 @@ def test_a_session_remembers(run: Any, session_class: Any) -> None:
 
 def test_a_handoff_s_turn_is_saved_like_any_other() -> None:
     session = ListSession()
-    agent = agent_with([handoff_to("B"), "ok"])
+    agent = calculator_with([handoff_to("B"), "ok"])
     agent.handoffs = [Agent(name="B", model=agent.model)]
     Runner.run_sync(agent, "hi", session=session)
     assert session.batches == [["user", *TURN], ["assistant"]]
@@ -136,7 +128,7 @@ def test_a_handoff_s_turn_is_saved_like_any_other() -> None:
 
 def test_a_final_output_of_a_tool_is_saved() -> None:
     session = ListSession()
-    agent = agent_with([ADD], tool_use_behavior="stop_on_first_tool")
+    agent = calculator_with([ADD], tool_use_behavior="stop_on_first_tool")
     Runner.run_sync(agent, "hi", session=session)
     assert session.batches == [["user", *TURN]]
 
@@ -144,7 +136,7 @@ def test_a_final_output_of_a_tool_is_saved() -> None:
 def test_a_broken_history_is_mended_for_the_model_only() -> None:
     lost = {"type": "function_call", "call_id": "c", "name": "add", "arguments": "{}"}
     session = ListSession(lost)
-    agent = agent_with(["ok"])
+    agent = calculator_with(["ok"])
     Runner.run_sync(agent, "hi", session=session)
     assert sent_to(agent) == ["user"]
     assert kinds(session.items) == ["function_call", "user", "assistant"]
@@ -152,7 +144,7 @@ def test_a_broken_history_is_mended_for_the_model_only() -> None:
 
 @pytest.mark.parametrize("option", ["previous_response_id", "conversation_id"])
 def test_history_is_kept_here_or_at_the_server(option: str) -> None:
-    agent = agent_with([])
+    agent = calculator_with([])
     with pytest.raises(UserError, match="session"):
         Runner.run_sync(agent, "hi", session=ListSession(), **{option: "id_1"})  # type: ignore[arg-type]
 
@@ -207,9 +199,9 @@ def test_a_failure_leaves_whole_turns_and_can_be_repeated(run: Any, failure: str
     fields, options, error = FAILURES[failure]
     session = SQLiteSession("s")
     with pytest.raises(error):
-        run(agent_with(**fields), "hi", session=session, **options)
+        run(calculator_with(**fields), "hi", session=session, **options)
     assert kinds(session.get_items()) == ["user", *TURN]
-    again = agent_with(["done"])
+    again = calculator_with(["done"])
     assert run(again, "hi", session=session).final_output == "done"
     assert sent_to(again) == ["user", *TURN]
     assert kinds(session.get_items()) == ["user", *TURN, "assistant"]
@@ -220,7 +212,7 @@ def test_a_failure_leaves_whole_turns_and_can_be_repeated(run: Any, failure: str
 def test_a_failure_in_the_first_turn_leaves_nothing(run: Any, script: Any) -> None:
     session = SQLiteSession("s")
     with pytest.raises((Broken, AgentsException)):
-        run(agent_with(script), "hi", session=session)
+        run(calculator_with(script), "hi", session=session)
     assert session.get_items() == []
 
 
@@ -230,13 +222,13 @@ def test_a_tripped_input_guardrail_leaves_nothing(run: Any, in_parallel: bool) -
     session = SQLiteSession("s")
     guardrail: InputGuardrail[Any] = InputGuardrail(trip, run_in_parallel=in_parallel)
     with pytest.raises(InputGuardrailTripwireTriggered):
-        run(agent_with([ADD, "ok"], input_guardrails=[guardrail]), "hi", session=session)
+        run(calculator_with([ADD, "ok"], input_guardrails=[guardrail]), "hi", session=session)
     assert session.get_items() == []
 
 
 def test_leaving_a_stream_leaves_whole_turns() -> None:
     session = SQLiteSession("s")
-    events = Runner.stream(agent_with([ADD, [text("so"), ADD], "done"]), "hi", session=session)
+    events = Runner.stream(calculator_with([ADD, [text("so"), ADD], "done"]), "hi", session=session)
     for event in events:
         if event.type == "run_item_stream_event" and event.name == "message_output_created":
             break
@@ -253,7 +245,7 @@ def test_cancelling_a_task_leaves_whole_turns() -> None:
         return turn("late", delay=60)
 
     async def main() -> None:
-        task = asyncio.create_task(Runner.run(agent_with([ADD, hang]), "hi", session=session))
+        task = asyncio.create_task(Runner.run(calculator_with([ADD, hang]), "hi", session=session))
         await asyncio.to_thread(began.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -271,7 +263,7 @@ def test_a_run_may_fail_many_times(given: Any) -> None:
     session = SQLiteSession("s")
     for _ in range(3):
         with pytest.raises(Broken):
-            Runner.run_sync(agent_with([ADD, Broken]), given, session=session)
+            Runner.run_sync(calculator_with([ADD, Broken]), given, session=session)
     asked = ["user"] if isinstance(given, str) else ["user", "user"]
     assert kinds(session.get_items()) == [*asked, *TURN * 3]
 
@@ -279,15 +271,15 @@ def test_a_run_may_fail_many_times(given: Any) -> None:
 def test_another_message_after_a_failure_is_added() -> None:
     session = SQLiteSession("s")
     with pytest.raises(Broken):
-        Runner.run_sync(agent_with([ADD, Broken]), "hi", session=session)
-    agent = agent_with(["done"])
+        Runner.run_sync(calculator_with([ADD, Broken]), "hi", session=session)
+    agent = calculator_with(["done"])
     Runner.run_sync(agent, "forget it", session=session)
     assert sent_to(agent) == ["user", *TURN, "user"]
 
 
 def test_the_same_message_after_an_answer_is_asked_again() -> None:
     session = SQLiteSession("s")
-    agent = agent_with([ADD, "3", "3 again"])
+    agent = calculator_with([ADD, "3", "3 again"])
     for _ in range(2):
         Runner.run_sync(agent, "1 + 2?", session=session)
     assert kinds(session.get_items()) == ["user", *TURN, "assistant", "user", "assistant"]
@@ -295,7 +287,7 @@ def test_the_same_message_after_an_answer_is_asked_again() -> None:
 
 def test_the_same_message_after_an_answer_by_a_tool_is_asked_again() -> None:
     session = SQLiteSession("s")
-    agent = agent_with([ADD, ADD], tool_use_behavior="stop_on_first_tool")
+    agent = calculator_with([ADD, ADD], tool_use_behavior="stop_on_first_tool")
     for _ in range(2):
         Runner.run_sync(agent, "1 + 2?", session=session)
     assert kinds(session.get_items()) == ["user", *TURN, "user", *TURN]
@@ -312,7 +304,7 @@ def test_a_session_that_fails_fails_the_run(run: Any, method: str) -> None:
 
     setattr(Failing, method, fail)
     with pytest.raises(SessionError, match="The disk is full") as caught:
-        run(agent_with(["ok"]), "hi", session=Failing())
+        run(calculator_with(["ok"]), "hi", session=Failing())
     assert caught.value.run_data is not None
     assert len(caught.value.run_data.raw_responses) == (method == "add_items")
 
@@ -332,7 +324,7 @@ async def newest_first_async(history: list[Any], new: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("merge", [newest_first, newest_first_async])
 def test_a_callback_merges_history_and_input(run: Any, merge: Any) -> None:
     session = ListSession()
-    agent = agent_with(["one", "two"])
+    agent = calculator_with(["one", "two"])
     config = RunConfig(session_input_callback=merge)
     run(agent, "first", session=session, run_config=config)
     run(agent, "second", session=session, run_config=config)
@@ -347,7 +339,7 @@ def test_a_callback_merges_history_and_input(run: Any, merge: Any) -> None:
 def test_the_same_words_said_again_are_saved_again() -> None:
     session = SQLiteSession("s")
     config = RunConfig(session_input_callback=lambda history, new: history + new)
-    agent = agent_with(["Sure?", "Done."])
+    agent = calculator_with(["Sure?", "Done."])
     for _ in range(2):
         Runner.run_sync(agent, "yes", session=session, run_config=config)
     assert kinds(session.get_items()) == ["user", "assistant"] * 2
@@ -359,7 +351,7 @@ def test_the_callback_changes_what_is_sent_and_the_session_keeps_what_was_said()
     def polite(history: list[Any], new: list[Any]) -> list[Any]:
         return history + [{**item, "content": item["content"] + ", please"} for item in new]
 
-    agent = agent_with(["ok"])
+    agent = calculator_with(["ok"])
     config = RunConfig(session_input_callback=polite)
     Runner.run_sync(agent, "now", session=session, run_config=config)
     assert [item["content"] for item in session.items[:2]] == ["old", "now"]
@@ -370,7 +362,7 @@ def test_the_callback_changes_what_is_sent_and_the_session_keeps_what_was_said()
 def test_the_callback_must_return_a_list() -> None:
     config = RunConfig(session_input_callback=lambda history, new: None)
     with pytest.raises(UserError, match="session_input_callback must return a list"):
-        Runner.run_sync(agent_with([]), "hi", session=ListSession(), run_config=config)
+        Runner.run_sync(calculator_with([]), "hi", session=ListSession(), run_config=config)
 
 
 def test_the_callback_cannot_reach_into_the_session() -> None:
@@ -380,7 +372,7 @@ def test_the_callback_cannot_reach_into_the_session() -> None:
         history.clear()
         return new
 
-    agent = agent_with(["ok"])
+    agent = calculator_with(["ok"])
     config = RunConfig(session_input_callback=clear)
     Runner.run_sync(agent, "new", session=session, run_config=config)
     assert kinds(session.items) == ["user", "user", "assistant"]

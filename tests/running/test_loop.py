@@ -19,7 +19,6 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import (
-    ScriptedModel,
     call,
     final,
     handoff_to,
@@ -28,12 +27,8 @@ from agents_lite.testing import (
     text,
     turn,
 )
+from tests.support.agents import add, calculator_with
 from tests.support.drivers import every_driver, kinds, types
-
-
-@function_tool
-def add(a: int, b: int) -> int:
-    return a + b
 
 
 class Sum(BaseModel):
@@ -47,14 +42,15 @@ def part(text: str) -> dict[str, Any]:
 ADD = call("add", a=1, b=2, call_id="call_1")
 
 
-def agent_with(script: list[Any], **fields: Any) -> tuple[Agent[Any], ScriptedModel]:
-    model = ScriptedModel(script)
-    return Agent(name="A", **{"model": model, "tools": [add], **fields}), model
+def scripted_calculator(script: list[Any], **fields: Any) -> tuple[Agent[Any], Any]:
+    """The agent, and its model."""
+    agent = calculator_with(script, **fields)
+    return agent, agent.model
 
 
 @every_driver
 def test_tools_are_called_until_the_model_answers(run: Any) -> None:
-    agent, model = agent_with([ADD, call("add", a=3, b=4), "10"])
+    agent, model = scripted_calculator([ADD, call("add", a=3, b=4), "10"])
     result = run(agent, "What is 1 + 2 + 3 + 4?")
     assert result.final_output == "10"
     assert types(result.new_items) == ["tool_call", "tool_call_output"] * 2 + ["message_output"]
@@ -70,7 +66,7 @@ def test_tools_are_called_until_the_model_answers(run: Any) -> None:
 
 @every_driver
 def test_a_handoff_changes_the_agent(run: Any) -> None:
-    agent, model = agent_with([handoff_to("B"), "hello from B"])
+    agent, model = scripted_calculator([handoff_to("B"), "hello from B"])
     other = Agent(name="B", instructions="Be B.", model=model)
     agent.handoffs = [other]
     result = run(agent, "hi")
@@ -86,7 +82,7 @@ def test_a_handoff_changes_the_agent(run: Any) -> None:
 @every_driver
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_a_turn_too_many_is_refused_before_the_model_is_called(run: Any, most: int) -> None:
-    agent, model = agent_with([ADD] * most)
+    agent, model = scripted_calculator([ADD] * most)
     with pytest.raises(MaxTurnsExceeded) as caught:
         run(agent, "go on", max_turns=most)
     model.assert_finished()
@@ -100,20 +96,20 @@ def test_a_turn_too_many_is_refused_before_the_model_is_called(run: Any, most: i
 
 
 def test_the_limit_is_ten_turns_by_default() -> None:
-    agent, _ = agent_with([ADD] * 9 + ["done"])
+    agent, _ = scripted_calculator([ADD] * 9 + ["done"])
     assert Runner.run_sync(agent, "x").final_output == "done"
-    agent, _ = agent_with([ADD] * 10)
+    agent, _ = scripted_calculator([ADD] * 10)
     with pytest.raises(MaxTurnsExceeded, match=r"Max turns \(10\) exceeded"):
         Runner.run_sync(agent, "x")
 
 
 def test_none_is_no_limit() -> None:
-    agent, _ = agent_with([ADD] * 30 + ["done"])
+    agent, _ = scripted_calculator([ADD] * 30 + ["done"])
     assert Runner.run_sync(agent, "x", max_turns=None).final_output == "done"
 
 
 def test_turns_are_counted_on_over_handoffs() -> None:
-    agent, model = agent_with([ADD, handoff_to("B"), ADD])
+    agent, model = scripted_calculator([ADD, handoff_to("B"), ADD])
     agent.handoffs = [agent.clone(name="B")]
     with pytest.raises(MaxTurnsExceeded):
         Runner.run_sync(agent, "x", max_turns=3)
@@ -124,7 +120,7 @@ def test_turns_are_counted_on_over_handoffs() -> None:
 
 
 def test_a_message_beside_a_call_is_not_final() -> None:
-    agent, _ = agent_with([[text("Let me see."), ADD], "3"])
+    agent, _ = scripted_calculator([[text("Let me see."), ADD], "3"])
     result = Runner.run_sync(agent, "x")
     assert result.final_output == "3"
     assert types(result.new_items) == [
@@ -137,26 +133,26 @@ def test_a_message_beside_a_call_is_not_final() -> None:
 
 def test_text_is_all_parts_of_the_last_message() -> None:
     two_parts = {**text(""), "content": [part("4"), part("2")]}
-    agent, _ = agent_with([[text("no"), two_parts]])
+    agent, _ = scripted_calculator([[text("no"), two_parts]])
     assert Runner.run_sync(agent, "x").final_output == "42"
 
 
 @pytest.mark.parametrize("output", [[], [reasoning("hm")]])
 def test_no_message_at_all_ends_a_plain_agent_with_nothing(output: list[Any]) -> None:
-    agent, _ = agent_with([output])
+    agent, _ = scripted_calculator([output])
     assert Runner.run_sync(agent, "x").final_output == ""
 
 
 @pytest.mark.parametrize("output", [[], [reasoning("hm")], [text("")]])
 def test_no_message_at_all_sends_a_typed_agent_round_again(output: list[Any]) -> None:
-    agent, _ = agent_with([output, final(Sum(total=3))], output_type=Sum)
+    agent, _ = scripted_calculator([output, final(Sum(total=3))], output_type=Sum)
     assert Runner.run_sync(agent, "x").final_output == Sum(total=3)
 
 
 @every_driver
 @pytest.mark.parametrize("output_type", [None, Sum])
 def test_a_refusal_is_an_error_of_its_own(run: Any, output_type: Any) -> None:
-    agent, _ = agent_with([[refusal("I must not.")]], output_type=output_type)
+    agent, _ = scripted_calculator([[refusal("I must not.")]], output_type=output_type)
     with pytest.raises(ModelRefusalError) as caught:
         run(agent, "x")
     assert caught.value.refusal == "I must not."
@@ -167,7 +163,7 @@ def test_a_refusal_is_an_error_of_its_own(run: Any, output_type: Any) -> None:
 @every_driver
 @pytest.mark.parametrize("output", ["no JSON", '{"total": "many"}', '{"sum": 3}', "[]"])
 def test_output_that_does_not_fit_its_type_is_shown_in_the_error(run: Any, output: str) -> None:
-    agent, _ = agent_with([output], output_type=Sum)
+    agent, _ = scripted_calculator([output], output_type=Sum)
     with pytest.raises(ModelBehaviorError) as caught:
         run(agent, "x")
     assert output in str(caught.value)
@@ -179,7 +175,7 @@ def test_output_that_does_not_fit_its_type_is_shown_in_the_error(run: Any, outpu
 
 def test_reasoning_goes_back_as_it_came() -> None:
     thought = reasoning("hm", encrypted_content="secret")
-    agent, model = agent_with([[thought, ADD], "3"])
+    agent, model = scripted_calculator([[thought, ADD], "3"])
     result = Runner.run_sync(agent, "x")
     kept = model.requests[1].input[1]
     assert {name: kept[name] for name in thought} == thought
@@ -187,7 +183,7 @@ def test_reasoning_goes_back_as_it_came() -> None:
 
 
 def test_all_calls_of_a_turn_go_before_all_outputs() -> None:
-    agent, model = agent_with([[ADD, call("add", a=3, b=4)], "ok"])
+    agent, model = scripted_calculator([[ADD, call("add", a=3, b=4)], "ok"])
     Runner.run_sync(agent, "x")
     assert kinds(model.requests[1].input) == [
         "user",
@@ -217,7 +213,7 @@ HELLO = {"role": "user", "content": "hello"}
 def test_a_broken_history_is_mended_and_logged_once(
     history: list[Any], sent: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    agent, model = agent_with([ADD, "ok"])
+    agent, model = scripted_calculator([ADD, "ok"])
     with caplog.at_level(logging.WARNING, "agents_lite"):
         result = Runner.run_sync(agent, list(history))
     assert kinds(model.requests[0].input) == sent
@@ -238,7 +234,7 @@ def test_a_broken_history_is_mended_and_logged_once(
 def test_only_what_is_new_is_sent_where_the_server_keeps_the_history(
     server: str, option: dict[str, Any], later: str
 ) -> None:
-    agent, model = agent_with([turn(ADD, id="resp_1"), "3"])
+    agent, model = scripted_calculator([turn(ADD, id="resp_1"), "3"])
     result = Runner.run_sync(agent, "x", **option)
     assert [kinds(each.input) for each in model.requests] == [["user"], ["function_call_output"]]
     assert getattr(model.requests[0], server) == option[server]
@@ -252,10 +248,10 @@ def test_only_what_is_new_is_sent_where_the_server_keeps_the_history(
 
 
 def test_names_of_tools_and_handoffs_may_not_clash() -> None:
-    agent, model = agent_with([], tools=[add, add])
+    agent, model = scripted_calculator([], tools=[add, add])
     with pytest.raises(UserError, match="A .*add"):
         Runner.run_sync(agent, "x")
-    agent, model = agent_with([], handoffs=[Agent(name="b c"), Agent(name="B-C")])
+    agent, model = scripted_calculator([], handoffs=[Agent(name="b c"), Agent(name="B-C")])
     with pytest.raises(UserError, match="transfer_to_b_c"):
         Runner.run_sync(agent, "x")
     assert model.requests == []
@@ -263,7 +259,7 @@ def test_names_of_tools_and_handoffs_may_not_clash() -> None:
 
 def test_a_clash_with_what_is_not_offered_is_none() -> None:
     hidden = function_tool(name_override="add", is_enabled=False)(lambda: 1)
-    agent, _ = agent_with(["ok"], tools=[add, hidden])
+    agent, _ = scripted_calculator(["ok"], tools=[add, hidden])
     assert Runner.run_sync(agent, "x").final_output == "ok"
 
 
@@ -275,7 +271,7 @@ def test_a_clash_with_what_is_not_offered_is_none() -> None:
     ],
 )
 def test_a_call_that_cannot_be_answered_is_an_error(output: list[Any]) -> None:
-    agent, _ = agent_with([output])
+    agent, _ = scripted_calculator([output])
     with pytest.raises(ModelBehaviorError, match="A: the model"):
         Runner.run_sync(agent, "x")
 
@@ -283,7 +279,7 @@ def test_a_call_that_cannot_be_answered_is_an_error(output: list[Any]) -> None:
 def test_kinds_of_output_never_heard_of_pass_through() -> None:
     strange = {"type": "hologram", "id": "h1", "beams": [{"hue": 3}]}
     searched = {"type": "tool_search_call", "id": "t1", "status": "searching", "call_id": None}
-    agent, model = agent_with([[strange, searched, ADD], "ok"])
+    agent, model = scripted_calculator([[strange, searched, ADD], "ok"])
     result = Runner.run_sync(agent, "x")
     assert model.requests[1].input[1:3] == [strange, searched]
     assert types(result.new_items)[:2] == ["unknown", "tool_call"]
@@ -292,7 +288,7 @@ def test_kinds_of_output_never_heard_of_pass_through() -> None:
 
 def test_the_order_inside_a_turn() -> None:
     """Function calls, unknown tools, then the handoff."""
-    agent, model = agent_with([[handoff_to("B"), call("nope"), ADD, text("bye")], "ok"])
+    agent, model = scripted_calculator([[handoff_to("B"), call("nope"), ADD, text("bye")], "ok"])
     agent.handoffs = [Agent(name="B", model=model)]
     agent.tool_use_behavior = "stop_on_first_tool"
     result = Runner.run_sync(agent, "x", run_config=RunConfig(tool_not_found="tell_model"))
