@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from .messages import CutConnection, HTTPReply, HTTPRequest
 
 
-class LoopbackServer:
+class LocalServer:
     """Serves as soon as it is made, one daemon thread for each connection, until closed.
 
     Args:

@@ -18,7 +18,7 @@ from .validation import RequestRejected, check_items, check_parameters
 from .wire import build_response, encode_sse, new_id, stream_events
 
 if TYPE_CHECKING:
-    from ..local_server.server import LoopbackServer
+    from ..local_server.server import LocalServer
 
 Json = dict[str, Any]
 
@@ -87,7 +87,7 @@ class ResponsesServer:
         self._models = models
         self._delay = delay
         self._port = port
-        self._http: LoopbackServer | None = None
+        self._http: LocalServer | None = None
         self._responses: dict[str, _StoredResponse] = {}
         self._conversations: dict[str, _StoredResponse] = {}
         self._lock = threading.Lock()
@@ -101,9 +101,9 @@ class ResponsesServer:
 
     def start(self) -> ResponsesServer:
         """Begin to serve; returns the server itself."""
-        from ..local_server.server import LoopbackServer
+        from ..local_server.server import LocalServer
 
-        self._http = LoopbackServer(self._answer, port=self._port)
+        self._http = LocalServer(self._answer, port=self._port)
         return self
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply, HTTPRequest
-from ..local_server.server import LoopbackServer
+from ..local_server.server import LocalServer
 from ..tracing.sqlite_store import TraceStore
 from .page import live_page, trace_json
 
@@ -23,7 +23,7 @@ _HEADERS = {
 _OUR_NAMES = ("127.0.0.1", "localhost")
 
 
-def serve_store(store: TraceStore, port: int = 0) -> LoopbackServer:
+def serve_store(store: TraceStore, port: int = 0) -> LocalServer:
     """Serve a store on 127.0.0.1 until closed: `/`, `/traces?limit=50` and `/traces/ID`.
 
     Only those are answered who call the server by a name of this machine, so that no page of
@@ -37,7 +37,7 @@ def serve_store(store: TraceStore, port: int = 0) -> LoopbackServer:
         UserError: The port cannot be used.
     """
     try:
-        return LoopbackServer(partial(_answer, store), port=port)
+        return LocalServer(partial(_answer, store), port=port)
     except (OSError, OverflowError) as error:
         raise UserError(f"Port {port} cannot be used ({error}); choose another") from error
 

@@ -11,21 +11,21 @@ import pytest
 import requests
 
 from agents_lite.local_server.messages import CutConnection, json_reply
-from agents_lite.local_server.server import LoopbackServer
+from agents_lite.local_server.server import LocalServer
 from agents_lite.testing import HTTPReply, HTTPRequest
 from tests.support.waiting import wait_until
 
 
 @contextmanager
-def serving(answer: Callable[[HTTPRequest], HTTPReply]) -> Iterator[LoopbackServer]:
-    server = LoopbackServer(answer)
+def serving(answer: Callable[[HTTPRequest], HTTPReply]) -> Iterator[LocalServer]:
+    server = LocalServer(answer)
     try:
         yield server
     finally:
         server.close()
 
 
-def connect(server: LoopbackServer) -> socket.socket:
+def connect(server: LocalServer) -> socket.socket:
     host, port = server.url.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=60)
 
@@ -177,9 +177,9 @@ def test_a_server_out_of_file_descriptors_goes_on_once_there_are_some():
     program = """
 import resource, socket, time
 from agents_lite.local_server.messages import json_reply
-from agents_lite.local_server.server import LoopbackServer
+from agents_lite.local_server.server import LocalServer
 
-server = LoopbackServer(lambda request: json_reply({}))
+server = LocalServer(lambda request: json_reply({}))
 address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
 clients = [socket.socket() for _ in range(2)]
 free = socket.socket()

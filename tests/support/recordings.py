@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agents_lite.local_server.messages import HTTPReply, HTTPRequest
-from agents_lite.local_server.server import LoopbackServer
+from agents_lite.local_server.server import LocalServer
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "responses_api"
 
@@ -93,7 +93,7 @@ class ReplayServer:
         self.requests: list[HTTPRequest] = []
         self._exchanges = list(exchanges)
         self._cut = cut
-        self._server = LoopbackServer(self._answer)
+        self._server = LocalServer(self._answer)
         self.base_url = self._server.url + "/v1"
 
     def __enter__(self) -> ReplayServer:
