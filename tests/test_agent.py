@@ -31,7 +31,8 @@ from tests.support.drivers import every_driver
 
 FIELDS = (
     "name instructions prompt handoff_description handoffs model model_settings tools "
-    "input_guardrails output_guardrails output_type hooks tool_use_behavior reset_tool_choice"
+    "input_guardrails output_guardrails output_type hooks tool_use_behavior reset_tool_choice "
+    "mcp_servers"
 ).split()
 
 
@@ -44,7 +45,7 @@ def test_the_fields_of_an_agent() -> None:
     assert [field.name for field in fields(Agent)] == FIELDS
     agent = Agent(name="A")
     assert (agent.instructions, agent.prompt, agent.model, agent.hooks) == (None,) * 4
-    assert (agent.tools, agent.handoffs) == ([], [])
+    assert (agent.tools, agent.handoffs, agent.mcp_servers) == ([], [], [])
     assert (agent.input_guardrails, agent.output_guardrails) == ([], [])
     assert (agent.output_type, agent.handoff_description) == (None, None)
     assert agent.model_settings == ModelSettings()

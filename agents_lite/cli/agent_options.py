@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
+from ..exceptions import UserError
 from ..run import RunConfig
 from .find_agent import find_agent
+
+if TYPE_CHECKING:
+    from ..mcp import MCPServer
 
 
 def add_agent_options(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +22,13 @@ def add_agent_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent", metavar="MODULE:AGENT", help="the same, as an option")
     parser.add_argument("--model", help="the model, for every agent that comes to work")
     parser.add_argument("--instructions", metavar="TEXT", help="instructions of the first agent")
+    parser.add_argument(
+        "--mcp",
+        metavar="SERVER",
+        action="append",
+        default=[],
+        help="an MCP server, whose tools it can use: a command line or a URL; may be given again",
+    )
     parser.add_argument("--session", metavar="FILE", help="keep the conversation in this file")
     parser.add_argument(
         "--session-id", metavar="ID", default="default", help="one of several conversations there"
@@ -30,9 +42,12 @@ def choose_agent(options: argparse.Namespace) -> Agent[Any]:
     """The agent that the command line names, or a plain assistant."""
     name = options.agent or options.place
     agent = find_agent(name) if name else Agent("Assistant", "You are a helpful assistant.")
-    if options.instructions is None:
-        return agent
-    return agent.clone(instructions=options.instructions)
+    if options.instructions is not None:
+        agent = agent.clone(instructions=options.instructions)
+    if options.mcp:
+        servers = [_connected_server(text) for text in options.mcp]
+        agent = agent.clone(mcp_servers=[*agent.mcp_servers, *servers])
+    return agent
 
 
 def run_config(options: argparse.Namespace) -> RunConfig:
@@ -48,3 +63,25 @@ def chosen_server(options: argparse.Namespace) -> AbstractContextManager[Any]:
 
     print(NOTICE, file=sys.stderr)
     return offline()
+
+
+def _connected_server(text: str) -> MCPServer:
+    """The MCP server at a URL, or behind a command line; it stays connected to the end.
+
+    Raises:
+        UserError: The text is neither.
+        MCPServerError: It cannot be used.
+    """
+    from ..mcp import MCPServerStdio, MCPServerStreamableHttp
+
+    server: MCPServer
+    if text.startswith(("http://", "https://")):
+        server = MCPServerStreamableHttp({"url": text})
+    else:
+        try:
+            command, *arguments = shlex.split(text)
+        except ValueError as error:  # nothing at all, or a quotation without an end
+            raise UserError(f"--mcp {text!r} is neither a command line nor a URL") from error
+        server = MCPServerStdio({"command": command, "args": arguments})
+    server.connect()
+    return server

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -42,6 +44,30 @@ def test_file_elsewhere_imports_its_neighbours(run: Run, tmp_path: Path) -> None
 def test_options_may_stand_between_agent_and_prompt(run: Run) -> None:
     done = run("run", "agents:calculator", "--offline", "--stream", "Add 2 and 3")
     assert done.stdout == "add(2, 3) gives 5.\n"
+
+
+def test_tools_of_mcp_servers_are_used(run: Run) -> None:
+    example = Path(__file__).parents[2] / "examples" / "19_mcp.py"
+    server = shlex.join([sys.executable, str(example), "serve"])
+    done = run("run", "--mcp", server, "--offline", "Find the price of the product 'bell'")
+    assert (done.returncode, done.stdout) == (0, "A bell costs 24.90 EUR.\n")
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ("no-such-program --fast", "'no-such-program' cannot be started"),
+        ("http://127.0.0.1:9/mcp", "the connection failed"),
+        ("'", "neither a command line nor a URL"),
+        ("", "neither a command line nor a URL"),
+    ],
+)
+def test_an_mcp_server_that_cannot_be_used_is_told_in_one_line(
+    run: Run, server: str, words: str
+) -> None:
+    done = run("run", "--mcp", server, "--offline", "Hi")
+    assert done.returncode == 1
+    assert words in done.stderr.splitlines()[-1]
 
 
 def test_typed_output_is_printed_as_json(run: Run) -> None:

@@ -22,6 +22,7 @@ from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.mcp.session import Caller
 from tests.mcp.conftest import SCRIPT
 from tests.support.threads import no_thread_left
+from tests.support.waiting import wait_until
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
@@ -31,14 +32,6 @@ both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "
 def say(server: MCPServerStdio, tool: str, **arguments: Any) -> Any:
     """The text that a tool gives."""
     return server.call_tool(tool, arguments).content[0].text
-
-
-def wait_until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 15
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return value
 
 
 def is_running(pid: int) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +16,7 @@ from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.mcp.session import Caller
 from tests.support.loopback import LAST_CHUNK, Peer, Received, chunk, http_answer, stream_head
 from tests.support.mcp_http import ScriptedMCP, event, said
+from tests.support.waiting import wait_until
 
 both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
 
@@ -30,13 +29,6 @@ def client(peer: ScriptedMCP, **options: Any) -> MCPServerStreamableHttp:
 
 def say(server: MCPServerStreamableHttp, text: str, tool: str = "echo") -> Any:
     return server.call_tool(tool, {"text": text}).content[0].text
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @both_eras
