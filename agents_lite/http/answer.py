@@ -91,12 +91,13 @@ class Answer:
         self._translate = translate
 
     def events(
-        self, is_stream_wanted: bool, after: float
+        self, is_stream_wanted: bool, is_background: bool, after: float
     ) -> Iterator[ResponseStreamEvent]:
-        """The events, the terminal one last.
+        """The events, the terminal one last; none if a whole answer says that there is none yet.
 
         Args:
             is_stream_wanted: Whether the request asked for a stream.
+            is_background: Whether the request let the server take its time.
             after: Leave out the events up to the one of this number.
 
         Raises:
@@ -113,7 +114,7 @@ class Answer:
         if _is_event_stream(first, content_type, is_stream_wanted):
             yield from self._streamed(blocks, after)
         else:
-            yield from self._whole(b"".join(blocks))
+            yield from self._whole(b"".join(blocks), is_background)
 
     def _blocks(self) -> Iterator[bytes]:
         read, size = _reader(self._response), 0
@@ -197,7 +198,7 @@ class Answer:
             yield events
         yield [data for data in decoder.finish() if _is_json(data)]  # it may have been cut
 
-    def _whole(self, content: bytes) -> Iterator[ResponseStreamEvent]:
+    def _whole(self, content: bytes, is_background: bool) -> Iterator[ResponseStreamEvent]:
         so_far = self._so_far
         answer = self._json_object(content)
         event = answer
@@ -207,6 +208,8 @@ class Answer:
         if so_far.error is not None:
             yield as_stream_event(event)
             raise self._errors.error_event(event, {})
+        if is_background and so_far.is_under_way:
+            return
         if "response" not in event:
             raise self._errors.no_response(content)
         yield from self._ending(event)

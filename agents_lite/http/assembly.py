@@ -77,6 +77,12 @@ class ResponseSoFar:
         """Whether the response ended, well or not, so that there is nothing to take up again."""
         return self.is_finished or self.error is not None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the server said that it is still at work, and how to ask for the response."""
+        is_at_work = _plain(self.response.get("status")) in _UNDER_WAY
+        return is_at_work and bool(self.response.get("id")) and not self.is_settled
+
     def known(self) -> dict[str, Any]:
         """The response as far as it is known, with the items that are complete; maybe `{}`."""
         return complete_output(self.response, _in_order(self._done))

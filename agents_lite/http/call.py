@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from ..concurrency.timers import call_at
 from ..exceptions import APIConnectionError, APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
 from .answer import WIRE_ERRORS, Answer, Limits, Translate, event_number
@@ -20,6 +23,11 @@ from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
 from .frames import hide_frames
+
+logger = logging.getLogger("agents_lite")
+
+CANCEL_SECONDS = 2.0
+"""How long the server may take to hear that a background response is not wanted any more."""
 
 
 @dataclass(repr=False, slots=True)
@@ -51,7 +59,7 @@ class Call:
         self._question = question
         self._outgoing = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
-        self._is_background = self._wants_stream and bool(question.body.get("background"))
+        self._is_background = bool(question.body.get("background"))
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
         self._errors = ErrorWriter(
@@ -79,10 +87,37 @@ class Call:
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )
         try:
-            yield from answer.events(self._wants_stream, self._resumed_after)
+            yield from answer.events(self._wants_stream, self._is_background, self._resumed_after)
         finally:
             response.close()
             exchange.release()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all events have come; else the server is still at work on a response."""
+        return not self._so_far.is_under_way
+
+    def ask_later(self) -> None:
+        """Have the next try ask what has become of the response."""
+        include = self._question.body.get("include")
+        self._outgoing = self._about_response(
+            "GET", "", {"include[]": include} if include else {}
+        )
+
+    def cancel(self) -> None:
+        """Tell the server to stop working on a background response that nobody waits for."""
+        so_far = self._so_far
+        if not self._is_background or so_far.is_settled or not so_far.response.get("id"):
+            return
+        exchange = Exchange()
+        try:
+            limit = call_at(time.monotonic() + CANCEL_SECONDS, exchange.cut)
+            outgoing = self._about_response("POST", "/cancel", {}, b"")
+            self._endpoint.send(outgoing, exchange).close()
+            limit.cancel()
+        except Exception as error:  # at the interpreter's exit, no thread can start for the limit
+            cause = self._errors.lost(error)
+            logger.info("A background response could not be cancelled: %s", cause)
 
     @property
     def may_be_tried_again(self) -> bool:
@@ -100,13 +135,8 @@ class Call:
         number = event_number(self._so_far.last_event, default=-1)
         has_got_on = number != self._resumed_after
         self._resumed_after = number
-        question = self._question
-        self._outgoing = Outgoing(
-            "GET",
-            response_path(self._so_far.response["id"]),
-            question.headers,
-            {**question.query, "stream": "true", "starting_after": number},
-            secrets=self._outgoing.secrets,
+        self._outgoing = self._about_response(
+            "GET", "", {"stream": "true", "starting_after": number}
         )
         return has_got_on
 
@@ -128,7 +158,22 @@ class Call:
         so_far = self._so_far
         is_numbered = so_far.last_event and event_number(so_far.last_event, default=-1) >= 0
         is_known = bool(so_far.response.get("id") and is_numbered)
-        return self._is_background and is_known and not so_far.is_settled
+        is_wanted = self._wants_stream and self._is_background
+        return is_wanted and is_known and not so_far.is_settled
+
+    def _about_response(
+        self, method: str, path: str, query: Mapping[str, Any], content: bytes | None = None
+    ) -> Outgoing:
+        """A request about the response that was asked for."""
+        question = self._question
+        return Outgoing(
+            method,
+            response_path(self._so_far.response["id"]) + path,
+            question.headers,
+            {**question.query, **query},
+            content,
+            self._outgoing.secrets,
+        )
 
 
 def _first_request(question: Question, endpoint: Endpoint) -> Outgoing:

@@ -130,8 +130,10 @@ class ResponsesClient:
         the connection, if the answer has not been read to its end.
 
         Args:
-            body: The request as JSON; `"stream": True` asks for Server-Sent Events, and with
-                `"background": True` a stream that breaks off is taken up where it ended.
+            body: The request as JSON; `"stream": True` asks for Server-Sent Events. With
+                `"background": True` a stream that breaks off is taken up where it ended, and a
+                response that is still queued is asked for until it is there; stopping the request
+                cancels it at the server.
             path: Where to post it, behind the base URL.
             translate: Makes events of the Responses API out of what another API answers: it is
                 given the JSON objects of a stream, up to `[DONE]`, or a whole answer.
@@ -166,24 +168,44 @@ class ResponsesClient:
             with cancellation.interrupting(exchange.cut):
                 while True:
                     cancellation.check()
+                    failure = None
                     try:
                         yield from call.events(exchange)
-                        return
+                        if call.is_over:
+                            return
                     except APIError as error:
                         failure = error
                     cancellation.check()
                     if exchange.is_cut:
                         failure = APITimeoutError(f"The request was not done within {seconds:g} s")
-                    if not call.may_be_tried_again:
-                        raise call.final_error(failure)
-                    if call.resume():
-                        retries.restart()
-                    delay = retries.delay_after(failure)
-                    if delay is None:
-                        raise call.final_error(failure)
+                    if failure is None:
+                        call.ask_later()
+                        delay = min(retries.patience(), deadline - time.monotonic())
+                    else:
+                        delay = self._delay_after(failure, call, retries)
                     cancellation.wait(delay)
+        except APIError:
+            raise
+        except BaseException:  # the run was cancelled, or nobody reads on
+            call.cancel()
+            raise
         finally:
             limit.cancel()
+
+    def _delay_after(self, failure: APIError, call: Call, retries: Retries) -> float:
+        """Seconds until the next try.
+
+        Raises:
+            APIError: There is none.
+        """
+        if not call.may_be_tried_again:
+            raise call.final_error(failure)
+        if call.resume():
+            retries.restart()
+        delay = retries.delay_after(failure)
+        if delay is None:
+            raise call.final_error(failure)
+        return delay
 
     def close(self) -> None:
         """Close idle connections; the client can still be used."""

@@ -65,7 +65,14 @@ class Retries:
         self._deadline = deadline
         self._on_retry = on_retry
         self._attempt = 0
+        self._pauses = 0
         self._waited = 0.0
+
+    def patience(self) -> float:
+        """Seconds to let the server go on with its work, more each time; it has answered well."""
+        self._attempt = 0
+        self._pauses += 1
+        return min(self._policy.base_delay * 1.5 ** (self._pauses - 1), LONGEST_BACK_OFF)
 
     def restart(self) -> None:
         """Count from the first try again: the request has got somewhere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.exceptions import (
     APIConnectionError,
     APIError,
@@ -649,6 +650,116 @@ def test_a_background_stream_that_cannot_be_taken_up_is_an_error():
 
     assert events == EVENTS[:2]
     assert type(error) is NotFoundError
+
+
+# Polling
+
+QUEUED = http_answer(200, {"id": "resp_1", "status": "queued", "output": []})
+AT_WORK = http_answer(200, {"id": "resp_1", "status": "in_progress", "output": []})
+
+
+def requested(server: LoopbackServer) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in server.requests]
+
+
+def test_a_background_response_is_asked_for_until_it_is_there():
+    answers = [QUEUED, AT_WORK, http_answer(503), Peer.close, AT_WORK, http_answer(200, RESPONSE)]
+    with LoopbackServer(*answers) as server:
+        assert collect(ask(server, stream=False, background=True)) == (WHOLE, None)
+
+    assert requested(server) == [
+        ("POST", "/v1/responses"), *[("GET", "/v1/responses/resp_1")] * 5,
+    ]  # fmt: skip
+    assert server.requests[1].headers["authorization"] == "Bearer sk-test-key"
+    assert server.requests[1].content == b""
+
+
+def test_a_stream_that_is_answered_by_a_queued_response_is_polled_too():
+    with LoopbackServer(QUEUED, http_answer(200, RESPONSE)) as server:
+        assert collect(ask(server, background=True)) == (WHOLE, None)
+
+
+def test_what_was_to_be_included_is_asked_for_again():
+    body = {"background": True, "include": ["reasoning.encrypted_content"]}
+    with LoopbackServer(QUEUED, http_answer(200, RESPONSE)) as server:
+        client = ResponsesClient(api_key="k", base_url=server.base_url, retry_delay=0.001)
+        list(client.stream(body, query={"a": "b"}, cancellation=Cancellation()))
+
+    assert server.requests[1].path == (
+        "/v1/responses/resp_1?a=b&include%5B%5D=reasoning.encrypted_content"
+    )
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [
+        (http_answer(200, FAILED["response"]), ResponseFailedError),
+        (http_answer(200, INCOMPLETE["response"]), ResponseFailedError),
+        (http_answer(404, {"error": {"message": "no such response"}}), NotFoundError),
+    ],
+)
+def test_a_background_response_that_ends_badly_is_an_error(last: bytes, kind: type[APIError]):
+    with LoopbackServer(QUEUED, AT_WORK, last) as server:
+        _, error = collect(ask(server, stream=False, background=True))
+
+    assert type(error) is kind
+
+
+def test_polling_ends_with_the_time_of_the_request():
+    with LoopbackServer(always=AT_WORK) as server:
+        _, error = collect(
+            ask(server, stream=False, background=True, timeout=0.3, retry_delay=60.0)
+        )
+
+    assert type(error) is APITimeoutError
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["polled", "streamed"])
+def test_cancelling_a_background_response_cancels_it_at_the_server(stream: bool):
+    cancellation = Cancellation()
+    begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), Peer.hang) if stream else AT_WORK
+    cancelled = http_answer(200, {"id": "resp_1", "status": "cancelled", "output": []})
+    with LoopbackServer(begun, cancelled) as server:
+        client = ResponsesClient(api_key="sk-test-key", base_url=server.base_url, retry_delay=60.0)
+        body = {"background": True, "stream": stream}
+        events = client.stream(body, cancellation=cancellation)
+        threading.Timer(0.1, cancellation.cancel, [RunCancelled()]).start()
+        with pytest.raises(RunCancelled):
+            list(events)
+
+    assert requested(server)[1:] == [("POST", "/v1/responses/resp_1/cancel")]
+
+
+def test_a_background_stream_that_nobody_reads_on_is_cancelled_at_the_server():
+    begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), Peer.hang)
+    with LoopbackServer(begun, http_answer(500)) as server:
+        events = ask(server, background=True)
+        next(events)
+        events.close()
+
+    assert requested(server)[1:] == [("POST", "/v1/responses/resp_1/cancel")]
+
+
+def test_a_response_that_is_no_background_one_is_not_cancelled():
+    begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), Peer.hang)
+    with LoopbackServer(begun) as server:
+        events = ask(server)
+        next(events)
+        events.close()
+
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_does_not_hear_of_the_end_holds_nobody_up(monkeypatch):
+    monkeypatch.setattr("agents_lite.http.call.CANCEL_SECONDS", 0.1)
+    begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), Peer.hang)
+    started = time.monotonic()
+    with LoopbackServer(begun, Peer.hang) as server:
+        events = ask(server, background=True)
+        next(events)
+        events.close()
+
+    assert time.monotonic() - started < READ_TIMEOUT
 
 
 # Redirects
