@@ -33,5 +33,6 @@ def _shown(traceback: TracebackType | None) -> TracebackType | None:
         traceback = traceback.tb_next
     shown = None
     for each in reversed(frames):
-        shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
+        line = each.tb_lineno or 0  # an interrupt may come where there is no line
+        shown = TracebackType(shown, each.tb_frame, each.tb_lasti, line)
     return shown
