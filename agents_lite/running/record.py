@@ -188,8 +188,9 @@ class Record:
             case Answered():
                 self._take_answer(fact)
             case Begun():
+                if not self.call(fact.call_id).is_begun:
+                    self._count_call()
                 self.calls[fact.call_id] = CallRecord(is_begun=True)  # a decision was for this one
-                self._count_call()
             case Called():
                 self._take_output(fact)
             case TurnEnded():

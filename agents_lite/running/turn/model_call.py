@@ -31,23 +31,37 @@ def ask_model(
     agent = run.agent
     model = choose_model(agent, run.config)
     run.lifecycle.model_started(agent, request.system_instructions, request.input)
+    response: ModelResponse | None = None
+    fault: ModelBehaviorError | None = None
     with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
         _describe_request(span, request, run.records_content)
         event = None
         with model_events(model, request, run.callbacks) as events:
             for event in events:
                 request.cancellation.check()
+                if event.get("type") == "response.completed":  # kept, even if nobody reads on
+                    response = read_response(event)
+                    fault = _take(response, request, run)
                 yield RawResponsesStreamEvent(event)
-        response = read_response(event)
+        if response is None:
+            response = read_response(event)  # which says what is wrong
         _describe_response(span, response, run.records_content)
-    try:
-        targets = find_targets(response, request, agent)
-    except ModelBehaviorError:
-        run.record.add(Answered(run.turn, response, None))
-        run.lifecycle.model_ended(agent, response)
-        raise
-    run.record.add(Answered(run.turn, response, targets))
     run.lifecycle.model_ended(agent, response)
+    if fault is not None:
+        raise fault
+
+
+def _take(
+    response: ModelResponse, request: ModelRequest, run: LiveRun
+) -> ModelBehaviorError | None:
+    """Take an answer into the record. Returns why it cannot be used, or None."""
+    try:
+        targets = find_targets(response, request, run.agent)
+    except ModelBehaviorError as fault:
+        run.record.add(Answered(run.turn, response, None))
+        return fault
+    run.record.add(Answered(run.turn, response, targets))
+    return None
 
 
 def _describe_request(

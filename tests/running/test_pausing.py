@@ -1,0 +1,610 @@
+"""Runs that stop before their end, and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents_lite import (
+    Agent,
+    HostedMCPTool,
+    MaxTurnsExceeded,
+    ModelBehaviorError,
+    RunConfig,
+    Runner,
+    RunState,
+    SQLiteSession,
+    ToolApprovalItem,
+    UnknownEndError,
+    UserError,
+    function_tool,
+    handoff,
+)
+from agents_lite.testing import ScriptedModel, call, handoff_to, text
+from tests.support.drivers import every_driver, every_stream, kinds, types
+
+ORDER = '{"order":"7","amount":5.0}'
+REFUND = call("refund", call_id="c1", order="7", amount=5.0)
+
+
+class Shop:
+    """Tools that note what they did."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def refund(self, order: str, amount: float) -> str:
+        """Pay back."""
+        self.done.append(f"refund {order} {amount}")
+        return "refunded"
+
+    def look(self, order: str) -> str:
+        """Look an order up."""
+        self.done.append(f"look {order}")
+        return "found"
+
+    def agent(self, *script: Any, **options: Any) -> Agent[Any]:
+        refund = function_tool(self.refund, **{"needs_approval": True, **options})
+        return Agent("Shop", tools=[function_tool(self.look), refund], model=ScriptedModel(script))
+
+
+def carried(state: RunState, agent: Agent[Any], **options: Any) -> RunState:
+    """The state as another process reads it."""
+    return RunState.from_string(agent, state.to_string(), **options)
+
+
+# Approvals
+
+
+@every_driver
+def test_a_call_waits_and_is_made_once_it_was_approved(run: Any) -> None:
+    shop = Shop()
+    agent = shop.agent([call("look", order="7"), REFUND], "Done.")
+    result = run(agent, "Refund order 7")
+    [item] = result.interruptions
+    assert (item.agent, item.tool_name, item.call_id) == (agent, "refund", "c1")
+    assert json.loads(item.arguments) == {"order": "7", "amount": 5.0}
+    assert (result.final_output, result.is_paused, result.pause_reason) == (None, True, "approval")
+    assert shop.done == ["look 7"]  # calls that need no approval are made first
+
+    state = carried(result.to_state(), agent)
+    state.approve(state.get_interruptions()[0])
+    result = run(agent, state)
+    assert shop.done == ["look 7", "refund 7 5.0"]
+    assert (result.final_output, result.is_paused, result.interruptions) == ("Done.", False, [])
+    assert types(result.new_items) == ["tool_call"] * 2 + ["tool_call_output"] * 2 + [
+        "message_output"
+    ]
+    assert result.usage.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "formatter", "told"),
+    [
+        ("Receipt first.", lambda args: "never", "Receipt first."),
+        (None, lambda args: f"No {args.tool_name}.", "No refund."),
+        (None, lambda args: None, "Tool execution was not approved."),
+        (None, None, "Tool execution was not approved."),
+    ],
+)
+def test_the_model_is_told_of_a_rejection(words: Any, formatter: Any, told: str) -> None:
+    shop = Shop()
+    agent = shop.agent([REFUND], "Sorry.")
+    state = Runner.run_sync(agent, "x").to_state()
+    state.reject(state.get_interruptions()[0], rejection_message=words)
+    config = RunConfig(tool_error_formatter=formatter)
+    result = Runner.run_sync(agent, state, run_config=config)
+    assert result.to_input_list()[-2]["output"] == told
+    assert shop.done == []
+
+
+def test_an_output_from_outside_is_taken_as_the_call_s() -> None:
+    shop = Shop()
+    agent = shop.agent([REFUND], "Done.")
+    state = Runner.run_sync(agent, "x").to_state()
+    state.provide_output(state.get_interruptions()[0], {"paid": True})
+    result = Runner.run_sync(agent, carried(state, agent))
+    assert result.new_items[1].output == {"paid": True}
+    assert result.to_input_list()[-2]["output"] == '{"paid":true}'
+    assert shop.done == []
+
+
+def test_some_decided_some_not_pauses_again() -> None:
+    shop = Shop()
+    again = call("refund", call_id="c2", order="8", amount=1.0)
+    agent = shop.agent([REFUND, again], "Done.")
+    state = Runner.run_sync(agent, "x").to_state()
+    state.approve(state.get_interruptions()[1])
+    result = Runner.run_sync(agent, carried(state, agent))
+    assert shop.done == ["refund 8 1.0"]
+    assert [item.call_id for item in result.interruptions] == ["c1"]
+    state = result.to_state()
+    state.approve(state.get_interruptions()[0])
+    result = Runner.run_sync(agent, state)
+    assert shop.done == ["refund 8 1.0", "refund 7 5.0"]
+    assert [item["call_id"] for item in result.to_input_list()[3:5]] == ["c1", "c2"]
+
+
+@pytest.mark.parametrize(("verdict", "made"), [("approve", 3), ("reject", 0)])
+def test_always_holds_for_the_rest_of_the_run(verdict: str, made: int) -> None:
+    shop = Shop()
+    calls = [call("refund", order=str(n), amount=1.0) for n in range(3)]
+    agent = shop.agent(calls[:2], calls[2], "Done.")
+    state = Runner.run_sync(agent, "x").to_state()
+    decide = getattr(state, verdict)
+    decide(state.get_interruptions()[0], **{f"always_{verdict}": True})
+    result = Runner.run_sync(agent, carried(state, agent))
+    assert result.final_output == "Done."
+    assert len(shop.done) == made
+
+
+def test_a_rule_decides_which_calls_wait() -> None:
+    asked = []
+
+    def is_large(context: Any, arguments: dict[str, Any], call_id: str) -> bool:
+        asked.append((context.context, arguments, call_id))
+        return bool(arguments["amount"] > 100)
+
+    shop = Shop()
+    large = call("refund", call_id="c2", order="8", amount=500)
+    agent = shop.agent([REFUND, large], "Done.", needs_approval=is_large)
+    result = Runner.run_sync(agent, "x", context="me")
+    assert [item.call_id for item in result.interruptions] == ["c2"]
+    assert shop.done == ["refund 7 5.0"]
+    assert asked[0] == ("me", {"order": "7", "amount": 5.0}, "c1")
+
+
+@pytest.mark.parametrize("arguments", ["no JSON", "[1]", '{"order": "7", "amount": NaN}'])
+def test_a_rule_that_cannot_read_the_arguments_asks(arguments: str) -> None:
+    shop = Shop()
+    agent = shop.agent([call("refund", arguments)], needs_approval=lambda *_: False)
+    assert len(Runner.run_sync(agent, "x").interruptions) == 1
+
+
+@every_stream
+def test_a_stream_ends_with_the_calls_that_wait(read: Any) -> None:
+    agent = Shop().agent([REFUND])
+    events, result = read(agent, "x")
+    assert events[-1].name == "tool_approval_requested"
+    assert isinstance(events[-1].item, ToolApprovalItem)
+    assert result.is_paused
+
+
+def test_questions_of_a_hosted_server_without_a_callback_wait() -> None:
+    question = {
+        "type": "mcp_approval_request",
+        "id": "q1",
+        "name": "delete",
+        "arguments": "{}",
+        "server_label": "files",
+    }
+    tool = HostedMCPTool({"type": "mcp", "server_label": "files"})
+    model = ScriptedModel([[question], "Done."])
+    agent = Agent("A", tools=[tool], model=model)
+    state = Runner.run_sync(agent, "x").to_state()
+    with pytest.raises(UserError, match="approve or reject it"):
+        state.provide_output(state.get_interruptions()[0], "gone")
+    state.reject(state.get_interruptions()[0], rejection_message="Keep it.")
+    result = Runner.run_sync(agent, carried(state, agent))
+    assert result.final_output == "Done."
+    assert model.requests[1].input[-1] == {
+        "type": "mcp_approval_response",
+        "approval_request_id": "q1",
+        "approve": False,
+        "reason": "Keep it.",
+    }
+
+
+def test_approvals_rise_from_nested_agents_of_equal_names() -> None:
+    shops = [Shop(), Shop()]
+    inner = [shops[0].agent([REFUND], "first"), shops[1].agent([REFUND], "second")]
+    middle = [
+        Agent(
+            "Middle",
+            tools=[each.as_tool("shop", "Shop.")],
+            model=ScriptedModel([call("shop", input="x"), "ok"]),
+        )
+        for each in inner
+    ]
+    tools = [each.as_tool(f"ask{n}", "Ask.") for n, each in enumerate(middle)]
+    calls = [call("ask0", input="x"), call("ask1", input="x")]
+    outer = Agent("Outer", tools=tools, model=ScriptedModel([calls, "Both."]))
+    state = carried(Runner.run_sync(outer, "x").to_state(), outer)
+    first, second = state.get_interruptions()
+    assert first.agent is inner[0] and second.agent is inner[1]
+    state.reject(first, rejection_message="no")
+    state.approve(second)
+    result = Runner.run_sync(outer, carried(state, outer))
+    assert result.final_output == "Both."
+    assert (shops[0].done, shops[1].done) == ([], ["refund 7 5.0"])
+    assert result.usage.requests == 10
+
+
+def test_a_nested_run_s_unfinished_turn_is_not_told_of_twice() -> None:
+    shop = Shop()
+    inner = shop.agent([call("look", order="7"), REFUND], "ok")
+    outer = Agent(
+        "O",
+        tools=[inner.as_tool("ask", "Ask.")],
+        model=ScriptedModel([call("ask", input="x"), "Done."]),
+    )
+    state = Runner.run_sync(outer, "x").to_state()
+    state.approve(state.get_interruptions()[0])
+    Runner.run_sync(outer, state)
+    assert shop.done == ["look 7", "refund 7 5.0"]
+
+
+# States
+
+
+def test_running_a_state_does_not_change_it() -> None:
+    shop = Shop()
+    agent = shop.agent([REFUND], lambda request: "Done.", lambda request: "Done.")
+    state = Runner.run_sync(agent, "x").to_state()
+    state.approve(state.get_interruptions()[0])
+    before = state.to_string()
+    first, second = Runner.run_sync(agent, state), Runner.run_sync(agent, state)
+    assert state.to_string() == before
+    assert first.to_input_list()[:-1] == second.to_input_list()[:-1]
+    assert shop.done == ["refund 7 5.0"] * 2
+
+
+def test_what_is_added_stands_behind_the_outputs_that_were_missing() -> None:
+    session = SQLiteSession("s")
+    agent = Shop().agent([REFUND], "Done.")
+    state = Runner.run_sync(agent, "x", session=session).to_state()
+    assert session.get_items() == []  # nothing of an unfinished turn
+    state.approve(state.get_interruptions()[0])
+    state.add_input("And tell her.")
+    result = Runner.run_sync(agent, carried(state, agent), session=session)
+    said = ["user", "function_call", "function_call_output", "user", "assistant"]
+    assert kinds(result.to_input_list()) == said
+    assert session.get_items() == result.to_input_list()
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_a_fork_is_an_earlier_moment_of_the_run(turn: int) -> None:
+    model = ScriptedModel(
+        lambda request: [call("look", order="1"), call("look", order="2"), text("end")][
+            min(len(request.input) // 2, 2)
+        ]
+    )
+    agent = Agent("A", tools=[function_tool(Shop().look)], model=model)
+    whole = Runner.run_sync(agent, "x")
+    asked = len(model.requests)
+    forked = Runner.run_sync(agent, whole.to_state().fork(turn=turn))
+    assert len(model.requests) - asked == 3 - turn
+    assert kinds(forked.to_input_list()) == kinds(whole.to_input_list())
+
+
+def test_a_fork_of_a_turn_that_has_not_ended_is_refused() -> None:
+    agent = Shop().agent([REFUND])
+    with pytest.raises(UserError, match="has not ended turn 1"):
+        Runner.run_sync(agent, "x").to_state().fork(turn=1)
+
+
+def test_typed_outputs_and_handoffs_come_back_from_text() -> None:
+    class Total(BaseModel):
+        total: int
+
+    last = Agent("Last", output_type=Total, model=ScriptedModel([text('{"total": 3}')]))
+    first = Agent(
+        "First", handoffs=[Agent("Other"), handoff(last)], model=ScriptedModel([handoff_to("Last")])
+    )
+    state = carried(Runner.run_sync(first, "x").to_state(), first)
+    assert state._record.final_output == Total(total=3)
+    assert state._record.agent is last
+
+
+def test_a_context_is_asked_for_or_written_down() -> None:
+    agent = Shop().agent([REFUND], "Done.")
+    state = Runner.run_sync(agent, "x", context={"user": 1}).to_state()
+    with pytest.raises(UserError, match="context"):
+        carried(state, agent)
+    assert carried(state, agent, context=None).context is None
+    written = state.to_string(context_serializer=lambda context: context)
+    read = RunState.from_string(agent, written, context_deserializer=lambda told: told)
+    assert read.context == {"user": 1}
+
+
+# Bad input
+
+
+def waiting() -> tuple[Agent[Any], RunState]:
+    agent = Shop().agent([REFUND], "Done.")
+    return agent, Runner.run_sync(agent, "x").to_state()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("{", "not the state of a run"),
+        ("[]", "not the state of a run"),
+        ('{"format": 99}', "format 99"),
+        ('{"format": 1, "agent": "Shop", "facts": 3}', "no list of facts"),
+        ('{"format": 1, "agent": "Shop", "facts": [{"type": "x"}]}', "no fact of a run"),
+        ('{"format": 1, "agent": "Shop", "facts": [3]}', "no fact of a run"),
+        ('{"format": 1, "agent": "Else", "facts": []}', "'Else', not of 'Shop'"),
+    ],
+)
+def test_a_text_that_is_no_state_is_refused(state: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        RunState.from_string(waiting()[0], state)
+
+
+def test_a_signed_state_that_was_changed_is_refused() -> None:
+    agent, state = waiting()
+    signed = state.to_string(key=b"k")
+    assert RunState.from_string(agent, signed, key=b"k").get_interruptions()
+    for changed, key in [
+        (signed.replace("5.0", "9.0"), b"k"),
+        (signed, b"other"),
+        (signed, None),
+        (state.to_string(), b"k"),
+    ]:
+        with pytest.raises(UserError, match="changed|signed"):
+            RunState.from_string(agent, changed, key=key)
+
+
+def test_tools_and_agents_that_are_gone_are_named_before_anything_is_called() -> None:
+    agent, state = waiting()
+    model: Any = agent.model
+    fewer = agent.clone(tools=list(agent.tools)[:1])
+    with pytest.raises(UserError, match=r"Shop has nothing at tools\[1\]"):
+        Runner.run_sync(fewer, state)
+    renamed = agent.clone(name="Other")
+    with pytest.raises(UserError, match="'Shop', not of 'Other'"):
+        Runner.run_sync(renamed, state)
+    assert len(model.requests) == 1
+
+
+def test_a_decision_is_bound_to_a_call_that_waits_and_to_its_arguments() -> None:
+    _, state = waiting()
+    [item] = state.get_interruptions()
+    other = call("refund", call_id="c1", order="7", amount=900.0)
+    from agents_lite import ResponsesObject
+
+    changed = ToolApprovalItem(item.agent, ResponsesObject(other), call_id="c1")
+    with pytest.raises(UserError, match="that waits is refund"):
+        state.approve(changed)
+    unknown = ToolApprovalItem(item.agent, item.raw_item, call_id="c9")
+    with pytest.raises(UserError, match="does not wait"):
+        state.approve(unknown)
+    state.reject(item)
+    with pytest.raises(UserError, match="was decided about already"):
+        state.approve(item)
+
+
+def test_a_finished_state_is_refused() -> None:
+    agent = Agent("A", model=ScriptedModel(["Done."]))
+    with pytest.raises(UserError, match="finished"):
+        Runner.run_sync(agent, Runner.run_sync(agent, "x").to_state())
+
+
+# Pausing by other means
+
+
+@every_driver
+def test_a_run_left_with_max_turns_goes_on_with_more(run: Any) -> None:
+    shop = Shop()
+    agent = shop.agent(call("look", order="1"), call("look", order="2"), "Done.")
+    with pytest.raises(MaxTurnsExceeded) as failed:
+        run(agent, "x", max_turns=2)
+    data: Any = failed.value.run_data
+    state = carried(data.to_state(), agent)
+    with pytest.raises(MaxTurnsExceeded):
+        run(agent, state)  # the recorded limit goes on to count
+    assert run(agent, state, max_turns=3).final_output == "Done."
+    assert shop.done == ["look 1", "look 2"]
+
+
+def test_an_answer_that_made_the_run_fail_is_asked_for_again() -> None:
+    class Total(BaseModel):
+        total: int
+
+    agent = Agent(
+        "A", output_type=Total, model=ScriptedModel([text("no JSON"), text('{"total": 1}')])
+    )
+    with pytest.raises(ModelBehaviorError) as failed:
+        Runner.run_sync(agent, "x")
+    data: Any = failed.value.run_data
+    result = Runner.run_sync(agent, carried(data.to_state(), agent))
+    assert result.final_output == Total(total=1)
+    assert kinds(result.to_input_list()) == ["user", "assistant"]
+    assert result.usage.requests == 2
+
+
+def test_a_tool_whose_failure_left_the_run_is_called_again_and_the_others_are_not() -> None:
+    attempts = []
+    shop = Shop()
+
+    @function_tool(failure_error_function=None)
+    def shaky() -> str:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise OSError("down")
+        return "up"
+
+    calls = [call("look", order="1"), call("shaky")]
+    agent = Agent(
+        "A", tools=[function_tool(shop.look), shaky], model=ScriptedModel([calls, "Done."])
+    )
+    with pytest.raises(UserError) as failed:
+        Runner.run_sync(agent, "x")
+    data: Any = failed.value.run_data
+    assert Runner.run_sync(agent, data.to_state()).final_output == "Done."
+    assert (shop.done, len(attempts)) == (["look 1"], 2)
+
+
+@pytest.mark.parametrize("policy", ["rerun", "ask", "fail"])
+def test_a_call_of_unknown_end(policy: Any) -> None:
+    begun = []
+
+    @function_tool(on_unknown_end=policy, failure_error_function=None)
+    def pay(amount: int) -> str:
+        begun.append(amount)
+        if len(begun) == 1:
+            raise KeyboardInterrupt
+        return "paid"
+
+    agent = Agent("A", tools=[pay], model=ScriptedModel([call("pay", amount=5), "Done."]))
+    stream = Runner.run_streamed(agent, "x")
+    with pytest.raises(KeyboardInterrupt):
+        list(stream.stream_events())
+    state = carried(stream.to_state(), agent)
+    if policy == "fail":
+        with pytest.raises(UnknownEndError, match='"amount":5'):
+            Runner.run_sync(agent, state)
+        return
+    result = Runner.run_sync(agent, state)
+    if policy == "ask":
+        assert begun == [5]
+        [item] = result.interruptions
+        assert item.reason == "unknown_end"
+        state = result.to_state()
+        state.approve(item)
+        result = Runner.run_sync(agent, state)
+    assert (result.final_output, begun) == ("Done.", [5, 5])
+
+
+def test_an_approved_call_of_unknown_end_is_asked_about_again() -> None:
+    begun = []
+
+    @function_tool(needs_approval=True)
+    def pay() -> str:
+        begun.append(1)
+        raise KeyboardInterrupt
+
+    agent = Agent("A", tools=[pay], model=ScriptedModel([call("pay"), "Done."]))
+    state = Runner.run_sync(agent, "x").to_state()
+    state.approve(state.get_interruptions()[0])
+    stream = Runner.run_streamed(agent, state)
+    with pytest.raises(KeyboardInterrupt):
+        list(stream.stream_events())
+    result = Runner.run_sync(agent, carried(stream.to_state(), agent))
+    assert [item.reason for item in result.interruptions] == ["unknown_end"]
+    assert begun == [1]
+
+
+@pytest.mark.parametrize("events", range(1, 30))
+def test_a_reader_may_leave_at_any_event(events: int) -> None:
+    shop = Shop()
+
+    def answer(request: Any) -> Any:
+        outputs = [item for item in request.input if item.get("type") == "function_call_output"]
+        return [[call("look", order="1")], [call("look", order="2")], "Done."][len(outputs)]
+
+    agent = Agent("A", tools=[function_tool(shop.look)], model=ScriptedModel(answer))
+    session = SQLiteSession("s")
+    stream = Runner.run_streamed(agent, "x", session=session)
+    for number, _ in enumerate(stream.stream_events(), 1):
+        if number == events:
+            break
+    if stream._run.record.is_over:
+        return
+    result = Runner.run_sync(agent, carried(stream.to_state(), agent), session=session)
+    assert result.final_output == "Done."
+    assert shop.done == ["look 1", "look 2"]
+    assert session.get_items() == result.to_input_list()
+
+
+def test_cancelling_after_the_turn_pauses_there() -> None:
+    shop = Shop()
+    agent = shop.agent(call("look", order="1"), "Done.")
+    stream = Runner.run_streamed(agent, "x")
+    for event in stream.stream_events():
+        if event.type == "run_item_stream_event" and event.name == "tool_called":
+            stream.cancel(mode="after_turn")
+    assert shop.done == ["look 1"]
+    assert (stream.is_paused, stream.pause_reason) == (True, "after_turn")
+    assert Runner.run_sync(agent, carried(stream.to_state(), agent)).final_output == "Done."
+
+
+def test_cancelling_after_the_last_turn_ends_the_run() -> None:
+    agent = Agent("A", model=ScriptedModel(["Done."]))
+    stream = Runner.run_streamed(agent, "x")
+    for _ in stream.stream_events():
+        stream.cancel(mode="after_turn")
+    assert stream.final_output is None or not stream.is_paused
+
+
+@every_driver
+def test_a_run_whose_time_is_up_pauses_in_the_model_call(run: Any) -> None:
+    slow = ScriptedModel(["never", "Done."], delay=60)
+    agent = Agent("A", model=slow)
+    result = run(agent, "x", timeout=0.05, on_timeout="pause")
+    assert (result.is_paused, result.pause_reason, result.interruptions) == (True, "timeout", [])
+    quick = agent.clone(model=ScriptedModel(["Done."]))
+    assert run(quick, carried(result.to_state(), quick)).final_output == "Done."
+
+
+def test_a_run_whose_time_is_up_in_a_tool_keeps_its_output() -> None:
+    timed_out = threading.Event()
+    made = []
+
+    @function_tool
+    def slow() -> str:
+        made.append(1)
+        timed_out.wait(0.3)
+        return "kept"
+
+    agent = Agent("A", tools=[slow], model=ScriptedModel([call("slow"), "Done."]))
+    result = Runner.run_sync(agent, "x", timeout=0.05, on_timeout="pause")
+    assert result.pause_reason == "timeout"
+    again = Runner.run_sync(agent, carried(result.to_state(), agent), timeout=60)
+    assert (again.final_output, made) == ("Done.", [1])
+    assert again.to_input_list()[2]["output"] == "kept"
+
+
+def test_many_runs_may_be_paused_ones() -> None:
+    shop = Shop()
+    agent = shop.agent(lambda r: [REFUND] if len(r.input) == 1 else "Done.")
+    agent = Agent(
+        "Shop",
+        tools=list(agent.tools),
+        model=ScriptedModel(lambda request: [REFUND] if len(request.input) == 1 else "Done."),
+    )
+    states = []
+    for outcome in Runner.run_many(agent, ["a", "b"]):
+        state = outcome.unwrap().to_state()
+        state.approve(state.get_interruptions()[0])
+        states.append(state)
+    assert [o.unwrap().final_output for o in Runner.run_many(agent, states)] == ["Done."] * 2
+
+
+def test_the_trace_goes_on_under_the_same_id() -> None:
+    from tests.support.spans import recorded_spans
+
+    agent = Shop().agent([call("look", order="7"), REFUND], "Done.")
+    with recorded_spans() as spans:
+        state = Runner.run_sync(agent, "x").to_state()
+        state.approve(state.get_interruptions()[0])
+        Runner.run_sync(agent, carried(state, agent))
+    assert len({trace.trace_id for trace in spans.traces}) == 1
+    assert spans.names.count("function look") == 1
+
+
+def test_async_tools_pause_under_an_event_loop() -> None:
+    made = []
+
+    @function_tool(needs_approval=True)
+    async def pay() -> str:
+        made.append(asyncio.get_running_loop())
+        return "paid"
+
+    agent = Agent("A", tools=[pay], model=ScriptedModel([[call("pay"), call("pay")], "Done."]))
+
+    async def main() -> str:
+        state = (await Runner.run(agent, "x")).to_state()
+        for item in state.get_interruptions():
+            state.approve(item)
+        result = await Runner.run(agent, state)
+        assert made == [asyncio.get_running_loop()] * 2
+        return str(result.final_output)
+
+    assert asyncio.run(main()) == "Done."
