@@ -33,9 +33,8 @@ _HOMES = {  # module: the names it is home to
     "items": (
         "CompactionItem HandoffCallItem HandoffOutputItem InputItem ItemHelpers "
         "MCPApprovalRequestItem MCPApprovalResponseItem MCPListToolsItem MessageOutputItem "
-        "ModelResponse ReasoningItem RunItem ToolApprovalItem ToolCallItem ToolCallOutputItem "
-        "TResponseInputItem "
-        "UnknownItem"
+        "ModelResponse ReasoningItem RunItem RunItemBase ToolApprovalItem ToolCallItem "
+        "ToolCallOutputItem TResponseInputItem UnknownItem"
     ),
     "lifecycle": "AgentHooks RunHooks",
     "running.many": "RunOutcome",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
 
@@ -43,6 +43,8 @@ __all__ = [
     "ToolsToFinalOutputFunction",
     "ToolsToFinalOutputResult",
 ]
+
+T = TypeVar("T")
 
 
 class StopAtTools(TypedDict):
@@ -102,17 +104,17 @@ class Agent(PickledByName, Generic[TContext]):
     function of context and agent giving one."""
     handoff_description: str | None = None
     """Tells other agents when to hand over to this one."""
-    handoffs: Sequence[Agent[Any] | Handoff[TContext, Any]] = field(default_factory=list)
+    handoffs: list[Agent[Any] | Handoff[TContext, Any]] = field(default_factory=list)
     """Agents that this one may hand over to."""
     model: str | Model | None = None
     """The model or its name; None: the provider's default."""
     model_settings: ModelSettings = field(default_factory=ModelSettings)
     """Temperature and the like."""
-    tools: Sequence[Tool[TContext]] = field(default_factory=list)
+    tools: list[Tool[TContext]] = field(default_factory=list)
     """What the agent can use."""
-    input_guardrails: Sequence[InputGuardrail[TContext]] = field(default_factory=list)
+    input_guardrails: list[InputGuardrail[TContext]] = field(default_factory=list)
     """Checks of the input, when the run starts with this agent."""
-    output_guardrails: Sequence[OutputGuardrail[TContext]] = field(default_factory=list)
+    output_guardrails: list[OutputGuardrail[TContext]] = field(default_factory=list)
     """Checks of the final output, when the run ends with this agent."""
     output_type: Any = None
     """Type of the final output: anything a pydantic `TypeAdapter` takes, or an
@@ -128,8 +130,33 @@ class Agent(PickledByName, Generic[TContext]):
     output of one of the named tools, {"stop_at_tool_names": [...]}; or what a function decides."""
     reset_tool_choice: bool = True
     """Whether `tool_choice` is dropped once the agent has used a tool, so that it can end."""
-    mcp_servers: Sequence[MCPServer] = field(default_factory=list)
+    mcp_servers: list[MCPServer] = field(default_factory=list)
     """MCP servers whose tools it can use, too."""
+
+    if TYPE_CHECKING:  # what dataclasses make, but that any sequence may be given as a list
+
+        def __init__(
+            self,
+            name: str,
+            instructions: str
+            | Callable[[RunContextWrapper[TContext], Agent[TContext]], Any]
+            | None = None,
+            prompt: Any = None,
+            handoff_description: str | None = None,
+            handoffs: Sequence[Agent[Any] | Handoff[TContext, Any]] = ...,
+            model: str | Model | None = None,
+            model_settings: ModelSettings = ...,
+            tools: Sequence[Tool[TContext]] = ...,
+            input_guardrails: Sequence[InputGuardrail[TContext]] = ...,
+            output_guardrails: Sequence[OutputGuardrail[TContext]] = ...,
+            output_type: Any = None,
+            hooks: AgentHooks[TContext] | None = None,
+            tool_use_behavior: Literal["run_llm_again", "stop_on_first_tool"]
+            | StopAtTools
+            | ToolsToFinalOutputFunction[TContext] = ...,
+            reset_tool_choice: bool = True,
+            mcp_servers: Sequence[MCPServer] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         """Check what was given.
@@ -142,6 +169,8 @@ class Agent(PickledByName, Generic[TContext]):
         self._require("name", str, "a string")
         self._require("handoffs", (list, tuple), "a list of agents and handoffs")
         self._require("tools", (list, tuple), "a list of tools")
+        self.handoffs = _as_list(self.handoffs)
+        self.tools = _as_list(self.tools)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         if not isinstance(self.model_settings, ModelSettings):  # its headers may hold secrets
@@ -256,6 +285,7 @@ class Agent(PickledByName, Generic[TContext]):
         self._require("mcp_servers", (list, tuple), "a list of MCP servers")
         if not all(isinstance(server, MCPServer) for server in self.mcp_servers):
             raise self._wrong("mcp_servers", "a list of MCP servers")
+        self.mcp_servers = _as_list(self.mcp_servers)
 
     def _check_tool_use_behavior(self) -> None:
         behavior: Any = self.tool_use_behavior
@@ -267,3 +297,8 @@ class Agent(PickledByName, Generic[TContext]):
             "tool_use_behavior",
             "'run_llm_again', 'stop_on_first_tool', {'stop_at_tool_names': [...]} or a function",
         )
+
+
+def _as_list(given: Sequence[T]) -> list[T]:
+    """A list of the user's stays that very list, to which more may be added later."""
+    return given if isinstance(given, list) else list(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic_core import to_json
 
@@ -28,6 +28,7 @@ __all__ = [
     "ModelResponse",
     "ReasoningItem",
     "RunItem",
+    "RunItemBase",
     "TResponseInputItem",
     "ToolApprovalItem",
     "ToolCallItem",
@@ -58,14 +59,15 @@ class ModelResponse:
 
 
 @dataclass
-class RunItem:
+class RunItemBase:
     """One thing that happened in a run."""
 
     agent: Agent[Any]
     """The agent whose turn it was."""
     raw_item: Any
     """The Responses API object."""
-    type: ClassVar[str] = "run_item"
+    type: ClassVar[str]
+    """What kind of item it is; type checkers tell the classes apart by it."""
 
     def to_input_item(self) -> TResponseInputItem:
         """The item as input of a later request: the JSON as it was received or sent."""
@@ -73,82 +75,82 @@ class RunItem:
         return item
 
 
-class MessageOutputItem(RunItem):
+class MessageOutputItem(RunItemBase):
     """A message from the model."""
 
-    type = "message_output_item"
+    type: ClassVar[Literal["message_output_item"]] = "message_output_item"
 
 
-class ReasoningItem(RunItem):
+class ReasoningItem(RunItemBase):
     """The model's reasoning."""
 
-    type = "reasoning_item"
+    type: ClassVar[Literal["reasoning_item"]] = "reasoning_item"
 
 
-class ToolCallItem(RunItem):
+class ToolCallItem(RunItemBase):
     """The model called a tool: a function, a computer, or a tool that its server runs."""
 
-    type = "tool_call_item"
+    type: ClassVar[Literal["tool_call_item"]] = "tool_call_item"
 
 
 @dataclass
-class ToolCallOutputItem(RunItem):
+class ToolCallOutputItem(RunItemBase):
     """A tool was called; the raw item is what the model gets to see."""
 
     output: Any
     """What the tool returned, as the object it was."""
-    type: ClassVar[str] = "tool_call_output_item"
+    type: ClassVar[Literal["tool_call_output_item"]] = "tool_call_output_item"
 
 
-class HandoffCallItem(RunItem):
+class HandoffCallItem(RunItemBase):
     """The model asked to hand over to another agent."""
 
-    type = "handoff_call_item"
+    type: ClassVar[Literal["handoff_call_item"]] = "handoff_call_item"
 
 
 @dataclass
-class HandoffOutputItem(RunItem):
+class HandoffOutputItem(RunItemBase):
     """A handoff took place."""
 
     source_agent: Agent[Any]
     """The agent that handed over."""
     target_agent: Agent[Any]
     """The agent that took over."""
-    type: ClassVar[str] = "handoff_output_item"
+    type: ClassVar[Literal["handoff_output_item"]] = "handoff_output_item"
 
 
-class MCPListToolsItem(RunItem):
+class MCPListToolsItem(RunItemBase):
     """The model's server listed the tools of an MCP server."""
 
-    type = "mcp_list_tools_item"
+    type: ClassVar[Literal["mcp_list_tools_item"]] = "mcp_list_tools_item"
 
 
-class MCPApprovalRequestItem(RunItem):
+class MCPApprovalRequestItem(RunItemBase):
     """The model's server asks whether it may call an MCP tool."""
 
-    type = "mcp_approval_request_item"
+    type: ClassVar[Literal["mcp_approval_request_item"]] = "mcp_approval_request_item"
 
 
-class MCPApprovalResponseItem(RunItem):
+class MCPApprovalResponseItem(RunItemBase):
     """The answer to such a request."""
 
-    type = "mcp_approval_response_item"
+    type: ClassVar[Literal["mcp_approval_response_item"]] = "mcp_approval_response_item"
 
 
-class CompactionItem(RunItem):
+class CompactionItem(RunItemBase):
     """The model's server folded earlier items into an opaque one."""
 
-    type = "compaction_item"
+    type: ClassVar[Literal["compaction_item"]] = "compaction_item"
 
 
-class InputItem(RunItem):
+class InputItem(RunItemBase):
     """A message that the caller added to a run which goes on."""
 
-    type = "input_item"
+    type: ClassVar[Literal["input_item"]] = "input_item"
 
 
 @dataclass
-class ToolApprovalItem(RunItem):
+class ToolApprovalItem(RunItemBase):
     """A call that waits for a person; the raw item is the call."""
 
     call_id: str = ""
@@ -158,7 +160,7 @@ class ToolApprovalItem(RunItem):
     inside: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     """Turn and call id of the agent tools that lead to it, outermost first; empty for a call of
     the outermost run."""
-    type: ClassVar[str] = "tool_approval_item"
+    type: ClassVar[Literal["tool_approval_item"]] = "tool_approval_item"
 
     @property
     def tool_name(self) -> str:
@@ -175,10 +177,28 @@ class ToolApprovalItem(RunItem):
         return str(arguments)
 
 
-class UnknownItem(RunItem):
+class UnknownItem(RunItemBase):
     """An output item of a kind this package does not know; it is passed on as it came."""
 
-    type = "unknown_item"
+    type: ClassVar[Literal["unknown_item"]] = "unknown_item"
+
+
+RunItem: TypeAlias = (
+    MessageOutputItem
+    | ReasoningItem
+    | ToolCallItem
+    | ToolCallOutputItem
+    | HandoffCallItem
+    | HandoffOutputItem
+    | MCPListToolsItem
+    | MCPApprovalRequestItem
+    | MCPApprovalResponseItem
+    | CompactionItem
+    | InputItem
+    | ToolApprovalItem
+    | UnknownItem
+)
+"""Anything that happened in a run; `isinstance(item, RunItem)` is true of each."""
 
 
 class ItemHelpers:

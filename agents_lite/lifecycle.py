@@ -57,9 +57,16 @@ class RunHooks(StepHooks[TContext]):
     """
 
     def on_agent_start(
-        self, context: RunContextWrapper[TContext], agent: Agent[TContext], input_data: Any
+        self,
+        context: RunContextWrapper[TContext],
+        agent: Agent[TContext],
+        *input_data: Any,
+        **_named: Any,
     ) -> Any:
-        """An agent takes over: at the start, and after each handoff. Not called on every turn."""
+        """An agent takes over: at the start, and after each handoff. Not called on every turn.
+
+        Write it with a third parameter for the input the agent gets, or without.
+        """
 
     def on_agent_end(
         self, context: RunContextWrapper[TContext], agent: Agent[TContext], output: Any

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import json
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -236,6 +238,23 @@ def test_a_type_that_cannot_be_strict_is_refused_when_the_agent_is_declared() ->
     agent = agent_with([final({"response": {"a": 1}})], output_type=loose)
     assert Runner.run_sync(agent, "x").final_output == {"a": 1}
     assert not request_of(agent).output_schema.is_strict_json_schema()
+
+
+def test_type_checkers_know_the_fields_that_there_are() -> None:
+    (init,) = [
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(Agent)))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    ]
+    assert [each.arg for each in init.args.args[1:]] == [field.name for field in fields(Agent)]
+
+
+def test_tools_given_as_a_tuple_become_a_list_and_a_list_stays_the_user_s() -> None:
+    tools = [function_tool(len)]
+    agent = Agent("A", tools=tools, handoffs=(Agent("B"),))
+    assert agent.tools is tools
+    agent.handoffs.append(Agent("C"))
+    assert [other.name for other in agent.handoffs] == ["B", "C"]
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [int], {"type": "object", "properties": {}}])

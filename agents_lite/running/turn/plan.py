@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..facts import Answered, Place
     from ..record import Record
 
-_ITEM_CLASSES: dict[str, type[RunItem]] = {
+_ITEM_CLASSES: dict[str, Callable[[Agent[Any], Any], RunItem]] = {
     "message": MessageOutputItem,
     "reasoning": ReasoningItem,
     "mcp_list_tools": MCPListToolsItem,
@@ -220,7 +221,7 @@ def _place_of_tool(tool: Any, agent: Agent[Any]) -> Place:
     return place
 
 
-def item_class(kind: str) -> type[RunItem]:
+def item_class(kind: str) -> Callable[[Agent[Any], Any], RunItem]:
     """The class of the item for an output of that type."""
     found = _ITEM_CLASSES.get(kind)
     if found is not None:

@@ -1,0 +1,65 @@
+"""Checked by mypy, never run: lists that grow, items that narrow, hooks that take less."""
+
+from typing import Any
+
+from agents_lite import (
+    Agent,
+    HandoffOutputItem,
+    RunContextWrapper,
+    RunHooks,
+    RunItem,
+    Runner,
+    ToolCallOutputItem,
+    WebSearchTool,
+    function_tool,
+    handoff,
+)
+
+
+@function_tool
+def count(word: str) -> int:
+    return len(word)
+
+
+class Quiet(RunHooks[None]):
+    def on_agent_start(self, context: RunContextWrapper[None], agent: Agent[None]) -> None:
+        print(agent.name)
+
+
+class Curious(RunHooks[None]):
+    async def on_agent_start(
+        self, context: RunContextWrapper[None], agent: Agent[None], input_data: Any
+    ) -> None:
+        print(agent.name, input_data)
+
+
+class Confused(RunHooks[None]):
+    def on_agent_start(self, context: RunContextWrapper[None]) -> None:  # wrong: override
+        print(context)
+
+
+others = [Agent[None](name="B")]
+tools = [count]
+agent = Agent[None](name="A", handoffs=others, tools=tools)
+agent.handoffs.append(handoff(others[0]))
+agent.tools.append(WebSearchTool())
+agent.tools += tools
+agent.input_guardrails.clear()
+agent.output_guardrails.clear()
+agent.tools.append("count")  # wrong: arg-type
+Agent[None](name="C", handoffs=(agent,), tools=(count,))
+
+for item in Runner.run_sync(agent, "Hi", hooks=Quiet()).new_items:
+    print(item.agent.name, item.raw_item, item.to_input_item())
+    if item.type == "tool_call_output_item":
+        narrowed: ToolCallOutputItem = item
+        print(item.output)
+    elif item.type == "handoff_output_item":
+        handed: HandoffOutputItem = item
+        print(item.target_agent.name)
+    else:
+        print(item.output)  # wrong: union-attr
+
+
+def output_of(item: RunItem) -> Any:
+    return item.output if isinstance(item, ToolCallOutputItem) else None
