@@ -7,8 +7,9 @@ BENCH = .venv-bench
 
 .PHONY: demo test lint types docs bench soak clean
 
-demo: $(VENV)/ready  # offline, whatever the environment says
-	env -u OPENAI_API_KEY -u OPENAI_BASE_URL $(VENV)/bin/agents-lite demo
+# Offline, whatever the environment says; API=chat_completions asks by the other API.
+demo: $(VENV)/ready
+	env -u OPENAI_API_KEY -u OPENAI_BASE_URL $(VENV)/bin/agents-lite demo $(if $(API),--api $(API))
 
 test: $(VENV)/ready-for-work
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal $(ARGS)

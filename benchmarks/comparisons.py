@@ -240,4 +240,30 @@ def tracing() -> list[Comparison]:
     ]
 
 
-COMPARISONS = [*imports(), *turns(), *streams(), *tools(), *many_at_once(), *tracing()]
+def apis() -> list[Comparison]:
+    """The floor is agents_lite itself by the Responses API."""
+    what = "by Chat Completions, against the Responses API"
+    return [
+        *(
+            Comparison(
+                f"chat {how}",
+                [Figure(f"a turn of a 20-tool run, `{how}`, {what}", "ms", MILLISECONDS / 210, 1)],
+                {
+                    "floor": Work("lite", "/20/0/5", "turns", (how,), times=10),
+                    "lite": Work("lite", "/20/0/5", "turns_by_chat", (how,), times=10),
+                },
+            )
+            for how in ("run_sync", "run_streamed")
+        ),
+        Comparison(
+            "chat delta",
+            [Figure(f"a delta of a stream of 20,000, {what}", "us", MICROSECONDS / 20_000)],
+            {
+                "floor": Work("lite", "/0/0/20000", "turns", ("run_streamed",)),
+                "lite": Work("lite", "/0/0/20000", "turns_by_chat", ("run_streamed",)),
+            },
+        ),
+    ]
+
+
+COMPARISONS = [*imports(), *turns(), *streams(), *tools(), *many_at_once(), *tracing(), *apis()]

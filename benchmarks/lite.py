@@ -30,6 +30,10 @@ class Workloads(SDKWorkloads):
 
         return work if how == "for" else super().deltas(how)
 
+    def turns_by_chat(self, how: str) -> Callable[[], object]:
+        agents_lite.set_default_openai_api("chat_completions")
+        return self.turns(how)
+
     def first_delta(self) -> Callable[[], object]:
         def work() -> dict[str, float]:
             started = time.perf_counter()

@@ -1,12 +1,13 @@
-"""A Responses API server that costs next to nothing: canned answers, in a process of its own.
+"""A model's server that costs next to nothing: canned answers, in a process of its own.
 
 Run as `python stub_server.py`: it prints its port, and ends when its standard input is closed.
 
 The path chooses the answer, `/TURNS/DELAY_MS/DELTAS[/GAP_MS]/responses`: a function call until the
 request holds TURNS outputs, then a text; DELAY_MS of waiting before each; DELTAS is the number of
 text deltas that a streamed answer is cut into. With GAP_MS they come one by one, so far apart, and
-the text of each is the time it was sent at, in seconds of `time.monotonic()`. What is posted to
-`/traces` is taken and forgotten.
+the text of each is the time it was sent at, in seconds of `time.monotonic()`. The same answers come
+by the other API with `chat/completions` in place of `responses`. What is posted to `/traces` is
+taken and forgotten.
 """
 
 from __future__ import annotations
@@ -94,8 +95,56 @@ def events(item: dict[str, Any], deltas: int) -> list[dict[str, Any]]:
     return [{**event, "sequence_number": number} for number, event in enumerate(stream)]
 
 
+def completion(item: dict[str, Any]) -> dict[str, Any]:
+    """The answer with one item as a chat completion."""
+    said: dict[str, Any] = {"role": "assistant", "content": None}
+    if item["type"] == "message":
+        said["content"] = item["content"][0]["text"]
+    else:
+        function = {"name": item["name"], "arguments": item["arguments"]}
+        said["tool_calls"] = [{"id": item["call_id"], "type": "function", "function": function}]
+    reason = "tool_calls" if "tool_calls" in said else "stop"
+    choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": reason}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "stub",
+        "choices": [choice],
+        "usage": {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "total_tokens": 15,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
+def completion_chunks(item: dict[str, Any], deltas: int) -> list[dict[str, Any]]:
+    whole = completion(item)
+    choice = whole["choices"][0]
+    calls = choice["message"].get("tool_calls")
+    if calls:
+        begun = {**calls[0]["function"], "arguments": ""}
+        pieces = [
+            {"role": "assistant", "tool_calls": [{"index": 0, **calls[0], "function": begun}]},
+            {"tool_calls": [{"index": 0, "function": {"arguments": item["arguments"]}}]},
+        ]
+    else:
+        pieces = [{"role": "assistant", "content": ""}, *[{"content": TEXT}] * deltas]
+    facts = {**whole, "object": "chat.completion.chunk", "usage": None}
+    reasons = [None] * len(pieces) + [choice["finish_reason"]]
+    chunks = [
+        {**facts, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        for delta, reason in zip([*pieces, {}], reasons, strict=True)
+    ]
+    return [*chunks, {**facts, "choices": [], "usage": whole["usage"]}]
+
+
 def sse(event: dict[str, Any]) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (event["type"].encode(), json.dumps(event).encode())
+    name = b"event: %s\n" % event["type"].encode() if "type" in event else b""
+    return b"%sdata: %s\n\n" % (name, json.dumps(event).encode())
 
 
 def chunk(part: bytes) -> bytes:
@@ -108,15 +157,19 @@ def chunked(payload: bytes) -> bytes:
 
 
 @cache
-def streamed(done: int, turns: int, deltas: int) -> bytes:
+def streamed(done: int, turns: int, deltas: int, by_chat: bool) -> bytes:
     item, count = (call(done), 2) if done < turns else (message(TEXT * deltas), deltas)
-    return chunked(b"".join(map(sse, events(item, count)))) + chunk(b"")
+    if by_chat:
+        payload = b"".join(map(sse, completion_chunks(item, count))) + b"data: [DONE]\n\n"
+    else:
+        payload = b"".join(map(sse, events(item, count)))
+    return chunked(payload) + chunk(b"")
 
 
 @cache
-def whole(done: int, turns: int, deltas: int) -> bytes:
+def whole(done: int, turns: int, deltas: int, by_chat: bool) -> bytes:
     item = call(done) if done < turns else message(TEXT * deltas)
-    payload = json.dumps(response([item])).encode()
+    payload = json.dumps(completion(item) if by_chat else response([item])).encode()
     return HEAD % (b"application/json", b"Content-Length: %d\r\n" % len(payload)) + payload
 
 
@@ -142,13 +195,14 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def answer(path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
-    numbers = [int(part) for part in path.split("/")[1:-1]]
+    by_chat = path.endswith("/chat/completions")
+    numbers = [int(part) for part in path.split("/") if part.isdigit()]
     turns, delay, deltas, gap = (*numbers, 0)[:4]
     if delay:
         await asyncio.sleep(delay / 1000)
-    done = body.count(b'"function_call_output"')
+    done = body.count(b'"role":"tool"' if by_chat else b'"function_call_output"')
     if b'"stream":true' not in body and b'"stream": true' not in body:
-        writer.write(whole(done, turns, deltas))
+        writer.write(whole(done, turns, deltas, by_chat))
         return
     writer.write(HEAD % (b"text/event-stream", b"Transfer-Encoding: chunked\r\n"))
     if gap:
@@ -156,7 +210,7 @@ async def answer(path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(gap / 1000)
             sent_at = repr(time.monotonic())
             writer.write(chunk(sse(delta("output_text", "msg_1", number, sent_at))))
-    writer.write(streamed(done, turns, 0 if gap else deltas))
+    writer.write(streamed(done, turns, 0 if gap else deltas, by_chat))
 
 
 async def main() -> None:

@@ -11,10 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from ..agent import Agent
-from ..models.default_client import default_client
-from ..models.interface import ModelRequest
-from ..models.openai_responses import OpenAIResponsesModel, request_body
-from ..models.provider import FALLBACK_MODEL
+from ..models.default_client import default_client, set_default_openai_api
+from ..models.interface import Model, ModelRequest
+from ..models.provider import FALLBACK_MODEL, OpenAIProvider
 from ..response_types import ResponseStreamEvent
 from ..run import RunConfig, Runner
 from ..tool import function_tool
@@ -65,17 +64,19 @@ front_desk = Agent(
 )
 
 
-class WatchedModel(OpenAIResponsesModel):
-    """A model whose requests are shown before they are sent."""
+class WatchedModel(Model):
+    """The default provider's model, whose requests are shown before they are sent."""
 
-    def __init__(self, model: str, view: RunView) -> None:
-        super().__init__(model)
+    def __init__(self, name: str, view: RunView) -> None:
+        self.model = name
+        self._model: Any = OpenAIProvider().get_model(name)
         self._view = view
 
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
         """Show the request, then send it."""
-        self._view.show_request(request_body(self.model, request))
-        return super().stream(request)
+        self._view.show_request(self._model.request_body(request))
+        events: Iterator[ResponseStreamEvent] = self._model.stream(request)
+        return events
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default=os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL,
         help="the model (%(default)s)",
     )
+    parser.add_argument(
+        "--api", choices=["responses", "chat_completions"], help="the API by which it is asked"
+    )
     parser.epilog = (
         "With OPENAI_API_KEY or OPENAI_BASE_URL set a real model answers, "
         "otherwise a stand-in on this machine."
@@ -97,6 +101,8 @@ def execute(options: argparse.Namespace) -> None:
     """Run the demo."""
     from ..testing.offline import NOTICE, has_model_server, offline
 
+    if options.api is not None:
+        set_default_openai_api(options.api)
     view = RunView(options.step)
     is_real = has_model_server()
     with nullcontext() if is_real else offline():

@@ -33,10 +33,14 @@ class RunView:
         """A request that is about to be sent, as JSON."""
         self._turn += 1
         print(paint(f"\n  turn {self._turn}", "bold"))
-        parts = [body["model"], count(len(body["input"]), "input item")]
+        items, messages = body.get("input", ()), body.get("messages", ())
+        what = count(len(messages), "message") if messages else count(len(items), "input item")
+        parts = [body["model"], what]
         if tools := body.get("tools"):
-            parts.append("tools: " + ", ".join(tool.get("name", tool["type"]) for tool in tools))
-        if "format" in body.get("text", {}):
+            declared = [tool.get("function", tool) for tool in tools]
+            names = [tool.get("name") or tool["type"] for tool in declared]
+            parts.append("tools: " + ", ".join(names))
+        if "format" in body.get("text", {}) or "response_format" in body:
             parts.append("answer: typed")
         self._line("request", " | ".join(parts))
         self._finish_step(body)

@@ -61,8 +61,15 @@ class OpenAIResponsesModel(Model):
             APIError: The server could not be reached, refused, failed, or sent nonsense.
             UserError: The request cannot be sent, for want of an API key for example.
         """
-        client = self._client or default_client()
-        return send(client, request_body(self.model, request), request)
+        return send(self._client or default_client(), self.request_body(request), request)
+
+    def request_body(self, request: ModelRequest) -> dict[str, Any]:
+        """The JSON that is sent for a request.
+
+        Raises:
+            UserError: A setting is not one of this API.
+        """
+        return request_body(self.model, request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"

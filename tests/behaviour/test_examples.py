@@ -14,19 +14,32 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 LONGEST = 60
+RESPONSES_ONLY = ["15_hosted_tools"]
+"""Examples of what Chat Completions do not have."""
+BY_API = [
+    pytest.param(path, api, id=f"{path.stem}-{api}")
+    for path in EXAMPLES
+    for api in ("responses", "chat_completions")
+    if api == "responses" or path.stem not in RESPONSES_ONLY
+]
 
 
 def test_examples_are_numbered_without_gaps() -> None:
     assert [int(path.name[:2]) for path in EXAMPLES] == list(range(1, len(EXAMPLES) + 1))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_prints_what_it_says(path: Path) -> None:
+@pytest.mark.parametrize(("path", "api"), BY_API)
+def test_example_prints_what_it_says(path: Path, api: str) -> None:
     source = path.read_text()
     sample = source.partition("\n# Output:\n")[2]
     expected = re.sub(r"^# ?", "", sample, flags=re.MULTILINE)
     done = subprocess.run(
-        [sys.executable, path], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, path],
+        env={**os.environ, "OPENAI_API_TYPE": api},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert doctest.OutputChecker().check_output(expected, done.stdout, doctest.ELLIPSIS), (

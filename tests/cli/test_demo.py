@@ -14,14 +14,23 @@ from tests.support.terminal import CTRL_C, Terminal
 DECISION = {"order_id": "A-1001", "item": "bell", "amount": 9, "approved": True, "reason": "ok"}
 
 
-def test_every_step_of_the_loop_is_shown_in_order(run: Run) -> None:
-    done = run("demo")
+@pytest.mark.parametrize(
+    ("options", "request_line"),
+    [
+        ((), "1 input item "),
+        (("--api", "chat_completions"), "2 messages .* tools: transfer_to_refund_agent"),
+    ],
+)
+def test_every_step_of_the_loop_is_shown_in_order(
+    run: Run, options: tuple[str, ...], request_line: str
+) -> None:
+    done = run("demo", *options)
     assert (done.returncode, done.stderr) == (0, "")
     steps = [
         "offline stand-in",
         "Front desk is at work",
         "turn 1",
-        "request ",
+        f"request .* {request_line}",
         "handoff_requested ",
         "handoff_occured .* Front desk -> Refund agent",
         "Refund agent is at work",

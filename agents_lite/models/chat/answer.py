@@ -31,6 +31,16 @@ _ENDS = {
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 """Reasoning in pieces with signatures: OpenRouter and LiteLLM want them back as they came."""
+_REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS))
+_REST = frozenset(("refusal", "annotations", "tool_calls", "function_call"))
+_USAGE_FIELDS = {
+    "prompt_tokens",
+    "prompt_tokens_details",
+    "completion_tokens",
+    "completion_tokens_details",
+    "total_tokens",
+}
+"""What the Responses API calls by other names, or counts in the same way."""
 _GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
 
 
@@ -147,13 +157,13 @@ class ChatAnswer:
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta") or _as_delta(choice.get("message") or {})
         content = delta.get("content")
-        if len(delta) > 1 or not content:
+        if not _REASONING.isdisjoint(delta):
             self._take_reasoning(delta)
         if isinstance(content, list):
             self._take_parts(content)
         elif content:
             self._say("output_text", content)
-        if len(delta) > 1 or not content:
+        if not _REST.isdisjoint(delta):
             self._take_the_rest(delta)
         if choice.get("logprobs"):
             self._text("output_text").logprobs += choice["logprobs"].get("content") or []
@@ -281,22 +291,24 @@ def _grow(pieces: list[Json], piece: Json) -> None:
 
 def _error_in(answer: Json) -> Any:
     """The error in the place of an answer, or None. Older vLLM sends it without a wrapper."""
-    error = answer if answer.get("object") == "error" else answer.get("error")
+    is_bare = answer.get("object") == "error"
+    if not is_bare and "error" not in answer:
+        return None
+    error = answer if is_bare else answer["error"]
     return {"message": error} if isinstance(error, str) else error or None
 
 
 def _usage(counted: Json) -> Json:
     """Usage as the Responses API counts it; what it does not know, such as a cost, stays."""
-    known = ("prompt_tokens", "completion_tokens", "total_tokens")
-    details = ("prompt_tokens_details", "completion_tokens_details")
-    of_input, of_output = (counted.get(name) or {} for name in details)
+    of_input = counted.get("prompt_tokens_details") or {}
+    of_output = counted.get("completion_tokens_details") or {}
     cached = of_input.get("cached_tokens")
     if cached is None:  # DeepSeek's name for it, and Moonshot's
         cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens")
     input_tokens = counted.get("prompt_tokens") or 0
     output_tokens = counted.get("completion_tokens") or 0
     return {
-        **{name: value for name, value in counted.items() if name not in (*known, *details)},
+        **{name: counted[name] for name in counted.keys() - _USAGE_FIELDS},
         "input_tokens": input_tokens,
         "input_tokens_details": {**of_input, "cached_tokens": cached or 0},
         "output_tokens": output_tokens,

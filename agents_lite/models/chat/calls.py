@@ -51,7 +51,7 @@ class Calls:
         function = function if isinstance(function, dict) else {}
         name = str(function.get("name") or "")
         given_id = piece.get("id") or None
-        call = self._find(piece.get("index"), given_id, name)
+        call = self._find(piece.get("index"), given_id, name) if self.all else None
         if call is None:
             call = Call(piece.get("index"), given_id, name)
             if any(other.call_id == call.call_id for other in self.all):
@@ -59,7 +59,8 @@ class Calls:
             self.all.append(call)
         call.name = call.name or name
         call.given_id = call.given_id or given_id
-        call.extra.update({key: piece[key] for key in piece.keys() - _KNOWN_FIELDS})
+        for key in piece.keys() - _KNOWN_FIELDS:
+            call.extra[key] = piece[key]
         text = _arguments(function.get("arguments"))
         if text:
             call.pieces.append(text)

@@ -57,20 +57,22 @@ class _Conversation:
         self._held: list[Json] = []
         """Messages that have to wait until all outputs are there."""
         self._reasoning: Json = {}
-        """What to send back with the next message of the model."""
+        """Fields to send back with the next message of the model."""
+        self._signed: dict[str, Json] = {}
+        """Fields to send back with its calls, by their ids."""
         self._left_out: set[str] = set()
 
     def add(self, item: Json) -> None:
         kind = item.get("type") or "message"
-        if kind == "message" and item["role"] != "assistant":
+        if kind == "function_call":
+            self._add_call(item, item["call_id"])
+        elif kind == "function_call_output":
+            self._add_output(item["call_id"], item["output"])
+        elif kind == "message" and item["role"] == "assistant":
+            self._add_text(item["content"])
+        elif kind == "message":
             role = "user" if item["role"] == "user" else "system"
             self._say({"role": role, "content": _content(item["content"])})
-        elif kind == "message":
-            self._add_text(item["content"])
-        elif kind == "function_call":
-            self._add_call(item)
-        elif kind == "function_call_output":
-            self._add_output(item)
         elif kind == "reasoning":
             self._add_reasoning(item)
         else:
@@ -94,8 +96,9 @@ class _Conversation:
     def _release(self) -> None:
         """End the model's turn, and say what waited for the outputs."""
         self._turn = None
-        self.messages += self._held
-        self._held = []
+        if self._held:
+            self.messages += self._held
+            self._held = []
 
     def _model_message(self) -> Json:
         """The message of the model that what comes next belongs to."""
@@ -103,7 +106,9 @@ class _Conversation:
             self._release()
             self._turn = {"role": "assistant", "content": None}
             self.messages.append(self._turn)
-        self._turn.update(self._reasoning.pop("message", None) or {})
+        if self._reasoning:
+            self._turn |= self._reasoning
+            self._reasoning = {}
         return self._turn
 
     def _add_text(self, content: Any) -> None:
@@ -115,40 +120,51 @@ class _Conversation:
         refusals = [part["refusal"] for part in parts if part.get("refusal") is not None]
         message["content"] = "".join(filter(None, [message["content"], *texts, *refusals]))
 
-    def _add_call(self, item: Json) -> None:
-        call_id = item["call_id"]
+    def _add_call(self, item: Json, call_id: str) -> None:
         call = {
             "id": call_id,
             "type": "function",
             # Servers parse it before they show it to the model.
             "function": {"name": item["name"], "arguments": item["arguments"] or "{}"},
         }
-        message = self._model_message()
-        call.update(self._reasoning.get("calls", {}).get(call_id, {}))
-        message.setdefault("tool_calls", []).append(call)
+        if call_id in self._signed:
+            call |= self._signed[call_id]
+        message = self._turn
+        if message is None or self._reasoning:
+            message = self._model_message()
+        if "tool_calls" in message:
+            message["tool_calls"].append(call)
+        else:
+            message["tool_calls"] = [call]
         self._unanswered.append(call_id)
 
-    def _add_output(self, item: Json) -> None:
-        call_id, output = item["call_id"], item["output"]
-        content = _content(output)
-        if not isinstance(content, str):  # few servers take more than text from a tool
-            others = [part for part in content if part["type"] != "text"]
-            self._held.append(
-                {"role": "user", "content": [{"type": "text", "text": _SIDE_BY_SIDE}, *others]}
-            )
-            texts = [part["text"] for part in content if part["type"] == "text"]
-            content = "\n".join(texts) or "(see the following message)"
+    def _add_output(self, call_id: str, output: Any) -> None:
+        content = output if type(output) is str else self._text_of(output)
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
         if call_id in self._unanswered:
             self._unanswered.remove(call_id)
         if not self._unanswered:
             self._turn = None
 
+    def _text_of(self, output: Any) -> str:
+        """The text of a tool's output; few servers take more, so the rest is held back."""
+        content = _content(output)
+        if isinstance(content, str):
+            return content
+        texts = [part["text"] for part in content if part["type"] == "text"]
+        others = [part for part in content if part["type"] != "text"]
+        self._held.append(
+            {"role": "user", "content": [{"type": "text", "text": _SIDE_BY_SIDE}, *others]}
+        )
+        return "\n".join(texts) or "(see the following message)"
+
     def _add_reasoning(self, item: Json) -> None:
         if not self._unanswered:
             self._release()
-        replayed = item.get(REPLAYED) or {}
-        self._reasoning = dict(replayed) if self._replays(replayed.get("host", "")) else {}
+        replayed = item.get(REPLAYED)
+        if not replayed or not self._replays(replayed["host"]):
+            replayed = {"message": {}, "calls": {}}
+        self._reasoning, self._signed = replayed["message"], replayed["calls"]
 
 
 def _content(content: Any) -> str | list[Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...exceptions import BadRequestError
 from ...http.assembly import SettledEvents
@@ -66,21 +66,30 @@ class OpenAIChatCompletionsModel(Model):
             return self._send(request, client)
         return SettledEvents(self._send_with_format(request, client))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
+    def request_body(self, request: ModelRequest) -> dict[str, Any]:
+        """The JSON that is sent for a request.
 
-    def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
+        Raises:
+            UserError: It asks for what this API does not know.
+        """
+        client = self._client or default_client()
         host = client.hostname
-        body = chat_request_body(
+        return chat_request_body(
             self.model,
             request,
             base_url=client.base_url,
             output_format=format_for(client, self.model, request),
             replays=lambda origin: self._replays(origin, host),
         )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
+
+    def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
+        host = client.hostname
         return send(
             client,
-            body,
+            self.request_body(request),
             request,
             path="/chat/completions",
             translate=lambda answer: chat_events(answer, host),

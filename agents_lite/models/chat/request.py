@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -145,6 +146,7 @@ def _response_format(
     return {"type": "json_schema", "json_schema": description}
 
 
+@cache
 def _tokens_field(base_url: str) -> str:
     """OpenAI's models that think refuse `max_tokens`; most other servers know nothing else."""
     host = urlsplit(base_url).hostname or ""
