@@ -39,7 +39,7 @@ from tests.support.loopback import (
     stream_head,
 )
 from tests.support.recordings import CUTS, RECORDINGS, load_exchanges
-from tests.support.waiting import wait_until_asleep
+from tests.support.waiting import wait_until, wait_until_asleep
 
 ITEM = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
 RESPONSE = {"id": "resp_1", "status": "completed", "output": [ITEM]}
@@ -57,15 +57,6 @@ def client_of(server: LoopbackServer, **options: Any) -> ResponsesClient:
 def ask(client: ResponsesClient, **options: Any) -> list[dict[str, Any]]:
     body = options.pop("body", {"model": "m", "input": "hi"})
     return list(client.stream(body, **{"cancellation": Cancellation(), **options}))
-
-
-def wait_for(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.005)
-    return False
 
 
 # What is sent
@@ -642,7 +633,7 @@ def test_no_thread_is_left_behind():
     with LoopbackServer(GOOD) as server:
         ask(client_of(server))
 
-    assert wait_for(lambda: "agents_lite watchdog" not in [t.name for t in threading.enumerate()])
+    wait_until(lambda: "agents_lite watchdog" not in [t.name for t in threading.enumerate()])
 
 
 # Secrets

@@ -4,7 +4,6 @@ import queue
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.http.client import ResponsesClient
 from agents_lite.http.connections import KEPT, Exchange, IdleConnections
 from tests.support.loopback import LoopbackServer, http_answer
+from tests.support.waiting import wait_until
 
 
 def test_a_request_cut_short_during_its_dns_lookup_does_not_connect():
@@ -50,9 +50,7 @@ def test_idle_connections_are_closed_a_moment_after_a_burst(monkeypatch):
     for connection in connections:
         idle.put(connection)
 
-    deadline = time.monotonic() + 10
-    while idle.qsize() > KEPT and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: idle.qsize() <= KEPT)
 
     assert [each.is_closed for each in connections] == [True] * (50 - KEPT) + [False] * KEPT
 

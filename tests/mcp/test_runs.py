@@ -206,7 +206,7 @@ def test_a_run_that_is_out_of_time_ends_the_call(
     model = scripted([call("write", text="a")])
     with script({"hang": ["write"], "log": str(tmp_path / "log")}) as server:
         with pytest.raises(RunTimeout):
-            Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go", timeout=1.5)
+            Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go", timeout=3)
         wait_until(lambda: heard()[-1]["method"] == "notifications/cancelled")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds that nothing takes, unless it is held up."""
@@ -13,12 +16,13 @@ SOON = 20.0
 _STILL_SECONDS = 0.03
 
 
-def wait_until(is_so: Callable[[], object]) -> None:
-    """Return once it is so; fail when it stays otherwise."""
+def wait_until(is_so: Callable[[], T]) -> T:
+    """Return what is true, once it is; fail when it stays otherwise."""
     deadline = time.monotonic() + PATIENCE
-    while not is_so():
+    while not (found := is_so()):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+    return found
 
 
 def wait_until_asleep(thread_id: int | None) -> None:

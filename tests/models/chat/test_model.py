@@ -427,7 +427,7 @@ def test_a_stream_that_is_left_closes_its_connection(serve: Any) -> None:
         if event.type == "raw_response_event":
             break
     stream.close()
-    assert server.requests[0].client_left.wait(5)
+    assert server.requests[0].client_left.wait(60)
 
 
 def test_a_stream_that_breaks_off_is_an_error() -> None:
