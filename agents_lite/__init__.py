@@ -18,10 +18,10 @@ _HOMES = {  # module: the names it is home to
     "exceptions": (
         "AgentsException APIConnectionError APIError APIResponseError APIStatusError "
         "APITimeoutError AuthenticationError BadRequestError InputGuardrailTripwireTriggered "
-        "InternalServerError MaxTurnsExceeded MCPServerError MCPTimeoutError "
-        "ModelBehaviorError ModelRefusalError NotFoundError "
+        "InternalServerError JournalError JournalMismatch MaxTurnsExceeded MCPServerError "
+        "MCPTimeoutError ModelBehaviorError ModelRefusalError NotFoundError "
         "OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
-        "ResponseFailedError RunTimeout SessionError "
+        "ResponseFailedError RunBusy RunTimeout SessionError "
         "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "
         "ToolTimeoutError UnknownEndError UsageLimitExceeded UserError"
     ),
@@ -36,6 +36,7 @@ _HOMES = {  # module: the names it is home to
         "ModelResponse ReasoningItem RunItem RunItemBase ToolApprovalItem ToolCallItem "
         "ToolCallOutputItem TResponseInputItem UnknownItem"
     ),
+    "journal": "Journal RunRow SQLiteJournal StoredRun WaitingCall",
     "lifecycle": "AgentHooks RunHooks",
     "running.many": "RunOutcome",
     "mcp": (

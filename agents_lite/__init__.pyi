@@ -10,6 +10,7 @@ from .guardrail import *
 from .handoffs import *
 from .http.client import *
 from .items import *
+from .journal import *
 from .lifecycle import *
 from .mcp import *
 from .memory import *

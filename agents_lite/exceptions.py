@@ -25,6 +25,8 @@ __all__ = [
     "BadRequestError",
     "InputGuardrailTripwireTriggered",
     "InternalServerError",
+    "JournalError",
+    "JournalMismatch",
     "MCPServerError",
     "MCPTimeoutError",
     "MaxTurnsExceeded",
@@ -35,6 +37,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ResponseFailedError",
+    "RunBusy",
     "RunTimeout",
     "SessionError",
     "ToolInputGuardrailTripwireTriggered",
@@ -188,6 +191,49 @@ def _tripwire_message(guardrail: object) -> str:
 
 class SessionError(AgentsException):
     """A session's store failed: unreachable, locked, full, damaged; it holds whole turns only."""
+
+
+class JournalError(AgentsException):
+    """A journal failed: unreachable, locked, full, damaged, or written by a newer version.
+
+    Attributes:
+        may_pass: Whether it may go well soon: a connection was lost, for example.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+
+class JournalMismatch(AgentsException):
+    """A run of that id was begun with another input or other agents, or has gone another way.
+
+    Attributes:
+        run_id: The run.
+        difference: The first difference, in words.
+    """
+
+    def __init__(self, run_id: str, difference: str) -> None:
+        super().__init__(
+            f"Run {run_id!r} does not fit what its journal holds: {difference}. Give what was "
+            "given then, or another run_id"
+        )
+        self.run_id = run_id
+        self.difference = difference
+
+
+class RunBusy(AgentsException):
+    """A run is at work elsewhere.
+
+    Attributes:
+        run_id: The run.
+        holder: Who has it: host and process.
+    """
+
+    def __init__(self, run_id: str, holder: str) -> None:
+        super().__init__(f"Run {run_id!r} is at work elsewhere ({holder})")
+        self.run_id = run_id
+        self.holder = holder
 
 
 class MCPServerError(AgentsException):

@@ -15,6 +15,7 @@ from .models.interface import Model, ModelProvider
 if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
+    from .journal import Journal
     from .run_context import RunContextWrapper
 
 __all__ = ["CallModelData", "ModelInputData", "RunConfig", "ToolErrorFormatterArgs", "UsageLimits"]
@@ -125,8 +126,15 @@ class RunConfig:
     tool_error_formatter: Callable[[ToolErrorFormatterArgs], Any] | None = None
     """Gives what the model is told of a call that a person rejected without words, or None for
     the usual words; `def` or `async def`."""
-    run_id: str | None = None
-    """Names the run, for its journal; None makes a name."""
+    run_id: str | Callable[[Any], str] | None = None
+    """Names the run, for its journal; or a function that gives the name for an input, where one
+    config is for many runs. None makes a name."""
+    journal: Journal | None = None
+    """Where the run is written down step by step, so that it goes on after its process was killed:
+    a `SQLiteJournal`, for example."""
+    durability: Literal["call", "turn"] = "call"
+    """What is on disk before the run goes on: each answer and each call; or each turn as a whole,
+    so that a process that is killed repeats the turn at hand."""
     usage_limits: UsageLimits | None = None
     """What the run may use at most."""
     tool_not_found: Literal["raise", "tell_model"] = "raise"
@@ -143,6 +151,10 @@ class RunConfig:
         limit = self.max_tool_concurrency
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise UserError(f"max_tool_concurrency must be 1 or more, or None, got {limit!r}")
+        if self.durability not in ("call", "turn"):
+            raise UserError(f"durability must be 'call' or 'turn', got {self.durability!r}")
+        if self.journal is not None and not hasattr(self.journal, "holding"):
+            raise UserError(f"journal must be one such as SQLiteJournal, got {self.journal!r}")
         if self.tool_not_found not in ("raise", "tell_model"):
             raise UserError(
                 f"tool_not_found must be 'raise' or 'tell_model', got {self.tool_not_found!r}"

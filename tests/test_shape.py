@@ -29,6 +29,7 @@ ORDER = """
     result
     running
     run
+    journal
     extensions
     local_server testing viewer cli __main__
 """.split()

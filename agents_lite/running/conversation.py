@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,8 @@ class Conversation:
         """What the next model call is sent; only ever extended or replaced."""
         self.unsaved: list[TResponseInputItem] = []
         """What the session is to get now: whole turns, with the caller's input before them."""
+        self.may_be_saved = False
+        """Whether the session may hold that already: the run's process has ended over it."""
         self.previous_response_id: str | None = None
         """The server's latest response, where the server keeps the conversation so."""
         self.conversation_id: str | None = None
@@ -180,7 +181,7 @@ def open_conversation(run: LiveRun) -> None:
     record, given, options = run.record, run.given, run.options
     if record.is_started:
         record.add(TakenUp(options.get("max_turns", record.max_turns)))
-        save_turn(run, is_certain=False)
+        save_turn(run)
         return
     prepared = given
     owed: list[TResponseInputItem] = []
@@ -189,7 +190,7 @@ def open_conversation(run: LiveRun) -> None:
     trace = get_current_trace()
     record.add(
         Started(
-            run_id=run.config.run_id or f"run_{os.urandom(12).hex()}",
+            run_id=run.run_id,
             trace_id=None if trace is None else trace.trace_id,
             agent_name=run.agent.name,
             given=given,
@@ -202,18 +203,15 @@ def open_conversation(run: LiveRun) -> None:
     )
 
 
-def save_turn(run: LiveRun, is_certain: bool = True) -> None:
-    """Save what the session lacks, the user's message and whole turns, in one go.
-
-    Args:
-        run: The run.
-        is_certain: Whether it is known that it was not saved before; if not, the session is asked.
-    """
-    session, unsaved = run.session, run.record.conversation.unsaved
+def save_turn(run: LiveRun) -> None:
+    """Save what the session lacks, the user's message and whole turns, in one go."""
+    session, conversation = run.session, run.record.conversation
+    unsaved = conversation.unsaved
     if session is None or not unsaved:
         return
     with run.at_work("Saving the session"):
-        if is_certain or run.call(session.get_items)[-len(unsaved) :] != unsaved:
+        is_new = not conversation.may_be_saved
+        if is_new or run.call(session.get_items)[-len(unsaved) :] != unsaved:
             run.call(session.add_items, unsaved)
     run.record.add(Saved())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
-from ..exceptions import MaxTurnsExceeded, UsageLimitExceeded
+from ..exceptions import MaxTurnsExceeded, UsageLimitExceeded, UserError
 from ..run_config import RunConfig, UsageLimits
 from ..run_context import RunContextWrapper
 from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
@@ -49,6 +50,7 @@ class LiveRun:
         options: The run's options, as far as they were given.
         context: The user's context, and the usage so far.
         config: Options of the run.
+        run_id: Names the run.
         session: Where its turns are saved, or None.
         callbacks: Calls the user's functions.
         cancellation: Stops the run.
@@ -85,6 +87,7 @@ class LiveRun:
             options.get("context"), record.usage, record.usage_by_agent
         )
         self.config = config = options.get("run_config") or RunConfig()
+        self.run_id = _run_id(config.run_id, given, record, around)
         self.session = options.get("session")
         self.callbacks = callbacks
         self.cancellation = cancellation
@@ -115,6 +118,11 @@ class LiveRun:
     def agent(self) -> Agent[Any]:
         """The agent at work."""
         return self.record.agent
+
+    def take_up(self, record: Record) -> None:
+        """Go on from a record that was kept elsewhere."""
+        self.record, self.turn = record, record.turn
+        self.context.usage, self.context.usage_by_agent = record.usage, record.usage_by_agent
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""
@@ -236,6 +244,26 @@ class LiveRun:
         while run is not None:
             yield run
             run = run.around
+
+
+def _run_id(chosen: Any, given: Any, record: Record, around: LiveRun | None) -> str:
+    """The id that the user chose; that of the run around this one, or of its record; or a new one.
+
+    Raises:
+        UserError: It is no text, or none that has a UTF-8 form.
+    """
+    if around is not None:
+        return around.run_id
+    run_id = chosen(given) if callable(chosen) else chosen
+    if run_id is None:
+        return record.run_id or f"run_{os.urandom(12).hex()}"
+    try:
+        run_id.encode()
+    except (AttributeError, UnicodeEncodeError):
+        raise UserError(f"A run_id is a text without lone surrogates, not {run_id!r}") from None
+    if not run_id:
+        raise UserError("A run_id cannot be empty; None makes one")
+    return str(run_id)
 
 
 def _check_usage(record: Record, limits: UsageLimits) -> None:

@@ -7,7 +7,7 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..guardrail import InputGuardrailResult, OutputGuardrailResult
 from ..items import InputItem, ModelResponse, RunItem, ToolCallItem
@@ -54,6 +54,22 @@ class CallRecord:
     """Its output, or None."""
 
 
+class FactWriter(Protocol):
+    """Writes facts down as they come, those of runs inside included."""
+
+    one_call_at_a_time: bool
+    """Whether calls are to be made one after the other, on the thread that drives the run."""
+
+    def note(self, fact: Fact, record: Record) -> None:
+        """Take a new fact of a record; of each record they come in order."""
+
+    def settle(self, fact: Fact, record: Record) -> None:
+        """Return once all is written that has to be before the run goes on from this fact."""
+
+    def take_back(self) -> None:
+        """Undo what the call that is being made has written to where the facts are written."""
+
+
 class Record:
     """All that a run has done. It changes by `add` alone, and calls no code of the user.
 
@@ -75,6 +91,8 @@ class Record:
         """Runs inside this one, by the turn and the id of the call that they answer."""
         self.around = around
         """The record of the run around this one, or None."""
+        self.writer: FactWriter | None = None if around is None else around.writer
+        """Writes new facts down, or None."""
         self.run_id = ""
         self.trace_id: str | None = None
         self.max_turns: int | None = None
@@ -122,8 +140,9 @@ class Record:
             self.add(fact)
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the lock, for another process."""
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
+        """All but the lock and the writer, for another process."""
+        kept = {name: value for name, value in vars(self).items() if name != "_lock"}
+        return {**kept, "writer": None}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         vars(self).update(kept, _lock=threading.Lock())
@@ -138,6 +157,25 @@ class Record:
         with self._lock:
             self.facts.append(fact)
             self._follow(fact)
+            if self.writer is not None:
+                self.writer.note(fact, self)
+        if self.writer is not None:
+            self.writer.settle(fact, self)
+
+    @property
+    def address(self) -> tuple[tuple[int, str], ...]:
+        """Turn and call id of the calls that lead to this run, outermost first; () for none."""
+        around = self.around
+        if around is None:
+            return ()
+        inside = list(around.inside.items())
+        return (*around.address, next(place for place, record in inside if record is self))
+
+    def write_to(self, writer: FactWriter) -> None:
+        """Have the facts to come written down, those of runs inside included."""
+        self.writer = writer
+        for inner in self.inside.values():
+            inner.write_to(writer)
 
     def inner(self, call_id: str, agent: Agent[Any]) -> Record:
         """The record of the run inside that call of the turn at hand; a new one at first."""
@@ -161,12 +199,11 @@ class Record:
 
     def call_key(self, call_id: str) -> str:
         """A name for a call of the turn at hand, the same whenever the run is taken up."""
-        inner = f"{self.turn}/{call_id}"
-        around = self.around
-        if around is None:
-            return f"{self.run_id}/{inner}"
-        place = next(place for place, record in around.inside.items() if record is self)
-        return f"{around.call_key(place[1])}/{inner}"
+        outermost = self
+        while outermost.around is not None:
+            outermost = outermost.around
+        places = (*self.address, (self.turn, call_id))
+        return "/".join([outermost.run_id, *(f"{turn}/{each}" for turn, each in places)])
 
     def target_of(self, call_id: str) -> Place | None:
         """Where the tool or handoff stands that a call of the turn at hand means, or None."""
@@ -207,6 +244,7 @@ class Record:
                 self.is_finished = True
             case Saved():
                 self.conversation.unsaved = []
+                self.conversation.may_be_saved = False
             case ToolChecked():
                 if isinstance(fact.result, ToolInputGuardrailResult):
                     self.tool_input_guardrail_results.append(fact.result)
@@ -285,6 +323,7 @@ class Record:
 
     def _take_up(self, fact: TakenUp) -> None:
         self.max_turns = fact.max_turns
+        self.conversation.may_be_saved = True
         failure, self._failure = self._failure, None
         if failure is not None and failure.discards_answer and self.answer is not None:
             self.turn -= 1

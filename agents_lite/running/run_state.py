@@ -315,8 +315,8 @@ def _record_from_json(
         if fact["type"] == "begun":
             place = record.turn, fact["call_id"]
             if place in inner_runs:
-                inner_agent = _inner_agent(record, fact["call_id"])
-                inner = _record_from_json(inner_agent, inner_runs[place], record)
+                agent_inside = inner_agent(record, fact["call_id"])
+                inner = _record_from_json(agent_inside, inner_runs[place], record)
                 record.inside[place] = inner
     for call_id in record.calls:  # whoever is to go on with them must be there
         place_of_tool = record.target_of(call_id)
@@ -325,7 +325,12 @@ def _record_from_json(
     return record
 
 
-def _inner_agent(record: Record, call_id: str) -> Agent[Any]:
+def inner_agent(record: Record, call_id: str) -> Agent[Any]:
+    """The agent that a call of the turn at hand runs.
+
+    Raises:
+        UserError: None stands where the tool of the call stood.
+    """
     place = record.target_of(call_id)
     tool = None if place is None else found_at(place, record.agent)
     agent: Agent[Any] | None = getattr(tool, "agent", None)

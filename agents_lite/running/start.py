@@ -105,8 +105,21 @@ def new_run(
         around=around,
         streamed=streamed,
     )
-    run.events = step_in_context(_drive(run), copy_context())
+    is_durable = run.config.journal is not None and around is None
+    drive = _drive_durably if is_durable else _drive
+    run.events = step_in_context(drive(run), copy_context())
     return run
+
+
+def _drive_durably(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
+    """The run from where its journal has it; of a finished one only the result."""
+    journal: Any = run.config.journal
+    with journal.holding(run) as is_finished:
+        if not is_finished:
+            return (yield from _drive(run))
+        run.is_over = True
+        run.callbacks.close()
+        return RunResult(run)
 
 
 def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:

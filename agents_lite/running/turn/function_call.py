@@ -50,6 +50,8 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
         output = _invoke(call, tool)
     except Exception as error:
         call.cancellation.check()  # being stopped is no failure of the tool
+        if call.run.record.writer is not None:
+            call.run.record.writer.take_back()
         span.set_error(span.describe(error))
         return _explain(error, call, tool)
     done = ToolOutputGuardrailData(call.context, call.run.agent, output)

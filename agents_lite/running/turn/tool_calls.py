@@ -107,8 +107,10 @@ def _make_beside(call: ToolCall) -> ToolCallOutputItem | None:
 
 def _runs_beside(call: ToolCall) -> bool:
     """Whether a call is made on a thread of its own, beside the others of its turn."""
-    config, tool = call.run.config, call.tool
+    config, tool, writer = call.run.config, call.tool, call.run.record.writer
     if config.max_tool_concurrency == 1 or not isinstance(tool, FunctionTool):
+        return False
+    if writer is not None and writer.one_call_at_a_time:
         return False
     if iscoroutinefunction(tool.function or tool.on_invoke_tool):
         return True

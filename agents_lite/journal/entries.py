@@ -1,0 +1,191 @@
+"""Facts as the entries of a journal, and back.
+
+An entry is what one commit has written: a JSON list of facts, each with the address of the run
+inside the run that it belongs to, `"in": [[turn, call id], ...]`; left out for the outermost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from ..agent import Agent
+from ..exceptions import JournalError, JournalMismatch
+from ..items import ItemHelpers
+from ..running.fact_json import fact_from_json, fact_to_json
+from ..running.facts import Answered, Begun, Fact
+from ..running.record import Record
+from ..running.run_state import inner_agent
+from .stored_run import WaitingCall
+
+JSON = dict[str, Any]
+Address = tuple[tuple[int, str], ...]
+Mask = Callable[[Any], Any]
+
+
+def tell(fact: Fact, record: Record, mask: Mask | None) -> JSON:
+    """A fact as it is written down."""
+    told = fact_to_json(fact, record)
+    address = record.address
+    if address:
+        told["in"] = address
+    return told if mask is None else mask(json_value(told))
+
+
+def told_facts(record: Record, mask: Mask | None) -> Iterator[JSON]:
+    """All facts of a record; those of a run inside it stand behind the call that began it."""
+    left, turn = dict(record.inside), 0
+    for fact in record.facts:
+        yield tell(fact, record, mask)
+        if isinstance(fact, Answered):
+            turn = fact.turn
+        if isinstance(fact, Begun) and (turn, fact.call_id) in left:
+            yield from told_facts(left.pop((turn, fact.call_id)), mask)
+
+
+def encode(value: Any) -> str:
+    """A JSON value as text."""
+    try:
+        return to_json(value).decode()
+    except PydanticSerializationError:
+        return json.dumps(value)  # slower, but escapes lone surrogates
+
+
+def decode(text: str | bytes) -> Any:
+    """The JSON value of a text.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)  # reads escaped lone surrogates
+
+
+def json_value(value: Any) -> Any:
+    """The value as it comes back from JSON."""
+    return decode(encode(value))
+
+
+def decode_entries(run_id: str, texts: list[str]) -> tuple[list[JSON], bool]:
+    """The facts in the entries of a run, and whether the last entry is torn, and left out.
+
+    Nothing went on from a torn entry.
+
+    Raises:
+        JournalError: Another entry is damaged.
+    """
+    facts: list[JSON] = []
+    for number, text in enumerate(texts):
+        try:
+            facts += _facts_in(text)
+        except ValueError as error:
+            if number == len(texts) - 1:
+                return facts, True
+            raise JournalError(
+                f"Entry {number} of run {run_id!r} is damaged: {error}. Restore a backup, or "
+                "forget the run and begin it anew"
+            ) from error
+    return facts, False
+
+
+def _facts_in(text: str) -> list[JSON]:
+    facts = decode(text)
+    if not isinstance(facts, list) or not all(isinstance(f, dict) and "type" in f for f in facts):
+        raise ValueError("it is no list of facts")
+    return facts
+
+
+def read_record(agent: Agent[Any], facts: list[JSON]) -> Record:
+    """The record of a run that was written down.
+
+    Raises:
+        UserError: A fact cannot be read, or its agent or tool is not there.
+    """
+    outermost = Record(agent)
+    for told in facts:
+        record = outermost
+        for _, call_id in told.pop("in", ()):
+            is_there = record.has_inner(call_id)
+            record = record.inner(call_id, agent if is_there else inner_agent(record, call_id))
+        record.add(fact_from_json(told, record))
+    return outermost
+
+
+def input_difference(before: Any, now: Any) -> str | None:
+    """How an input differs from the one that the run was begun with, in words, or None."""
+    if before == now:
+        return None
+    items = ItemHelpers.input_to_new_input_list
+    was, is_now = items(before), items(now)
+    if was == is_now:
+        return None
+    if isinstance(before, str) and isinstance(now, str):
+        return f"its input was {_clip(before)}, and now it is {_clip(now)}"
+    for index in range(max(len(was), len(is_now))):
+        first, second = was[index : index + 1], is_now[index : index + 1]
+        if first != second:
+            shown = [_clip(each[0]) if each else "nothing" for each in (first, second)]
+            return f"item {index} of its input was {shown[0]}, and now it is {shown[1]}"
+    return None
+
+
+def facts_behind(run_id: str, written: list[JSON], record: Record, mask: Mask | None) -> list[JSON]:
+    """What a record holds beyond the facts that were written down.
+
+    Raises:
+        JournalMismatch: The journal holds what the record does not.
+    """
+    known: dict[Address, list[JSON]] = {}
+    for told in written:
+        known.setdefault(_address(told), []).append(told)
+    behind = []
+    fits = True
+    for told in map(json_value, told_facts(record, mask)):
+        before = known.get(_address(told))
+        if before:
+            fits = fits and before.pop(0) == told
+        else:
+            behind.append(told)
+    if not fits or any(known.values()):
+        raise JournalMismatch(run_id, "it has gone on from this state, or it is another run's")
+    return behind
+
+
+def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:
+    """The calls that wait for a person."""
+    calls: dict[tuple[Address, str], JSON] = {}
+    waiting: dict[tuple[Address, str], WaitingCall] = {}
+    turns: dict[Address, int] = {}
+    for told in facts:
+        address = _address(told)
+        place = address, str(told.get("call_id"))
+        match told["type"]:
+            case "answered":
+                turns[address] = told["turn"]
+                for raw in told["output"]:
+                    calls[address, str(raw.get("call_id") or raw.get("id"))] = raw
+            case "asked":
+                raw = calls.get(place, {})
+                name, arguments = raw.get("name") or raw.get("type"), raw.get("arguments")
+                if arguments is None:
+                    arguments = encode(raw.get("actions") or raw.get("action"))
+                waiting[place] = WaitingCall(
+                    place[1], str(name), str(arguments), told["reason"], address
+                )
+            case "decided" | "called":
+                waiting.pop(place, None)
+    return list(waiting.values())
+
+
+def _address(told: JSON) -> Address:
+    return tuple((turn, call_id) for turn, call_id in told.get("in", ()))
+
+
+def _clip(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

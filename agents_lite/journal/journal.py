@@ -1,0 +1,527 @@
+"""What all journals have in common: claiming runs, taking them up, and looking at them."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..agent import Agent
+from ..exceptions import (
+    AgentsException,
+    JournalError,
+    JournalMismatch,
+    RunBusy,
+    UserError,
+)
+from ..running.facts import Failed
+from ..running.record import Record
+from .entries import (
+    Mask,
+    decode,
+    decode_entries,
+    encode,
+    facts_behind,
+    input_difference,
+    json_value,
+    read_record,
+    waiting_calls,
+)
+from .graph import describe_graph, first_difference
+from .holder import Holder
+from .stored_run import RunRow, Status, StoredRun, WaitingCall
+from .writer import JournalWriter
+
+if TYPE_CHECKING:
+    from ..running.live_run import LiveRun
+    from ..running.run_state import RunState
+
+FORMAT = 1
+"""Version of what is written."""
+
+Change = Callable[[RunRow | None, float], tuple[RunRow, str | None]]
+"""Is given a run's row (None: there is none) and the time of the store, epoch seconds; gives the
+row that it becomes, and an entry to be added or None. What it raises leaves the store as it was."""
+
+_ALL = 2**31
+
+logger = logging.getLogger("agents_lite")
+
+
+class Journal(ABC):
+    """Keeps runs in a store. A run names it in its `RunConfig`.
+
+    A store implements `change`, `entries`, `rows` and `delete`; they raise `JournalError`.
+    """
+
+    shares_transaction = False
+    """Whether calls are made inside a transaction of the store, together with their facts. They
+    are then made one after the other, on the thread that drives the run."""
+
+    def __init__(self, *, lease: float = 30.0, mask: Mask | None = None) -> None:
+        """Set up; nothing is opened yet.
+
+        Args:
+            lease: Seconds after which the run of a process on another machine that gave no sign
+                may be taken over. A process that died on this machine is noticed at once.
+            mask: Given each fact as JSON (a dict with a "type"), returns what is written of it.
+        """
+        if not lease > 0:
+            raise UserError(f"lease must be a number of seconds above 0, got {lease!r}")
+        self.lease = lease
+        self.mask = mask
+
+    # --- what a store implements -----------------------------------------------------------------
+
+    @abstractmethod
+    def change(self, run_id: str, change: Change) -> None:
+        """Change a run's row, and add an entry, in one transaction that locks the row.
+
+        The entry gets the number that `RunRow.entries` had before; one that is there already under
+        that number is replaced.
+        """
+
+    @abstractmethod
+    def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
+        """A run's row and the texts of its entries in order, of one moment; None: no such run."""
+
+    @abstractmethod
+    def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
+        """Rows of these statuses, those that changed latest first."""
+
+    @abstractmethod
+    def delete(self, run_id: str | None, statuses: list[Status], before: float) -> int:
+        """Delete runs of these statuses that changed before (epoch seconds), with their entries.
+
+        Args:
+            run_id: Only this one; None: all.
+            statuses: The statuses.
+            before: The time.
+
+        Returns:
+            How many.
+        """
+
+    def begin_call(self, run_id: str) -> None:  # noqa: B027  (most have no such transaction)
+        """Begin the transaction that a call is made in, where the store shares it."""
+
+    def take_back(self) -> None:  # noqa: B027
+        """Undo what a call has written in a transaction that is still open."""
+
+    def close(self) -> None:  # noqa: B027
+        """Close what the journal has opened; using it again opens it again."""
+
+    # --- for users -------------------------------------------------------------------------------
+
+    def runs(
+        self,
+        status: Status | Literal["unfinished"] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[StoredRun]:
+        """The runs, those that started or stopped latest first.
+
+        Args:
+            status: Only these; "unfinished": all but the finished; None: all.
+            limit: How many at most.
+            offset: How many to pass over.
+
+        Raises:
+            JournalError: The store failed.
+        """
+        shown = map(_shown, self.rows(_statuses(status), limit, offset))
+        return [run for run in shown if status in (None, "unfinished", run.status)]
+
+    def state(self, run_id: str, agent: Agent[Any], *, context: Any = None) -> RunState:
+        """A run as a value: to be looked at, decided about, and gone on with.
+
+        Args:
+            run_id: The run.
+            agent: The agent that began it.
+            context: The user's context object.
+
+        Raises:
+            JournalMismatch: It was begun with other agents.
+            JournalError: The store failed.
+            UserError: There is no such run, or nothing of it is written yet.
+        """
+        from ..running.run_state import RunState
+
+        row, facts = self._read(run_id)
+        _check_agents(row, agent)
+        record = read_record(agent, facts)
+        if not record.is_started:
+            raise UserError(f"Nothing of run {run_id!r} is written yet")
+        return RunState(record, context, {"context": context})
+
+    def facts(self, run_id: str) -> list[dict[str, Any]]:
+        """What a run has done, as JSON: each fact has a "type".
+
+        Raises:
+            JournalError: The store failed.
+            UserError: There is no such run.
+        """
+        return self._read(run_id)[1]
+
+    def approve(self, run_id: str, call_id: str) -> None:
+        """Let a call that waits be made, once the run goes on.
+
+        Raises:
+            RunBusy: The run is at work.
+            UserError: No such call waits, or several do in runs inside it.
+        """
+        self._decide(run_id, call_id, verdict="approve")
+
+    def reject(self, run_id: str, call_id: str, message: str | None = None) -> None:
+        """Have the model told that a call was not approved, in these words or the usual ones.
+
+        Raises:
+            RunBusy: The run is at work.
+            UserError: No such call waits, or several do in runs inside it.
+        """
+        self._decide(run_id, call_id, verdict="reject", message=message)
+
+    def forget(
+        self,
+        run_id: str | None = None,
+        *,
+        older_than: timedelta | float = 0,
+        unfinished: bool = False,
+    ) -> int:
+        """Forget runs that are finished. Those at work stay.
+
+        Args:
+            run_id: Only this one; None: all.
+            older_than: Only those that ended so long ago (seconds).
+            unfinished: The others too: what they have done, and what they wait for, is lost.
+
+        Returns:
+            How many were forgotten.
+
+        Raises:
+            JournalError: The store failed.
+        """
+        import time
+
+        seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
+        statuses: list[Status] = ["finished"]
+        if unfinished:
+            self._stop_dead()
+            statuses += ["paused", "failed", "stopped"]
+        before = time.time() - seconds if seconds > 0 else float("inf")
+        return self.delete(run_id, statuses, before)
+
+    # --- for runs --------------------------------------------------------------------------------
+
+    @contextmanager
+    def holding(self, run: LiveRun) -> Iterator[bool]:
+        """A block in which a run is this process's, and goes on from where it was left.
+
+        Yields:
+            Whether it is finished, so that there is nothing to be done.
+
+        Raises:
+            RunBusy: It is at work elsewhere.
+            JournalMismatch: It was begun with another input or other agents.
+            JournalError: The store failed.
+        """
+        writer = self._take_up(run)
+        if writer is None:
+            yield True
+            return
+        try:
+            yield False
+        except BaseException as error:
+            try:
+                writer.close()
+            except AgentsException as failure:
+                if failure is not error:
+                    logger.warning("Run %r was not let go of: %s", run.run_id, failure)
+            raise
+        writer.close()
+
+    def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
+        """Add an entry to a run, and have it held on; once, however often it is sent.
+
+        Raises:
+            RunBusy: Another holder has it.
+            JournalError: The store failed.
+        """
+
+        def add(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            held = self._held(run_id, row, holder, now)
+            if held.entries == number:
+                return replace(held, entries=number + 1), entry
+            return held, None
+
+        self.change(run_id, add)
+
+    def renew(self, run_id: str, holder: Holder) -> None:
+        """Have a run held on.
+
+        Raises:
+            RunBusy: Another holder has it.
+            JournalError: The store failed.
+        """
+        self.change(run_id, lambda row, now: (self._held(run_id, row, holder, now), None))
+
+    def let_go(self, run: LiveRun, holder: Holder, number: int, entry: str | None) -> None:
+        """Note how a run stands, with a last entry, and hold it no longer.
+
+        Raises:
+            RunBusy: Another holder has it.
+            JournalError: The store failed.
+        """
+        status, note = _standing(run)
+
+        def leave(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            row = self._held(run.run_id, row, holder, now)
+            return replace(
+                row,
+                status=status,
+                note=encode(note),
+                holder=None,
+                lease_until=0.0,
+                changed_at=now,
+                entries=number + (entry is not None),
+            ), entry
+
+        self.change(run.run_id, leave)
+
+    def _take_up(self, run: LiveRun) -> JournalWriter | None:
+        """Claim a run and give it its record; None: it is finished, and has its record, too."""
+        holder = Holder.here()
+        about = {"format": FORMAT, "agent": run.agent.name}
+        about["graph"] = describe_graph(run.record.starting_agent)
+        row = self._claim(run, encode(about), holder)
+        writer = None
+        try:
+            texts = [] if row.entries == 0 else (self.entries(run.run_id) or (row, []))[1]
+            written, is_torn = decode_entries(run.run_id, texts)
+            if is_torn:
+                row = self._drop_last(row, holder)
+            _check_agents(row, run.record.starting_agent)
+            if run.record.is_started:
+                behind = facts_behind(run.run_id, written, run.record, self.mask)
+                if behind and row.status == "finished":
+                    raise JournalMismatch(run.run_id, "it is finished")
+            else:
+                behind = []
+                self._give_record(run, written)
+        except BaseException:
+            if row.status != "finished":
+                self._put_back(row, holder)
+            raise
+        if row.status != "finished":
+            writer = JournalWriter(self, run, holder, row.entries)
+            writer.note_told(behind)
+            run.record.write_to(writer)
+        return writer
+
+    def _give_record(self, run: LiveRun, written: list[dict[str, Any]]) -> None:
+        if not written:
+            return
+        given = written[0].get("given")
+        now: Any = {"type": "started", "given": run.given}
+        now = json_value(now) if self.mask is None else self.mask(json_value(now))
+        difference = input_difference(given, now["given"])
+        if difference is not None:
+            raise JournalMismatch(run.run_id, difference)
+        run.take_up(read_record(run.record.starting_agent, written))
+
+    def _claim(self, run: LiveRun, about: str, holder: Holder) -> RunRow:
+        """Have a run, a new one too; of a finished one only its row."""
+        claimed: list[RunRow] = []
+
+        def claim(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            claimed.clear()
+            if row is None:
+                row = RunRow(run.run_id, about, "stopped", "{}", None, 0.0, now, now, 0)
+            claimed.append(row)
+            if row.status == "finished":
+                return row, None
+            _check_free(row, now)
+            return replace(
+                row,
+                status="working",
+                holder=holder.to_text(),
+                lease_until=now + self.lease,
+                changed_at=now,
+            ), None
+
+        self.change(run.run_id, claim)
+        return claimed[0]
+
+    def _put_back(self, row: RunRow, holder: Holder) -> None:
+        """Leave a run as it was before it was claimed."""
+        status: Status = "stopped" if row.status == "working" else row.status
+
+        def restore(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            self._held(row.run_id, now_there, holder, now)
+            return replace(row, status=status, holder=None, lease_until=0.0), None
+
+        self.change(row.run_id, restore)
+
+    def _drop_last(self, row: RunRow, holder: Holder) -> RunRow:
+        """Have the next entry take the place of the last one, which is torn."""
+
+        def drop(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            held = self._held(row.run_id, now_there, holder, now)
+            return replace(held, entries=row.entries - 1), None
+
+        if row.status != "finished":
+            self.change(row.run_id, drop)
+        return replace(row, entries=row.entries - 1)
+
+    def _held(self, run_id: str, row: RunRow | None, holder: Holder, now: float) -> RunRow:
+        """The row with its lease renewed.
+
+        Raises:
+            RunBusy: Another holder has it.
+            JournalError: It is not there any more.
+        """
+        if row is None:
+            raise JournalError(f"The journal has lost run {run_id!r} while it was at work")
+        if row.holder != holder.to_text():
+            raise RunBusy(run_id, _holder_of(row) or "and was taken over from this process")
+        return replace(row, lease_until=now + self.lease)
+
+    def _decide(self, run_id: str, call_id: str, **verdict: Any) -> None:
+        row, facts = self._read(run_id)
+        waiting = [call for call in waiting_calls(facts) if call.call_id == call_id]
+        if len(waiting) != 1:
+            raise UserError(
+                f"In run {run_id!r} "
+                + ("several calls wait" if waiting else "no call waits")
+                + f" by the id {call_id!r}; journal.state(...) shows those that do"
+            )
+        decided = {"type": "decided", "call_id": call_id, "always": False, **verdict}
+        if waiting[0].inside:
+            decided["in"] = waiting[0].inside
+        entry = encode([decided])
+
+        def add(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            if now_there is None or now_there.entries != row.entries:
+                raise RunBusy(run_id, "and has gone on meanwhile")
+            _check_free(now_there, now)
+            left = [asdict(call) for call in waiting_calls([*facts, decided])]
+            note = {**_decoded(now_there.note), "waiting": left}
+            return replace(now_there, note=encode(note), entries=row.entries + 1), entry
+
+        self.change(run_id, add)
+
+    def _read(self, run_id: str) -> tuple[RunRow, list[dict[str, Any]]]:
+        found = self.entries(run_id)
+        if found is None:
+            raise UserError(f"The journal has no run {run_id!r}")
+        return found[0], decode_entries(run_id, found[1])[0]
+
+    def _stop_dead(self) -> None:
+        """Have those that were at work in processes that ended noted as stopped."""
+
+        def stop(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            if row is None or row.status != "working":
+                raise RunBusy("", "")
+            _check_free(row, now)
+            return replace(row, status="stopped", holder=None, lease_until=0.0), None
+
+        for row in self.rows(["working"], _ALL, 0):
+            with suppress(RunBusy):
+                self.change(row.run_id, stop)
+
+
+def _check_free(row: RunRow, now: float) -> None:
+    """See that nobody has a run.
+
+    Raises:
+        RunBusy: Somebody has.
+    """
+    holder = None if row.holder is None else Holder.from_text(row.holder)
+    if holder is not None and now < row.lease_until and not holder.is_dead():
+        raise RunBusy(row.run_id, str(holder))
+
+
+def _holder_of(row: RunRow) -> str | None:
+    holder = None if row.holder is None else Holder.from_text(row.holder)
+    return None if holder is None else str(holder)
+
+
+def _check_agents(row: RunRow, agent: Agent[Any]) -> None:
+    about = _decoded(row.about)
+    if about.get("format") != FORMAT:
+        raise JournalError(
+            f"Run {row.run_id!r} is written in the format {about.get('format')!r}; this version "
+            f"reads {FORMAT}"
+        )
+    difference = first_difference(about.get("graph", {}), describe_graph(agent))
+    if difference is not None:
+        raise JournalMismatch(row.run_id, difference)
+
+
+def _standing(run: LiveRun) -> tuple[Status, dict[str, Any]]:
+    """How a run stands that is let go of."""
+    record: Record = run.record
+    last = record.facts[-1] if record.facts else None
+    error = f"{last.error}: {last.message}" if isinstance(last, Failed) else None
+    if record.is_over:
+        status: Status = "finished"
+    elif run.pause_reason is not None:
+        status = "paused"
+    else:
+        status = "stopped" if error is None else "failed"
+    waiting = [
+        asdict(
+            WaitingCall(item.call_id, item.tool_name, item.arguments, item.reason, item.inside)
+        )
+        for item in run.interruptions()
+    ]
+    return status, {"waiting": waiting, "error": error, "trace_id": record.trace_id}
+
+
+def _shown(row: RunRow) -> StoredRun:
+    note = _decoded(row.note)
+    status, holder = row.status, None
+    if status == "working":
+        known = None if row.holder is None else Holder.from_text(row.holder)
+        if known is None or known.is_dead():
+            status = "stopped"
+        else:
+            holder = str(known)
+    return StoredRun(
+        run_id=row.run_id,
+        agent_name=str(_decoded(row.about).get("agent")),
+        status=status,
+        started_at=row.started_at,
+        changed_at=row.changed_at,
+        waiting=tuple(
+            WaitingCall(**{**call, "inside": tuple(map(tuple, call["inside"]))})
+            for call in note.get("waiting") or ()
+        ),
+        error=note.get("error"),
+        trace_id=note.get("trace_id"),
+        holder=holder,
+    )
+
+
+def _statuses(status: str | None) -> list[Status]:
+    every: list[Status] = ["working", "paused", "failed", "stopped", "finished"]
+    if status is None:
+        return every
+    if status == "unfinished":
+        return every[:-1]
+    for each in every:
+        if each == status:  # who was killed is noted as at work
+            return ["working", "stopped"] if status == "stopped" else [each]
+    raise UserError(f"There are no runs of status {status!r}, but {', '.join(every)}, unfinished")
+
+
+def _decoded(text: str) -> dict[str, Any]:
+    try:
+        told = decode(text)
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {}

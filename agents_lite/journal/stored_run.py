@@ -1,0 +1,73 @@
+"""What a journal keeps of a run beside its facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["working", "paused", "failed", "stopped", "finished"]
+"""At work; waits, mostly for a person; ended with an error; was left or killed; has its result."""
+
+
+@dataclass
+class RunRow:
+    """A run as a store keeps it: one row, changed as a whole; its entries stand elsewhere."""
+
+    run_id: str
+    about: str
+    """JSON: the format, and the agents that the run was begun with."""
+    status: Status
+    note: str
+    """JSON: what it waits for, how it failed, its trace."""
+    holder: str | None
+    """JSON: who drives it, or None."""
+    lease_until: float
+    """Epoch seconds until which the holder has it, unless it goes on to say so."""
+    started_at: float
+    """Epoch seconds."""
+    changed_at: float
+    """Epoch seconds of the latest start or stop."""
+    entries: int
+    """How many entries there are."""
+
+
+@dataclass(frozen=True)
+class WaitingCall:
+    """A call that waits for a person."""
+
+    call_id: str
+    tool_name: str
+    arguments: str
+    """JSON text."""
+    reason: Literal["approval", "unknown_end"]
+    """It needs an approval; or it was begun, and nobody knows how it ended."""
+    inside: tuple[tuple[int, str], ...] = ()
+    """Turn and call id of the agent tools that lead to it, outermost first."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run in a journal."""
+
+    run_id: str
+    agent_name: str
+    """The agent that began."""
+    status: Status
+    """What it does: at work, paused, failed, stopped (left, or killed), finished."""
+    started_at: float
+    """Epoch seconds."""
+    changed_at: float
+    """Epoch seconds of its latest start or stop."""
+    waiting: tuple[WaitingCall, ...]
+    """The calls that wait for a person."""
+    error: str | None
+    """How it failed, or None."""
+    trace_id: str | None
+    """Its trace, or None."""
+    holder: str | None
+    """Host and process that it is at work in, or None."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has its result."""
+        return self.status == "finished"

@@ -1,0 +1,158 @@
+"""Writing a run's facts down while it goes on, and keeping others away from it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..concurrency.timers import Watch, call_at
+from ..concurrency.workers import run_in_thread
+from ..exceptions import JournalError, RunBusy
+from ..running.facts import Answered, Begun, Called, Fact, HandedOver, TurnEnded
+from ..running.record import Record
+from ..running.turn.plan import found_at
+from .entries import encode, tell
+
+if TYPE_CHECKING:
+    from ..running.live_run import LiveRun
+    from .holder import Holder
+    from .journal import Journal
+
+_WRITTEN_AT_ONCE: dict[str, tuple[type, ...]] = {
+    "call": (Answered, Begun, Called, HandedOver),
+    "turn": (TurnEnded,),
+}
+"""Facts that the run does not go on from before they are on disk; others go with the next one.
+
+What is lost with those is found out again at no cost: verdicts, the end of a turn. The session is
+asked what it holds before it is given a turn anew.
+"""
+_RETRY_SECONDS = 0.1
+
+logger = logging.getLogger("agents_lite")
+
+
+class JournalWriter:
+    """Writes for one run, which it holds: no other process may go on with it meanwhile."""
+
+    def __init__(self, journal: Journal, run: LiveRun, holder: Holder, entries: int) -> None:
+        """Take over a run that was claimed for `holder`, and has so many entries."""
+        self._journal = journal
+        self._run = run
+        self._run_id = run.run_id
+        self._holder = holder
+        self._entries = entries
+        self._at_once = _WRITTEN_AT_ONCE[run.config.durability]
+        self._pending: list[Any] = []
+        self._sent: tuple[int, str] | None = None  # an entry that may have been written or not
+        self._lock = threading.RLock()  # for the store: one entry after the other
+        self._written_at = time.monotonic()
+        self._is_over = False
+        self._watch: Watch | None = None
+        self.one_call_at_a_time = journal.shares_transaction
+        if not journal.shares_transaction:
+            self._watch_over()
+
+    def note(self, fact: Fact, record: Record) -> None:
+        """Take a new fact of a record."""
+        if not self._is_over:
+            self._pending.append(tell(fact, record, self._journal.mask))
+
+    def note_told(self, told: list[Any]) -> None:
+        """Take facts that are told already."""
+        self._pending += told
+
+    def take_back(self) -> None:
+        """Undo what the call that is being made has written in the journal's transaction."""
+        self._journal.take_back()
+
+    def settle(self, fact: Fact, record: Record) -> None:
+        """Write all, if the run may not go on from this fact before.
+
+        Raises:
+            JournalError: It cannot be written.
+            RunBusy: Another process has taken the run over.
+        """
+        if self._is_over:
+            return
+        if self.one_call_at_a_time and isinstance(fact, Begun) and not _runs_agent(fact, record):
+            self._journal.begin_call(self._run_id)
+        elif isinstance(fact, self._at_once):
+            self.write()
+
+    def write(self) -> None:
+        """Write what is pending, in one commit; what other threads have noted goes along."""
+        with self._lock:
+            if self._sent is None:
+                count = len(self._pending)
+                if count == 0:
+                    return
+                self._sent = count, encode(self._pending[:count])
+            count, entry = self._sent
+            append = partial(self._journal.append, self._run_id, self._holder)
+            self._insist(partial(append, self._entries, entry))
+            self._entries += 1
+            del self._pending[:count]
+            self._sent = None
+            self._written_at = time.monotonic()
+
+    def close(self) -> None:
+        """Write the rest, and let go of the run.
+
+        Raises:
+            JournalError: It cannot be written.
+            RunBusy: Another process has taken the run over.
+        """
+        if self._watch is not None:
+            self._watch.cancel()
+        with self._lock:
+            self._is_over = True
+            self._journal.take_back()
+            if self._sent is not None:
+                self.write()
+            entry = encode(self._pending) if self._pending else None
+            let_go = partial(self._journal.let_go, self._run, self._holder, self._entries, entry)
+            self._insist(let_go)
+
+    def _insist(self, write: Callable[[], None]) -> None:
+        """Write; where a connection was lost, try again for as long as the lease lasts."""
+        deadline = time.monotonic() + self._journal.lease
+        while True:
+            try:
+                return write()
+            except JournalError as error:
+                if not error.may_pass or time.monotonic() >= deadline:
+                    raise
+            if not self._is_over:
+                self._run.cancellation.check()
+            time.sleep(_RETRY_SECONDS)
+
+    def _watch_over(self) -> None:
+        soon = time.monotonic() + self._journal.lease / 3
+        self._watch = call_at(soon, lambda: run_in_thread(self._renew))
+
+    def _renew(self) -> None:
+        """Say that the run is still held, unless an entry has said so."""
+        if self._is_over:
+            return
+        try:
+            if time.monotonic() - self._written_at > self._journal.lease / 4:
+                self._journal.renew(self._run_id, self._holder)
+        except RunBusy as lost:
+            self._run.cancellation.cancel(lost)
+            return
+        except JournalError as error:
+            logger.warning("The lease of run %r was not renewed: %s", self._run_id, error)
+        if not self._is_over:
+            self._watch_over()
+
+
+def _runs_agent(begun: Begun, record: Record) -> bool:
+    """Whether a call runs an agent: what that does is written step by step."""
+    place = record.target_of(begun.call_id)
+    tool = None if place is None else found_at(place, record.agent)
+    return getattr(tool, "agent", None) is not None

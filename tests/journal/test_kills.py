@@ -1,0 +1,143 @@
+"""Runs whose processes are killed: nothing that was written is paid for or done again."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents_lite.testing import ResponsesServer
+from tests.support.journal_runs import (
+    AMOUNTS,
+    ANSWERS,
+    Attempt,
+    Drivers,
+    answer,
+    asked,
+    charges,
+    session_of,
+)
+from tests.support.journal_stores import JournalStore, in_folder
+
+
+class Ledger:
+    """Drives one run after the other, and sees that nothing is paid twice."""
+
+    def __init__(
+        self, server: ResponsesServer, drivers: Drivers, store: JournalStore, folder: str
+    ) -> None:
+        self.server, self.drivers, self.store, self.folder = server, drivers, store, folder
+        self.journal = store.open()
+        self.kills = 0
+
+    def attempt(self, run_id: str, dies_at: int | None, **options: Any) -> str:
+        """Have a process drive a run; answers that are written are not to be asked for again."""
+        written = self.written_answers(run_id)
+        before = len(self.server.requests)
+        attempt = Attempt(
+            run_id,
+            self.store.kind,
+            self.store.location,
+            self.folder,
+            self.server.base_url,
+            dies_at,
+            **options,
+        )
+        outcome = self.drivers.make(attempt)
+        paid = {asked(request) for request in self.server.requests[before:]}
+        again = {(who, outputs) for who, _, outputs in paid} & written
+        assert not again, f"{again} was asked for again"
+        assert outcome["ended"] != "error", outcome["error"]
+        if outcome["ended"] == "killed":
+            self.kills += 1
+        if outcome["ended"] == "paused":
+            self.journal.approve(run_id, "b2")
+        return str(outcome["ended"])
+
+    def written_answers(self, run_id: str) -> set[tuple[str, int]]:
+        """Agent and number of outputs of the answers that a run has on disk."""
+        if not any(run.run_id == run_id for run in self.journal.runs(limit=10_000)):
+            return set()
+        answered = [fact for fact in self.journal.facts(run_id) if fact["type"] == "answered"]
+        return {
+            ("Helper", fact["turn"] - 1)
+            if "in" in fact
+            else next((who, n) for (who, turn), n in ANSWERS.items() if turn == fact["turn"])
+            for fact in answered
+        }
+
+    def check_done(self, run_id: str, exactly_once: bool) -> None:
+        """See that all was charged, and the session holds each turn once."""
+        charged = charges(self.store, self.folder, run_id)
+        keys = dict(charged)
+        assert sorted(keys.values()) == sorted(AMOUNTS.values()), charged
+        assert {key.rpartition("/")[2]: amount for key, amount in keys.items()} == AMOUNTS
+        if exactly_once:
+            assert max(Counter(key for key, _ in charged).values()) == 1, charged
+        items = session_of(self.folder, run_id).get_items()
+        assert [item.get("call_id") or item["role"] for item in items] == [
+            *("user", "f1", "f2", "f3", "f1", "f2", "f3"),
+            *(items[7]["call_id"], items[7]["call_id"], "b1", "b2", "b1", "b2", "assistant"),
+        ]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ResponsesServer]:
+    with ResponsesServer(answer) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def drivers() -> Iterator[Drivers]:
+    with Drivers() as drivers:
+        yield drivers
+
+
+@pytest.fixture
+def ledger(server: ResponsesServer, drivers: Drivers, tmp_path: Any) -> Ledger:
+    return Ledger(server, drivers, in_folder(str(tmp_path)), str(tmp_path))
+
+
+@pytest.mark.parametrize("shares", [False, True], ids=["apart", "shared"])
+def test_a_run_killed_at_each_of_its_writes_goes_on_from_there(
+    ledger: Ledger, shares: bool
+) -> None:
+    for point in itertools.count(1):
+        run_id = f"run-{point}"
+        first = ledger.attempt(run_id, point, shares=shares)
+        while ledger.attempt(run_id, None, shares=shares) != "done":
+            pass
+        ledger.check_done(run_id, exactly_once=shares)
+        if first != "killed":  # it has no such point before it pauses
+            break
+    assert ledger.kills > 20
+
+
+@pytest.mark.parametrize("shares", [False, True], ids=["apart", "shared"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_runs_killed_again_and_again_get_done(
+    ledger: Ledger, shares: bool, streamed: bool
+) -> None:
+    chance = random.Random(7)
+    for number in range(8):
+        run_id = f"run-{number}"
+        options = {"shares": shares, "streamed": streamed}
+        while ledger.attempt(run_id, chance.randint(3, 14), **options) != "done":
+            pass
+        ledger.check_done(run_id, exactly_once=shares)
+    assert ledger.kills > 30
+
+
+def test_an_undisturbed_run_commits_twice_a_call_and_once_an_answer(ledger: Ledger) -> None:
+    assert ledger.attempt("calm", None) == "paused"
+    assert ledger.attempt("calm", None) == "done"
+    ledger.check_done("calm", exactly_once=True)
+    row, entries = ledger.journal.entries("calm") or pytest.fail("it is not there")
+    answers, calls, handoffs = len(ANSWERS) + 2, len(AMOUNTS) + 1, 1
+    decisions, stops = 1, 2
+    assert row.entries == len(entries)
+    assert len(entries) <= answers + 2 * calls + handoffs + decisions + stops
