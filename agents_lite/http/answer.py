@@ -38,6 +38,8 @@ ERROR_BODY_WAIT = 1.0
 """Seconds to wait for each of them: the status alone says enough."""
 WIRE_ERRORS = (OSError, HTTPError, http.client.HTTPException, ValueError)
 """What requests, urllib3, http.client and sockets raise when an exchange fails."""
+NAMES = ("response.", "error")
+"""How the types of events begin that count where an `event` line alone names them."""
 SIGNS_OF_LIFE = frozenset(
     {b"", b"null", b"done", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"}
 )
@@ -168,7 +170,8 @@ class Answer:
     def _received(self, blocks: Iterator[bytes]) -> Iterator[list[dict[str, Any]]]:
         """The JSON objects of a stream, block by block; for another API, up to `[DONE]`."""
         is_foreign = self._translate is not None
-        for pieces in self._event_data(blocks):
+        decoder = EventDecoder()
+        for pieces in self._event_data(blocks, decoder):
             events: list[dict[str, Any]] = []
             for data in pieces:
                 try:
@@ -184,12 +187,18 @@ class Answer:
                     yield events  # first, what came before the bad one
                     events = []
                     event = self._json_object(data)
+                if "type" not in event and not is_foreign:
+                    name = decoder.name_of(data)
+                    if name.startswith(NAMES):
+                        event = {"type": name, **event}
                 events.append(event)
             yield events
         raise APIConnectionError("the server ended it without a terminal event")
 
-    def _event_data(self, blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
-        decoder, size = EventDecoder(), 0
+    def _event_data(
+        self, blocks: Iterator[bytes], decoder: EventDecoder
+    ) -> Iterator[list[bytes]]:
+        size = 0
         for block in blocks:
             events = decoder.feed(block)
             size = 0 if events else size + len(block)

@@ -114,6 +114,8 @@ class ResponseSoFar:
     def _take_bare_end(self, kind: str, event: dict[str, Any]) -> dict[str, Any]:
         """A terminal event that holds no response: there is one all the same, if it was told of."""
         ending = _ending_named(kind)
+        if isinstance(event.get("output"), list):
+            return self._take_response(kind, {"type": kind, "response": event}, event)
         if ending == "completed" and not self._done and not self._texts:
             return event
         error = event if isinstance(event.get("message"), str) else event.get("error")

@@ -18,7 +18,7 @@ from .address import parse_address, without_login
 from .answer import Limits, Translate
 from .assembly import SettledEvents
 from .call import Call, Question
-from .connections import Exchange
+from .connections import Exchange, renew_connections
 from .endpoint import Endpoint
 from .frames import hide_frames
 from .retries import Retries, RetryNote, RetryPolicy
@@ -217,6 +217,8 @@ class ResponsesClient:
         # Without a lock, which a fork could leave locked: at worst two threads make one each.
         endpoint = self._endpoint
         if endpoint is None or endpoint.process_id != os.getpid():
+            if endpoint is not None and self._session is not None:
+                renew_connections(self._session)
             try:
                 endpoint = self._endpoint = Endpoint(
                     parse_address(self.base_url),

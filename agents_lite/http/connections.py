@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -358,3 +359,14 @@ def watch_connections(adapter: Any, url: str, proxies: Any) -> None:
     if pools.pool_classes_by_scheme is not _POOLS:
         pools.clear()
         pools.pool_classes_by_scheme = _POOLS
+
+
+def renew_connections(session: requests.Session) -> None:
+    """Give a session that came here by a fork connections of its own; it shares its old ones.
+
+    It is done as if the session had been pickled and loaded again, since its locks may be held by
+    a thread that is not here.
+    """
+    for adapter in session.adapters.values():
+        if isinstance(adapter, HTTPAdapter):
+            adapter.__setstate__(adapter.__getstate__())  # type: ignore[attr-defined]

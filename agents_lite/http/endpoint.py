@@ -77,6 +77,7 @@ class Endpoint:
         self.timeout = timeout
         self._headers = CaseInsensitiveDict(headers)
         check_headers(self._headers)
+        self._has_login = "Authorization" in self._headers
         self._key = key
         self._is_ours = session is None
         self._session = _own_session() if session is None else session
@@ -107,7 +108,7 @@ class Endpoint:
         is_redirected = False
         for _ in range(MOST_REDIRECTS):
             request = self._prepared(outgoing, url, is_redirected)
-            outgoing.secrets += _bare(str(request.headers.get("Authorization", "")))
+            outgoing.secrets += _bare(request.headers.get("Authorization"))
             with exchange.sending():
                 response = self._sent(request)
                 exchange.follow(response.raw)
@@ -127,12 +128,12 @@ class Endpoint:
         self, outgoing: Outgoing, url: str, is_redirected: bool
     ) -> requests.PreparedRequest:
         check_headers(outgoing.headers)
-        headers = CaseInsensitiveDict(outgoing.headers)
-        if "Authorization" not in headers and "Authorization" not in self._headers:
+        headers = dict(outgoing.headers)
+        if not self._has_login and "authorization" not in map(str.lower, headers):
             key = self._key()
             if key:
                 headers["Authorization"] = f"Bearer {key}"
-                check_headers(headers)
+                check_headers({"Authorization": headers["Authorization"]})
         query = {} if is_redirected else {**self.address.query, **outgoing.query}
         if not self._is_ours:
             return self._prepared_by_session(outgoing, url, headers, query)
@@ -224,7 +225,7 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
     return request
 
 
-def _bare(authorization: str) -> list[str]:
+def _bare(authorization: str | None) -> list[str]:
     """The secret in the value of an Authorization header, with and without what it is called."""
     return [authorization, authorization.partition(" ")[2]] if authorization else []
 

@@ -12,12 +12,14 @@ class EventDecoder:
     """Cuts a byte stream, fed in blocks of any size, into the data of its events.
 
     Lines end with LF, CR or CRLF; nothing else ends one, U+2028 least of all. Only `data` counts:
-    the events of the Responses API name their type in there.
+    the events of the Responses API name their type in there. For servers that name it nowhere else,
+    the `event` lines can be looked up.
     """
 
     def __init__(self) -> None:
         self._unfinished_line: list[bytes] = []
         self._data: list[bytes] = []
+        self._lines: list[bytes] = []  # of the last block, and of an event that it goes on with
         self._at_start = True
         self._after_carriage_return = False
 
@@ -38,7 +40,21 @@ class EventDecoder:
         if self._at_start:
             self._at_start = False
             lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
+        self._lines = [*_after_last_event(self._lines), *lines]
         return self._events(lines)
+
+    def name_of(self, data: bytes) -> str:
+        """What an `event` line calls the event of that data, which the last block completed."""
+        name = b""
+        first = data.partition(b"\n")[0]
+        for line in self._lines:
+            if line[:6] == b"event:":
+                name = line[6:].strip()
+            elif not line:
+                name = b""
+            elif line[:5] == b"data:" and line[5:].removeprefix(b" ") == first:
+                break
+        return name.decode("utf-8", "replace")
 
     def finish(self) -> list[bytes]:
         """The data of a last event that lacks its empty line, after the last block."""
@@ -56,3 +72,11 @@ class EventDecoder:
             elif line == b"data":
                 data.append(b"")
         return events
+
+
+def _after_last_event(lines: list[bytes]) -> list[bytes]:
+    """The lines at the end that no empty line has closed yet."""
+    for index in range(len(lines) - 1, -1, -1):
+        if not lines[index]:
+            return lines[index + 1 :]
+    return lines

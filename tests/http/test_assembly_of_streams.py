@@ -403,6 +403,40 @@ def test_an_error_of_which_nothing_is_known_is_shown_as_it_came() -> None:
     assert "quota" in str(error)
 
 
+# Types that stand in the `event` lines alone
+
+
+def without_type(event: Event) -> bytes:
+    fields = {name: value for name, value in event.items() if name != "type"}
+    return f"event: {event['type']}\ndata: {json.dumps(fields)}\n\n".encode()
+
+
+def test_events_may_be_named_by_their_event_lines_alone() -> None:
+    events = [CREATED, *text_deltas("Hel", "lo"), completed()]
+
+    seen, error = ask(stream_answer(b"".join(map(without_type, events))))
+
+    assert error is None
+    assert seen[:-1] == events[:-1]
+    assert seen[-1]["response"]["output"][0]["content"][0]["text"] == "Hello"
+
+
+def test_a_bare_response_may_be_named_by_its_event_line() -> None:
+    last = {"type": "response.completed", **completed((HELLO,))["response"]}
+
+    events, error = ask(stream_answer(without_type(CREATED) + without_type(last)))
+
+    assert error is None
+    assert events[-1]["response"]["output"] == [HELLO]
+
+
+def test_an_error_may_be_named_by_its_event_line_alone() -> None:
+    _, error = ask(stream_answer(without_type({"type": "error", "reason": "It broke."})))
+
+    assert isinstance(error, ResponseFailedError)
+    assert "It broke." in str(error)
+
+
 # Signs of life
 
 

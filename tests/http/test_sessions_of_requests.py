@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import threading
 from pathlib import Path
@@ -265,6 +267,24 @@ def test_cancelling_interrupts_the_wait_for_headers_on_a_plain_session() -> None
         threading.Timer(0.05, cancellation.cancel, [RunCancelled()]).start()
         with pytest.raises(RunCancelled):
             next(events)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_does_not_write_on_the_connection_of_its_parent() -> None:
+    session = requests.Session()
+    with LoopbackServer(always=GOOD) as server:
+        client = client_of(server, session=session)
+        ask(client)
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                os._exit(0 if ask(client) == [COMPLETED] else 1)
+            os._exit(2)
+        _, status = os.waitpid(child, 0)
+        ask(client)
+
+    assert status == 0
+    assert server.connections == 2
 
 
 # What watches or plays traffic

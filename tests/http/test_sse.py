@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents_lite.http.sse import EventDecoder
@@ -62,6 +62,7 @@ line_ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
 places = st.lists(st.integers(min_value=0), max_size=30)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(json_values), line_ends, st.booleans(), places)
 def test_any_chunking_of_a_good_stream_gives_its_events(values, line_end, is_ascii, where):
     texts = [json.dumps(value, ensure_ascii=is_ascii).encode() for value in values]
@@ -71,6 +72,7 @@ def test_any_chunking_of_a_good_stream_gives_its_events(values, line_end, is_asc
     assert decode(cut(stream, where)) == texts
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from([b"data:", b"data: x", b"\r", b"\n", b"\xef\xbb\xbf", b"\xe2"])
                 | st.binary(max_size=8)).map(b"".join), places)  # fmt: skip
 def test_any_chunking_of_a_damaged_stream_gives_the_same_events(stream, where):
@@ -85,3 +87,13 @@ def test_recorded_streams_give_their_events_however_they_are_cut(recording, cut_
             found = decode(cut_up(exchange.body.encode()))
 
             assert [json.loads(data) for data in found if data != b"[DONE]"] == exchange.events
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_the_name_of_an_event_can_be_looked_up_however_it_is_cut(size):
+    stream = b"event: one\ndata: 1\n\n: hi\ndata:2\n\nid: 5\nevent:three\ndata: 3\ndata: 3\n\n"
+    decoder, names = EventDecoder(), []
+    for at in range(0, len(stream), size):
+        names += [(data, decoder.name_of(data)) for data in decoder.feed(stream[at : at + size])]
+
+    assert names == [(b"1", "one"), (b"2", ""), (b"3\n3", "three")]
