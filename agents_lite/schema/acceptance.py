@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import Any, NamedTuple
 
 FORMATS = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid".split())
@@ -40,6 +41,8 @@ _MOST_PROPERTIES = 5_000
 _MOST_ENUM_VALUES = 1_000
 _MOST_CHARACTERS = 120_000
 _LONG_ENUM = 250
+_MOST_VALUES = 100_000
+_MOST_PASSES = 20
 _MOST_ENUM_CHARACTERS = 15_000
 _NOT_AT_THE_ROOT = ("oneOf", "anyOf", "allOf", "enum", "not")
 _LITERALS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
@@ -87,12 +90,18 @@ def find_complaints(schema: Any, strict: bool = True) -> Iterator[Complaint]:
         if len(path) > DEEPEST or (strict and inner > _MOST_LEVELS):
             yield Complaint(None, f"{inner} levels of nesting exceeds limit of {_MOST_LEVELS}.")
             return
-        for words in _strict_complaints(part, schema) if strict else _loose_complaints(part):
+        for words in (_strict_complaints if strict else _loose_complaints)(part, schema):
             yield Complaint(path, words)
         if strict and (excess := size.excess(part)):
             yield Complaint(None, excess)
             return
         parts += [((*path, *keys), child, inner) for keys, child in children(part)]
+    if strict and _least_values(schema) > _MOST_VALUES:
+        yield Complaint(
+            None,
+            "parts of it hold themselves, or multiply, so that no answer to it ends, or none of "
+            f"less than {_MOST_VALUES} values.",
+        )
 
 
 def children(part: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -161,7 +170,9 @@ class _Size:
         return None
 
 
-def _loose_complaints(part: dict[str, Any]) -> Iterator[str]:
+def _loose_complaints(part: dict[str, Any], root: dict[str, Any]) -> Iterator[str]:
+    if "$ref" in part and _is_circular(part["$ref"], root):
+        yield "reference leads back to itself."
     if "oneOf" in part:
         yield "'oneOf' is not permitted."
     if _is(part, "array") and not isinstance(part.get("items"), dict | bool):
@@ -171,7 +182,7 @@ def _loose_complaints(part: dict[str, Any]) -> Iterator[str]:
 
 
 def _strict_complaints(part: dict[str, Any], root: dict[str, Any]) -> Iterator[str]:
-    yield from _loose_complaints(part)
+    yield from _loose_complaints(part, root)
     for keyword in NOT_PERMITTED:
         if keyword in part:
             yield f"'{keyword}' is not permitted."
@@ -180,8 +191,6 @@ def _strict_complaints(part: dict[str, Any], root: dict[str, Any]) -> Iterator[s
             yield f"$ref cannot have keywords {set(part) - {'$ref'}}."
         if not is_definition(part["$ref"], root):
             yield "reference can only point to definitions defined at the top level of the schema."
-        elif _is_circular(part["$ref"], root):
-            yield "reference leads back to itself."
     elif "type" not in part and "anyOf" not in part:
         yield "schema must have a 'type' key."
     for kind in types_of(part) - _TYPES:
@@ -217,6 +226,39 @@ def _object_complaints(part: dict[str, Any]) -> Iterator[str]:
     for name in required:
         if name not in properties:
             yield f"{rule}Extra required key '{name}' supplied."
+
+
+def _least_values(schema: dict[str, Any]) -> float:
+    """How many values the shortest answer to a strict schema has; infinity where none ends."""
+    definitions = {
+        f"#/{keyword}/{name}": part
+        for keyword in ("$defs", "definitions")
+        for name, part in schema.get(keyword, {}).items()
+    }
+    places = [("#", schema), *definitions.items()]
+    known = dict.fromkeys(dict(places), inf)
+    for number in range(_MOST_PASSES):  # forwards and back, so that chains are settled at once
+        before = dict(known)
+        for ref, part in places if number % 2 else reversed(places):
+            known[ref] = _count_values(part, known)
+        if known == before:
+            break
+    return known["#"]
+
+
+def _count_values(part: Any, known: dict[str, float]) -> float:
+    if not isinstance(part, dict):
+        return 1
+    if "$ref" in part:
+        return known.get(part["$ref"], 1)
+    if part.get("anyOf"):
+        return min(_count_values(option, known) for option in part["anyOf"])
+    properties = part.get("properties", {}).values()
+    least_items = part.get("minItems")
+    counts = [1, *(_count_values(each, known) for each in properties)]
+    if isinstance(least_items, int) and least_items > 0 and "array" in types_of(part):
+        counts.append(least_items * _count_values(part.get("items"), known))
+    return sum(counts)
 
 
 def types_of(part: dict[str, Any]) -> set[str]:
