@@ -23,6 +23,7 @@ from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
 from .frames import hide_frames
+from .retries import parse_poll_after
 
 logger = logging.getLogger("agents_lite")
 
@@ -60,6 +61,8 @@ class Call:
         self._outgoing = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
+        self.poll_after: float | None = None
+        """Seconds that the server wants to be left alone before it is asked again, or None."""
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
         self._errors = ErrorWriter(
@@ -83,6 +86,7 @@ class Call:
             raise
         headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
+        self.poll_after = parse_poll_after(headers)
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )

@@ -180,7 +180,7 @@ class ResponsesClient:
                         failure = APITimeoutError(f"The request was not done within {seconds:g} s")
                     if failure is None:
                         call.ask_later()
-                        delay = min(retries.patience(), deadline - time.monotonic())
+                        delay = min(retries.patience(call.poll_after), deadline - time.monotonic())
                     else:
                         delay = self._delay_after(failure, call, retries)
                     cancellation.wait(delay)

@@ -68,10 +68,12 @@ class Retries:
         self._pauses = 0
         self._waited = 0.0
 
-    def patience(self) -> float:
-        """Seconds to let the server go on with its work, more each time; it has answered well."""
-        self._attempt = 0
+    def patience(self, named: float | None) -> float:
+        """Seconds to let the server go on with its work: as it named, else more each time."""
+        self._attempt = 0  # it has answered well
         self._pauses += 1
+        if named is not None:
+            return named
         return min(self._policy.base_delay * 1.5 ** (self._pauses - 1), LONGEST_BACK_OFF)
 
     def restart(self) -> None:
@@ -147,6 +149,16 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return max(0.0, date.timestamp() - now)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def parse_poll_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until a background response is to be asked for again, as OpenAI's server names them.
+
+    Args:
+        headers: With names in any case.
+    """
+    milliseconds = _number(headers.get("openai-poll-after-ms"))
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _number(text: str | None) -> float | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 Item = dict[str, Any]
 
@@ -38,10 +39,14 @@ class StreamedText:
     """What the event said that ended it."""
 
     @property
+    def joined(self) -> str:
+        """Its deltas, put together."""
+        return "".join(piece for piece in self.pieces if isinstance(piece, str))
+
+    @property
     def text(self) -> str:
-        """The richer of the two readings."""
-        joined = "".join(piece for piece in self.pieces if isinstance(piece, str))
-        return joined if self.whole in joined else self.whole
+        """The text as its end told it, else as its deltas did."""
+        return self.whole or self.joined
 
 
 @dataclass(slots=True)
@@ -85,7 +90,7 @@ class StreamedTexts:
         return text
 
     def fill(self, slots: list[Slot]) -> list[Item]:
-        """The items of the slots, each with what was streamed of it, if it shows less.
+        """The items of the slots, each with what was streamed of it where it lacks that.
 
         Where there is no item at all of the type that texts belong to, they make one of their own.
         """
@@ -165,15 +170,19 @@ def _texts_of(item: Item) -> list[StreamedText]:
 
 
 def _with_texts(item: Item, texts: list[StreamedText]) -> Item:
-    """The item with the texts of which it shows less; the very same if there are none."""
+    """The item with the texts that it lacks; the very same if there are none."""
     if not texts:
         return item
     if item.get("type") == "message":
         return _with_parts(item, texts)
     name = _FIELDS[texts[0].name][1]
-    streamed, given = "".join(text.text for text in texts), _as_text(item.get(name))
-    is_poorer = given.strip() in streamed or given.strip() in ("{}", "null")
-    return {**item, name: streamed} if streamed and is_poorer and streamed != given else item
+    given = _as_text(item.get(name))
+    streamed = "".join(text.text for text in texts)
+    if name == "arguments":
+        best = _best_arguments(given, streamed, "".join(text.joined for text in texts))
+    else:
+        best = given or streamed
+    return item if best == given else {**item, name: best}
 
 
 def _with_parts(message: Item, texts: list[StreamedText]) -> Item:
@@ -187,8 +196,7 @@ def _with_parts(message: Item, texts: list[StreamedText]) -> Item:
         part = parts[index] if index < len(parts) else _empty_part(name)
         if not isinstance(part, dict):
             continue
-        given = part.get(name)
-        if whole and whole != given and _as_text(given) in whole:
+        if whole and not part.get(name):
             parts[index : index + 1] = [{**part, name: whole}]
             is_richer = True
     return {**message, "content": parts} if is_richer else message
@@ -204,6 +212,16 @@ def _parts(message: Item) -> list[Any]:
 def _empty_part(name: str) -> Item:
     part = {"type": _PART_TYPES[name], name: ""}
     return {**part, "annotations": []} if name == "text" else part
+
+
+def _best_arguments(*readings: str) -> str:
+    """The first that says something in whole JSON, else the first that says anything."""
+    telling = [text for text in readings if text.strip() not in ("", "null")]
+    for text in telling:
+        with suppress(ValueError):
+            if from_json(text):
+                return text
+    return telling[0] if telling else readings[0]
 
 
 def _as_text(value: Any) -> str:

@@ -679,6 +679,16 @@ def test_a_stream_that_is_answered_by_a_queued_response_is_polled_too():
         assert collect(ask(server, background=True)) == (WHOLE, None)
 
 
+def test_the_server_may_name_the_pause_between_polls():
+    queued = http_answer(
+        200, {"id": "resp_1", "status": "queued"}, headers={"openai-poll-after-ms": "1"}
+    )
+    with LoopbackServer(queued, queued, http_answer(200, RESPONSE)) as server:
+        started = time.monotonic()
+        assert collect(ask(server, background=True, retry_delay=60.0)) == (WHOLE, None)
+    assert time.monotonic() - started < READ_TIMEOUT
+
+
 def test_what_was_to_be_included_is_asked_for_again():
     body = {"background": True, "include": ["reasoning.encrypted_content"]}
     with LoopbackServer(QUEUED, http_answer(200, RESPONSE)) as server:

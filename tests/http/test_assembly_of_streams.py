@@ -92,6 +92,10 @@ ARGUMENTS = {
     "some pieces being null": [*argument_deltas("", ADA[:9], None, ADA[9:]), done(PAY)],
     "of an item that only began": [added(PAY), *argument_deltas(ADA)],
     "of an item that only began, whole": [added({**PAY, "arguments": ADA})],
+    "in deltas that tell all again": [*argument_deltas("{", ADA), done({**PAY, "arguments": ADA})],
+    "cut short in the event that ends them": [
+        *argument_deltas(ADA), arguments_done(ADA[:9]), done(PAY)
+    ],
     "an object": [arguments_done(json.loads(ADA)), done(PAY)],
     "mixed with events of all kinds": [
         added(PAY), *argument_deltas(ADA[:9]), {"type": "keepalive"}, *argument_deltas(ADA[9:]),
@@ -195,7 +199,8 @@ TEXTS = {
     "before an item of an empty part": [*text_deltas("Hello"), done(message(part("")))],
     "before an item of null": [*text_deltas("Hello"), done(message(part(None)))],
     "before an item without content": [*text_deltas("Hello"), done({**message(), "content": None})],
-    "before an item of its last word": [*text_deltas("Hel", "lo"), done(message(part("lo")))],
+    "in deltas that tell all again": [*text_deltas("Hel", "Hello"), done(message(part("Hello")))],
+    "in deltas that tell all again, and an end": [*text_deltas("Hel", "Hello"), text_done("Hello")],
     "before an item of another id": [*text_deltas("Hello"), done(message(id="other"))],
     "in an item alone": [done(message(part("Hello")))],
     "in an item that began alone": [added(message(part("Hello")))],

@@ -21,6 +21,7 @@ class Interrupted(BaseException):
     pass
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
 def test_requests_go_on_after_many_interrupts() -> None:
     def interrupt(*_: Any) -> None:
