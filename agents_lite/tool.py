@@ -57,6 +57,13 @@ __all__ = [
     "function_tool",
 ]
 
+_FUNCTION_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "on_invoke_tool": (),
+    "failure_error_function": type(None),
+    "is_enabled": bool,
+    "needs_approval": bool,
+}
+"""Fields of a function tool that hold functions, and what else they may hold."""
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]
@@ -124,7 +131,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
     """Tells the model what the tool does and when to use it."""
     params_json_schema: _LazySchema = _LazySchema()
     """The JSON schema of the arguments; or, when given, a function that makes it when it is first
-    read."""
+    read, in the form that is sent."""
     on_invoke_tool: ToolInvocation  # type: ignore[misc]  # mypy takes the descriptor for a default
     """Called with the call's context and the arguments as JSON text; `def` or `async def`. What it
     returns is the output: text, or anything else that `output_for_model` takes."""
@@ -163,8 +170,20 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
             UserError: The name, the timeout or the schema cannot be used.
         """
         check_tool_name(self.name, "tool", "name_override of function_tool, tool_name of as_tool")
-        if self.timeout is not None and self.timeout <= 0:
-            raise UserError(f"Tool {self.name}: the timeout has to be more than 0 seconds.")
+        if self.timeout is not None and not (
+            isinstance(self.timeout, int | float) and self.timeout > 0
+        ):
+            raise UserError(
+                f"Tool {self.name}: the timeout has to be more than 0 seconds, or None for as long"
+                f" as the call wants, not {self.timeout!r}."
+            )
+        for field_name, others in _FUNCTION_FIELDS.items():
+            value = getattr(self, field_name)
+            if not (callable(value) or isinstance(value, others)):
+                raise UserError(
+                    f"Tool {self.name}: {field_name} has to be a function"
+                    f"{' or a bool' if others is bool else ''}, not {value!r}."
+                )
         if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
             raise UserError(
                 f"Tool {self.name}: on_unknown_end is {self.on_unknown_end!r}; use 'rerun', 'ask',"

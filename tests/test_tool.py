@@ -232,8 +232,23 @@ def test_schema_is_no_optional_argument() -> None:
         FunctionTool(name="f", description="", on_invoke_tool=run_function)
 
 
-@pytest.mark.parametrize("timeout", [0, -1.0])
-def test_timeout_has_to_be_positive(timeout: float) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"failure_error_function": "no function"},
+        {"is_enabled": "yes"},
+        {"needs_approval": "always"},
+        {"on_invoke_tool": None},
+    ],
+)
+def test_what_has_to_be_a_function_is_checked_when_declared(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"on_invoke_tool": run_function, **wrong}
+    with pytest.raises(UserError, match=f"Tool f: {next(iter(wrong))} has to be a function"):
+        FunctionTool("f", "", {}, **given)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, "5"])
+def test_timeout_has_to_be_positive(timeout: Any) -> None:
     with pytest.raises(UserError, match="Tool len: the timeout"):
         function_tool(len, timeout=timeout)
 
