@@ -101,7 +101,8 @@ class Agent(PickledByName, Generic[TContext]):
     """The system prompt, or a function (`def` or `async def`) of context and agent giving it."""
     prompt: Any = None
     """A prompt stored at the server, {"id": ..., "version": ..., "variables": {...}}, or a
-    function of context and agent giving one."""
+    function (`def` or `async def`) of a `GenerateDynamicPromptData` giving one. Without a `model`
+    the prompt's own is used."""
     handoff_description: str | None = None
     """Tells other agents when to hand over to this one."""
     handoffs: list[Agent[Any] | Handoff[TContext, Any]] = field(default_factory=list)

@@ -68,6 +68,14 @@ def _rebuild(kind: type[AgentsException], args: tuple[Any, ...], facts: dict[str
     return error
 
 
+def words_of(error: BaseException) -> str:
+    """What an exception says, or its class where it says nothing or cannot say it."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return f"{type(error).__name__}, whose text cannot be had"
+
+
 class UserError(AgentsException):
     """The SDK was used wrongly; the message says what to change."""
 

@@ -29,6 +29,9 @@ _CALL_TYPES = _CALLS_BY_OUTPUT | {call: call for call in _CALLS_BY_OUTPUT.values
 _LEADING_TYPES = {"reasoning", *_CALLS_BY_OUTPUT.values()}
 """Items that must not be cut from what follows them."""
 
+_MAY_LACK_ID = {"message", "function_call"}
+"""Items of the model that the API takes without their ids."""
+
 _logger = logging.getLogger("agents_lite")
 
 
@@ -49,7 +52,36 @@ def mend_history(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
         "outputs their calls, and reasoning the item it led to.",
         ", ".join(f"{count} {item_type}" for item_type, count in sorted(counts.items())),
     )
-    return [item for index, item in enumerate(items) if index not in broken]
+    kept = [item for index, item in enumerate(items) if index not in broken]
+    return without_lost_reasoning(items, kept)
+
+
+def without_lost_reasoning(
+    before: list[TResponseInputItem], after: list[TResponseInputItem]
+) -> list[TResponseInputItem]:
+    """A history that is part of another, without ids of items whose reasoning was left out.
+
+    The server looks an item up by its id, and then wants the reasoning before it: "provided
+    without its required 'reasoning' item".
+    """
+    kept = {item.get("id") for item in after if item.get("type") == "reasoning"}
+    followers = set()
+    is_lost = False
+    for item in before:
+        if item.get("type") == "reasoning":
+            is_lost = item.get("id") not in kept
+        elif not _is_from_model(item):
+            is_lost = False
+        elif is_lost and item.get("id") and item.get("type", "message") in _MAY_LACK_ID:
+            followers.add(item["id"])
+    if not followers:
+        return after
+    return [
+        {name: value for name, value in item.items() if name != "id"}
+        if item.get("id") in followers
+        else item
+        for item in after
+    ]
 
 
 def latest_items(items: list[TResponseInputItem], limit: int) -> list[TResponseInputItem]:
@@ -61,15 +93,17 @@ def latest_items(items: list[TResponseInputItem], limit: int) -> list[TResponseI
         start += 1
     latest = items[start:]
     unpaired = _unpaired(latest)
-    return [
+    kept = [
         item for index, item in enumerate(latest) if index not in unpaired or not _is_output(item)
     ]
+    return without_lost_reasoning(items, kept)
 
 
 def _unpaired(items: list[TResponseInputItem]) -> set[int]:
     """Indices of the calls that no output follows, and of the outputs that answer no call."""
     waiting: dict[tuple[str, str], int] = {}
     unpaired = set()
+    has_references = any(item.get("type") == "item_reference" for item in items)  # to calls, maybe
     for index, item in enumerate(items):
         pair = _pair(item)
         if pair is None:
@@ -79,7 +113,7 @@ def _unpaired(items: list[TResponseInputItem]) -> set[int]:
             waiting[pair] = index
             if call_index is not None:  # asked again before it was answered
                 unpaired.add(call_index)
-        elif call_index is None:
+        elif call_index is None and not has_references:
             unpaired.add(index)
     return unpaired.union(waiting.values())
 

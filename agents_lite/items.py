@@ -40,6 +40,14 @@ TResponseInputItem = dict[str, Any]
 """An input item as the Responses API takes it, {"role": ..., "content": ...} or with a "type"."""
 
 
+def as_input(raw_item: Any) -> TResponseInputItem:
+    """An item of an answer as the API takes it back."""
+    item: TResponseInputItem = as_json(raw_item)
+    if "created_by" in item:
+        return {name: value for name, value in item.items() if name != "created_by"}
+    return item
+
+
 @dataclass
 class ModelResponse:
     """One answer of the model."""
@@ -55,7 +63,7 @@ class ModelResponse:
 
     def to_input_items(self) -> list[TResponseInputItem]:
         """The output as input items of a later request."""
-        return [as_json(item) for item in self.output]
+        return [as_input(item) for item in self.output]
 
 
 @dataclass
@@ -70,9 +78,11 @@ class RunItemBase:
     """What kind of item it is; type checkers tell the classes apart by it."""
 
     def to_input_item(self) -> TResponseInputItem:
-        """The item as input of a later request: the JSON as it was received or sent."""
-        item: TResponseInputItem = as_json(self.raw_item)
-        return item
+        """The item as input of a later request: the JSON as it was received or sent.
+
+        Fields that only answers have are left out.
+        """
+        return as_input(self.raw_item)
 
 
 class MessageOutputItem(RunItemBase):

@@ -11,6 +11,7 @@ from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
 from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
+from .models.provider import default_provider
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -89,8 +90,8 @@ class RunConfig:
 
     model: str | Model | None = None
     """The model for all agents; None: each agent's own."""
-    model_provider: ModelProvider | None = None
-    """Finds models by name; None: the Responses API of `OPENAI_BASE_URL`."""
+    model_provider: ModelProvider | None = field(default_factory=default_provider)
+    """Finds models by name; by default, and with None: those of `OPENAI_BASE_URL`."""
     model_settings: ModelSettings | None = None
     """Overlays each agent's settings, field by field."""
     handoff_input_filter: HandoffInputFilter | None = None

@@ -22,7 +22,7 @@ from typing import (
 )
 
 from .computer import AsyncComputer, Computer
-from .exceptions import ToolTimeoutError, UserError
+from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
 from .methods import BoundLikeMethods, is_method
 from .pickling import PickledByName
@@ -94,7 +94,8 @@ def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -
             "An error occurred while parsing tool arguments. Please try again with valid JSON."
             f" Error: {error}"
         )
-    return f"An error occurred while running the tool. Please try again. Error: {error}"
+    said = words_of(error)
+    return f"An error occurred while running the tool. Please try again. Error: {said}"
 
 
 class _LazySchema:

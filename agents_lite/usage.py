@@ -60,7 +60,21 @@ class Usage(RequestUsage):
         self.total_tokens += other.total_tokens
         self.input_tokens_details.cached_tokens += other.input_tokens_details.cached_tokens
         self.output_tokens_details.reasoning_tokens += other.output_tokens_details.reasoning_tokens
-        self.request_usage_entries.extend(other.request_usage_entries)
+        entries = other.request_usage_entries
+        if not entries and other.requests == 1:  # one that was counted by hand
+            entries = [other]
+        self.request_usage_entries.extend(map(_entry, entries))
+
+
+def _entry(usage: RequestUsage) -> RequestUsage:
+    """A request's usage as an object of its own."""
+    return RequestUsage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        total_tokens=usage.total_tokens,
+        input_tokens_details=usage.input_tokens_details.model_copy(),
+        output_tokens_details=usage.output_tokens_details.model_copy(),
+    )
 
 
 def usage_of_request(reported: Any) -> Usage:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from agents_lite import (
     Agent,
+    APIConnectionError,
     GuardrailFunctionOutput,
     InputGuardrail,
     InputGuardrailTripwireTriggered,
@@ -29,7 +30,7 @@ from agents_lite import (
     input_guardrail,
     output_guardrail,
 )
-from agents_lite.testing import call, final, handoff_to
+from agents_lite.testing import ScriptedModel, call, final, handoff_to
 from tests.support.agents import agent_with
 from tests.support.drivers import every_driver, every_stream, kinds
 from tests.support.spans import recorded_spans
@@ -440,3 +441,75 @@ def test_guardrails_are_traced_under_their_agent(run: Any) -> None:
         if each.span_data.type == "guardrail"
     }
     assert triggered == {"in": False, "out": True}
+
+
+def test_a_guardrail_that_tripped_counts_more_than_a_model_that_failed() -> None:
+    tripped = threading.Event()
+
+    @input_guardrail
+    def trip(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+        tripped.set()
+        return GuardrailFunctionOutput("bad", True)
+
+    def fail(request: Any) -> Any:
+        tripped.wait(10)
+        return APIConnectionError("down")
+
+    agent = Agent("A", input_guardrails=[trip], model=ScriptedModel(fail))
+    with pytest.raises(InputGuardrailTripwireTriggered):
+        Runner.run_sync(agent, "x")
+
+
+@every_driver
+def test_run_data_tells_each_verdict_once(run: Any) -> None:
+    passed = threading.Event()
+
+    @input_guardrail
+    def let_pass(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+        passed.set()
+        return GuardrailFunctionOutput("fine", False)
+
+    @input_guardrail
+    def trip(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+        passed.wait(10)
+        time.sleep(0.02)
+        return GuardrailFunctionOutput("bad", True)
+
+    agent = Agent("A", input_guardrails=[let_pass, trip], model=ScriptedModel(["never"], delay=30))
+    with pytest.raises(InputGuardrailTripwireTriggered) as failed:
+        run(agent, "x")
+    results = failed.value.run_data.input_guardrail_results  # type: ignore[union-attr]
+    assert [each.output.output_info for each in results] == ["fine", "bad"]
+
+
+def test_output_guardrails_that_passed_are_told_of_when_another_trips() -> None:
+    first = threading.Event()
+
+    @output_guardrail
+    def let_pass(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
+        first.set()
+        return GuardrailFunctionOutput("fine", False)
+
+    @output_guardrail
+    def trip(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
+        first.wait(10)
+        time.sleep(0.02)
+        return GuardrailFunctionOutput("bad", True)
+
+    agent = Agent("A", output_guardrails=[trip, let_pass], model=ScriptedModel(["ok"]))
+    with pytest.raises(OutputGuardrailTripwireTriggered) as failed:
+        Runner.run_sync(agent, "x")
+    results = failed.value.run_data.output_guardrail_results  # type: ignore[union-attr]
+    assert [each.output.output_info for each in results] == ["bad", "fine"]
+
+
+def test_blocking_coroutines_are_asked_side_by_side() -> None:
+    together = threading.Barrier(3, timeout=10)
+
+    @input_guardrail(run_in_parallel=False)
+    async def meet(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+        await asyncio.to_thread(together.wait)
+        return GuardrailFunctionOutput(None, False)
+
+    agent = Agent("A", input_guardrails=[meet, meet, meet], model=ScriptedModel(["ok"]))
+    assert Runner.run_sync(agent, "x").final_output == "ok"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents_lite.history import latest_items, mend_history
+from agents_lite.history import latest_items, mend_history, without_lost_reasoning
 
 Item = dict[str, Any]
 
@@ -178,3 +178,33 @@ def assert_sound(items: list[Item]) -> None:
             followers = [one for one in after if one.get("type") != "reasoning"]
             assert followers and followers[0].get("role") != "user"
             assert followers[0].get("type") != "function_call_output"
+
+
+REFERENCE = {"type": "item_reference", "id": "fc_1"}
+
+
+def test_an_output_whose_call_is_a_reference_stays() -> None:
+    history = [REFERENCE, {"type": "function_call_output", "call_id": "c1", "output": "1"}]
+    assert mend_history(history) == history
+
+
+def message(name: str) -> dict[str, Any]:
+    return {"type": "message", "id": name, "role": "assistant", "content": []}
+
+
+def test_ids_go_with_the_reasoning_that_they_need() -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    later = {"type": "reasoning", "id": "rs_2", "summary": []}
+    user = {"role": "user", "content": "x"}
+    before = [user, thought, message("m1"), user, later, message("m2")]
+    after = [user, message("m1"), user, later, message("m2")]
+    bare = {name: value for name, value in message("m1").items() if name != "id"}
+    assert without_lost_reasoning(before, after) == [user, bare, user, later, message("m2")]
+    assert without_lost_reasoning(before, before) is before
+
+
+def test_a_call_left_out_takes_its_reasoning_and_the_ids_behind_it() -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    unanswered = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f"}
+    mended = mend_history([thought, unanswered, message("m1")])
+    assert [item.get("id") for item in mended] == [None]

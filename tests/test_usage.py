@@ -84,3 +84,19 @@ def test_a_run_counts_by_agent_and_by_request(run: Any) -> None:
     }
     assert result.context_wrapper.usage_by_agent is by_agent
     assert [response.usage.total_tokens for response in result.raw_responses] == [120, 0, 2]
+
+
+def test_sums_share_no_entries_with_what_was_added() -> None:
+    one = usage_of_request({"input_tokens": 3, "output_tokens": 1})
+    total, other = Usage(), Usage()
+    total.add(one)
+    other.add(one)
+    total.request_usage_entries[0].input_tokens_details.cached_tokens = 9
+    assert other.request_usage_entries[0].input_tokens_details.cached_tokens == 0
+    assert one.request_usage_entries[0].input_tokens_details.cached_tokens == 0
+
+
+def test_a_request_counted_by_hand_is_an_entry_too() -> None:
+    total = Usage()
+    total.add(Usage(requests=1, input_tokens=3, output_tokens=1, total_tokens=4))
+    assert [entry.input_tokens for entry in total.request_usage_entries] == [3]

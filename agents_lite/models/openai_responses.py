@@ -49,10 +49,19 @@ class OpenAIResponsesModel(Model):
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
 
-    def __init__(self, model: str, client: ResponsesClient | None = None) -> None:
-        """Name the model, and the client its requests go through; None: the default client."""
+    def __init__(
+        self, model: str, client: ResponsesClient | None = None, *, is_default: bool = False
+    ) -> None:
+        """Name the model, and the server.
+
+        Args:
+            model: The model's name.
+            client: What its requests go through; None: the default client.
+            is_default: Whether nobody has chosen it, so that a stored prompt's own model counts.
+        """
         self.model = model
         self._client = client
+        self._is_default = is_default
 
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
         """Send the request and pass on what comes back.
@@ -69,13 +78,14 @@ class OpenAIResponsesModel(Model):
         Raises:
             UserError: A setting is not one of this API.
         """
-        return request_body(self.model, request)
+        is_named = not self._is_default or request.prompt is None
+        return request_body(self.model if is_named else None, request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 
 
-def request_body(model: str, request: ModelRequest) -> dict[str, Any]:
+def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     """The JSON of a request; what is None is left out.
 
     Raises:

@@ -41,7 +41,7 @@ class OpenAIProvider(ModelProvider):
         if use_responses is None:
             use_responses = default_api() == "responses"
         if use_responses:
-            return OpenAIResponsesModel(name, client)
+            return OpenAIResponsesModel(name, client, is_default=model_name is None)
         from .chat import OpenAIChatCompletionsModel  # only those who need it pay for it
 
         return OpenAIChatCompletionsModel(name, client)
@@ -52,7 +52,13 @@ def choose_model(agent: Agent[object], config: RunConfig) -> Model:
     wanted = agent.model if config.model is None else config.model
     if isinstance(wanted, Model):
         return wanted
-    return (config.model_provider or _default_provider).get_model(wanted)
+    provider = config.model_provider
+    return (_default_provider if provider is None else provider).get_model(wanted)
 
 
 _default_provider = OpenAIProvider()
+
+
+def default_provider() -> ModelProvider:
+    """The provider of runs that name none."""
+    return _default_provider

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelBehaviorError, UserError
 from ..handoffs import Handoff, HandoffInputData
-from ..history import mend_history
+from ..history import mend_history, without_lost_reasoning
 from ..items import ItemHelpers, RunItem
 from ..run_config import DEFAULT_MAX_TURNS
 from ..tracing import get_current_trace
@@ -130,10 +130,11 @@ class Conversation:
         history = filtered.input_history
         self.history = history if isinstance(history, str) else tuple(history)
         self.shown_items = [*filtered.pre_handoff_items, *filtered.new_items]
-        before = ItemHelpers.input_to_new_input_list(
+        said = ItemHelpers.input_to_new_input_list(
             history if isinstance(history, str) else list(history)
         )
-        self._send([*before, *(item.to_input_item() for item in self.shown_items)])
+        shown = [*said, *(item.to_input_item() for item in self.shown_items)]
+        self._send(without_lost_reasoning(self._all_said(), shown))
 
     def handoff_data(self, context: RunContextWrapper[Any]) -> HandoffInputData:
         """The conversation as a handoff's input filter sees it, during the turn of the handoff."""
@@ -167,6 +168,10 @@ class Conversation:
         new_items = [item.to_input_item() for item in self.new_items]
         whole = [*ItemHelpers.input_to_new_input_list(self.given), *new_items]
         return whole if self.server_keeps_history else list(mend_history(whole))
+
+    def _all_said(self) -> list[TResponseInputItem]:
+        new_items = [item.to_input_item() for item in self.new_items]
+        return [*ItemHelpers.input_to_new_input_list(self.prepared), *new_items]
 
     def _send(self, items: list[TResponseInputItem]) -> None:
         self.next_input = list(items if self.server_keeps_history else mend_history(items))
@@ -231,7 +236,7 @@ def _with_history(
         merged = run.call(merge, list(history), list(new))
         if not isinstance(merged, list):
             raise UserError(f"session_input_callback must return a list, got {merged!r}")
-        return merged, list(new)
+        return without_lost_reasoning([*history, *new], merged), list(new)
     if _is_unanswered(history, new) and _always_answers(run.agent):
         return history, []
     return [*history, *new], list(new)

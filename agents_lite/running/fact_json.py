@@ -89,7 +89,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             return {
                 "type": "answered",
                 "turn": fact.turn,
-                "output": response.to_input_items(),
+                "output": [as_json(item) for item in response.output],
                 "usage": response.usage.model_dump(exclude_defaults=True),
                 "response_id": response.response_id,
                 "request_id": response.request_id,

@@ -21,6 +21,7 @@ from ..exceptions import (
     RunTimeout,
     UsageLimitExceeded,
     UserError,
+    words_of,
 )
 from ..lifecycle import RunHooks
 from ..result import RunErrorDetails, RunResult
@@ -152,7 +153,7 @@ def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
 
 
 def _failure(error: Exception) -> Failed:
-    return Failed(type(error).__name__, str(error), isinstance(error, _FAULTS_OF_ANSWERS))
+    return Failed(type(error).__name__, words_of(error), isinstance(error, _FAULTS_OF_ANSWERS))
 
 
 def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
+from ..exceptions import UserError
 from ..local_server.messages import HTTPReply, json_reply
 from ..tool import fit_for_tool
 
@@ -137,6 +138,9 @@ def turn(
         fields: Further fields of the response object, such as `id="resp_1"` or
             `status="incomplete", incomplete_details={"reason": "max_output_tokens"}`.
     """
+    for item in output:
+        if not isinstance(item, str | dict):
+            raise UserError(f"turn() takes output items one by one, turn(a, b), got {item!r}")
     items = [text(item) if isinstance(item, str) else item for item in output]
     return Turn(items, usage, delay, pause, fields)
 

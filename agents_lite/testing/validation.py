@@ -72,7 +72,8 @@ def check_parameters(body: Any, models: Collection[str] | None) -> None:
     for name in body:
         if name not in _PARAMETERS:
             raise RequestRejected(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
-    _check_model(body.get("model"), models)
+    if body.get("model") is not None or body.get("prompt") is None:  # a prompt has a model
+        _check_model(body.get("model"), models)
     if not any(body.get(name) for name in ("previous_response_id", "prompt", "conversation")):
         require(body, "input")
     for name, (least, most) in _RANGES.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..exceptions import words_of
 from .current import Activity, get_current_activity
 from .ids import exported_span_id, exported_trace_id, gen_span_id
 from .span_data import (
@@ -101,7 +102,7 @@ class Span(Activity, Generic[Data]):
     def describe(self, error: BaseException) -> dict[str, Any]:
         """An exception as the error of a span; without its text where content is hidden."""
         kind = type(error).__name__
-        message = kind if self.hides_content else str(error) or kind
+        message = kind if self.hides_content else words_of(error)
         return {"message": message, "data": {"type": kind}}
 
 

@@ -53,7 +53,8 @@ def test_a_run_cut_once_after_any_fact_ends_as_one_that_was_not_cut(
         assert to_the_end(number, cut, facts, None)["outcome"] == undisturbed["outcome"]
         made = {line: count for line, count in calls(cut).items() if " beside " not in line}
         assert set(calls(cut)) == set(calls(tmp_path / "whole"))
-        assert set(made.values()) <= {1}  # those that run beside others may be made again
+        again = sum(made.values()) - len(made)  # the one that was cut before its output was a fact
+        assert again <= 1
 
 
 @pytest.mark.parametrize("number", NUMBERS)

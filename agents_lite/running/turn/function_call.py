@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -15,6 +15,7 @@ from ...exceptions import (
     ToolOutputGuardrailTripwireTriggered,
     ToolTimeoutError,
     UserError,
+    words_of,
 )
 from ...tool_guardrails import (
     ToolGuardrailFunctionOutput,
@@ -48,6 +49,8 @@ def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanDat
         return refusal
     try:
         output = _invoke(call, tool)
+        if isinstance(output, AsyncIterator | Generator):
+            raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
     except Exception as error:
         call.cancellation.check()  # being stopped is no failure of the tool
         if call.run.record.writer is not None:
@@ -87,7 +90,7 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
         return call.ask(tool.failure_error_function, call.context, error)
     if isinstance(error, AgentsException):
         raise error
-    raise UserError(f"Error running tool {tool.name}: {error}") from error
+    raise UserError(f"Error running tool {tool.name}: {words_of(error)}") from error
 
 
 def _first_refusal(

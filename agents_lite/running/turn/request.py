@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
 from ...handoffs import Handoff
-from ...history import mend_history
+from ...history import mend_history, without_lost_reasoning
 from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
 from ...run_config import CallModelData, ModelInputData
@@ -154,6 +154,8 @@ def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
     changed = run.call(change, data)
     if not isinstance(changed, ModelInputData):
         raise UserError(f"call_model_input_filter must return ModelInputData, got {changed!r}")
-    if run.record.conversation.server_keeps_history:
+    conversation = run.record.conversation
+    if conversation.server_keeps_history:
         return changed
-    return replace(changed, input=list(mend_history(changed.input)))
+    kept = without_lost_reasoning(conversation.next_input, changed.input)
+    return replace(changed, input=list(mend_history(kept)))
