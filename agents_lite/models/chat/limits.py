@@ -5,6 +5,14 @@ from __future__ import annotations
 from ...tool import FunctionTool
 from ..interface import ModelRequest
 
+_OF_REQUEST = {
+    "previous_response_id": "previous_response_id",
+    "conversation_id": "conversation_id",
+    "a stored prompt": "prompt",
+}
+"""Features, and the fields of a request that ask for them."""
+_OF_SETTINGS = ("truncation", "background", "context_management")
+"""Settings, of which "disabled" and false ask for nothing."""
 _REMEDY = "Use a model behind the Responses API (OpenAIResponsesModel), or do without."
 
 
@@ -18,19 +26,14 @@ def check_request(request: ModelRequest) -> None:
     Raises:
         CannotSay: Hosted tools, what the server would have to keep, and the like.
     """
-    settings = request.model_settings
-    extra = {**(settings.extra_args or {}), **(settings.extra_body or {})}
-    asked = {
-        "previous_response_id": request.previous_response_id,
-        "conversation_id": request.conversation_id,
-        "a stored prompt": request.prompt,
-        "truncation": settings.truncation == "auto",
-        "background": getattr(settings, "background", None) or extra.get("background"),
-        "context_management": getattr(settings, "context_management", None),
-    }
-    for feature, value in asked.items():
-        if value:
+    settings = vars(request.model_settings)
+    for feature, name in _OF_REQUEST.items():
+        if getattr(request, name) is not None:
             raise CannotSay(f"{feature}. {_REMEDY}")
+    for place in (settings, settings["extra_args"], settings["extra_body"]):
+        for name in _OF_SETTINGS if place else ():
+            if place.get(name) not in (None, False, "disabled"):
+                raise CannotSay(f"{name}. {_REMEDY}")
     for tool in request.tools:
         if not isinstance(tool, FunctionTool):
             raise CannotSay(f"the hosted tool {tool.name}. {_REMEDY}")

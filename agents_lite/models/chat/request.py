@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_PLAIN_SETTINGS = (
+_PLAIN_SETTINGS = {
     "temperature",
     "top_p",
     "parallel_tool_calls",
@@ -39,7 +39,7 @@ _PLAIN_SETTINGS = (
     "prompt_cache_key",
     "safety_identifier",
     "service_tier",
-)
+}
 """Settings whose names are those of the request's fields; not all of them exist everywhere."""
 
 _PROMPT = """\
@@ -85,7 +85,7 @@ def chat_request_body(
         "tool_choice": tool_choice,
         "response_format": _response_format(request.output_schema, output_format),
         _tokens_field(base_url): settings.max_tokens,
-        **{name: getattr(settings, name, None) for name in _PLAIN_SETTINGS},
+        **{name: value for name, value in vars(settings).items() if name in _PLAIN_SETTINGS},
         "logprobs": True if settings.top_logprobs is not None else None,
         "reasoning_effort": _effort(settings),
         "stream_options": {"include_usage": True} if request.stream else None,
@@ -112,7 +112,8 @@ def _tools(request: ModelRequest) -> list[Json] | None:
 
 
 def _function(tool: Json) -> Json:
-    function = {name: value for name, value in tool.items() if name != "type"}
+    function = dict(tool)
+    del function["type"]
     if not function["strict"]:  # not known everywhere
         del function["strict"]
     return {"type": "function", "function": function}
