@@ -103,6 +103,8 @@ class ChatAnswer:
             return []
         if not self._response:
             self._begin(chunk)
+        elif choices and (quick := self._more_text(chunk, choices[0])):
+            return quick
         self._usage = chunk.get("usage") or self._usage
         if "x_groq" in chunk:
             self._usage = chunk["x_groq"].get("usage") or self._usage
@@ -153,6 +155,21 @@ class ChatAnswer:
         }
         for kind in ("response.created", "response.in_progress"):
             self._events.append({"type": kind, "response": self._response})
+
+    def _more_text(self, chunk: Json, choice: Json) -> list[Json] | None:
+        """The event for a chunk that has only some more text, as thousands do; else None."""
+        text, delta = self._texts.get("output_text"), choice.get("delta")
+        if text is None or not delta or len(delta) > 1 or choice.get("finish_reason"):
+            return None
+        content = delta.get("content")
+        if type(content) is not str or not content or choice.get("logprobs"):
+            return None
+        if chunk.get("usage") or choice.get("usage"):
+            return None
+        event = text.add(content)
+        event["sequence_number"] = self._count
+        self._count += 1
+        return [event]
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta") or _as_delta(choice.get("message") or {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from json import JSONDecodeError, JSONDecoder
 
-from ...response_types import ResponseStreamEvent, as_stream_event
+from ...response_types import ResponseCompletedEvent, ResponseStreamEvent
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
@@ -27,11 +27,13 @@ def json_inside(text: str) -> str:
 
 def with_bare_json(event: ResponseStreamEvent) -> ResponseStreamEvent:
     """The event; one that completes a response, with the bare JSON in its messages."""
-    if event.type != "response.completed":
+    if not isinstance(event, ResponseCompletedEvent):
         return event
-    response = event.response.model_dump()
-    for item in response["output"]:
-        for part in item.get("content") or () if item["type"] == "message" else ():
+    fields = event.model_dump()
+    for item in fields["response"]["output"]:
+        for part in item["content"] if item["type"] == "message" else ():
             if "text" in part:
                 part["text"] = json_inside(part["text"])
-    return as_stream_event({**event.model_dump(), "response": response})
+    bare = ResponseCompletedEvent(fields)
+    bare.request_id = getattr(event, "request_id", None)
+    return bare

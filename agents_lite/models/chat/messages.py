@@ -34,13 +34,17 @@ def messages_of(
         replays: Whether the reasoning that came from a host is to be sent back.
 
     Raises:
-        CannotSay: An image or file is named in a way that the API does not know.
+        CannotSay: An image or file is named in a way that the API does not know, or an item lacks
+            what it is made of.
     """
     conversation = _Conversation(replays)
     if instructions is not None:
         conversation.messages.append({"role": "system", "content": instructions})
     for item in items:
-        conversation.add(item)
+        try:
+            conversation.add(item)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CannotSay(f"such an item: {item!r}"[:300]) from error
     return conversation.finish()
 
 
@@ -96,14 +100,14 @@ class _Conversation:
     def _release(self) -> None:
         """End the model's turn, and say what waited for the outputs."""
         self._turn = None
-        if self._held:
-            self.messages += self._held
-            self._held = []
+        self.messages += self._held
+        self._held = []
 
     def _model_message(self) -> Json:
         """The message of the model that what comes next belongs to."""
         if self._turn is None:
-            self._release()
+            if self._held:
+                self._release()
             self._turn = {"role": "assistant", "content": None}
             self.messages.append(self._turn)
         if self._reasoning:

@@ -73,14 +73,7 @@ class OpenAIChatCompletionsModel(Model):
             UserError: It asks for what this API does not know.
         """
         client = self._client or default_client()
-        host = client.hostname
-        return chat_request_body(
-            self.model,
-            request,
-            base_url=client.base_url,
-            output_format=format_for(client, self.model, request),
-            replays=lambda origin: self._replays(origin, host),
-        )
+        return self._body(request, client, client.hostname)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
@@ -89,10 +82,22 @@ class OpenAIChatCompletionsModel(Model):
         host = client.hostname
         return send(
             client,
-            self.request_body(request),
+            self._body(request, client, host),
             request,
             path="/chat/completions",
             translate=lambda answer: chat_events(answer, host),
+        )
+
+    def _body(
+        self, request: ModelRequest, client: ResponsesClient, host: str
+    ) -> dict[str, Any]:
+        is_typed = request.output_schema is not None
+        return chat_request_body(
+            self.model,
+            request,
+            host=host,
+            output_format=format_for(client, self.model, request) if is_typed else "text",
+            replays=lambda origin: self._replays(origin, host),
         )
 
     def _send_with_format(

@@ -6,9 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic_core import to_json
 
@@ -52,7 +50,7 @@ def chat_request_body(
     model: str,
     request: ModelRequest,
     *,
-    base_url: str,
+    host: str,
     output_format: OutputFormat,
     replays: Callable[[str], bool],
 ) -> Json:
@@ -61,7 +59,7 @@ def chat_request_body(
     Args:
         model: The model's name.
         request: What to ask.
-        base_url: The server, some of which have names of their own for a field.
+        host: The server, some of which have names of their own for a field.
         output_format: How to hold the server to an output type, if the request has one.
         replays: Whether the reasoning that came from a host is to be sent back.
 
@@ -84,7 +82,7 @@ def chat_request_body(
         "tools": _tools(request),
         "tool_choice": tool_choice,
         "response_format": _response_format(request.output_schema, output_format),
-        _tokens_field(base_url): settings.max_tokens,
+        _tokens_field(host): settings.max_tokens,
         **{name: value for name, value in vars(settings).items() if name in _PLAIN_SETTINGS},
         "logprobs": True if settings.top_logprobs is not None else None,
         "reasoning_effort": _effort(settings),
@@ -147,10 +145,8 @@ def _response_format(
     return {"type": "json_schema", "json_schema": description}
 
 
-@cache
-def _tokens_field(base_url: str) -> str:
+def _tokens_field(host: str) -> str:
     """OpenAI's models that think refuse `max_tokens`; most other servers know nothing else."""
-    host = urlsplit(base_url).hostname or ""
     is_openai = host == "api.openai.com" or host.endswith(".azure.com")
     return "max_completion_tokens" if is_openai else "max_tokens"
 

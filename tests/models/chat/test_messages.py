@@ -90,6 +90,12 @@ def test_what_the_api_cannot_say_is_refused(part: dict[str, Any]) -> None:
         converted(user([part]))
 
 
+@pytest.mark.parametrize("item", [{"role": "user"}, {"type": "function_call"}, {"content": "Hi"}])
+def test_an_item_that_lacks_something_is_refused(item: dict[str, Any]) -> None:
+    with pytest.raises(CannotSay, match="such an item"):
+        converted(item)
+
+
 def test_the_items_of_one_answer_become_one_message_with_its_outputs_behind_it() -> None:
     items = [user("2 sums"), said("Let me see."), called("c1"), called("c2")]
     messages = converted(*items, gave("c1", "3"), gave("c2", "4"), said("3 and 4"))

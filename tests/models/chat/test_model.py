@@ -40,11 +40,12 @@ from agents_lite.testing import (
     token_usage,
     turn,
 )
-from tests.support.drivers import every_driver, every_stream
+from tests.support.drivers import every_driver, every_stream, whole_and_streamed
 from tests.support.loopback import LoopbackServer, http_answer, stream_answer
 from tests.support.spans import recorded_spans
 
 PATH = "/v1/responses"
+ANSWER = '{"city": "Ulm", "degrees": 3}'
 
 
 class Weather(BaseModel):
@@ -167,6 +168,14 @@ def test_reasoning_stays_here_if_it_is_told_to(serve: Any) -> None:
     assert "reasoning_content" not in server.requests[1].body["messages"][1]
 
 
+@whole_and_streamed
+@pytest.mark.parametrize("output_type", [None, Weather])
+def test_the_request_s_id_is_kept(run: Any, serve: Any, output_type: Any) -> None:
+    agent = Agent("A", model=chat_model(serve([ANSWER])), output_type=output_type)
+    [response] = run(agent, "Hi").raw_responses
+    assert response.request_id.startswith("req_")
+
+
 # What is asked
 
 
@@ -222,9 +231,9 @@ def test_openai_s_own_servers_have_another_name_for_the_most_tokens() -> None:
     from agents_lite.models.chat.request import chat_request_body
 
     request = ModelRequest(input=[], model_settings=ModelSettings(max_tokens=9))
-    for base_url in ("https://api.openai.com/v1", "https://x.openai.azure.com/openai/v1"):
+    for host in ("api.openai.com", "x.openai.azure.com"):
         body = chat_request_body(
-            "m", request, base_url=base_url, output_format="text", replays=lambda host: False
+            "m", request, host=host, output_format="text", replays=lambda host: False
         )
         assert body["max_completion_tokens"] == 9
 
@@ -327,9 +336,6 @@ def picky(*refused: str, answer: str, message: str = "") -> Callable[[HTTPReques
         return answer
 
     return reply
-
-
-ANSWER = '{"city": "Ulm", "degrees": 3}'
 
 
 @every_driver
