@@ -6,15 +6,17 @@ A name is imported when it is first used, so that `import agents_lite` costs nex
 
 import logging as _logging
 from importlib import import_module as _import_module
+from sys import modules as _modules
+from types import ModuleType as _ModuleType
 
 __version__ = "0.1.0"
 
 _HOMES = {  # module: the names it is home to
     "agent": (
-        "Agent AgentToolStreamEvent FunctionToolResult StopAtTools "
+        "Agent AgentBase AgentToolStreamEvent FunctionToolResult StopAtTools "
         "ToolsToFinalOutputFunction ToolsToFinalOutputResult"
     ),
-    "computer": "AsyncComputer Computer",
+    "computer": "AsyncComputer Button Computer Environment",
     "exceptions": (
         "AgentsException APIConnectionError APIError APIResponseError APIStatusError "
         "APITimeoutError AuthenticationError BadRequestError InputGuardrailTripwireTriggered "
@@ -45,7 +47,7 @@ _HOMES = {  # module: the names it is home to
         "ToolFilterStatic"
     ),
     "memory": "Session SessionABC SQLiteSession StoredSession",
-    "model_settings": "ModelSettings",
+    "model_settings": "MCPToolChoice ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
     "models.chat": "OpenAIChatCompletionsModel",
     "models.default_client": (
@@ -53,11 +55,12 @@ _HOMES = {  # module: the names it is home to
     ),
     "models.multi_provider": "MultiProvider",
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
+    "prompts": "DynamicPromptFunction GenerateDynamicPromptData Prompt",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "run": "RunOptions Runner",
     "run_config": "CallModelData ModelInputData RunConfig ToolErrorFormatterArgs UsageLimits",
-    "run_context": "RunContextWrapper TContext ToolContext",
+    "run_context": "AgentHookContext RunContextWrapper TContext",
     "stream_events": (
         "AgentUpdatedStreamEvent RawResponsesStreamEvent RunItemStreamEvent StreamEvent"
     ),
@@ -72,7 +75,11 @@ _HOMES = {  # module: the names it is home to
         "ToolInputGuardrail ToolInputGuardrailData ToolInputGuardrailResult "
         "ToolOutputGuardrail ToolOutputGuardrailData ToolOutputGuardrailResult"
     ),
-    "tool_output": "ToolOutputFileContent ToolOutputImage ToolOutputText",
+    "tool_context": "ToolContext",
+    "tool_output": (
+        "ToolOutputFileContent ToolOutputFileContentDict ToolOutputImage ToolOutputImageDict "
+        "ToolOutputText ToolOutputTextDict"
+    ),
     "tracing": (
         "add_trace_processor agent_span AgentSpanData BackendSpanExporter "
         "BatchTraceProcessor ConsoleSpanExporter custom_span CustomSpanData flush_traces "
@@ -87,13 +94,38 @@ _HOMES = {  # module: the names it is home to
     ),
     "http.client": "ResponsesClient",
     "running.run_state": "RunState",
-    "running.turn.request": "GenerateDynamicPromptData",
     "usage": "InputTokensDetails OutputTokensDetails RequestUsage Usage",
 }
 
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(_MODULE_OF)
+
+_PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
+    "agent_output": "output_schema",
+    "extensions.memory.async_sqlite_session": "extensions.memory",
+    "extensions.memory.encrypt_session": "extensions.memory",
+    "function_schema": "schema.function_schema",
+    "mcp.util": "mcp",
+    "memory.openai_conversations_session": "memory",
+    "models.openai_chatcompletions": "models.chat",
+    "run_state": "running.run_state",
+    "strict_schema": "schema.strict_schema",
+    "tracing.processor_interface": "tracing",
+}
+
+
+class _Place(_ModuleType):
+    """A module that is no file: its names are those of another one, loaded when first asked."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        home = _PLACES[self.__name__.removeprefix(f"{__name__}.")]
+        return getattr(_import_module(f".{home}", __name__), name)
+
+
+_modules.update((name, _Place(name)) for name in (f"{__name__}.{place}" for place in _PLACES))
 
 
 def __getattr__(name: str) -> object:

@@ -20,6 +20,7 @@ from .models.chat import *
 from .models.default_client import *
 from .models.multi_provider import *
 from .output_schema import *
+from .prompts import *
 from .response_types import *
 from .result import *
 from .run import *
@@ -27,9 +28,9 @@ from .run_config import *
 from .run_context import *
 from .running.many import *
 from .running.run_state import *
-from .running.turn.request import *
 from .stream_events import *
 from .tool import *
+from .tool_context import *
 from .tool_guardrails import *
 from .tool_output import *
 from .tracing import *

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agent",
+    "AgentBase",
     "AgentToolStreamEvent",
     "FunctionToolResult",
     "StopAtTools",
@@ -303,3 +304,7 @@ class Agent(PickledByName, Generic[TContext]):
 def _as_list(given: Sequence[T]) -> list[T]:
     """A list of the user's stays that very list, to which more may be added later."""
     return given if isinstance(given, list) else list(given)
+
+
+AgentBase = Agent
+"""The agent in annotations of functions that ask no more of it than a name and tools."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from .exceptions import ModelBehaviorError
 
-__all__ = ["AsyncComputer", "Computer"]
+__all__ = ["AsyncComputer", "Button", "Computer", "Environment"]
 
 Environment: TypeAlias = Literal["mac", "windows", "linux", "ubuntu", "browser"]
 Button: TypeAlias = Literal["left", "right", "wheel", "back", "forward"]

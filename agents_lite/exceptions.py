@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .guardrail import InputGuardrailResult, OutputGuardrailResult
-    from .result import RunErrorDetails
+    from .result import RunErrorDetails as RunErrorDetails
     from .tool_guardrails import (
         ToolGuardrailFunctionOutput,
         ToolInputGuardrail,
@@ -49,6 +49,14 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    if name == "RunErrorDetails":  # of a module that needs this one
+        from .result import RunErrorDetails
+
+        return RunErrorDetails
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class AgentsException(Exception):
     """Root of all errors of this package.
 
@@ -57,6 +65,11 @@ class AgentsException(Exception):
     """
 
     run_data: RunErrorDetails | None = None
+
+    @property
+    def message(self) -> str:
+        """What `str()` says."""
+        return str(self)
 
     def __reduce__(self) -> tuple[Any, ...]:  # pickle would call the class with `args` alone
         return _rebuild, (type(self), self.args, vars(self))

@@ -102,6 +102,16 @@ class ToolCallItem(RunItemBase):
 
     type: ClassVar[Literal["tool_call_item"]] = "tool_call_item"
 
+    @property
+    def tool_name(self) -> str:
+        """The tool that is called; of one that the server runs, the type of its call."""
+        return str(self.raw_item.get("name") or self.raw_item.type)
+
+    @property
+    def call_id(self) -> str | None:
+        """The call's id."""
+        return _call_id(self.raw_item)
+
 
 @dataclass
 class ToolCallOutputItem(RunItemBase):
@@ -110,6 +120,11 @@ class ToolCallOutputItem(RunItemBase):
     output: Any
     """What the tool returned, as the object it was."""
     type: ClassVar[Literal["tool_call_output_item"]] = "tool_call_output_item"
+
+    @property
+    def call_id(self) -> str | None:
+        """The id of the call that it answers."""
+        return _call_id(self.raw_item)
 
 
 class HandoffCallItem(RunItemBase):
@@ -289,6 +304,11 @@ def output_item(
     """
     raw_item = ResponsesObject(ItemHelpers.tool_call_output_item(call, shown))
     return ToolCallOutputItem(agent, raw_item, output)
+
+
+def _call_id(raw_item: Any) -> str | None:
+    found = raw_item.get("call_id") or raw_item.get("id")
+    return None if found is None else str(found)
 
 
 def _parts(message: Any) -> list[dict[str, Any]]:

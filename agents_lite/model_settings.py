@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-__all__ = ["ModelSettings"]
+__all__ = ["MCPToolChoice", "ModelSettings"]
+
+
+@dataclass
+class MCPToolChoice:
+    """A `tool_choice`: one tool of an MCP server that the model's server calls."""
+
+    server_label: str
+    """The server, as its `HostedMCPTool` labels it."""
+    name: str
+    """The tool."""
 
 
 @dataclass
@@ -21,8 +31,8 @@ class ModelSettings:
     """Randomness, 0 to 2."""
     top_p: float | None = None
     """Nucleus sampling: the share of probability mass to draw from, 0 to 1."""
-    tool_choice: str | Mapping[str, Any] | None = None
-    """"auto", "required", "none", a tool's name, or the API's own object."""
+    tool_choice: str | Mapping[str, Any] | MCPToolChoice | None = None
+    """"auto", "required", "none", a tool's name, an `MCPToolChoice`, or the API's own object."""
     parallel_tool_calls: bool | None = None
     """Whether the model may ask for several tools in one turn."""
     truncation: Literal["auto", "disabled"] | None = None

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
 from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
-from .models.provider import default_provider
+from .models.openai_provider import default_provider
+from .run_context import RunContextWrapper, TContext
 
 if TYPE_CHECKING:
     from .agent import Agent
     from .items import TResponseInputItem
     from .journal import Journal
-    from .run_context import RunContextWrapper
 
 __all__ = ["CallModelData", "ModelInputData", "RunConfig", "ToolErrorFormatterArgs", "UsageLimits"]
 
@@ -67,7 +67,7 @@ class CallModelData:
 
 
 @dataclass
-class ToolErrorFormatterArgs:
+class ToolErrorFormatterArgs(Generic[TContext]):
     """What a `tool_error_formatter` is given."""
 
     kind: Literal["approval_rejected"]
@@ -80,7 +80,7 @@ class ToolErrorFormatterArgs:
     """The call."""
     default_message: str
     """What the model would be told."""
-    run_context: RunContextWrapper[Any]
+    run_context: RunContextWrapper[TContext]
     """The run's context."""
 
 
@@ -124,7 +124,7 @@ class RunConfig:
     parallel_tools: bool | None = None
     """Whether `def` tools of one turn run beside each other, on threads: True: all of them, False:
     none, None: those declared with `parallel=True`."""
-    tool_error_formatter: Callable[[ToolErrorFormatterArgs], Any] | None = None
+    tool_error_formatter: Callable[[ToolErrorFormatterArgs[Any]], Any] | None = None
     """Gives what the model is told of a call that a person rejected without words, or None for
     the usual words; `def` or `async def`."""
     run_id: str | Callable[[Any], str] | None = None

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
-from .exceptions import UserError
 from .usage import Usage
 
 if TYPE_CHECKING:
-    from .agent import Agent
-    from .concurrency.cancellation import Cancellation
-    from .run_config import RunConfig
-    from .running.live_run import LiveRun
+    from .items import TResponseInputItem
 
-__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
+__all__ = ["AgentHookContext", "RunContextWrapper", "TContext"]
 
 TContext = TypeVar("TContext", default=Any)
 
@@ -34,37 +30,9 @@ class RunContextWrapper(Generic[TContext]):
     """Requests and tokens of the run so far."""
     usage_by_agent: dict[str, Usage] = field(default_factory=dict)
     """The same, split by the agent's name."""
+    turn_input: list[TResponseInputItem] = field(default_factory=list)
+    """What the agent at work was given when it took over: input items."""
 
 
-@dataclass(eq=False)
-class ToolContext(RunContextWrapper[TContext]):
-    """The context of one tool call."""
-
-    tool_name: str = ""
-    """The tool that was called."""
-    tool_call_id: str = ""
-    """The call's id, as the model gave it."""
-    tool_arguments: str = ""
-    """The call's arguments: JSON text."""
-    agent: Agent[TContext] | None = field(default=None, repr=False)
-    """The agent that called, or None outside a run."""
-    run: LiveRun | None = field(default=None, repr=False)
-    """The run that the call is made in, or None outside a run."""
-    cancellation: Cancellation | None = field(default=None, repr=False)
-    """Stops the call; None outside a run."""
-
-    @property
-    def run_config(self) -> RunConfig | None:
-        """Options of the run, or None outside a run."""
-        return None if self.run is None else self.run.config
-
-    @property
-    def idempotency_key(self) -> str:
-        """Names this call, the same at each attempt to make it: for services that take such a key.
-
-        Raises:
-            UserError: The tool was called outside a run.
-        """
-        if self.run is None:
-            raise UserError("Only calls that a run makes have an idempotency key")
-        return self.run.record.call_key(self.tool_call_id)
+AgentHookContext = RunContextWrapper
+"""The context as hooks of agents are given it."""

@@ -26,7 +26,7 @@ from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
 from .methods import BoundLikeMethods, is_method
 from .pickling import PickledByName
-from .run_context import RunContextWrapper, TContext, ToolContext
+from .run_context import RunContextWrapper, TContext
 from .schema.function_schema import (
     DocstringStyle,
     FuncSchema,
@@ -34,6 +34,7 @@ from .schema.function_schema import (
     function_schema,
 )
 from .schema.strict_schema import schema_for_api
+from .tool_context import ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
 if TYPE_CHECKING:
@@ -336,6 +337,8 @@ class WebSearchTool:
     """Which sites to search, {"allowed_domains": [...]}; None for all."""
     search_context_size: Literal["low", "medium", "high"] = "medium"
     """How much of what was found the model gets to read."""
+    external_web_access: bool | None = None
+    """False searches what the server has stored alone; None leaves it to the server."""
 
 
 @dataclass

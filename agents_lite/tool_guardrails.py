@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from .guardrail import AnyGuardrail, declare
-from .run_context import ToolContext
+from .tool_context import ToolContext
 
 if TYPE_CHECKING:
     from .agent import Agent

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from pydantic_core import to_json
 
 from .exceptions import UserError
 
-__all__ = ["ToolOutputFileContent", "ToolOutputImage", "ToolOutputText"]
+__all__ = [
+    "ToolOutputFileContent",
+    "ToolOutputFileContentDict",
+    "ToolOutputImage",
+    "ToolOutputImageDict",
+    "ToolOutputText",
+    "ToolOutputTextDict",
+]
 
 
 @dataclass
@@ -52,6 +59,32 @@ class ToolOutputFileContent:
         """Raise UserError without a source."""
         if self.file_data is None and self.file_url is None and self.file_id is None:
             raise UserError("A ToolOutputFileContent needs file_data, file_url or file_id.")
+
+
+class ToolOutputTextDict(TypedDict):
+    """A `ToolOutputText` as a dict."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ToolOutputImageDict(TypedDict):
+    """A `ToolOutputImage` as a dict."""
+
+    type: Literal["image"]
+    image_url: NotRequired[str]
+    file_id: NotRequired[str]
+    detail: NotRequired[Literal["low", "high", "auto"]]
+
+
+class ToolOutputFileContentDict(TypedDict):
+    """A `ToolOutputFileContent` as a dict."""
+
+    type: Literal["file"]
+    file_data: NotRequired[str]
+    file_url: NotRequired[str]
+    file_id: NotRequired[str]
+    filename: NotRequired[str]
 
 
 StructuredOutput: TypeAlias = ToolOutputText | ToolOutputImage | ToolOutputFileContent

@@ -9,6 +9,7 @@ import pytest
 
 from agents_lite import (
     Agent,
+    AgentHookContext,
     AgentHooks,
     RunConfig,
     RunHooks,
@@ -328,3 +329,16 @@ def test_events_hooks_and_guardrails_in_one_order() -> None:
         "on_agent_end",
         "output guardrail",
     ]
+
+
+def test_an_agent_s_hooks_see_what_it_was_given() -> None:
+    seen = []
+
+    class Notes(AgentHooks):
+        def on_start(self, context: AgentHookContext[Any], agent: Agent[Any]) -> None:
+            seen.append((agent.name, [item.get("content") for item in context.turn_input][:1]))
+
+    model = ScriptedModel([handoff_to("B"), "done"])
+    b = Agent(name="B", model=model, hooks=Notes())
+    Runner.run_sync(Agent(name="A", model=model, handoffs=[b], hooks=Notes()), "Hi")
+    assert seen == [("A", ["Hi"]), ("B", ["Hi"])]

@@ -15,12 +15,14 @@ from agents_lite import (
     MaxTurnsExceeded,
     MessageOutputItem,
     ReasoningItem,
+    ResponsesObject,
     Runner,
     ToolCallItem,
     ToolCallOutputItem,
+    function_tool,
 )
 from agents_lite.result import RunResultBase
-from agents_lite.testing import call, final, handoff_to, reasoning, text, turn
+from agents_lite.testing import ScriptedModel, call, final, handoff_to, reasoning, text, turn
 from tests.support.agents import calculator_with
 from tests.support.drivers import every_driver, kinds
 
@@ -179,3 +181,20 @@ def test_reading_items() -> None:
         Runner.run_sync(calculator_with([ADD, "3"]), "x").new_items[0].raw_item, "3"
     )
     assert (output["type"], output["output"]) == ("function_call_output", "3")
+
+
+def test_call_and_output_name_tool_and_call() -> None:
+    tool = function_tool(lambda a: a, name_override="f", strict_mode=False)
+    agent = Agent(name="A", tools=[tool], model=ScriptedModel([call("f", a=1), "done"]))
+    made, output, _ = Runner.run_sync(agent, "Hi").new_items
+    assert isinstance(made, ToolCallItem) and isinstance(output, ToolCallOutputItem)
+    assert made.tool_name == "f"
+    assert made.call_id == output.call_id == made.raw_item.call_id
+    hosted = ToolCallItem(agent, ResponsesObject(type="web_search_call", id="ws_1"))
+    assert (hosted.tool_name, hosted.call_id) == ("web_search_call", "ws_1")
+
+
+def test_an_error_tells_its_message() -> None:
+    with pytest.raises(MaxTurnsExceeded) as caught:
+        Runner.run_sync(Agent(name="A", model=ScriptedModel([])), "Hi", max_turns=0)
+    assert caught.value.message == str(caught.value) == "Max turns (0) exceeded"

@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
-    exceptions usage run_context pickling methods
+    exceptions usage run_context tool_context prompts pickling methods
     concurrency
     response_types http
     items stream_events history
@@ -31,12 +31,14 @@ ORDER = """
     run
     journal
     extensions
+    decorators
     local_server testing viewer cli __main__
 """.split()
 """Rooms, and the modules at the top; each may import those before it, and its own."""
 
 EXCEPTIONS = {
     ("agent", "running"): "Agent.as_tool runs the agent",
+    ("exceptions", "result"): "RunErrorDetails can be had from exceptions, too",
 }
 """Imports against the order, inside functions only."""
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from agents_lite.exceptions import ModelBehaviorError, UserError
-from agents_lite.run_context import RunContextWrapper, ToolContext
+from agents_lite.run_context import RunContextWrapper
 from agents_lite.tool import (
     CodeInterpreterTool,
     ComputerTool,
@@ -25,6 +25,7 @@ from agents_lite.tool import (
     default_tool_error_function,
     function_tool,
 )
+from agents_lite.tool_context import ToolContext
 
 CONTEXT: ToolContext[Any] = ToolContext("mine", tool_name="f")
 

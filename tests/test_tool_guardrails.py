@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents_lite.exceptions import UserError
-from agents_lite.run_context import ToolContext
+from agents_lite.tool_context import ToolContext
 from agents_lite.tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,

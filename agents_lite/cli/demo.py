@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from ..agent import Agent
 from ..models.default_client import default_client, set_default_openai_api
 from ..models.interface import Model, ModelRequest
-from ..models.provider import FALLBACK_MODEL, OpenAIProvider
+from ..models.openai_provider import FALLBACK_MODEL, OpenAIProvider
 from ..response_types import ResponseStreamEvent
 from ..run import RunConfig, Runner
 from ..tool import function_tool

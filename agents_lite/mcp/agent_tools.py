@@ -15,9 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
-from ..run_context import RunContextWrapper, ToolContext
+from ..run_context import RunContextWrapper
 from ..schema.function_schema import InvalidToolArguments
 from ..tool import FunctionTool
+from ..tool_context import ToolContext
 from ..tracing import FunctionSpanData, get_current_span, mcp_tools_span
 from .approval import approval_for
 from .content import output_of

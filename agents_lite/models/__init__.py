@@ -1,7 +1,7 @@
 """Models: what the loop asks of one, and those behind the Responses API and Chat Completions."""
 
 from .interface import Model, ModelProvider, ModelRequest
+from .openai_provider import OpenAIProvider
 from .openai_responses import OpenAIResponsesModel
-from .provider import OpenAIProvider
 
 __all__ = ["Model", "ModelProvider", "ModelRequest", "OpenAIProvider", "OpenAIResponsesModel"]

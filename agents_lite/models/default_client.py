@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
@@ -18,6 +18,20 @@ OpenAIAPI: TypeAlias = Literal["responses", "chat_completions"]
 """An API of a model's server."""
 _OF_OTHERS = ("open_ai", "openai", "azure", "azure_ad", "azuread")
 """Values of `OPENAI_API_TYPE` that mean something to other programs, and nothing here."""
+
+
+class OpenAIClient(Protocol):
+    """What is asked of a client of the `openai` package: where it goes, and as whom."""
+
+    api_key: str
+    organization: str | None
+    project: str | None
+    max_retries: int
+
+    @property
+    def base_url(self) -> object:
+        """The server."""
+
 
 _lock = threading.Lock()
 _default_key: str | None = None
@@ -49,10 +63,20 @@ def set_default_openai_key(key: str, use_for_tracing: bool = True) -> None:
         get_trace_provider().openai_processor.use_model_key(key)
 
 
-def set_default_openai_client(client: ResponsesClient) -> None:
-    """Use this client where none is given."""
+def set_default_openai_client(
+    client: ResponsesClient | OpenAIClient, use_for_tracing: bool = True
+) -> None:
+    """Use this client where none is given.
+
+    Args:
+        client: The client, or one of the `openai` package, of which only the settings are used.
+        use_for_tracing: Whether traces are sent with its key too, where it is one for OpenAI.
+    """
     global _default_client
-    _default_client = client
+    _default_client = as_client(client)
+    key = getattr(client, "api_key", None)
+    if use_for_tracing and isinstance(key, str) and _default_client.hostname == "api.openai.com":
+        get_trace_provider().openai_processor.use_model_key(key)
 
 
 def set_default_openai_api(api: OpenAIAPI) -> None:
@@ -71,6 +95,26 @@ def default_api() -> OpenAIAPI:
         return _default_api
     named = os.environ.get("OPENAI_API_TYPE", "").lower()
     return "responses" if not named or named in _OF_OTHERS else _checked(named)
+
+
+def as_client(client: ResponsesClient | OpenAIClient) -> ResponsesClient:
+    """The client itself, or one that asks the server of a client of the `openai` package.
+
+    Raises:
+        UserError: It is neither.
+    """
+    if isinstance(client, ResponsesClient):
+        return client
+    try:
+        return ResponsesClient(
+            api_key=client.api_key,
+            base_url=str(client.base_url),
+            organization=client.organization,
+            project=client.project,
+            max_retries=client.max_retries,
+        )
+    except AttributeError:
+        raise UserError(f"A client is a ResponsesClient, not {type(client).__name__}") from None
 
 
 def default_client() -> ResponsesClient:

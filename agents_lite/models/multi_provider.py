@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..exceptions import UserError
 from .interface import Model, ModelProvider
 from .known_servers import KNOWN_SERVERS
-from .provider import OpenAIProvider
+from .openai_provider import OpenAIProvider
 
 __all__ = ["MultiProvider"]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
+from ..model_settings import MCPToolChoice
 from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool
-from .default_client import default_client
+from .default_client import OpenAIClient, as_client, default_client
 from .interface import Model, ModelRequest
 from .replay import without_replayed
 from .sending import send
@@ -50,17 +51,21 @@ class OpenAIResponsesModel(Model):
     """
 
     def __init__(
-        self, model: str, client: ResponsesClient | None = None, *, is_default: bool = False
+        self,
+        model: str,
+        openai_client: ResponsesClient | OpenAIClient | None = None,
+        *,
+        is_default: bool = False,
     ) -> None:
         """Name the model, and the server.
 
         Args:
             model: The model's name.
-            client: What its requests go through; None: the default client.
+            openai_client: What its requests go through; None: the default client.
             is_default: Whether nobody has chosen it, so that a stored prompt's own model counts.
         """
         self.model = model
-        self._client = client
+        self._client = None if openai_client is None else as_client(openai_client)
         self._is_default = is_default
 
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
@@ -139,6 +144,8 @@ def _tools(request: ModelRequest) -> list[dict[str, Any]] | None:
 
 def _tool_choice(request: ModelRequest) -> Any:
     choice = request.model_settings.tool_choice
+    if isinstance(choice, MCPToolChoice):
+        return {"type": "mcp", "server_label": choice.server_label, "name": choice.name}
     if not isinstance(choice, str) or choice in ("auto", "required", "none"):
         return choice
     functions = {tool.name for tool in request.tools if isinstance(tool, FunctionTool)}

@@ -36,6 +36,7 @@ def tool_to_request(tool: Tool) -> dict[str, Any]:
                 user_location=tool.user_location,
                 filters=tool.filters,
                 search_context_size=tool.search_context_size,
+                external_web_access=tool.external_web_access,
             )
         case FileSearchTool():
             return _without_none(

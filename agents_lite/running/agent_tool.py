@@ -8,8 +8,8 @@ from typing import Any
 
 from ..agent import Agent, AgentToolStreamEvent
 from ..result import RunResult
-from ..run_context import ToolContext
 from ..tool import FunctionTool, fit_for_tool, function_tool
+from ..tool_context import ToolContext
 from .live_run import RunPaused
 from .start import new_run
 

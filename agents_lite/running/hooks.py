@@ -11,8 +11,8 @@ from ..lifecycle import AgentHooks, RunHooks, StepHooks
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..items import ModelResponse
-    from ..run_context import ToolContext
     from ..tool import Tool
+    from ..tool_context import ToolContext
 
 
 class Lifecycle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from ..handoffs import Handoff
+from ..items import ItemHelpers
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent, StreamEvent
 from ..tracing import agent_span
 from .conversation import open_conversation, save_turn
@@ -96,4 +97,5 @@ def tell_of_agent(run: LiveRun) -> None:
     if record.agent_is_new:
         is_first = record.turn == 0
         said = conversation.prepared if is_first else list(conversation.next_input)
+        run.context.turn_input = ItemHelpers.input_to_new_input_list(said)
         run.lifecycle.agent_started(run.agent, said)

@@ -10,6 +10,7 @@ import responses
 
 from agents_lite import (
     Agent,
+    MCPToolChoice,
     ModelRequest,
     ModelSettings,
     OpenAIProvider,
@@ -79,6 +80,10 @@ def test_a_plain_request_holds_nothing_that_was_not_asked_for() -> None:
         ({"max_tokens": 9}, {"max_output_tokens": 9}),
         ({"tool_choice": "required"}, {"tool_choice": "required"}),
         ({"tool_choice": "add"}, {"tool_choice": {"type": "function", "name": "add"}}),
+        (
+            {"tool_choice": MCPToolChoice("docs", "ask")},
+            {"tool_choice": {"type": "mcp", "server_label": "docs", "name": "ask"}},
+        ),
         ({"tool_choice": "web_search"}, {"tool_choice": {"type": "web_search"}}),
         ({"verbosity": "low"}, {"text": {"verbosity": "low"}}),
         ({"reasoning": {"effort": "low"}}, {"reasoning": {"effort": "low"}}),

@@ -195,3 +195,54 @@ def test_ollama_host_is_read_as_ollama_reads_it(
 def test_an_ollama_host_that_is_none_is_told() -> None:
     with pytest.raises(UserError, match="OLLAMA_HOST"):
         ollama_url("box:port")
+
+
+class ForeignClient:
+    """What a client of the `openai` package tells of itself."""
+
+    api_key = "sk-foreign"
+    base_url = "http://127.0.0.1:9/v1/"
+    organization = "org-1"
+    project = None
+    max_retries = 0
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda client: OpenAIResponsesModel("m", openai_client=client),
+        lambda client: OpenAIChatCompletionsModel("m", openai_client=client),
+        lambda client: OpenAIProvider(openai_client=client).get_model("m"),
+    ],
+)
+def test_a_client_of_the_openai_package_says_which_server(named: Any) -> None:
+    client = ForeignClient()
+    with ResponsesServer(["Hello"]) as server:
+        client.base_url = server.base_url + "/"
+        result = Runner.run_sync(Agent(name="A", model=named(client)), "Hi")
+    assert result.final_output == "Hello"
+    assert server.requests[0].headers["authorization"] == "Bearer sk-foreign"
+    assert server.requests[0].headers["openai-organization"] == "org-1"
+
+
+def test_what_is_no_client_is_refused() -> None:
+    with pytest.raises(UserError, match="not str"):
+        OpenAIResponsesModel("m", "client")  # type: ignore[arg-type]
+
+
+def test_a_provider_makes_its_client_of_key_and_server() -> None:
+    with ResponsesServer(["Hello"], api_key="sk-mine") as server:
+        provider = OpenAIProvider(api_key="sk-mine", base_url=server.base_url)
+        assert Runner.run_sync(Agent(name="A", model=provider.get_model("m")), "Hi").final_output
+
+
+def test_a_provider_takes_a_client_or_what_makes_one() -> None:
+    with pytest.raises(UserError, match="not both"):
+        OpenAIProvider(LOCAL, api_key="sk-mine")
+
+
+def test_the_prefix_openai_is_taken_off_for_openai_alone() -> None:
+    there = OpenAIProvider(base_url="https://api.openai.com/v1", api_key="sk-any")
+    assert vars(there.get_model("openai/gpt-4.1"))["model"] == "gpt-4.1"
+    elsewhere = OpenAIProvider(LOCAL)
+    assert vars(elsewhere.get_model("openai/gpt-4.1"))["model"] == "openai/gpt-4.1"

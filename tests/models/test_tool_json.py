@@ -61,6 +61,10 @@ def run_function(_context: Any, _arguments: str) -> str:
             },
         ),
         (
+            WebSearchTool(external_web_access=False),
+            {"type": "web_search", "search_context_size": "medium", "external_web_access": False},
+        ),
+        (
             FileSearchTool(max_num_results=3, vector_store_ids=["vs_1"]),
             {"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 3},
         ),

@@ -20,8 +20,8 @@ from typing_extensions import TypedDict
 from agents_lite import Agent, AgentOutputSchema, FunctionTool, Handoff, function_tool, handoff
 from agents_lite.exceptions import UserError
 from agents_lite.output_schema import AgentOutputSchemaBase
-from agents_lite.run_context import ToolContext
 from agents_lite.schema.acceptance import find_complaints
+from agents_lite.tool_context import ToolContext
 
 Json = dict[str, Any]
 

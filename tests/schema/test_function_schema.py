@@ -33,8 +33,9 @@ from pydantic_core import from_json, to_json, to_jsonable_python
 from typing_extensions import TypedDict
 
 from agents_lite.exceptions import ModelBehaviorError, UserError
-from agents_lite.run_context import RunContextWrapper, ToolContext
+from agents_lite.run_context import RunContextWrapper
 from agents_lite.schema.function_schema import InvalidToolArguments, function_schema
+from agents_lite.tool_context import ToolContext
 
 if TYPE_CHECKING:
     from decimal import Decimal as Unknown  # known to type checkers only

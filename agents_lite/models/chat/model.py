@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ...exceptions import BadRequestError
 from ...http.assembly import SettledEvents
 from ...response_types import ResponseStreamEvent
-from ..default_client import default_client
+from ..default_client import OpenAIClient, as_client, default_client
 from ..interface import Model, ModelRequest
 from ..sending import send
 from .answer import chat_events
@@ -37,7 +37,7 @@ class OpenAIChatCompletionsModel(Model):
     def __init__(
         self,
         model: str,
-        client: ResponsesClient | None = None,
+        openai_client: ResponsesClient | OpenAIClient | None = None,
         *,
         replay_reasoning: Literal["auto"] | bool = "auto",
     ) -> None:
@@ -45,12 +45,12 @@ class OpenAIChatCompletionsModel(Model):
 
         Args:
             model: The model's name.
-            client: None takes the default client.
+            openai_client: None takes the default client.
             replay_reasoning: Whether the model's reasoning is sent back with the conversation,
                 under the name it came by. "auto": to the server that it came from.
         """
         self.model = model
-        self._client = client
+        self._client = None if openai_client is None else as_client(openai_client)
         self._replay_reasoning = replay_reasoning
 
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:

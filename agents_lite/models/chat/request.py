@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from ...exceptions import UserError
+from ...model_settings import MCPToolChoice
 from ..tool_json import handoff_to_request, tool_to_request
 from .limits import CannotSay, check_request
 from .messages import messages_of
@@ -117,11 +118,13 @@ def _function(tool: Json) -> Json:
     return {"type": "function", "function": function}
 
 
-def _tool_choice(choice: str | Mapping[str, Any] | None) -> Any:
+def _tool_choice(choice: str | Mapping[str, Any] | MCPToolChoice | None) -> Any:
     if choice is None or choice in ("auto", "required", "none"):
         return choice
     if isinstance(choice, str):
         return {"type": "function", "function": {"name": choice}}
+    if isinstance(choice, MCPToolChoice):
+        raise CannotSay(f"the tool_choice {choice!r}.")
     kind = choice.get("type")
     if kind == "function" and "name" in choice:
         return {"type": "function", "function": {"name": choice["name"]}}

@@ -9,7 +9,7 @@ from ...exceptions import ModelBehaviorError
 from ...items import ModelResponse
 from ...models.answer import model_events, read_response
 from ...models.interface import ModelRequest
-from ...models.provider import choose_model
+from ...models.openai_provider import choose_model
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
 from ..facts import Answered

@@ -6,7 +6,7 @@ import inspect
 from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ...handoffs import Handoff
 from ...history import mend_history, without_lost_reasoning
 from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
+from ...prompts import GenerateDynamicPromptData
 from ...run_config import CallModelData, ModelInputData
 from ...tool import FunctionTool
 from .plan import as_handoff
@@ -22,21 +23,8 @@ from .plan import as_handoff
 if TYPE_CHECKING:
     from ...agent import Agent
     from ...concurrency.cancellation import Cancellation
-    from ...run_context import RunContextWrapper
     from ...tool import Tool
     from ..live_run import LiveRun
-
-__all__ = ["GenerateDynamicPromptData"]
-
-
-@dataclass
-class GenerateDynamicPromptData:
-    """What a dynamic prompt function is given."""
-
-    context: RunContextWrapper[Any]
-    """The run's context."""
-    agent: Agent[Any]
-    """The agent at work."""
 
 
 def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...concurrency.cancellation import Cancellation
 from ...items import ToolCallOutputItem, output_item
-from ...run_context import ToolContext
 from ...tool import ComputerTool, FunctionTool
+from ...tool_context import ToolContext
 from ...tool_output import output_for_model
 from ...tracing import function_span
 from ..facts import Begun, Called

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .default_client import default_api, default_client
+from ..exceptions import UserError
+from ..http.client import ResponsesClient
+from .default_client import OpenAIClient, as_client, default_api, default_client
 from .interface import Model, ModelProvider
 from .openai_responses import OpenAIResponsesModel
 
 if TYPE_CHECKING:
     from ..agent import Agent
-    from ..http.client import ResponsesClient
     from ..run_config import RunConfig
 
 FALLBACK_MODEL = "gpt-4o"
@@ -21,22 +22,49 @@ class OpenAIProvider(ModelProvider):
     """Models of one server, by either of OpenAI's APIs."""
 
     def __init__(
-        self, client: ResponsesClient | None = None, *, use_responses: bool | None = None
+        self,
+        openai_client: ResponsesClient | OpenAIClient | None = None,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        use_responses: bool | None = None,
     ) -> None:
         """Choose the server, and the API.
 
         Args:
-            client: None takes the default client at the time of each call.
+            openai_client: None takes the default client at the time of each call, or makes one if
+                anything of the following is given.
+            api_key: As for `ResponsesClient`, like those that follow.
+            base_url: The server.
+            organization: The organization.
+            project: The project.
             use_responses: Whether to ask by the Responses API, or else by Chat Completions; None
                 does as `set_default_openai_api` or `OPENAI_API_TYPE` says at the time.
+
+        Raises:
+            UserError: Both a client and what makes one are given.
         """
-        self._client = client
+        given: dict[str, Any] = {
+            "api_key": api_key,
+            "base_url": base_url,
+            "organization": organization,
+            "project": project,
+        }
+        self._client = None if openai_client is None else as_client(openai_client)
+        if any(value is not None for value in given.values()):
+            if openai_client is not None:
+                raise UserError("An OpenAIProvider takes a client, or what makes one: not both")
+            self._client = ResponsesClient(**given)
         self._use_responses = use_responses
 
     def get_model(self, model_name: str | None) -> Model:
         """The model of that name; None: `OPENAI_DEFAULT_MODEL`, or else gpt-4o."""
         name = model_name or os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL
         client = self._client or default_client()
+        if client.hostname == "api.openai.com":
+            name = name.removeprefix("openai/")
         use_responses = self._use_responses
         if use_responses is None:
             use_responses = default_api() == "responses"

@@ -1,0 +1,52 @@
+"""Modules under which programs for the OpenAI Agents SDK look for names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import agents_lite
+
+NAMES = {
+    "agent_output": ["AgentOutputSchema", "AgentOutputSchemaBase"],
+    "decorators": ["tool", "function_tool", "input_guardrail", "tool_output_guardrail"],
+    "exceptions": ["RunErrorDetails", "MaxTurnsExceeded"],
+    "function_schema": ["FuncSchema", "function_schema"],
+    "mcp.util": ["create_static_tool_filter"],
+    "models.openai_chatcompletions": ["OpenAIChatCompletionsModel"],
+    "models.openai_provider": ["OpenAIProvider"],
+    "prompts": ["GenerateDynamicPromptData", "Prompt"],
+    "run_state": ["RunState"],
+    "strict_schema": [],
+    "tool_context": ["ToolContext"],
+    "tracing.processor_interface": ["TracingProcessor"],
+}
+
+
+@pytest.mark.parametrize("place", NAMES)
+def test_a_place_has_its_names(place: str) -> None:
+    module = import_module(f"agents_lite.{place}")
+    for name in NAMES[place]:
+        assert getattr(module, name) is not None
+        exec(f"from agents_lite.{place} import {name}")
+
+
+@pytest.mark.parametrize("place", agents_lite._PLACES)
+def test_a_place_that_is_no_file_can_be_imported_first(place: str) -> None:
+    program = f"import agents_lite.{place} as it; print(hasattr(it, 'nonsense'))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_a_name_is_the_same_thing_at_each_of_its_places() -> None:
+    from agents_lite.agent_output import AgentOutputSchema
+
+    from agents_lite.decorators import tool
+    from agents_lite.exceptions import RunErrorDetails
+
+    assert AgentOutputSchema is agents_lite.AgentOutputSchema
+    assert tool is agents_lite.function_tool
+    assert RunErrorDetails is agents_lite.RunErrorDetails
