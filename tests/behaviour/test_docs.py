@@ -82,7 +82,7 @@ def run(page: Path, directory: Path) -> dict[int, str]:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert ran.returncode == 0, ran.stderr
     _, *parts = re.split(r"^== block at line (\d+) ==\n", ran.stdout, flags=re.MULTILINE)

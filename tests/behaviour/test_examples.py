@@ -38,7 +38,7 @@ def test_example_prints_what_it_says(path: Path, api: str) -> None:
         env={**os.environ, "OPENAI_API_TYPE": api},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -29,6 +29,6 @@ def test_the_notebook_runs_in_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = nbformat.from_dict(published)
     for cell in notebook.cells:
         cell.pop("outputs", None)
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     assert printed(notebook) == printed(published)
     assert sum("Runner.run_sync" in cell.source for cell in notebook.cells) > 1

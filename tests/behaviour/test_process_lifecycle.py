@@ -288,7 +288,7 @@ def test_a_worker_told_to_end_leaves_whole_turns_and_finished_traces(tmp_path: P
     with Child(WORKER, "run_sync", sessions, traces) as child:
         child.wait_until_ready()
         child.send(signal.SIGTERM)
-        code, _, errors = child.leave()
+        code, _, errors = child.leave_within(SECONDS)
         assert (code, errors) == (3, "")
     kept = [item.get("type", "message") for item in SQLiteSession("s", sessions).get_items()]
     assert kept == ["message", "function_call", "function_call_output"]
@@ -349,7 +349,7 @@ def test_a_thread_left_behind_does_not_hold_up_the_exit() -> None:
     script = script.replace("threading.Barrier(2, ready)", "threading.Barrier(2)")
     with Child(script, "run_sync") as child:
         child.wait_until_ready()
-        code, _, errors = child.leave()
+        code, _, errors = child.leave_within(SECONDS)
         assert (code, "Fatal" in errors) == (0, False)
 
 

@@ -26,7 +26,7 @@ def test_python_block_runs_and_prints_the_text_block_after_it(
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -61,7 +61,7 @@ def run(tmp_path: Path, agents_file: Path) -> Run:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

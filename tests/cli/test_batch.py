@@ -252,7 +252,7 @@ class TestStartingAgain:
                     wait_until(lambda enough=enough: len(_whole_lines(out)) >= enough)
                     batch.kill()
             with _start(tmp_path, server, "--workers", "4") as batch:
-                assert batch.wait(60) == 0
+                assert batch.wait(300) == 0
             asked = Counter(map(message_of, server.requests))
         entries = read_lines(out)
         assert [entry["index"] for entry in entries] == list(range(count))
@@ -283,7 +283,7 @@ class TestStartingAgain:
             wait_until(lambda: _whole_lines(out))
             wait_until_asleep(batch.pid)
             batch.send_signal(signal.SIGINT)
-            assert batch.wait(60) == 130
+            assert batch.wait(300) == 130
             late = next(each for each in server.requests if message_of(each) == "slow")
             assert late.client_left.wait(60)
         assert [entry["input"] for entry in read_lines(out)] == ["quick"]

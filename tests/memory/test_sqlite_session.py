@@ -286,6 +286,6 @@ def test_sqlite_itself_is_loaded_with_the_first_use() -> None:
 
 def run_program(program: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr

@@ -201,7 +201,7 @@ class Drivers:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(300)
 
     def send(self, attempt: Attempt) -> None:
         """Have an attempt made."""

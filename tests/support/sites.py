@@ -108,7 +108,7 @@ def serve_site(kind: str, directory: Path, **settings: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             server.terminate()
-            server.wait(60)
+            server.wait(300)
 
 
 def manage(
@@ -122,7 +122,7 @@ def manage(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         **options,
     )
 

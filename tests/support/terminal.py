@@ -9,12 +9,9 @@ import signal
 import subprocess
 from typing import Any
 
-from tests.support.waiting import wait_until_asleep
+from tests.support.waiting import PATIENCE, wait_until_asleep
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-_PATIENCE = 60
-"""Seconds, enough for a busy machine."""
-
 
 class Terminal:
     """Starts a program in a pseudo-terminal; use it in a `with` block.
@@ -66,10 +63,10 @@ class Terminal:
         """Wait for the program's end; returns its exit code."""
         while self._read_more():
             pass
-        return self._process.wait(_PATIENCE)
+        return self._process.wait(PATIENCE)
 
     def _read_more(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], _PATIENCE)
+        ready, _, _ = select.select([self._master], [], [], PATIENCE)
         try:
             read = os.read(self._master, 65536) if ready else b""
         except OSError:  # the program has ended

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds that nothing takes, unless it is held up."""
 SOON = 20.0
 """Seconds within which a busy machine, too, is done with what is not held up."""

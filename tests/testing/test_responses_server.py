@@ -258,13 +258,13 @@ def test_a_script_that_never_closes_its_server_ends():
         "body = {'model': 'm', 'input': 'Hi', 'stream': True}\n"
         "print(requests.post(server.base_url + '/responses', json=body).status_code)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
     assert (done.stdout, done.stderr, done.returncode) == (b"200\n", b"", 0)
 
 
 def test_importing_the_package_does_not_load_an_http_server():
     program = "import sys, agents_lite.testing; print('http.server' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
     assert done.stdout == b"False\n"
 
 

@@ -43,7 +43,7 @@ def run(program, package, environment):
         env={**surroundings, "PYTHONPATH": str(DOCS.parents[1]), **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
 

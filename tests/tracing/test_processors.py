@@ -229,7 +229,7 @@ def run_script(script, *arguments, **environment):
         [sys.executable, "-c", textwrap.dedent(script), *arguments],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         env={**os.environ, **environment},
     )
     return ran, time.monotonic() - began

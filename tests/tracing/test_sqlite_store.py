@@ -254,7 +254,7 @@ def test_processes_share_a_store_that_the_environment_names(path):
         )
         for n in range(6)
     ]
-    errors = [process.communicate(timeout=60)[1] for process in processes]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
     assert errors == [b""] * 6
     listed = TraceStore(path).list_traces(limit=1000)
     per_process = 12 if hasattr(os, "fork") else 10

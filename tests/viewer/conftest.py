@@ -20,7 +20,7 @@ def sample_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store in which the sample program has left its trace."""
     path = tmp_path_factory.mktemp("sample") / "traces.db"
     environment = {**os.environ, "AGENTS_LITE_TRACE_DB": str(path)}
-    subprocess.run([sys.executable, str(SAMPLE)], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, str(SAMPLE)], env=environment, check=True, timeout=300)
     return path
 
 

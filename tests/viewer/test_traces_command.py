@@ -21,7 +21,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -95,7 +95,7 @@ def test_beginning_that_fits_several_traces_names_some(tmp_path: Path) -> None:
     path = str(tmp_path / "traces.db")
     program = "from agents_lite import trace\nfor n in 'ab':\n  with trace('W', 't_' + n): pass"
     environment = {**os.environ, "AGENTS_LITE_TRACE_DB": path}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=300)
     done = run("show", "t_", "--db", path)
     assert "2 traces begin with 't_': " in done.stderr
     assert done.returncode == 1
