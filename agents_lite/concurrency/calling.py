@@ -2,53 +2,71 @@
 
 from __future__ import annotations
 
+import atexit
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import CancelledError, Future
-from inspect import isawaitable
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from inspect import isasyncgen, isawaitable
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from .cancellation import Cancellation, RunCancelled, current_cancellation
-from .workers import run_in_thread, wait_a_moment, wait_for
+from .forks import in_child, new_lock
+from .workers import GRACE_SECONDS, Outcome, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
+
 
 class Callbacks:
     """One run's way to call functions that are not its own.
 
     Plain functions run right here, on the calling thread. Coroutines run on the caller's event
-    loop, or, where there is none, on one private loop that lives on a thread of its own until
-    `close`; the calling thread waits for them.
+    loop, or, where there is none, on a private one that all such runs share and that lives until
+    the interpreter's exit, so that what a client keeps open in one run serves the next one. The
+    calling thread waits for them.
     """
 
     def __init__(self) -> None:
         """Start without an event loop; a private one comes with the first coroutine."""
-        self._loop: AbstractEventLoop | None = None
-        self._loop_thread: Future[None] | None = None  # of a private loop
-        self._lock = threading.Lock()
+        self._loop: AbstractEventLoop | None = None  # the caller's
+        self._depth = _depth_here()
+        self._is_private = False
         self._is_closed = False
-        self._is_stuck = False  # a coroutine was left behind: nobody waits for the loop again
 
     def use_loop(self, loop: AbstractEventLoop) -> None:
-        """Run coroutines on the caller's event loop, unless some have run on a private one."""
-        if self._loop is None:
+        """Run coroutines on the caller's event loop, unless some have run on the private one."""
+        if self._loop is None and not self._is_private:
             self._loop = loop
 
     def call(self, cancellation: Cancellation, function: Callable[..., Any], *args: Any) -> Any:
         """What `function(*args)` returns, awaited where that is needed.
 
         Raises:
+            UserError: It is an async generator function, or it was cancelled by somebody else.
             BaseException: What the function raised, or the reason of the cancellation.
         """
         cancellation.check()
+        self._check_open()
         around = current_cancellation.set(cancellation)
         try:
             outcome = function(*args)
+        except BaseException as error:
+            if _is_cancelled_task(error):
+                raise UserError(f"{_name(function)} was cancelled: {error!r}") from error
+            raise
         finally:
             current_cancellation.reset(around)
-        return self.wait_for(cancellation, outcome) if isawaitable(outcome) else outcome
+        if isawaitable(outcome):
+            return self.wait_for(cancellation, outcome)
+        if isasyncgen(outcome):
+            raise UserError(
+                f"{_name(function)} is an async generator, where one value is needed: return it, "
+                "or a list of what there is"
+            )
+        return outcome
 
     def wait_for(self, cancellation: Cancellation, awaitable: Awaitable[Any]) -> Any:
         """Await on the event loop and hand back the result.
@@ -68,7 +86,8 @@ class Callbacks:
         finally:
             if not errand.future.done():
                 errand.cancel()
-                self._is_stuck = not wait_a_moment([("A coroutine", errand.future)])
+                if not wait_a_moment([("A coroutine", errand.future)]) and not errand.was_told:
+                    _retire(errand.loop)  # what blocks it must not hold up other runs
 
     def iterate(self, cancellation: Cancellation, events: AsyncIterator[Any]) -> Iterator[Any]:
         """A synchronous view of an async iterator, each step taken on the event loop."""
@@ -87,33 +106,30 @@ class Callbacks:
                 wait_a_moment([("Closing the model's stream", closing.future)])
 
     def close(self) -> None:
-        """End the private loop, if there is one, and what still runs on it."""
-        with self._lock:
-            self._is_closed = True
-        if self._loop is not None and self._loop_thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            if not self._is_stuck:
-                wait_a_moment([("A coroutine", self._loop_thread)])
+        """Call nothing more: the run is over."""
+        self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RunCancelled("The run is over")
 
     def _running_loop(self) -> AbstractEventLoop:
-        with self._lock:
-            if self._is_closed:
-                raise RunCancelled("The run is over")
-            if self._loop is None:
-                import asyncio
-
-                self._loop = asyncio.new_event_loop()
-                self._loop_thread = run_in_thread(_serve, self._loop)
+        self._check_open()
+        if self._loop is not None:
             return self._loop
+        self._is_private = True
+        return _private_loop(self._depth)
 
 
 class _Errand:
     """An awaitable sent to an event loop, with a future of its outcome for another thread."""
 
     def __init__(self, awaitable: Awaitable[Any], loop: AbstractEventLoop) -> None:
-        self.future: Future[Any] = Future()
+        self.future: Outcome[Any] = Outcome()
+        self.loop = loop
+        self.was_told = False
+        """Whether the loop has come round to cancelling it."""
         self._awaitable = awaitable
-        self._loop = loop
         if _runs_here(loop):
             self._close_unstarted()
             raise UserError(
@@ -125,24 +141,25 @@ class _Errand:
     def cancel(self) -> None:
         """Cancel the task, from any thread."""
         try:
-            self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+            self.loop.call_soon_threadsafe(self._cancel)
         except RuntimeError as error:  # the loop is closed, and the task gone with it
-            if not self.future.done():
-                self.future.set_exception(error)
+            self.future.set_exception(error)
+
+    def _cancel(self) -> None:
+        self.was_told = True
+        self._task.cancel()
 
     def _start(self) -> None:
-        self._task = self._loop.create_task(self._settle())
+        self._task = self.loop.create_task(self._settle())
         self._task.add_done_callback(self._settle_unstarted)
 
     async def _settle(self) -> None:
-        from asyncio import CancelledError as TaskCancelled
-
         try:
             self.future.set_result(await self._awaitable)
-        except TaskCancelled as error:  # an Exception, for whom it may concern
-            self.future.set_exception(CancelledError(*error.args))
         except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
-            self.future.set_exception(error)
+            # A cancelled task as an Exception, for whom it may concern.
+            is_cancelled = _is_cancelled_task(error)
+            self.future.set_exception(CancelledError(*error.args) if is_cancelled else error)
 
     def _settle_unstarted(self, _: Task[None]) -> None:
         if not self.future.done():  # it was cancelled before its first step
@@ -154,6 +171,27 @@ class _Errand:
             self._awaitable.close()
 
 
+class _PrivateLoop:
+    """An event loop on a thread of its own."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        try:
+            self.loop = asyncio.new_event_loop()
+        except OSError as error:
+            raise UserError(f"No event loop can be opened for a coroutine: {error}") from error
+        self.thread = threading.Thread(
+            target=_serve, args=(self.loop,), name="agents_lite loop", daemon=True
+        )
+        self.thread.start()
+
+    def end(self) -> None:
+        """End it, and what still runs on it; wait a moment for that."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(GRACE_SECONDS)
+
+
 def _runs_here(loop: AbstractEventLoop) -> bool:
     import asyncio
 
@@ -161,6 +199,65 @@ def _runs_here(loop: AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:  # no loop runs on this thread
         return False
+
+
+def _is_cancelled_task(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")  # who has not loaded it cannot raise its error
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__name__
+
+
+_lock = new_lock()
+_loops: dict[int, _PrivateLoop] = {}
+"""0: the private loop of all runs; 1: of the runs that a coroutine there waits for, and so on."""
+_inherited: list[_PrivateLoop] = []  # of the parent process; closing one would harm the parent's
+
+
+def _depth_here() -> int:
+    """How many private loops are held up as long as this thread waits: it is the thread of one."""
+    me = threading.get_ident()
+    held_up = [depth for depth, loop in list(_loops.items()) if loop.thread.ident == me]
+    return max(held_up, default=-1) + 1
+
+
+def _private_loop(depth: int) -> AbstractEventLoop:
+    with _lock:
+        if depth not in _loops:
+            _loops[depth] = _PrivateLoop()
+        return _loops[depth].loop
+
+
+def _retire(loop: AbstractEventLoop) -> None:
+    """Let the next runs have another private loop; this one ends when what it does is done."""
+    with _lock:
+        for depth, private in list(_loops.items()):
+            if private.loop is loop:
+                del _loops[depth]
+                loop.call_soon_threadsafe(lambda: loop.create_task(_stop_when_idle(loop)))
+
+
+async def _stop_when_idle(loop: AbstractEventLoop) -> None:
+    import asyncio
+
+    while others := asyncio.all_tasks(loop) - {asyncio.current_task(loop)}:
+        await asyncio.wait(others)
+    loop.stop()
+
+
+@atexit.register
+def _end_loops() -> None:
+    with _lock:
+        for private in _loops.values():
+            private.end()
+
+
+@in_child
+def _begin_in_child() -> None:
+    _inherited.extend(_loops.values())
+    _loops.clear()
 
 
 def _serve(loop: AbstractEventLoop) -> None:
@@ -175,7 +272,8 @@ def _serve(loop: AbstractEventLoop) -> None:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
+        with suppress(RuntimeError):  # it starts a thread, which the interpreter's exit forbids
+            loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         asyncio.set_event_loop(None)
         loop.close()

@@ -62,17 +62,19 @@ def without_fork(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
             _inside.discard(me)
 
 
-def before_fork(prepare: Callable[[], object]) -> None:
+def before_fork(prepare: Callable[[], T]) -> Callable[[], T]:
     """Call `prepare` before each fork, while no other thread is inside a `without_fork`."""
     _before.append(prepare)
+    return prepare
 
 
-def in_child(renew: Callable[[], object]) -> None:
+def in_child(renew: Callable[[], T]) -> Callable[[], T]:
     """Call `renew` in each forked child; a bound method as long as its object lives."""
     if ismethod(renew):
         _in_child_by_owner[renew.__self__] = renew.__func__
     else:
         _in_child.append(renew)
+    return renew
 
 
 def new_lock() -> threading.RLock:

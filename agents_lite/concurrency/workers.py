@@ -95,10 +95,20 @@ class Outcome(Future[T]):
     def settle(self, compute: Callable[[], T]) -> None:
         """Take the outcome of a computation, an exception of any kind included."""
         try:
-            outcome: tuple[Any, BaseException | None] = compute(), None
+            result = compute()
         except BaseException as error:
-            outcome = None, error
-        self._settled.append(outcome)
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+    def set_result(self, result: T) -> None:
+        """The work is over, and went well; the first outcome counts."""
+        self._settled.append((result, None))
+        self._tell()
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """The work is over, and failed; the first outcome counts."""
+        self._settled.append((None, exception))
         self._tell()
 
     def _tell(self) -> None:

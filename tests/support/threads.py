@@ -22,4 +22,6 @@ def no_thread_left() -> Iterator[None]:
 
 
 def _ours() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if not each.name.startswith("loopback")]
+    """All but those of test servers, and the loop that async functions of all runs share."""
+    others = ("loopback", "agents_lite loop")
+    return [each for each in threading.enumerate() if not each.name.startswith(others)]

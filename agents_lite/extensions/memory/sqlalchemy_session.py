@@ -226,13 +226,11 @@ def _new_engine(url: str | sa.URL) -> sa.Engine:
         ) from None
 
 
+@before_fork
 def _close_sqlite_files() -> None:
     """Close files: SQLite's locks go wrong when a child inherits a connection to one."""
     for engine in list(_sqlite_engines):
         engine.dispose()
-
-
-before_fork(_close_sqlite_files)
 
 
 def _with_transactions(engine: sa.Engine) -> sa.Engine:

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from agents_lite import Agent, Runner, function_tool
+from agents_lite.concurrency.calling import Callbacks
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled, current_cancellation
+from agents_lite.concurrency.workers import run_in_thread
+from agents_lite.exceptions import UserError
+from agents_lite.testing import ScriptedModel, call
+
+CHECKOUT = Path(__file__).parents[2]
+LONG = 60
+
+
+class Stop(BaseException):
+    pass
+
+
+async def loop_here() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+def ask(function, *args):
+    return Callbacks().call(Cancellation(), function, *args)
+
+
+def test_a_plain_function_is_called_on_this_thread():
+    assert ask(lambda word: (word, threading.get_ident()), "x") == ("x", threading.get_ident())
+
+
+def test_a_coroutine_is_awaited_and_may_raise():
+    async def divide(a: int, b: int) -> float:
+        await asyncio.sleep(0)
+        return a / b
+
+    assert ask(divide, 1, 2) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        ask(divide, 1, 0)
+
+
+def test_all_runs_share_one_loop_whatever_thread_drives_them():
+    loops = {ask(loop_here), ask(loop_here)}
+    loops |= {run_in_thread(ask, loop_here).result(LONG) for _ in range(3)}
+
+    assert len(loops) == 1
+
+
+def test_an_async_client_lives_on_from_run_to_run_and_in_many_runs():
+    lock: list[asyncio.Lock] = []
+
+    @function_tool
+    async def use_client() -> str:
+        if not lock:
+            lock.append(asyncio.Lock())
+        async with lock[0]:  # with a waiter, it is attached to its loop
+            await asyncio.sleep(0.01)
+        return "used"
+
+    def answer(request):
+        return call("use_client") if len(request.input) == 1 else "done"
+
+    agent = Agent(name="A", model=ScriptedModel(answer), tools=[use_client])
+    for _ in range(2):
+        assert Runner.run_sync(agent, "x").final_output == "done"
+    outcomes = Runner.run_many(agent, ["x"] * 8, max_workers=4)
+    assert [each.unwrap().final_output for each in outcomes] == ["done"] * 8
+
+
+def test_the_caller_s_loop_is_used_where_there_is_one():
+    callbacks = Callbacks()
+
+    async def main() -> bool:
+        callbacks.use_loop(asyncio.get_running_loop())
+        used = await asyncio.to_thread(callbacks.call, Cancellation(), loop_here)
+        return used is asyncio.get_running_loop()
+
+    assert asyncio.run(main())
+
+
+def test_a_run_keeps_to_the_loop_that_it_began_with():
+    callbacks = Callbacks()
+    first = callbacks.call(Cancellation(), loop_here)
+
+    async def main() -> None:
+        callbacks.use_loop(asyncio.get_running_loop())
+
+    asyncio.run(main())
+    assert callbacks.call(Cancellation(), loop_here) is first
+
+
+def test_a_coroutine_may_wait_for_a_run_with_coroutines_of_its_own():
+    async def outer(depth: int) -> set[asyncio.AbstractEventLoop]:
+        inner = ask(outer, depth - 1) if depth else set()
+        return {asyncio.get_running_loop()} | inner
+
+    assert len(ask(outer, 3)) == 4
+
+
+def test_stopping_cancels_the_coroutine_and_waits_for_its_end():
+    cancellation = Cancellation()
+    ended = []
+
+    async def stay() -> None:
+        try:
+            cancellation.cancel(Stop())
+            await asyncio.sleep(LONG)
+        finally:
+            ended.append(True)
+
+    with pytest.raises(Stop):
+        Callbacks().call(cancellation, stay)
+    assert ended
+
+
+def test_a_loop_that_is_blocked_is_left_to_itself_and_ends_with_its_work(caplog):
+    cancellation = Cancellation()
+    may_go_on = threading.Event()
+    others_ended: list[int] = []
+
+    async def block() -> None:
+        cancellation.cancel(Stop())
+        may_go_on.wait(LONG)
+
+    async def stay_beside() -> asyncio.AbstractEventLoop:
+        await asyncio.sleep(0.2)
+        others_ended.append(1)
+        return asyncio.get_running_loop()
+
+    before = ask(loop_here)
+    beside = run_in_thread(ask, stay_beside)
+    with pytest.raises(Stop):
+        Callbacks().call(cancellation, block)
+    assert ask(loop_here) is not before
+    may_go_on.set()
+    assert beside.result(LONG) is before
+    deadline = time.monotonic() + LONG
+    while not before.is_closed():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_nothing_is_called_once_the_work_was_stopped_or_the_run_is_over():
+    cancellation = Cancellation()
+    cancellation.cancel(Stop())
+    with pytest.raises(Stop):
+        Callbacks().call(cancellation, pytest.fail)
+
+    over = Callbacks()
+    over.close()
+    with pytest.raises(RunCancelled):
+        over.call(Cancellation(), loop_here)
+
+
+def test_a_function_knows_what_stops_it():
+    cancellation = Cancellation()
+
+    assert Callbacks().call(cancellation, current_cancellation.get) is cancellation
+    assert current_cancellation.get() is None
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_task_that_somebody_else_cancelled_is_an_ordinary_error(is_async: bool):
+    def cancelled() -> None:
+        raise asyncio.CancelledError("elsewhere")
+
+    async def cancelled_later() -> None:
+        cancelled()
+
+    with pytest.raises(UserError, match="cancelled.*elsewhere"):
+        ask(cancelled_later if is_async else cancelled)
+
+
+def test_an_async_generator_is_no_value():
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.raises(UserError, match=r"numbers is an async generator.*return it"):
+        ask(numbers)
+
+
+def test_the_model_is_told_of_tools_that_are_cancelled_or_generators():
+    @function_tool
+    def cancelled() -> str:
+        raise asyncio.CancelledError
+
+    model = ScriptedModel([call("cancelled"), "done"])
+    result = Runner.run_sync(Agent(name="A", model=model, tools=[cancelled]), "x")
+
+    assert "was cancelled" in result.new_items[1].output
+
+
+def test_an_async_iterator_is_stepped_and_closed_on_the_loop():
+    closed = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            for number in range(5):
+                yield number
+        finally:
+            closed.append(asyncio.get_running_loop())
+
+    steps = Callbacks().iterate(Cancellation(), numbers())
+    assert [next(steps), next(steps)] == [0, 1]
+    steps.close()
+
+    assert closed == [ask(loop_here)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_has_a_loop_of_its_own_and_at_exit_all_tasks_end():
+    program = """
+        import asyncio, os
+        from agents_lite.concurrency.calling import Callbacks
+        from agents_lite.concurrency.cancellation import Cancellation
+
+        async def begin(name):
+            async def stay():
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    print(name, "ended", flush=True)
+            tasks.append(asyncio.create_task(stay()))
+            await asyncio.to_thread(int)  # a thread of the loop's own
+            return id(asyncio.get_running_loop())
+
+        tasks = []
+        parent = Callbacks().call(Cancellation(), begin, "parent")
+        if not os.fork():
+            signal_free = Callbacks().call(Cancellation(), begin, "child")
+            assert signal_free != parent
+        else:
+            assert os.wait()[1] == 0
+            assert Callbacks().call(Cancellation(), begin, "parent again") == parent
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", dedent(program)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == [
+        "child ended",
+        "parent again ended",
+        "parent ended",
+    ]
