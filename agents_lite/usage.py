@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -66,17 +67,6 @@ class Usage(RequestUsage):
         self.request_usage_entries.extend(map(_entry, entries))
 
 
-def _entry(usage: RequestUsage) -> RequestUsage:
-    """A request's usage as an object of its own."""
-    return RequestUsage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        total_tokens=usage.total_tokens,
-        input_tokens_details=usage.input_tokens_details.model_copy(),
-        output_tokens_details=usage.output_tokens_details.model_copy(),
-    )
-
-
 def usage_of_request(reported: Any) -> Usage:
     """One request with the `usage` object of its response; what is no count counts 0.
 
@@ -84,25 +74,32 @@ def usage_of_request(reported: Any) -> Usage:
     """
     input_tokens = _count(reported, "input_tokens")
     output_tokens = _count(reported, "output_tokens")
-    counts: dict[str, Any] = {
+    cached_tokens = _count(reported, "input_tokens_details", "cached_tokens")
+    reasoning_tokens = _count(reported, "output_tokens_details", "reasoning_tokens")
+    entry = {
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "total_tokens": _count(reported, "total_tokens") or input_tokens + output_tokens,
+        "input_tokens_details": {"cached_tokens": cached_tokens},
+        "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
     }
-    cached_tokens = _count(reported, "input_tokens_details", "cached_tokens")
-    reasoning_tokens = _count(reported, "output_tokens_details", "reasoning_tokens")
-    entry = RequestUsage(
-        **counts,
-        input_tokens_details=InputTokensDetails(cached_tokens=cached_tokens),
-        output_tokens_details=OutputTokensDetails(reasoning_tokens=reasoning_tokens),
+    return Usage.model_validate({**entry, "requests": 1, "request_usage_entries": [entry]})
+
+
+def _entry(usage: RequestUsage) -> RequestUsage:
+    """A request's usage as an object of its own."""
+    entry = (
+        copy(usage)
+        if type(usage) is RequestUsage
+        else RequestUsage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            total_tokens=usage.total_tokens,
+        )
     )
-    return Usage(
-        **counts,
-        requests=1,
-        input_tokens_details=InputTokensDetails(cached_tokens=cached_tokens),
-        output_tokens_details=OutputTokensDetails(reasoning_tokens=reasoning_tokens),
-        request_usage_entries=[entry],
-    )
+    entry.input_tokens_details = copy(usage.input_tokens_details)
+    entry.output_tokens_details = copy(usage.output_tokens_details)
+    return entry
 
 
 def _count(reported: Any, *path: str) -> int:

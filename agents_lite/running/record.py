@@ -130,7 +130,7 @@ class Record:
         """Whether the agent at work has not answered yet since it took over."""
         self._checked: set[tuple[type, int]] = set()
         self._verdict_ranks: defaultdict[type, list[int]] = defaultdict(list)
-        self._ranks: dict[str, int] = {}
+        self._ranks: dict[str, int] | None = None  # made when there is something to be ranked
         self._tool_users: set[int] = set()
         self._decided_for_all: dict[tuple[int, Place], Decided] = {}
         self._added: list[Added] = []
@@ -277,11 +277,13 @@ class Record:
         self.answer = fact
         self.agent_is_new = False
         self.calls = {}
-        self._ranks = ranks_of(fact)
+        self._ranks = None
         self.conversation.take_answer(items_of(fact, self.agent))
 
     def _take_output(self, fact: Called) -> None:
         self._known(fact.call_id).output = fact.item
+        if self._ranks is None:
+            self._ranks = {} if self.answer is None else ranks_of(self.answer)
         self.conversation.take_output(fact.item, self._ranks.get(fact.call_id, len(self._ranks)))
 
     def _take_verdict(self, fact: Checked) -> None:
