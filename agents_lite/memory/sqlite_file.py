@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from ..concurrency.forks import before_fork, in_child, new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
+from ..exceptions import AgentsException
 
 if TYPE_CHECKING:
     import sqlite3
@@ -108,6 +109,8 @@ class SQLiteFile:
             raise self._explained(error) from error
         try:
             return call_sqlite(self._lock, partial(self._work, work, changes), self._timeout)
+        except AgentsException:  # the run is stopped; its timeout is an OSError, too
+            raise
         except (sqlite3.Error, OSError) as error:
             raise self._explained(error) from error
 

@@ -14,8 +14,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from agents_lite.exceptions import SessionError, UserError
+from agents_lite import Agent, Runner
+from agents_lite.exceptions import RunTimeout, SessionError, UserError
 from agents_lite.memory import SQLiteSession
+from agents_lite.testing import ScriptedModel
 from tests.support.session_stores import make_turn, whole_turns
 
 CHECKOUT = Path(__file__).parents[2]
@@ -289,3 +291,32 @@ def run_program(program: str) -> None:
         [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_a_locked_database_holds_no_run_past_its_time(
+    path: Path, locked: sqlite3.Connection
+) -> None:
+    agent = Agent(name="A", model=ScriptedModel(["done"]))
+    with pytest.raises(RunTimeout):
+        Runner.run_sync(agent, "x", session=SQLiteSession("s", path, timeout=1000), timeout=0.3)
+
+
+def test_a_file_deleted_while_it_is_in_use_is_written_anew_but_not_silently(path: Path) -> None:
+    session = SQLiteSession("s", path)
+    session.add_items(TURN)
+    path.unlink()
+    with pytest.raises(SessionError, match=r"deleted or replaced") as caught:
+        session.add_items(TURN)
+    assert str(path) in str(caught.value)
+    session.add_items(TURN)
+    assert SQLiteSession("s", path).get_items() == TURN
+
+
+@pytest.mark.parametrize("row", ["[1]", "null", '"text"', '{"type": 5}', "[" * 5000 + "]" * 5000])
+def test_a_row_that_is_no_item_is_named(path: Path, row: str) -> None:
+    session = SQLiteSession("s", path)
+    session.add_items(TURN)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE agent_messages SET message_data = ? WHERE id = 2", [row])
+    with pytest.raises(SessionError, match="'s' holds an item"):
+        session.get_items()
