@@ -165,7 +165,9 @@ def _read(told: JSON, record: Record) -> Fact:
                 owed=ItemHelpers.input_to_new_input_list(given) if is_owed else [],
             )
         case "answered":
-            targets = told["targets"]
+            turn, targets = told["turn"], told["targets"]
+            if not isinstance(turn, int):
+                raise TypeError(f"turn {turn!r}")
             response = ModelResponse(
                 output=as_object(told["output"]),
                 usage=Usage.model_validate(told["usage"]),
@@ -173,7 +175,7 @@ def _read(told: JSON, record: Record) -> Fact:
                 request_id=told["request_id"],
             )
             places = None if targets is None else {k: tuple(v) for k, v in targets.items()}
-            return Answered(told["turn"], response, places)
+            return Answered(turn, response, places)
         case "called":
             return Called(told["call_id"], _item_from_json(told, record.agent))
         case "handed_over":

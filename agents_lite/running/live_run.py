@@ -111,8 +111,8 @@ class LiveRun:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
-        told = ("record", "context", "turn", "pause_reason", "is_over")
-        return {name: vars(self)[name] for name in told}
+        told = ("record", "given", "context", "turn", "pause_reason", "is_over")
+        return {"options": {}, **{name: vars(self)[name] for name in told}}
 
     @property
     def agent(self) -> Agent[Any]:

@@ -213,7 +213,8 @@ class Record:
     def decision_for_all(self, call_id: str) -> Decided | None:
         """What was decided for all calls of the tool that this call means, or None."""
         place = self.target_of(call_id)
-        return None if place is None else self._decided_for_all.get((id(self.agent), place))
+        decided = self._outermost()._decided_for_all
+        return None if place is None else decided.get((id(self.agent), place))
 
     def has_used_tool(self, agent: Agent[Any]) -> bool:
         """Whether that agent has called a tool in an earlier turn."""
@@ -302,7 +303,7 @@ class Record:
         self._known(fact.call_id).decision = fact
         place = self.target_of(fact.call_id)
         if fact.always and place is not None:
-            self._decided_for_all[id(self.agent), place] = fact
+            self._outermost()._decided_for_all[id(self.agent), place] = fact
 
     def _end_turn(self) -> None:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
@@ -334,6 +335,12 @@ class Record:
             self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
             self.conversation.drop_turn()
             self._take_added()
+
+    def _outermost(self) -> Record:
+        record = self
+        while record.around is not None:
+            record = record.around
+        return record
 
     def _known(self, call_id: str) -> CallRecord:
         return self.calls.setdefault(call_id, CallRecord())

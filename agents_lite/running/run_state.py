@@ -191,7 +191,11 @@ class RunState:
             )
         if context is _NOT_GIVEN:
             context = _context_from_json(state_json, context_deserializer)
-        return cls(_record_from_json(agent, state_json), context, {"context": context})
+        try:
+            record = _record_from_json(agent, state_json)
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            raise UserError(f"This is not the state of a run: {error!r}") from error
+        return cls(record, context, {"context": context})
 
     @classmethod
     def from_string(

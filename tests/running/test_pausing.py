@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import pickle
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -337,6 +341,29 @@ def test_a_text_that_is_no_state_is_refused(state: str, words: str) -> None:
         RunState.from_string(waiting()[0], state)
 
 
+def parts(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to all values inside a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, part in inner:
+        yield (*path, name)
+        if isinstance(part, dict | list):
+            yield from parts(part, (*path, name))
+
+
+def test_a_state_damaged_anywhere_is_read_or_refused() -> None:
+    agent, state = waiting()
+    whole = state.to_json()
+    for *way, name in parts(whole):
+        for wrong in (None, 3, "x", [], {}, [[1]], {"a": 1}, -1, True):
+            damaged = copy.deepcopy(whole)
+            place: Any = damaged
+            for step in way:
+                place = place[step]
+            place[name] = wrong
+            with suppress(UserError):
+                RunState.from_json(agent, damaged).get_interruptions()
+
+
 def test_a_signed_state_that_was_changed_is_refused() -> None:
     agent, state = waiting()
     signed = state.to_string(key=b"k")
@@ -384,6 +411,29 @@ def test_a_finished_state_is_refused() -> None:
     agent = Agent("A", model=ScriptedModel(["Done."]))
     with pytest.raises(UserError, match="finished"):
         Runner.run_sync(agent, Runner.run_sync(agent, "x").to_state())
+
+
+def test_always_holds_for_later_runs_of_the_same_nested_agent() -> None:
+    shop = Shop()
+    inner = shop.agent([REFUND], "one", [REFUND], "two")
+    asks = [call("ask", input="x"), call("ask", input="y"), "Done."]
+    outer = Agent("O", tools=[inner.as_tool("ask", "Ask.")], model=ScriptedModel(asks))
+    state = Runner.run_sync(outer, "x").to_state()
+    state.approve(state.get_interruptions()[0], always_approve=True)
+    assert Runner.run_sync(outer, carried(state, outer)).final_output == "Done."
+    assert len(shop.done) == 2
+
+
+PICKLED = Agent("Pickled", tools=[function_tool(Shop().refund, needs_approval=True)])
+
+
+def test_a_paused_result_from_another_process_can_be_taken_up() -> None:
+    config = RunConfig(model=ScriptedModel([[REFUND], "Done."]))
+    result = pickle.loads(pickle.dumps(Runner.run_sync(PICKLED, "x", run_config=config)))
+    assert result.input == "x"
+    state = result.to_state()
+    state.approve(state.get_interruptions()[0])
+    assert Runner.run_sync(PICKLED, state, run_config=config).final_output == "Done."
 
 
 # Pausing by other means
