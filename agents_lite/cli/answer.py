@@ -26,6 +26,8 @@ def write_answer(
 ) -> None:
     """Write what the model says in a run piece by piece, and the final output if it is not that.
 
+    A run that pauses has none.
+
     Args:
         run: The run; it is read to its end.
         notice: Given the events that are not raw ones, between two lines of output.
@@ -39,6 +41,8 @@ def write_answer(
                 notice(event)
     finally:
         pieces.end_line()
+    if run.is_paused:
+        return
     if not run.new_items or not isinstance(run.new_items[-1], MessageOutputItem):
         write_output(run.final_output)
 

@@ -59,6 +59,4 @@ def progress_bar(tally: Tally, total: int | None) -> Iterator[Callable[[], None]
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(str(tally), total=total)
-        yield lambda: bar.update(
-            task, description=str(tally), completed=tally.done + tally.failed
-        )
+        yield lambda: bar.update(task, description=str(tally), completed=tally.done + tally.failed)

@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 from ..exceptions import AgentsException, UserError
 from ..running.many import RunOutcome
 from ..usage import Usage
+from .approval import NobodyToAsk
 from .batch_lines import Line, line_key, read_line
 from .batch_progress import Tally
 from .journal import Journal
@@ -71,6 +72,9 @@ class BatchWork:
             self._record_failure(entry, outcome.error)
             return
         result = outcome.unwrap()
+        if result.is_paused:
+            self._record_failure(entry, NobodyToAsk(result))
+            return
         output, usage = result.final_output, _count_tokens(result.usage)
         if not isinstance(output, str):
             output = to_jsonable_python(output, fallback=str)

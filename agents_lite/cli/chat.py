@@ -11,10 +11,12 @@ from ..agent import Agent
 from ..exceptions import AgentsException
 from ..memory import SQLiteSession
 from ..run import Runner, RunOptions
+from ..running.run_state import RunState
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent
 from ..viewer.text import plain
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer
+from .approval import decided_state
 from .show import describe_item
 from .terminal import paint, read_line
 
@@ -61,18 +63,26 @@ def _answer(agent: Agent[Any], message: str, run_options: RunOptions) -> Agent[A
 
     After an error or Ctrl-C the conversation goes on from where it was before the message.
     """
-    run = Runner.run_streamed(agent, message, **run_options)
+    start: str | RunState = message
+    noticed: list[Any] = []
     try:
-        write_answer(run, _write_notice)
+        while True:
+            run = Runner.run_streamed(agent, start, **run_options)
+            write_answer(run, lambda event: _write_notice(event, noticed))
+            if not run.interruptions:
+                return run.last_agent
+            start = decided_state(run)
     except KeyboardInterrupt:
         print(paint("(stopped)", "dim"))
-        return agent
     except AgentsException as error:
         print(plain(f"error: {error}"), file=sys.stderr)
-        return agent
-    return run.last_agent
+    return agent
 
 
-def _write_notice(event: RunItemStreamEvent | AgentUpdatedStreamEvent) -> None:
-    if isinstance(event, RunItemStreamEvent) and event.name in _NOTED:
+def _write_notice(event: RunItemStreamEvent | AgentUpdatedStreamEvent, noticed: list[Any]) -> None:
+    """Write a line about an item, unless there is one: a run that goes on announces them again."""
+    if not isinstance(event, RunItemStreamEvent) or event.name not in _NOTED:
+        return
+    if event.item.raw_item not in noticed:
+        noticed.append(event.item.raw_item)
         print(paint(f"  {event.name}: {describe_item(event.item)}", "dim"))

@@ -85,7 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--step", action="store_true", help="stop at each step; show requests and responses"
     )
     parser.add_argument(
-        "--model", default=os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL,
+        "--model",
+        default=os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL,
         help="the model (%(default)s)",
     )
     parser.add_argument(

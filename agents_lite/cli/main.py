@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..exceptions import AgentsException
 from . import batch, chat, demo, run_command, traces
+from .approval import NobodyToAsk
 
 _COMMANDS = {"demo": demo, "run": run_command, "chat": chat, "batch": batch, "traces": traces}
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
@@ -23,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after the program's name; None takes those of this process.
 
     Returns:
-        0 when all went well, 1 after an error (one line on standard error tells of it), 130 when
-        Ctrl-C ended it. Wrong usage raises SystemExit(2), as `argparse` does.
+        0 when all went well, 1 after an error (one line on standard error tells of it), 3 when a
+        call waits for an approval and there is nobody to ask, 130 when Ctrl-C
+        ended it. Wrong usage raises SystemExit(2), as `argparse` does.
     """
     parser = _main_parser()
     chosen = parser.parse_args(arguments)
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)
-        return 1
+        return 3 if isinstance(error, NobodyToAsk) else 1
 
 
 def describe_error(error: Exception) -> str:

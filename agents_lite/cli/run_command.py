@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
+from ..agent import Agent
 from ..exceptions import UserError
 from ..memory import SQLiteSession
+from ..result import RunResultBase
 from ..run import Runner, RunOptions
+from ..running.run_state import RunState
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer, write_output
+from .approval import decided_state
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> None:
-    """Ask, and print the final output."""
+    """Ask, and print the final output; about calls that wait, ask the person at the terminal."""
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     if not prompt.strip():
         raise UserError("The prompt is empty")
@@ -31,7 +36,20 @@ def execute(options: argparse.Namespace) -> None:
     run_options = RunOptions(session=session, run_config=run_config(options))
     with chosen_server(options):
         agent = choose_agent(options)
-        if options.stream:
-            write_answer(Runner.run_streamed(agent, prompt, **run_options))
-        else:
-            write_output(Runner.run_sync(agent, prompt, **run_options).final_output)
+        run = _answer(agent, prompt, run_options, options.stream)
+        while run.interruptions:
+            run = _answer(agent, decided_state(run), run_options, options.stream)
+
+
+def _answer(
+    agent: Agent[Any], start: str | RunState, run_options: RunOptions, stream: bool
+) -> RunResultBase:
+    """Run and print the answer, up to its end or to a call that waits."""
+    if stream:
+        streamed = Runner.run_streamed(agent, start, **run_options)
+        write_answer(streamed)
+        return streamed
+    run = Runner.run_sync(agent, start, **run_options)
+    if not run.is_paused:
+        write_output(run.final_output)
+    return run

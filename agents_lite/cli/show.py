@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolCallOutputItem
+from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolApprovalItem, ToolCallOutputItem
 from ..response_types import ResponseStreamEvent, as_json
 from ..result import RunResultBase
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, StreamEvent
@@ -100,13 +100,15 @@ class RunView:
 def describe_item(item: RunItem) -> str:
     """What an item is about, in a line."""
     raw = item.raw_item
+    if isinstance(item, ToolApprovalItem):
+        return f"{plain(item.tool_name)}({plain(item.arguments)})"
     if isinstance(item, HandoffOutputItem):
         return f"{item.source_agent.name} -> {item.target_agent.name}"
     if isinstance(item, ToolCallOutputItem):
         output = as_json(raw).get("output")
         return plain(output if isinstance(output, str) else readable_json(output))
     if raw.get("type") == "function_call":
-        return f"{raw.name}({plain(raw.arguments)})"
+        return f"{plain(raw.name)}({plain(raw.arguments)})"
     if raw.get("type") == "reasoning":
         return plain(" ".join(part.text for part in raw.get("summary") or ()))
     return plain(ItemHelpers.extract_text(raw) or raw.get("type") or "")

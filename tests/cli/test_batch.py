@@ -193,9 +193,10 @@ class TestErrors:
         before = {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}
         done = run(*arguments)
         assert (done.returncode, told in done.stderr) == (1, True)
-        assert before.items() <= {
-            path.name: path.read_bytes() for path in tmp_path.glob("*.*")
-        }.items()
+        assert (
+            before.items()
+            <= {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}.items()
+        )
 
 
 class TestStartingAgain:
@@ -354,9 +355,7 @@ class TestInATerminal:
         assert "1 done" in terminal.screen
 
 
-def _start(
-    folder: Path, server: ResponsesServer, *arguments: str
-) -> subprocess.Popen[bytes]:
+def _start(folder: Path, server: ResponsesServer, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*COMMAND, *BATCH, "--quiet", *arguments],
         cwd=folder,

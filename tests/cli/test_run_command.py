@@ -36,7 +36,7 @@ def test_file_elsewhere_imports_its_neighbours(run: Run, tmp_path: Path) -> None
     (folder / "neighbour.py").write_text("NAME = 'Nell'")
     (folder / "main.py").write_text(
         "from agents_lite import Agent\nfrom neighbour import NAME\n"
-        "agent = Agent(NAME, \"Reply with 'I am \" + NAME + \"'\")"
+        'agent = Agent(NAME, "Reply with \'I am " + NAME + "\'")'
     )
     assert run("run", "sub/main.py:agent", "hello", "--offline").stdout == "I am Nell\n"
 
