@@ -11,9 +11,10 @@ from agents_lite import (
     AgentUpdatedStreamEvent,
     HostedMCPTool,
     RawResponsesStreamEvent,
+    ResponseStreamEvent,
     RunItemStreamEvent,
 )
-from agents_lite.testing import call, handoff_to, reasoning, text
+from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
 from tests.support.agents import agent_with_tool
 from tests.support.drivers import every_stream, every_stream_but_chat
 
@@ -119,3 +120,18 @@ def test_an_answered_approval_has_two_events(read: Any) -> None:
     question = {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s"}
     events, _ = read(agent_with_tool([[question], "ok"], tools=[tool]), "x")
     assert outline(events)[2:4] == ["mcp_approval_requested", "mcp_approval_response"]
+
+
+class Untyped(ScriptedModel):
+    """Sends an event that bears no type before its answer."""
+
+    def stream(self, request: Any) -> Any:
+        yield ResponseStreamEvent({"odd": True})
+        yield from super().stream(request)
+
+
+@every_stream
+def test_an_event_without_a_type_is_passed_on_as_it_came(read: Any) -> None:
+    events, result = read(Agent("A", model=Untyped(["ok"])), "x")
+    assert [e.data.get("odd") for e in events if e.type == "raw_response_event"][0] is True
+    assert result.final_output == "ok"

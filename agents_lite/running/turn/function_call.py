@@ -26,6 +26,7 @@ from ...tool_guardrails import (
     ToolOutputGuardrailData,
     ToolOutputGuardrailResult,
 )
+from ...tool_output import output_for_model
 from ..facts import ToolChecked
 
 if TYPE_CHECKING:
@@ -37,29 +38,38 @@ ABANDON_SECONDS = 0.1
 """How long a tool that ran out of time is waited for: enough for a coroutine to be cancelled."""
 
 
-def call_function(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -> Any:
+def call_function(
+    call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]
+) -> tuple[Any, str | list[dict[str, Any]]]:
     """The output of a function tool: its own, a guardrail's, or what its failure is told as.
+
+    Returns:
+        The output, and what the model gets to see of it.
 
     Raises:
         AgentsException: A guardrail stops the run, or the tool wants its failures raised.
     """
     asked = ToolInputGuardrailData(call.context, call.run.agent)
-    refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
+    refusal = None
+    if not call.goes_on:
+        refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
     if refusal is not None:
-        return refusal
+        return refusal, refusal
     try:
         output = _invoke(call, tool)
         if isinstance(output, AsyncIterator | Generator):
             raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
+        shown = output_for_model(output)
     except Exception as error:
         call.cancellation.check()  # being stopped is no failure of the tool
         if call.run.record.writer is not None:
             call.run.record.writer.take_back()
         span.set_error(span.describe(error))
-        return _explain(error, call, tool)
+        told = _explain(error, call, tool)
+        return told, output_for_model(told)
     done = ToolOutputGuardrailData(call.context, call.run.agent, output)
     refusal = _first_refusal(call, tool.tool_output_guardrails, done)
-    return output if refusal is None else refusal
+    return (output, shown) if refusal is None else (refusal, refusal)
 
 
 def _invoke(call: ToolCall, tool: FunctionTool) -> Any:

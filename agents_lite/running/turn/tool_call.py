@@ -10,7 +10,6 @@ from ...concurrency.cancellation import Cancellation
 from ...items import ToolCallOutputItem, output_item
 from ...tool import ComputerTool, FunctionTool
 from ...tool_context import ToolContext
-from ...tool_output import output_for_model
 from ...tracing import function_span
 from ..facts import Begun, Called
 from ..live_run import RunPaused
@@ -73,8 +72,8 @@ class ToolCall:
                 if isinstance(self.tool, ComputerTool):
                     item = use_computer(self, self.tool)
                 else:
-                    output = call_function(self, self.tool, span)
-                    item = output_item(run.agent, self.raw, output_for_model(output), output)
+                    output, shown = call_function(self, self.tool, span)
+                    item = output_item(run.agent, self.raw, shown, output)
             except RunPaused:
                 return None
             run.record.add(Called(self.raw.call_id, item))

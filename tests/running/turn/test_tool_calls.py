@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from agents_lite import (
     FunctionTool,
     HostedMCPTool,
     ModelBehaviorError,
+    ModelSettings,
     RunConfig,
     RunContextWrapper,
     RunHooks,
@@ -31,6 +33,7 @@ from agents_lite import (
     ToolTimeoutError,
     UserError,
     function_tool,
+    handoff,
     tool_input_guardrail,
     tool_output_guardrail,
 )
@@ -824,3 +827,95 @@ def test_a_plain_tool_that_cannot_be_stopped_is_named_in_a_warning(
     over.set()
     assert time.monotonic() - began < 30
     assert any("stubborn" in record.getMessage() for record in caplog.records)
+
+
+class Mute:
+    """Says nothing of itself."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+    __str__ = __repr__
+
+
+@every_driver
+def test_the_model_is_told_of_an_output_that_cannot_be_shown(run: Any) -> None:
+    tool = function_tool(lambda: Mute(), name_override="f")
+    [told] = outputs_of(run(agent_of(tool, calls=[call("f")]), "x"))
+    assert "no words" in told
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@every_driver
+def test_the_model_is_told_of_an_error_that_cannot_say_what_it_is(run: Any) -> None:
+    @function_tool
+    def fail() -> None:
+        raise MuteError
+
+    [told] = outputs_of(run(agent_of(fail, calls=[call("fail")]), "x"))
+    assert "MuteError" in told
+
+
+@every_driver
+def test_an_error_that_cannot_say_what_it_is_leaves_the_run(run: Any) -> None:
+    @function_tool(failure_error_function=None)
+    def fail() -> None:
+        raise MuteError
+
+    with pytest.raises(UserError, match="MuteError") as failed:
+        run(agent_of(fail, calls=[call("fail")]), "x")
+    assert isinstance(failed.value.__cause__, MuteError)
+
+
+def test_guardrails_on_the_input_of_an_agent_tool_are_asked_once() -> None:
+    asked = []
+
+    @tool_input_guardrail
+    def check(data: Any) -> ToolGuardrailFunctionOutput:
+        asked.append(data.context.tool_call_id)
+        return ToolGuardrailFunctionOutput.allow()
+
+    pay = function_tool(lambda: "paid", name_override="pay", needs_approval=True)
+    inner = Agent("Inner", tools=[pay], model=ScriptedModel([call("pay"), "ok"]))
+    tool = inner.as_tool("ask", "Ask.")
+    tool.tool_input_guardrails = [check]
+    outer = Agent("O", tools=[tool], model=ScriptedModel([call("ask", input="x"), "Done."]))
+    state = Runner.run_sync(outer, "x").to_state()
+    state.approve(state.get_interruptions()[0])
+    assert Runner.run_sync(outer, state).final_output == "Done."
+    assert len(asked) == 1
+
+
+def test_agents_of_one_name_keep_their_tool_choices_apart() -> None:
+    def same(*script: Any, **options: Any) -> Agent[Any]:
+        tool = function_tool(lambda: 1, name_override="f")
+        settings = ModelSettings(tool_choice="required")
+        return Agent(
+            "Same", tools=[tool], model=ScriptedModel(script), model_settings=settings, **options
+        )
+
+    second = same(call("f"), "Done.")
+    offer = handoff(second, tool_name_override="go")
+    first = same(call("f"), call("go"), handoffs=[offer])
+    Runner.run_sync(first, "x")
+    models: Any = [first.model, second.model]
+    chosen = [[r.model_settings.tool_choice for r in model.requests] for model in models]
+    assert chosen == [["required", None], ["required", None]]
+
+
+@every_driver
+def test_two_calls_of_a_turn_may_use_what_belongs_to_one_thread(run: Any) -> None:
+    @function_tool(failure_error_function=None)
+    def count(context: RunContextWrapper[list[Any]]) -> int:
+        if not context.context:
+            context.context.append(sqlite3.connect(":memory:"))
+        connection: sqlite3.Connection = context.context[0]
+        found: int = connection.execute("select 1").fetchone()[0]
+        return found
+
+    agent = agent_of(count, calls=[call("count"), call("count")])
+    assert outputs_of(run(agent, "x", context=[])) == ["1", "1"]
