@@ -81,8 +81,8 @@ class Journal(ABC):
     def change(self, run_id: str, change: Change) -> None:
         """Change a run's row, and add an entry, in one transaction that locks the row.
 
-        The entry gets the number that `RunRow.entries` had before; one that is there already under
-        that number is replaced.
+        The entry gets the number that `RunRow.entries` had before. Where that falls, the entries
+        from there on are deleted.
         """
 
     @abstractmethod
@@ -279,6 +279,8 @@ class Journal(ABC):
         status, note = _standing(run)
 
         def leave(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            if row is not None and row.holder is None and row.status == status:
+                return row, None  # it was let go of, and the store's answer was lost
             row = self._held(run.run_id, row, holder, now)
             return replace(
                 row,

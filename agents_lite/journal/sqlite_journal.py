@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _COLUMNS = ", ".join(field.name for field in fields(RunRow))
 _READ = f"SELECT {_COLUMNS} FROM agent_runs WHERE run_id = ?"
 _WRITE = f"REPLACE INTO agent_runs ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(RunRow)))})"
-_ADD = "REPLACE INTO agent_run_entries (run_id, number, entry) VALUES (?, ?, ?)"
+_CUT = "DELETE FROM agent_run_entries WHERE run_id = ? AND number >= ?"
+_ADD = "INSERT INTO agent_run_entries (run_id, number, entry) VALUES (?, ?, ?)"
 
 
 class SQLiteJournal(Journal):
@@ -94,8 +95,9 @@ class SQLiteJournal(Journal):
             if before is None:
                 self._check_size(connection)
             if entry is not None:
-                number = before.entries if before is not None else 0
-                connection.execute(_ADD, (run_id, number, entry))
+                connection.execute(_ADD, (run_id, before.entries if before else 0, entry))
+            elif before is not None and after.entries < before.entries:
+                connection.execute(_CUT, (run_id, after.entries))
             if after != before:
                 connection.execute(_WRITE, astuple(after))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from agents_lite.testing import ResponsesServer
+from tests.journal.conftest import make_store
 from tests.support.journal_runs import (
     AMOUNTS,
     ANSWERS,
@@ -18,10 +20,11 @@ from tests.support.journal_runs import (
     Drivers,
     answer,
     asked,
-    charges,
     session_of,
 )
-from tests.support.journal_stores import JournalStore, in_folder
+from tests.support.journal_stores import JournalStore
+
+pytestmark = pytest.mark.timeout(900)
 
 
 class Ledger:
@@ -33,6 +36,9 @@ class Ledger:
         self.server, self.drivers, self.store, self.folder = server, drivers, store, folder
         self.journal = store.open()
         self.kills = 0
+
+    def new_id(self) -> str:
+        return f"run-{uuid.uuid4().hex}"
 
     def attempt(self, run_id: str, dies_at: int | None, **options: Any) -> str:
         """Have a process drive a run; answers that are written are not to be asked for again."""
@@ -72,7 +78,7 @@ class Ledger:
 
     def check_done(self, run_id: str, exactly_once: bool) -> None:
         """See that all was charged, and the session holds each turn once."""
-        charged = charges(self.store, self.folder, run_id)
+        charged = self.store.charges(self.folder, run_id)
         keys = dict(charged)
         assert sorted(keys.values()) == sorted(AMOUNTS.values()), charged
         assert {key.rpartition("/")[2]: amount for key, amount in keys.items()} == AMOUNTS
@@ -98,16 +104,30 @@ def drivers() -> Iterator[Drivers]:
 
 
 @pytest.fixture
-def ledger(server: ResponsesServer, drivers: Drivers, tmp_path: Any) -> Ledger:
-    return Ledger(server, drivers, in_folder(str(tmp_path)), str(tmp_path))
+def ledger(
+    server: ResponsesServer, drivers: Drivers, request: pytest.FixtureRequest, tmp_path: Any
+) -> Ledger:
+    name = getattr(request, "param", "sqlite")
+    return Ledger(server, drivers, make_store(name, request), str(tmp_path))
 
 
-@pytest.mark.parametrize("shares", [False, True], ids=["apart", "shared"])
+EVERY_WAY = [
+    ("sqlite", False),
+    ("sqlite", True),
+    ("postgresql", False),
+    ("postgresql", True),
+    ("redis", False),
+]
+"""Stores, and whether tools write in the journal's transaction."""
+every_way = pytest.mark.parametrize(("ledger", "shares"), EVERY_WAY, indirect=["ledger"])
+
+
+@every_way
 def test_a_run_killed_at_each_of_its_writes_goes_on_from_there(
     ledger: Ledger, shares: bool
 ) -> None:
     for point in itertools.count(1):
-        run_id = f"run-{point}"
+        run_id = ledger.new_id()
         first = ledger.attempt(run_id, point, shares=shares)
         while ledger.attempt(run_id, None, shares=shares) != "done":
             pass
@@ -117,19 +137,29 @@ def test_a_run_killed_at_each_of_its_writes_goes_on_from_there(
     assert ledger.kills > 20
 
 
-@pytest.mark.parametrize("shares", [False, True], ids=["apart", "shared"])
+@every_way
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_runs_killed_again_and_again_get_done(
-    ledger: Ledger, shares: bool, streamed: bool
-) -> None:
+def test_runs_killed_again_and_again_get_done(ledger: Ledger, shares: bool, streamed: bool) -> None:
     chance = random.Random(7)
-    for number in range(8):
-        run_id = f"run-{number}"
+    for _ in range(4):
+        run_id = ledger.new_id()
         options = {"shares": shares, "streamed": streamed}
         while ledger.attempt(run_id, chance.randint(3, 14), **options) != "done":
             pass
         ledger.check_done(run_id, exactly_once=shares)
-    assert ledger.kills > 30
+    assert ledger.kills > 15
+
+
+def test_a_killed_process_repeats_its_turn_where_turns_are_written_as_a_whole(
+    ledger: Ledger,
+) -> None:
+    for point in (2, 6, 14):
+        run_id = ledger.new_id()
+        ledger.attempt(run_id, point, durability="turn")
+        while ledger.attempt(run_id, None, durability="turn") != "done":
+            pass
+        ledger.check_done(run_id, exactly_once=False)
+    assert ledger.kills == 3
 
 
 def test_an_undisturbed_run_commits_twice_a_call_and_once_an_answer(ledger: Ledger) -> None:

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +82,6 @@ class Points:
         self.pass_one()
 
 
-def charges(store: JournalStore, folder: str, run_id: str) -> list[tuple[str, int]]:
-    """Key and amount of what was charged for a run."""
-    with closing(store.open_charges(folder)) as connection:
-        rows = connection.execute(
-            "SELECT key, amount FROM charges WHERE run_id = :run", {"run": run_id}
-        )
-        return [(key, amount) for key, amount in rows]
-
-
 def session_of(folder: str, run_id: str) -> SQLiteSession:
     return SQLiteSession(run_id, os.path.join(folder, "sessions.db"))
 
@@ -127,7 +119,7 @@ def make_agents(
     """A front with a helper as a tool, which hands over to a back that needs an approval."""
 
     def write(ctx: ToolContext[Any], amount: int) -> str:
-        row = {"run": attempt.run_id, "key": ctx.idempotency_key, "amount": amount}
+        row = {"run": attempt.run_id, "token": ctx.idempotency_key, "amount": amount}
         with points.around():
             store.add_charge(attempt.folder, row, shared)
         return f"charged {amount}"
@@ -252,6 +244,9 @@ def _fork(attempt: Attempt) -> dict[str, Any]:
 
 def main() -> None:
     """Make each attempt that standard input names."""
+    for name in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "redis"):
+        with suppress(ImportError):  # once, and not in each fork
+            import_module(name)
     for line in sys.stdin:
         print(json.dumps(_fork(Attempt(**json.loads(line)))), flush=True)
 

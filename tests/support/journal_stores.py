@@ -12,8 +12,8 @@ from typing import Any
 from agents_lite import Journal, SQLiteJournal
 
 Around = Callable[[], AbstractContextManager[None]]
-_CHARGES = "CREATE TABLE IF NOT EXISTS charges (run_id TEXT, key TEXT, amount INTEGER)"
-_ADD = "INSERT INTO charges (run_id, key, amount) VALUES (:run, :key, :amount)"
+_CHARGES = "CREATE TABLE IF NOT EXISTS charges (run_id TEXT, token TEXT, amount INTEGER)"
+_ADD = "INSERT INTO charges (run_id, token, amount) VALUES (:run, :token, :amount)"
 
 
 @dataclass
@@ -21,31 +21,70 @@ class JournalStore:
     """A place for runs, and a table of charges that tools add to."""
 
     kind: str
-    """"sqlite"."""
+    """"sqlite", "sqlalchemy" or "redis"."""
     location: str
     """A path, or a URL."""
 
     def open(self, around: Around = nullcontext, shared: Any = None, **options: Any) -> Journal:
         """A journal in this place; each of its writes is made in a block of `around`."""
+        if self.kind == "redis":
+            from agents_lite.extensions.journal import RedisJournal
+
+            return watched(RedisJournal, around).from_url(self.location, **options)  # type: ignore[no-any-return]
+        if self.kind == "sqlalchemy":
+            from agents_lite.extensions.journal import SQLAlchemyJournal
+
+            place = {"url": self.location} if shared is None else {"connection": shared}
+            return watched(SQLAlchemyJournal, around)(**place, **options)  # type: ignore[no-any-return]
         if shared is not None:
-            return watched(SQLiteJournal, around)(connection=shared, **options)
-        return watched(SQLiteJournal, around)(self.location, **options)
+            return watched(SQLiteJournal, around)(connection=shared, **options)  # type: ignore[no-any-return]
+        return watched(SQLiteJournal, around)(self.location, **options)  # type: ignore[no-any-return]
 
     def open_charges(self, folder: str) -> Any:
         """A connection to the database of the charges, which is that of the journal."""
-        connection = sqlite3.connect(self.location, timeout=30)
+        if self.kind == "sqlalchemy":
+            return _sqlalchemy_charges(self.location)
+        path = self.location if self.kind == "sqlite" else os.path.join(folder, "charges.db")
+        connection = sqlite3.connect(path, timeout=30)
         connection.execute(_CHARGES)
         return connection
 
     def add_charge(self, folder: str, row: dict[str, Any], shared: Any) -> None:
         """Charge: through the connection that is shared with the journal, or another one."""
-        if shared is not None:
-            shared.execute(_ADD, row)
-            return
+        connection = self.open_charges(folder) if shared is None else shared
+        self._execute(connection, _ADD, row)
+        if shared is None:
+            connection.commit()
+            connection.close()
+
+    def charges(self, folder: str, run_id: str) -> list[tuple[str, int]]:
+        """Key and amount of what was charged for a run."""
         connection = self.open_charges(folder)
-        with connection:
-            connection.execute(_ADD, row)
+        chosen = "SELECT token, amount FROM charges WHERE run_id = :run"
+        rows = [(key, amount) for key, amount in self._execute(connection, chosen, {"run": run_id})]
         connection.close()
+        return rows
+
+    def _execute(self, connection: Any, statement: str, values: dict[str, Any]) -> Any:
+        if self.kind == "sqlalchemy":
+            import sqlalchemy as sa
+
+            return connection.execute(sa.text(statement), values)
+        return connection.execute(statement, values)
+
+
+def _sqlalchemy_charges(url: str) -> Any:
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    connection = engine.connect()
+    columns = "run_id VARCHAR(99), token VARCHAR(999), amount INTEGER"
+    try:
+        connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS charges ({columns})"))
+        connection.commit()
+    except sa.exc.IntegrityError:  # of PostgreSQL, when two create it at the same moment
+        connection.rollback()
+    return connection
 
 
 def watched(kind: Any, around: Around) -> Any:

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
-from weakref import WeakSet
 
-from ...concurrency.forks import before_fork, new_lock
-from ...concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
-from ...concurrency.workers import call_or_leave
-from ...exceptions import SessionError, UserError
+from ...exceptions import SessionError
 from ...memory.stored_session import StoredSession
-
-try:
-    import sqlalchemy as sa
-    from sqlalchemy.dialects import mysql
-    from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
-except ImportError as error:
-    raise UserError(
-        "SQLAlchemySession needs SQLAlchemy: pip install 'agents_lite[sqlalchemy]'"
-    ) from error
+from ..databases import Database, ExactText, IntegrityError, SQLAlchemyError, long_text, sa
 
 T = TypeVar("T")
-
-_SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
-_MYSQL = ("mysql", "mariadb")
-
-_sqlite_engines: WeakSet[sa.Engine] = WeakSet()  # those made here, for files
 
 
 class SQLAlchemySession(StoredSession):
@@ -64,19 +46,16 @@ class SQLAlchemySession(StoredSession):
             UserError: Not exactly one of `engine` and `url`, or one that cannot be used here.
         """
         super().__init__(session_id)
-        self._owns_engine = engine is None
-        if engine is not None and url is None:
-            _require_sync(engine.dialect)
-            self.engine = _with_transactions(engine)
-        elif url is not None and engine is None:
-            self.engine = _new_engine(url)
-        else:
-            raise UserError("SQLAlchemySession needs either an engine or a url.")
         self._sessions = _define_sessions(sessions_table)
         self._messages = _define_messages(messages_table)
-        self._creates_tables = self._needs_tables = create_tables
-        self._lock = new_lock()
-        self._pid = os.getpid()
+        self._database = Database(
+            "SQLAlchemySession",
+            (engine, url),
+            (self._sessions, self._messages),
+            partial(_failure, session_id),
+            create_tables,
+        )
+        self.engine = self._database.engine
 
     @classmethod
     def from_url(cls, session_id: str, *, url: str | sa.URL, **options: Any) -> SQLAlchemySession:
@@ -98,8 +77,7 @@ class SQLAlchemySession(StoredSession):
 
     def close(self) -> None:
         """Close the connections of the session's own engine; one that was given stays as it is."""
-        if self._owns_engine:
-            self.engine.dispose()
+        self._database.close()
 
     def _read_texts(self, newest: int | None) -> list[str]:
         messages = self._messages.c
@@ -109,7 +87,11 @@ class SQLAlchemySession(StoredSession):
             .order_by(messages.id.desc())
             .limit(newest)
         )
-        return self._call(lambda connection: list(connection.execute(query).scalars())[::-1])
+
+        def read(connection: sa.Connection) -> list[str]:
+            return list(connection.execute(query).scalars())[::-1]
+
+        return self._database.call(read)
 
     def _append_texts(self, texts: list[str]) -> None:
         rows = [{"session_id": self.session_id, "message_data": text} for text in texts]
@@ -150,8 +132,8 @@ class SQLAlchemySession(StoredSession):
 
         # The row is made in a transaction of its own: MySQL calls it a deadlock when two writers
         # first look for it and then both insert it.
-        while (done := self._call(change)) is None:
-            self._call(self._insert_session)
+        while (done := self._database.call(change)) is None:
+            self._database.call(self._insert_session)
         return done[0]
 
     def _insert_session(self, connection: sa.Connection) -> None:
@@ -160,119 +142,19 @@ class SQLAlchemySession(StoredSession):
         except IntegrityError:  # another writer was quicker
             connection.rollback()
 
-    def _call(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` returns, done in one transaction.
 
-        Raises:
-            SessionError: The database failed.
-        """
-        place = f"Session {self.session_id!r} in {self.engine.url!r}"
-        try:
-            if self.engine.dialect.name == "sqlite":
-                return call_sqlite(self._lock, partial(self._work, work), _SQLITE_SECONDS)
-            return call_or_leave(place, partial(self._work, work))
-        except SQLAlchemyError as error:
-            # The driver's own words: SQLAlchemy would add the items to them.
-            reason = error.orig if isinstance(error, DBAPIError) else error
-            raise SessionError(
-                f"{place} failed: {reason}. "
-                "Check that the database is there and that its user may write to it."
-            ) from error
-
-    def _work(self, work: Callable[[sa.Connection], T]) -> T:
-        self._prepare()
-        with self.engine.connect() as connection:
-            result = work(connection)
-            connection.commit()
-            return result
-
-    def _prepare(self) -> None:
-        if self._owns_engine and self._pid != os.getpid():
-            self.engine.dispose(close=False)  # its connections are the parent process's
-            self._pid = os.getpid()
-            self._needs_tables = self._creates_tables  # a database in memory is another one here
-        if self._needs_tables:
-            for table in (self._sessions, self._messages):
-                try:
-                    table.create(self.engine, checkfirst=True)
-                except DBAPIError:  # another writer may have created it at the same moment
-                    table.create(self.engine, checkfirst=True)
-            self._needs_tables = False
-
-
-def _new_engine(url: str | sa.URL) -> sa.Engine:
-    options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
-    try:
-        address = sa.make_url(url)
-        dialect = address.get_dialect()
-        _require_sync(dialect)
-        if dialect.name == "sqlite":
-            options["connect_args"] = {"timeout": TRY_SECONDS, "check_same_thread": False}
-            if address.database in (None, "", ":memory:"):
-                # A connection is the whole database, so there is one, and threads take turns.
-                options |= {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
-        elif dialect.driver == "psycopg":
-            # PgBouncer gives each transaction another connection, which lacks what was prepared.
-            options["connect_args"] = {"prepare_threshold": None}
-        engine = sa.create_engine(address, **options)
-        if dialect.name == "sqlite" and "poolclass" not in options:
-            _sqlite_engines.add(engine)
-        return engine
-    except (ArgumentError, ImportError) as error:
-        raise UserError(f"SQLAlchemySession cannot use its url: {error}") from error
-    except ValueError:  # its text may show a part of the password
-        raise UserError(
-            "SQLAlchemySession cannot use its url: the port or an option is not a number"
-        ) from None
-
-
-@before_fork
-def _close_sqlite_files() -> None:
-    """Close files: SQLite's locks go wrong when a child inherits a connection to one."""
-    for engine in list(_sqlite_engines):
-        engine.dispose()
-
-
-def _with_transactions(engine: sa.Engine) -> sa.Engine:
-    """The engine, or, where it commits each statement by itself, the same with transactions."""
-    level = engine.get_execution_options().get("isolation_level")
-    level = level or getattr(engine.dialect, "_on_connect_isolation_level", None)
-    if level != "AUTOCOMMIT":
-        return engine
-    is_sqlite = engine.dialect.name == "sqlite"
-    return engine.execution_options(
-        isolation_level="SERIALIZABLE" if is_sqlite else "READ COMMITTED"
+def _failure(session_id: str, words: str, error: SQLAlchemyError) -> SessionError:
+    return SessionError(
+        f"Session {session_id!r} in {words}. "
+        "Check that the database is there and that its user may write to it."
     )
-
-
-def _require_sync(dialect: sa.Dialect | type[sa.Dialect]) -> None:
-    if dialect.is_async:
-        raise UserError(
-            f"SQLAlchemySession is synchronous and cannot use {dialect.driver}: name a synchronous "
-            "driver, such as postgresql+psycopg or plain sqlite."
-        )
-
-
-class _ExactText(sa.types.TypeDecorator[str]):
-    """A key of text: on MySQL as bytes, since its texts need a length and ignore case."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        if dialect.name in _MYSQL:
-            return dialect.type_descriptor(mysql.VARBINARY(1024))
-        return dialect.type_descriptor(sa.Text())
-
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> Any:
-        return value.encode() if value is not None and dialect.name in _MYSQL else value
 
 
 def _define_sessions(name: str) -> sa.Table:
     return sa.Table(
         name,
         sa.MetaData(),
-        sa.Column("session_id", _ExactText, primary_key=True),
+        sa.Column("session_id", ExactText, primary_key=True),
         sa.Column("created_at", sa.DateTime, server_default=sa.func.now(), nullable=False),
         sa.Column("updated_at", sa.DateTime, server_default=sa.func.now(), nullable=False),
     )
@@ -281,14 +163,12 @@ def _define_sessions(name: str) -> sa.Table:
 def _define_messages(name: str) -> sa.Table:
     # SQLite numbers rows by itself only in a column of exactly this type.
     row_number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-    # MySQL's TEXT holds 64 KiB, and of a database in latin-1 not every character.
-    long_text = sa.Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), *_MYSQL)
     return sa.Table(
         name,
         sa.MetaData(),
         sa.Column("id", row_number, primary_key=True),
-        sa.Column("session_id", _ExactText, nullable=False),
-        sa.Column("message_data", long_text, nullable=False),
+        sa.Column("session_id", ExactText, nullable=False),
+        sa.Column("message_data", long_text(), nullable=False),
         sa.Column("created_at", sa.DateTime, server_default=sa.func.now(), nullable=False),
         sa.Index(f"idx_{name}_session_id", "session_id", "id"),
     )

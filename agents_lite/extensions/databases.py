@@ -1,0 +1,215 @@
+"""Databases that SQLAlchemy speaks to, for what is kept in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from ..concurrency.forks import before_fork, new_lock
+from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
+from ..concurrency.workers import call_or_leave
+from ..exceptions import UserError
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import mysql
+    from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+except ImportError as error:
+    raise UserError("This needs SQLAlchemy: pip install 'agents_lite[sqlalchemy]'") from error
+
+__all__ = [
+    "MYSQL",
+    "Database",
+    "ExactText",
+    "IntegrityError",
+    "SQLAlchemyError",
+    "create_missing",
+    "in_words",
+    "long_text",
+    "require_sync",
+    "sa",
+]
+
+T = TypeVar("T")
+
+MYSQL = ("mysql", "mariadb")
+_SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
+
+_sqlite_engines: WeakSet[sa.Engine] = WeakSet()  # those made here, for files
+
+Failure = Callable[[str, SQLAlchemyError], Exception]
+"""Makes an exception of an error: of the words "PLACE failed: ...", and of itself."""
+
+
+class Database:
+    """A database with some tables, which are created when they are missing.
+
+    Threads and processes may share it. Nothing is opened before the first use.
+    """
+
+    def __init__(
+        self,
+        user: str,
+        place: Sequence[Any],
+        tables: Sequence[sa.Table],
+        failure: Failure,
+        create_tables: bool = True,
+    ) -> None:
+        """Name the database.
+
+        Args:
+            user: The class that uses it, for messages.
+            place: A synchronous engine or None, and a URL or None: one of them.
+            tables: The tables.
+            failure: Makes an exception of an error.
+            create_tables: Whether they are created when they are missing.
+
+        Raises:
+            UserError: Not exactly one of engine and URL, or one that cannot be used here.
+        """
+        engine, url = place
+        self._owns_engine = engine is None
+        if engine is not None and url is None:
+            require_sync(engine.dialect, user)
+            self.engine = _with_transactions(engine)
+        elif url is not None and engine is None:
+            self.engine = _new_engine(url, user)
+        else:
+            raise UserError(f"{user} needs either an engine or a url.")
+        self._tables = tables
+        self._failure = failure
+        self._creates_tables = self._needs_tables = create_tables
+        self._lock = new_lock()
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Close the connections of an engine made here; one that was given stays as it is."""
+        if self._owns_engine:
+            self.engine.dispose()
+
+    def call(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns, done in one transaction.
+
+        Raises:
+            Exception: What `failure` makes of the database's.
+        """
+        try:
+            if self.engine.dialect.name == "sqlite":
+                return call_sqlite(self._lock, partial(self._work, work), _SQLITE_SECONDS)
+            return call_or_leave(repr(self.engine.url), partial(self._work, work))
+        except SQLAlchemyError as error:
+            words = f"{self.engine.url!r} failed: {in_words(error)}"
+            raise self._failure(words, error) from error
+
+    def _work(self, work: Callable[[sa.Connection], T]) -> T:
+        self._prepare()
+        with self.engine.connect() as connection:
+            result = work(connection)
+            connection.commit()
+            return result
+
+    def _prepare(self) -> None:
+        if self._owns_engine and self._pid != os.getpid():
+            self.engine.dispose(close=False)  # its connections are the parent process's
+            self._pid = os.getpid()
+            self._needs_tables = self._creates_tables  # a database in memory is another one here
+        if self._needs_tables:
+            create_missing(self._tables, self.engine)
+            self._needs_tables = False
+
+
+def create_missing(tables: Sequence[sa.Table], bind: sa.Engine | sa.Connection) -> None:
+    """Create those of the tables that are not there."""
+    for table in tables:
+        try:
+            table.create(bind, checkfirst=True)
+        except DBAPIError:  # another writer may have created it at the same moment
+            table.create(bind, checkfirst=True)
+
+
+def in_words(error: SQLAlchemyError) -> str:
+    """The driver's own words: SQLAlchemy would add the values to them."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
+    options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+    try:
+        address = sa.make_url(url)
+        dialect = address.get_dialect()
+        require_sync(dialect, user)
+        if dialect.name == "sqlite":
+            options["connect_args"] = {"timeout": TRY_SECONDS, "check_same_thread": False}
+            if address.database in (None, "", ":memory:"):
+                # A connection is the whole database, so there is one, and threads take turns.
+                options |= {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
+        elif dialect.driver == "psycopg":
+            # PgBouncer gives each transaction another connection, which lacks what was prepared.
+            options["connect_args"] = {"prepare_threshold": None}
+        engine = sa.create_engine(address, **options)
+        if dialect.name == "sqlite" and "poolclass" not in options:
+            _sqlite_engines.add(engine)
+        return engine
+    except (ArgumentError, ImportError) as error:
+        raise UserError(f"{user} cannot use its url: {error}") from error
+    except ValueError:  # its text may show a part of the password
+        raise UserError(
+            f"{user} cannot use its url: the port or an option is not a number"
+        ) from None
+
+
+@before_fork
+def _close_sqlite_files() -> None:
+    """Close files: SQLite's locks go wrong when a child inherits a connection to one."""
+    for engine in list(_sqlite_engines):
+        engine.dispose()
+
+
+def _with_transactions(engine: sa.Engine) -> sa.Engine:
+    """The engine, or, where it commits each statement by itself, the same with transactions."""
+    level = engine.get_execution_options().get("isolation_level")
+    level = level or getattr(engine.dialect, "_on_connect_isolation_level", None)
+    if level != "AUTOCOMMIT":
+        return engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    return engine.execution_options(
+        isolation_level="SERIALIZABLE" if is_sqlite else "READ COMMITTED"
+    )
+
+
+def require_sync(dialect: sa.Dialect | type[sa.Dialect], user: str) -> None:
+    """Raise UserError for a dialect whose driver is asynchronous."""
+    if dialect.is_async:
+        raise UserError(
+            f"{user} is synchronous and cannot use {dialect.driver}: name a synchronous "
+            "driver, such as postgresql+psycopg or plain sqlite."
+        )
+
+
+class ExactText(sa.types.TypeDecorator[str]):
+    """A key of text: on MySQL as bytes, since its texts need a length and ignore case."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """The type of the column."""
+        if dialect.name in MYSQL:
+            return dialect.type_descriptor(mysql.VARBINARY(1024))
+        return dialect.type_descriptor(sa.Text())
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> Any:
+        """The value as the driver is given it."""
+        return value.encode() if value is not None and dialect.name in MYSQL else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        """The value as the driver gave it, as text."""
+        return value.decode() if isinstance(value, bytes) else value
+
+
+def long_text() -> sa.types.TypeEngine[str]:
+    """A text of any length: MySQL's TEXT holds 64 KiB, and of latin-1 not every character."""
+    return sa.Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), *MYSQL)

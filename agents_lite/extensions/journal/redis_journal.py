@@ -1,0 +1,205 @@
+"""A journal in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from inspect import iscoroutinefunction
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from ...concurrency.workers import call_or_leave
+from ...exceptions import JournalError, UserError
+from ...journal.entries import Mask
+from ...journal.journal import Change, Journal
+from ...journal.stored_run import RunRow, Status
+
+try:
+    import redis
+except ImportError as error:
+    raise UserError("RedisJournal needs redis-py: pip install 'agents_lite[redis]'") from error
+
+
+class RedisJournal(Journal):
+    """Keeps runs in Redis; threads, processes and machines may share a server.
+
+    A server loses what it has not put on disk: `appendonly yes` with `appendfsync always` writes
+    each change before it answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        redis_client: redis.Redis,
+        key_prefix: str = "agents:runs",
+        lease: float = 30.0,
+        mask: Mask | None = None,
+    ) -> None:
+        """Name the server; nothing is sent yet.
+
+        Args:
+            redis_client: A synchronous client, which others may share.
+            key_prefix: All keys begin with this.
+            lease: Seconds after which the run of a process on another machine that gave no sign
+                may be taken over.
+            mask: Given each fact as JSON, returns what is written of it.
+
+        Raises:
+            UserError: The client is asynchronous.
+        """
+        super().__init__(lease=lease, mask=mask)
+        if iscoroutinefunction(redis_client.execute_command):
+            raise UserError("RedisJournal is synchronous: give it a redis.Redis client.")
+        self._client = redis_client
+        self._owns_client = False
+        self._prefix = key_prefix
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> RedisJournal:
+        """A journal with a client of its own.
+
+        Args:
+            url: The server, such as "redis://localhost:6379/0".
+            options: Other arguments of the class.
+
+        Raises:
+            UserError: The URL is none of Redis.
+        """
+        try:
+            client = redis.Redis.from_url(url)
+        except ValueError as error:
+            raise UserError(f"RedisJournal cannot use its url: {error}") from error
+        journal = cls(redis_client=client, **options)
+        journal._owns_client = True
+        return journal
+
+    def change(self, run_id: str, change: Change) -> None:
+        """Change a run's row, and add an entry, in one transaction; see `Journal.change`."""
+
+        def work() -> None:
+            while True:
+                try:
+                    return self._change(run_id, change)
+                except redis.WatchError:  # another writer was quicker
+                    pass
+
+        self._call(work)
+
+    def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
+        """A run's row and the texts of its entries in order; see `Journal.entries`."""
+
+        def read() -> tuple[RunRow, list[str]] | None:
+            with self._client.pipeline() as pipeline:
+                pipeline.get(self._row_key(run_id))
+                pipeline.lrange(self._entries_key(run_id), 0, -1)
+                text, texts = pipeline.execute()
+            row = _row(text)
+            return None if row is None else (row, [_text(each) for each in texts[: row.entries]])
+
+        return self._call(read)  # type: ignore[no-any-return]
+
+    def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
+        """Rows of these statuses, those that changed latest first."""
+
+        def read() -> list[RunRow]:
+            found: list[RunRow] = []
+            for status in statuses:
+                names = self._client.zrevrange(self._index_key(status), 0, limit + offset - 1)
+                keys = [self._row_key(_text(name)) for name in names]
+                for start in range(0, len(keys), 500):
+                    texts = self._client.mget(keys[start : start + 500])
+                    found += [row for row in map(_row, texts) if row is not None]
+            found.sort(key=lambda row: row.changed_at, reverse=True)
+            return found[offset : offset + limit]
+
+        return self._call(read)  # type: ignore[no-any-return]
+
+    def delete(self, run_id: str | None, statuses: list[Status], before: float) -> int:
+        """Delete runs with their entries; see `Journal.delete`."""
+
+        def names_of(status: Status) -> list[str]:
+            key = self._index_key(status)
+            return [_text(n) for n in self._client.zrangebyscore(key, "-inf", f"({before}")]
+
+        def work() -> int:
+            count = 0
+            for status in statuses:
+                names = names_of(status) if run_id is None else [run_id]
+                count += sum(self._delete(name, status, before) for name in names)
+            return count
+
+        return self._call(work)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the journal's own client (`from_url`); one that was given stays as it is."""
+        if self._owns_client:
+            self._client.close()
+
+    def _change(self, run_id: str, change: Change) -> None:
+        key = self._row_key(run_id)
+        with self._client.pipeline() as pipeline:
+            # The client retries no transaction that watches a key: a change is never sent twice.
+            pipeline.watch(key)  # type: ignore[no-untyped-call]
+            before = _row(pipeline.get(key))
+            seconds, micros = pipeline.time()
+            after, entry = change(before, seconds + micros / 1e6)
+            if after == before and entry is None:
+                return
+            pipeline.multi()
+            if entry is not None:
+                pipeline.rpush(self._entries_key(run_id), entry)
+            elif before is not None and after.entries < before.entries:
+                pipeline.ltrim(self._entries_key(run_id), 0, after.entries - 1)
+            pipeline.set(key, to_json(asdict(after)))
+            if before is None or (before.status, before.changed_at) != (
+                after.status,
+                after.changed_at,
+            ):
+                if before is not None:
+                    pipeline.zrem(self._index_key(before.status), run_id)
+                pipeline.zadd(self._index_key(after.status), {run_id: after.changed_at})
+            pipeline.execute()
+
+    def _delete(self, run_id: str, status: Status, before: float) -> bool:
+        key = self._row_key(run_id)
+        with self._client.pipeline() as pipeline:
+            pipeline.watch(key)  # type: ignore[no-untyped-call]
+            row = _row(pipeline.get(key))
+            if row is None or row.status != status or row.changed_at >= before:
+                return False
+            pipeline.multi()
+            pipeline.delete(key, self._entries_key(run_id))
+            pipeline.zrem(self._index_key(status), run_id)
+            try:
+                pipeline.execute()
+            except redis.WatchError:  # it goes on
+                return False
+        return True
+
+    def _call(self, work: Callable[[], Any]) -> Any:
+        try:
+            return call_or_leave("The journal in Redis", work)
+        except redis.RedisError as error:
+            raise JournalError(
+                f"The journal in Redis (keys {self._prefix}:...) failed: {error}. Check that the "
+                "server is there and takes writes.",
+                may_pass=isinstance(error, redis.ConnectionError | redis.TimeoutError),
+            ) from error
+
+    def _row_key(self, run_id: str) -> str:
+        return f"{self._prefix}:run:{run_id}"
+
+    def _entries_key(self, run_id: str) -> str:
+        return f"{self._prefix}:entries:{run_id}"
+
+    def _index_key(self, status: str) -> str:
+        return f"{self._prefix}:by:{status}"
+
+
+def _row(text: str | bytes | None) -> RunRow | None:
+    return None if text is None else RunRow(**from_json(text))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

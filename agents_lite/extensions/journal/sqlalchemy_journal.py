@@ -1,0 +1,320 @@
+"""A journal in a database that SQLAlchemy speaks to: PostgreSQL, MariaDB, SQLite and others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from ...exceptions import JournalError, UserError
+from ...journal.entries import Mask
+from ...journal.journal import Change, Journal
+from ...journal.stored_run import RunRow, Status
+from ..databases import (
+    MYSQL,
+    Database,
+    ExactText,
+    IntegrityError,
+    SQLAlchemyError,
+    create_missing,
+    in_words,
+    long_text,
+    require_sync,
+    sa,
+)
+
+T = TypeVar("T")
+
+_DEADLOCK = 1213  # of MySQL: two writers first look for a row, and then both insert it
+_CLOCKS = {
+    "postgresql": "extract(epoch from clock_timestamp())",
+    **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
+}
+"""Epoch seconds by the server's clock, which all machines go by."""
+
+
+class SQLAlchemyJournal(Journal):
+    """Keeps runs in a database, where two tables hold them all.
+
+    Threads and processes may share a database. Nothing is opened before the first use.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: sa.Engine | None = None,
+        url: str | sa.URL | None = None,
+        connection: sa.Connection | None = None,
+        lease: float = 30.0,
+        create_tables: bool = True,
+        runs_table: str = "agent_runs",
+        entries_table: str = "agent_run_entries",
+        mask: Mask | None = None,
+    ) -> None:
+        """Name the database.
+
+        Args:
+            engine: A synchronous engine, which others may share.
+            url: Instead of an engine: where one of the journal's own connects to.
+            connection: Instead of both: the connection that tools write with. Each call is made
+                inside a transaction, which is committed together with the call's output: what the
+                tool has written is there exactly once. The tool must not commit; what it wrote is
+                undone when it raises. Calls are made one after the other, on the run's thread.
+            lease: Seconds after which the run of a process on another machine that gave no sign
+                may be taken over.
+            create_tables: Create the tables when they are missing.
+            runs_table: The table of runs.
+            entries_table: The table of what they have done.
+            mask: Given each fact as JSON, returns what is written of it.
+
+        Raises:
+            UserError: Not exactly one of the three, or one that cannot be used here.
+        """
+        super().__init__(lease=lease, mask=mask)
+        self._runs = _define_runs(runs_table)
+        self._entries = _define_entries(entries_table)
+        tables = (self._runs, self._entries)
+        self._shared: _SharedConnection | None = None
+        self._database: Database | _SharedConnection
+        if connection is None:
+            place = (engine, url)
+            self._database = Database("SQLAlchemyJournal", place, tables, _failure, create_tables)
+        elif engine is None and url is None:
+            require_sync(connection.dialect, "SQLAlchemyJournal")
+            self._shared = _SharedConnection(connection, tables if create_tables else ())
+            self._database = self._shared
+        else:
+            raise UserError("SQLAlchemyJournal needs one of engine, url and connection.")
+        self.shares_transaction = connection is not None
+
+    def change(self, run_id: str, change: Change) -> None:
+        """Change a run's row, and add an entry, in one transaction; see `Journal.change`."""
+
+        def work(connection: sa.Connection) -> None:
+            before, now = self._locked_row(connection, run_id)
+            after, entry = change(before, now)
+            if entry is not None:
+                values = {"run_id": run_id, "number": before.entries if before else 0}
+                connection.execute(sa.insert(self._entries).values(**values, entry=entry))
+            elif before is not None and after.entries < before.entries:
+                entries = self._entries.c
+                gone = (entries.run_id == run_id) & (entries.number >= after.entries)
+                connection.execute(sa.delete(self._entries).where(gone))
+            if before is None:
+                connection.execute(sa.insert(self._runs).values(**asdict(after)))
+            elif after != before:
+                was = asdict(before)
+                changed = {k: v for k, v in asdict(after).items() if was[k] != v}
+                connection.execute(
+                    sa.update(self._runs).where(self._runs.c.run_id == run_id).values(**changed)
+                )
+
+        while not self._is_done(work):
+            pass
+
+    def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
+        """A run's row and the texts of its entries in order; see `Journal.entries`."""
+        entries = self._entries.c
+
+        def read(connection: sa.Connection) -> tuple[RunRow, list[str]] | None:
+            found = connection.execute(self._select(run_id)).one_or_none()
+            if found is None:
+                return None
+            row: RunRow = _row(found)
+            texts = connection.execute(
+                sa.select(entries.entry)
+                .where(entries.run_id == run_id, entries.number < row.entries)
+                .order_by(entries.number)
+            )
+            return row, list(texts.scalars())
+
+        return self._database.call(read)
+
+    def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
+        """Rows of these statuses, those that changed latest first."""
+        query = (
+            sa.select(*self._runs.c)
+            .where(self._runs.c.status.in_(statuses))
+            .order_by(self._runs.c.changed_at.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        found = self._database.call(lambda connection: connection.execute(query).all())
+        return [_row(each) for each in found]
+
+    def delete(self, run_id: str | None, statuses: list[Status], before: float) -> int:
+        """Delete runs with their entries; see `Journal.delete`."""
+        runs = self._runs.c
+        chosen: sa.ColumnElement[bool] = runs.status.in_(statuses)
+        if before != float("inf"):
+            chosen &= runs.changed_at < before
+        if run_id is not None:
+            chosen &= runs.run_id == run_id
+
+        def work(connection: sa.Connection) -> int:
+            which = sa.select(runs.run_id).where(chosen)
+            connection.execute(sa.delete(self._entries).where(self._entries.c.run_id.in_(which)))
+            return connection.execute(sa.delete(self._runs).where(chosen)).rowcount
+
+        return self._database.call(work)
+
+    def begin_call(self, run_id: str) -> None:
+        """Begin the transaction that a call is made in.
+
+        Raises:
+            UserError: The connection is in one already.
+        """
+        if self._shared is not None:
+            self._shared.begin()
+
+    def take_back(self) -> None:
+        """Undo what a call has written, if its transaction is still open."""
+        if self._shared is not None:
+            self._shared.take_back()
+
+    def close(self) -> None:
+        """Close the connections of the journal's own engine; what was given stays as it is."""
+        self._database.close()
+
+    def _is_done(self, work: Callable[[sa.Connection], None]) -> bool:
+        """Whether the work was done; if not, another writer has come in between."""
+        try:
+            self._database.call(work)
+            return True
+        except JournalError as error:
+            cause = error.__cause__
+            code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
+            if self._shared is None and (isinstance(cause, IntegrityError) or code == (_DEADLOCK,)):
+                return False
+            raise
+
+    def _locked_row(self, connection: sa.Connection, run_id: str) -> tuple[RunRow | None, float]:
+        """A run's row, which others cannot change until the end of the transaction; and now."""
+        query = self._select(run_id).with_for_update()
+        if connection.dialect.name == "sqlite":  # which locks a database by writing only
+            connection.execute(
+                sa.update(self._runs)
+                .where(self._runs.c.run_id == run_id)
+                .values(run_id=self._runs.c.run_id)
+            )
+        clock = _CLOCKS.get(connection.dialect.name)
+        if clock is None:
+            found = connection.execute(query).one_or_none()
+            return _row(found), time.time()
+        timed = connection.execute(query.add_columns(sa.text(clock))).one_or_none()
+        if timed is None:
+            return None, float(connection.execute(sa.text(f"SELECT {clock}")).scalar_one())
+        return _row(timed[:-1]), float(timed[-1])
+
+    def _select(self, run_id: str) -> sa.Select[Any]:
+        return sa.select(*self._runs.c).where(self._runs.c.run_id == run_id)
+
+
+class _SharedConnection:
+    """A connection that tools write with, too, used by the thread that drives the run."""
+
+    def __init__(self, connection: sa.Connection, tables: tuple[sa.Table, ...]) -> None:
+        self._connection = connection
+        self._missing = tables
+        self._call: sa.RootTransaction | None = None
+
+    def begin(self) -> None:
+        """Begin the transaction that a call is made in."""
+        self._call = self._explained(self._begin)
+
+    def take_back(self) -> None:
+        """Undo what a call has written, if its transaction is still open."""
+        call, self._call = self._call, None
+        if call is not None:
+            self._explained(lambda _: call.rollback())
+
+    def call(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns, done in one transaction: that of the call, if one is made.
+
+        Raises:
+            UserError: The tool has ended the transaction.
+            JournalError: The database failed.
+        """
+        call, self._call = self._call, None
+        was_ended = call is not None and not call.is_active
+
+        def transaction(connection: sa.Connection) -> T:
+            whole = self._begin(connection) if call is None or was_ended else call
+            try:
+                result = work(connection)
+                whole.commit()
+                return result
+            except BaseException:
+                whole.rollback()
+                raise
+
+        result = self._explained(transaction)
+        if was_ended:
+            raise UserError(
+                "A tool has ended the transaction of the journal's connection: it must neither "
+                "commit nor roll back, since the journal does. What this call has written was not "
+                "committed together with the call"
+            )
+        return result
+
+    def close(self) -> None:
+        """Leave the connection as it is."""
+
+    def _begin(self, connection: sa.Connection) -> sa.RootTransaction:
+        if connection.in_transaction():
+            raise UserError(
+                "The journal's connection is in a transaction: commit it before the run, after "
+                "reading too"
+            )
+        return connection.begin()
+
+    def _explained(self, work: Callable[[sa.Connection], T]) -> T:
+        try:
+            if self._missing:
+                with self._begin(self._connection):
+                    create_missing(self._missing, self._connection)
+                self._missing = ()
+            return work(self._connection)
+        except SQLAlchemyError as error:
+            raise JournalError(f"The journal's connection failed: {in_words(error)}") from error
+
+
+def _row(found: Any) -> Any:
+    return None if found is None else RunRow(*found)
+
+
+def _failure(words: str, error: SQLAlchemyError) -> JournalError:
+    is_lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    return JournalError(
+        f"The journal in {words}. Check that the database is there and that its user may write "
+        "to it.",
+        may_pass=is_lost,
+    )
+
+
+def _define_runs(name: str) -> sa.Table:
+    """The columns of `RunRow`, in their order."""
+    columns = [
+        sa.Column("run_id", ExactText, primary_key=True),
+        sa.Column("about", long_text(), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("note", long_text(), nullable=False),
+        sa.Column("holder", long_text()),
+        *(
+            sa.Column(each, sa.Double, nullable=False)
+            for each in ("lease_until", "started_at", "changed_at")
+        ),
+        sa.Column("entries", sa.Integer, nullable=False),
+    ]
+    return sa.Table(name, sa.MetaData(), *columns, sa.Index(f"idx_{name}", "status", "changed_at"))
+
+
+def _define_entries(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("run_id", ExactText, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("entry", long_text(), nullable=False),
+    )

@@ -1,0 +1,534 @@
+"""Runs in journals: taken up, kept from others, looked at, forgotten."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents_lite import (
+    Agent,
+    Journal,
+    JournalError,
+    JournalMismatch,
+    RunBusy,
+    RunConfig,
+    Runner,
+    RunState,
+    SQLiteJournal,
+    SQLiteSession,
+    ToolContext,
+    UserError,
+    function_tool,
+)
+from agents_lite.testing import ScriptedModel, call, turn
+from tests.support.drivers import every_driver
+from tests.support.journal_stores import JournalStore
+from tests.support.waiting import wait_until
+
+Scripted = Callable[..., ScriptedModel]
+
+
+@function_tool
+def look(what: str) -> str:
+    """Looks at something."""
+    return f"saw {what}"
+
+
+@function_tool(needs_approval=True)
+def pay(amount: int) -> str:
+    """Pays an amount."""
+    return f"paid {amount}"
+
+
+class Stopped(BaseException):
+    """Ends a run as a kill would, but that its record is let go of."""
+
+
+def config(journal: Journal, run_id: Any = "r", **options: Any) -> RunConfig:
+    return RunConfig(journal=journal, run_id=run_id, tracing_disabled=True, **options)
+
+
+@pytest.fixture
+def journal(store: JournalStore) -> Journal:
+    journal = store.open()
+    journal.forget("r", unfinished=True)
+    return journal
+
+
+def stopping_once(stops: list[int]) -> Any:
+    """A tool that stops the run at its first call."""
+
+    @function_tool
+    def work(ctx: ToolContext[Any], x: int) -> str:
+        """Works."""
+        stops.append(x)
+        if len(stops) == 1:
+            raise Stopped
+        return f"{ctx.idempotency_key}: {x}"
+
+    return work
+
+
+@every_driver
+def test_a_run_that_was_stopped_in_a_turn_goes_on_there(
+    run: Any, journal: Journal, scripted: Scripted
+) -> None:
+    stops: list[int] = []
+    model = scripted([[call("look", what="a"), call("work", call_id="w", x=1)], "done"])
+    agent = Agent("A", model=model, tools=[look, stopping_once(stops)])
+    with pytest.raises(Stopped):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    (stored,) = [each for each in journal.runs() if each.run_id == "r"]
+    assert (stored.status, stored.agent_name, stored.holder) == ("stopped", "A", None)
+    result = run(agent, "Go", run_config=config(journal))
+    assert result.final_output == "done"
+    assert [item.output for item in result.new_items[2:4]] == ["saw a", "r/1/w: 1"]
+    assert (len(model.requests), stops, result.usage.requests) == (2, [1, 1], 2)
+
+
+@every_driver
+def test_a_finished_run_gives_its_result_without_a_call(
+    run: Any, journal: Journal, scripted: Scripted
+) -> None:
+    model = scripted([call("look", what="a"), "done"])
+    agent = Agent("A", model=model, tools=[look])
+    first = run(agent, "Go", run_config=config(journal))
+    again = run(agent, "Go", run_config=config(journal))
+    assert again.final_output == "done"
+    assert again.to_input_list() == first.to_input_list()
+    assert again.usage == first.usage
+    assert len(model.requests) == 2
+
+
+class Sum(BaseModel):
+    total: int
+
+
+def test_a_stored_output_has_its_type(journal: Journal, scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted(['{"total": 3}']), output_type=Sum)
+    for _ in range(2):
+        result = Runner.run_sync(agent, "Go", run_config=config(journal))
+        assert result.final_output == Sum(total=3)
+
+
+def test_a_failed_run_goes_on_where_it_failed(journal: Journal, scripted: Scripted) -> None:
+    model = scripted([call("look", what="a"), OSError("no"), "done"])
+    agent = Agent("A", model=model, tools=[look])
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    (stored,) = [each for each in journal.runs("failed") if each.run_id == "r"]
+    assert stored.error == "OSError: no"
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
+def test_a_run_left_by_break_goes_on(journal: Journal, scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted([call("look", what="a"), "done"]), tools=[look])
+    events = Runner.stream(agent, "Go", run_config=config(journal))
+    for event in events:
+        if event.type == "run_item_stream_event" and event.item.type == "tool_call_output_item":
+            break
+    events.close()
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
+@pytest.mark.parametrize(
+    ("given", "change", "difference"),
+    [
+        ("Stop", {}, "its input was 'Go', and now it is 'Stop'"),
+        ([{"role": "user", "content": "No"}], {}, "item 0 of its input was"),
+        ("Go", {"tools": []}, r"at agent.tools\[0\] it had tool 'look', and now there is nothing"),
+        ("Go", {"tools": [pay, look]}, "it had tool 'look', and now there is tool 'pay'"),
+        ("Go", {"name": "B"}, "it had agent 'A', and now there is agent 'B'"),
+        ("Go", {"handoffs": [Agent("C")]}, r"at agent.handoffs\[0\].agent it had nothing"),
+    ],
+)
+def test_what_differs_from_how_a_run_was_begun_is_named(
+    journal: Journal, scripted: Scripted, given: Any, change: dict[str, Any], difference: str
+) -> None:
+    agent = Agent("A", model=scripted([call("look", what="a"), "done"]), tools=[look])
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    with pytest.raises(JournalMismatch, match=difference):
+        Runner.run_sync(agent.clone(**change), given, run_config=config(journal))
+    same = [{"role": "user", "content": "Go"}]
+    again = agent.clone(instructions="It is 10 o'clock")
+    assert Runner.run_sync(again, same, run_config=config(journal)).final_output == "done"
+
+
+def test_a_run_at_work_is_busy(journal: Journal, scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted(["done"]))
+    events = Runner.stream(agent, "Go", run_config=config(journal))
+    next(events)
+    with pytest.raises(RunBusy, match=f"process {os.getpid()}") as caught:
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert caught.value.run_id == "r"
+    (stored,) = [each for each in journal.runs("working") if each.run_id == "r"]
+    assert stored.holder == caught.value.holder
+    events.close()
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
+def held_elsewhere(journal: Journal, seconds: float) -> None:
+    """Have the run held by a process of another machine, for so many seconds from now."""
+
+    def hold(row: Any, now: float) -> Any:
+        from agents_lite.journal.holder import Holder
+
+        holder = Holder("elsewhere 1 2", 7, "8", "9").to_text()
+        return replace(row, status="working", holder=holder, lease_until=now + seconds), None
+
+    journal.change("r", hold)
+
+
+def test_the_run_of_another_machine_is_taken_over_when_its_lease_is_over(
+    journal: Journal, scripted: Scripted
+) -> None:
+    agent = Agent("A", model=scripted([OSError("no"), "done"]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    held_elsewhere(journal, 100.0)
+    with pytest.raises(RunBusy, match="process 7 on elsewhere"):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    held_elsewhere(journal, -0.001)
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
+def test_a_run_that_was_taken_over_stops_here(journal: Journal, scripted: Scripted) -> None:
+    @function_tool
+    def lose() -> str:
+        """Loses the run."""
+        held_elsewhere(journal, 100.0)
+        return "lost"
+
+    agent = Agent("A", model=scripted([call("lose")]), tools=[lose])
+    with pytest.raises(RunBusy, match="elsewhere"):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert journal.facts("r")[-1]["type"] == "begun"
+
+
+def test_a_long_call_keeps_its_run(store: JournalStore, scripted: Scripted) -> None:
+    journal = store.open(lease=0.3)
+    journal.forget("r", unfinished=True)
+    seen: list[float] = []
+
+    def lease() -> float:
+        row, _ = journal.entries("r") or pytest.fail("it is not there")
+        return row.lease_until
+
+    @function_tool
+    def wait() -> str:
+        """Waits until its lease was renewed twice."""
+        for _ in range(2):
+            seen.append(lease())
+            wait_until(lambda: lease() > seen[-1])
+        return "held"
+
+    agent = Agent("A", model=scripted([call("wait"), "done"]), tools=[wait])
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
+RACER = """
+import sys
+from agents_lite import Agent, RunBusy, RunConfig, Runner, function_tool
+from agents_lite.testing import ScriptedModel, call
+from tests.support.journal_stores import JournalStore
+
+@function_tool
+def hold() -> str:
+    print("works", flush=True)
+    sys.stdin.readline()
+    return "held"
+
+agent = Agent("A", model=ScriptedModel([call("hold"), "done"]), tools=[hold])
+config = RunConfig(
+    journal=JournalStore(*sys.argv[1:3]).open(), run_id=sys.argv[3], tracing_disabled=True
+)
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print(Runner.run_sync(agent, "Go", run_config=config).final_output, flush=True)
+except RunBusy as busy:
+    print("busy", flush=True)
+"""
+
+
+def test_of_eight_processes_one_works_and_when_it_is_killed_another_takes_over(
+    store: JournalStore, journal: Journal
+) -> None:
+    command = [sys.executable, "-c", RACER, store.kind, store.location, "r"]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    racers = [subprocess.Popen(command, **pipes) for _ in range(8)]
+    try:
+        assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 8
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        said = [racer.stdout.readline() for racer in racers]
+        assert sorted(said) == ["busy\n"] * 7 + ["works\n"]
+        winner = racers[said.index("works\n")]
+        winner.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, winner.pid, os.WEXITED | os.WNOWAIT)  # it is left a zombie
+        agent = Agent("A", model=ScriptedModel(["done"]), tools=[])
+        with pytest.raises(JournalMismatch):  # the agent has no such tool; but nobody is at work
+            Runner.run_sync(agent, "Go", run_config=config(journal))
+        other = subprocess.run(command, input="go\n\n", capture_output=True, text=True, check=True)
+        assert other.stdout.split() == ["ready", "works", "works", "done"]
+    finally:
+        for racer in racers:
+            racer.kill()
+            racer.communicate()
+
+
+def test_an_approval_waits_in_the_journal(journal: Journal, scripted: Scripted) -> None:
+    model = scripted([[call("pay", call_id="p", amount=7), call("look", what="a")], "done"])
+    agent = Agent("A", model=model, tools=[pay, look])
+    for _ in range(2):  # starting it again asks again
+        result = Runner.run_sync(agent, "Go", run_config=config(journal))
+        assert [item.call_id for item in result.interruptions] == ["p"]
+    (stored,) = [each for each in journal.runs("paused") if each.run_id == "r"]
+    (waiting,) = stored.waiting
+    assert (waiting.tool_name, waiting.arguments, waiting.reason) == (
+        "pay",
+        '{"amount":7}',
+        "approval",
+    )
+    with pytest.raises(UserError, match="no call waits by the id 'q'"):
+        journal.approve("r", "q")
+    journal.approve("r", "p")
+    assert not [each for each in journal.runs("paused") if each.waiting and each.run_id == "r"]
+    with pytest.raises(UserError, match="no call waits"):
+        journal.reject("r", "p")
+    result = Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert result.final_output == "done"
+    assert result.new_items[2].output == "paid 7"
+
+
+def test_a_rejection_tells_the_model(journal: Journal, scripted: Scripted) -> None:
+    model = scripted([call("pay", call_id="p", amount=7), "done"])
+    agent = Agent("A", model=model, tools=[pay])
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    journal.reject("r", "p", "Not today")
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert model.requests[1].input[-1]["output"] == "Not today"
+
+
+def test_approvals_inside_agents_as_tools_are_decided_in_the_journal(
+    journal: Journal, scripted: Scripted
+) -> None:
+    inner = Agent("I", model=scripted([call("pay", call_id="p", amount=7), "ok"]), tools=[pay])
+    outer_model = scripted([call("inner", call_id="i", input="Pay"), "done"])
+    outer = Agent("O", model=outer_model, tools=[inner.as_tool("inner")])
+    Runner.run_sync(outer, "Go", run_config=config(journal))
+    (stored,) = [each for each in journal.runs("paused") if each.run_id == "r"]
+    assert stored.waiting[0].inside == ((1, "i"),)
+    journal.approve("r", "p")
+    result = Runner.run_sync(outer, "Go", run_config=config(journal))
+    assert (result.final_output, result.usage.requests) == ("done", 4)
+
+
+def test_a_state_goes_on_in_its_journal(journal: Journal, scripted: Scripted) -> None:
+    model = scripted([call("pay", call_id="p", amount=7), "done"])
+    agent = Agent("A", model=model, tools=[pay])
+    state = Runner.run_sync(agent, "Go", run_config=config(journal)).to_state()
+    text = state.to_string()
+    state.approve(state.get_interruptions()[0])
+    assert Runner.run_sync(agent, state).final_output == "done"
+    kinds = [fact["type"] for fact in journal.facts("r")]
+    assert kinds.index("asked") < kinds.index("decided") < kinds.index("finished")
+    with pytest.raises(JournalMismatch, match="has gone on from this state"):
+        Runner.run_sync(
+            agent, RunState.from_string(agent, text), run_config=config(journal)
+        )
+
+
+def test_a_state_is_read_from_the_journal(journal: Journal, scripted: Scripted) -> None:
+    model = scripted([call("pay", call_id="p", amount=7), "done"])
+    agent = Agent("A", model=model, tools=[pay])
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    state = journal.state("r", agent)
+    state.approve(state.get_interruptions()[0])
+    assert Runner.run_sync(agent, state, run_config=config(journal)).final_output == "done"
+    assert [each.status for each in journal.runs() if each.run_id == "r"] == ["finished"]
+    with pytest.raises(UserError, match="has no run 'nowhere'"):
+        journal.state("nowhere", agent)
+    with pytest.raises(JournalMismatch):
+        journal.state("r", Agent("B"))
+
+
+def test_a_fork_is_a_run_of_its_own(journal: Journal, scripted: Scripted) -> None:
+    journal.forget("fork", unfinished=True)
+    model = scripted([call("look", what="a"), "first", "second"])
+    agent = Agent("A", model=model, tools=[look])
+    result = Runner.run_sync(agent, "Go", run_config=config(journal))
+    fork = result.to_state().fork(turn=1)
+    again = Runner.run_sync(agent, fork, run_config=config(journal, "fork"))
+    assert again.final_output == "second"
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "first"
+    assert Runner.run_sync(agent, "Go", run_config=config(journal, "fork")).final_output == "second"
+
+
+@pytest.mark.parametrize(
+    "run_id", ["it's", 'a "b"', "a\nb", "x; DROP TABLE y --", "%", "日本 🙂", "é" * 400, "A", "a"]
+)
+def test_any_text_names_a_run_of_its_own(store: JournalStore, run_id: str) -> None:
+    journal = store.open()
+    journal.forget(run_id, unfinished=True)
+    agent = Agent("A", model=ScriptedModel([run_id]))
+    for _ in range(2):
+        result = Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
+        assert result.final_output == run_id
+    assert run_id in [each.run_id for each in journal.runs(limit=1000)]
+
+
+@pytest.mark.parametrize("run_id", ["\ud83d", 7, "", lambda given: None or 5])
+def test_what_is_no_text_names_no_run(run_id: Any, tmp_path: Any) -> None:
+    agent = Agent("A", model=ScriptedModel([]))
+    with pytest.raises(UserError, match="run_id"):
+        Runner.run_sync(agent, "Go", run_config=config(SQLiteJournal(tmp_path / "j.db"), run_id))
+
+
+def test_runs_are_listed_and_forgotten(store: JournalStore) -> None:
+    journal = store.open()
+    journal.forget(unfinished=True)
+    agent = Agent("A", model=ScriptedModel(answer_again), tools=[pay])
+    for run_id in ("one", "two", "three"):
+        Runner.run_sync(agent, run_id, run_config=config(journal, run_id))
+    waits = agent.clone(model=ScriptedModel([call("pay", amount=1)]))
+    Runner.run_sync(waits, "four", run_config=config(journal, "four"))
+    assert [each.run_id for each in journal.runs()] == ["four", "three", "two", "one"]
+    assert [each.run_id for each in journal.runs("unfinished")] == ["four"]
+    assert [each.run_id for each in journal.runs("finished", limit=1, offset=1)] == ["two"]
+    with pytest.raises(UserError, match="no runs of status 'done'"):
+        journal.runs("done")  # type: ignore[arg-type]
+    assert journal.forget(older_than=1000) == 0
+    assert journal.forget("two") == 1
+    assert journal.forget() == 2
+    assert journal.forget(unfinished=True) == 1
+    assert journal.runs() == []
+    with pytest.raises(UserError, match="has no run"):
+        journal.facts("four")
+
+
+def named_by_input(given: str) -> str:
+    return f"many-{given}"
+
+
+def answer_again(request: Any) -> str:
+    return f"to {request.input[0]['content']}"
+
+
+def make_many_agent() -> Agent[Any]:
+    return Agent("Many", model=ScriptedModel(answer_again))
+
+
+many_agent = make_many_agent()
+
+
+def test_many_runs_are_named_by_their_inputs(journal: Journal, scripted: Scripted) -> None:
+    journal.forget(unfinished=True)
+    model = ScriptedModel(answer_again)
+    agent = Agent("A", model=model)
+    for _ in range(2):
+        outcomes = Runner.run_many(
+            agent, ["x", "y", "z"], run_config=config(journal, named_by_input)
+        )
+        outputs = {outcome.input: outcome.unwrap().final_output for outcome in outcomes}
+        assert outputs == {"x": "to x", "y": "to y", "z": "to z"}
+    assert len(model.requests) == 3
+    assert len(journal.runs("finished")) == 3
+
+
+def test_many_runs_in_other_processes_share_a_file(tmp_path: Any) -> None:
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        outcomes = Runner.run_many(
+            many_agent,
+            ["x", "y", "z"],
+            executor=pool,
+            run_config=config(journal, named_by_input),
+        )
+        assert {outcome.unwrap().final_output for outcome in outcomes} == {"to x", "to y", "to z"}
+    assert {each.run_id for each in journal.runs("finished")} == {"many-x", "many-y", "many-z"}
+
+
+def test_a_mask_hides_what_is_written(store: JournalStore, scripted: Scripted) -> None:
+    def hide(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: hide(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [hide(each) for each in value]
+        return value.replace("4111", "****") if isinstance(value, str) else value
+
+    journal = store.open(mask=hide)
+    journal.forget("r", unfinished=True)
+    agent = Agent("A", model=scripted([call("look", what="4111"), "4111"]), tools=[look])
+    Runner.run_sync(agent, "Pay with 4111", run_config=config(journal))
+    assert "4111" not in str(journal.facts("r"))
+    again = Runner.run_sync(agent, "Pay with 4111", run_config=config(journal))
+    assert again.final_output == "****"
+
+
+def test_a_torn_last_entry_is_dropped(journal: Journal, scripted: Scripted) -> None:
+    stops: list[int] = []
+    model = scripted([call("work", x=1), "done"])
+    agent = Agent("A", model=model, tools=[stopping_once(stops)])
+    with pytest.raises(Stopped):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    before = journal.facts("r")
+
+    def tear(row: Any, now: float) -> Any:
+        return replace(row, entries=row.entries + 1), '[{"type": "beg'
+
+    journal.change("r", tear)
+    assert journal.facts("r") == before
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+    assert journal.facts("r")[: len(before)] == before
+
+
+def test_another_damaged_entry_is_an_error(journal: Journal, scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted([OSError("no")]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+
+    def add(entry: str) -> None:
+        journal.change("r", lambda row, now: (replace(row, entries=row.entries + 1), entry))
+
+    add("torn")
+    add("[]")
+    with pytest.raises(JournalError, match="Entry 1 of run 'r' is damaged"):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+
+
+def test_a_newer_format_is_refused(journal: Journal, scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted(["done"]))
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    journal.change("r", lambda row, now: (replace(row, about='{"format": 2}'), None))
+    with pytest.raises(JournalError, match="written in the format 2; this version reads 1"):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+
+
+def test_a_session_is_given_each_turn_once(
+    journal: Journal, scripted: Scripted, tmp_path: Any
+) -> None:
+    session = SQLiteSession("s", tmp_path / "sessions.db")
+    stops: list[int] = []
+    model = scripted([call("look", what="a"), call("work", x=1), turn("done")])
+    agent = Agent("A", model=model, tools=[look, stopping_once(stops)])
+    with pytest.raises(Stopped):
+        Runner.run_sync(agent, "Go", session=session, run_config=config(journal))
+    for _ in range(2):
+        Runner.run_sync(agent, "Go", session=session, run_config=config(journal))
+    assert [item.get("type", "message") for item in session.get_items()] == [
+        *("message", "function_call", "function_call_output"),
+        *("function_call", "function_call_output", "message"),
+    ]
