@@ -36,6 +36,8 @@ WRITING_GRACE = 0.5
 would spoil the pipe, so then the process is killed."""
 KEPT_LINES = 20
 """Lines of standard error kept for an error message."""
+NOBODY_READS: Message = {}
+"""Tells one who waits that he may read himself, since another one has left."""
 SHOWN = 200
 """Characters of a line that is no message, in logs and errors."""
 
@@ -125,8 +127,10 @@ class StdioTransport(Transport):
         return mailbox
 
     def leave(self, id: Any) -> None:
-        """Nobody waits for this answer any more."""
+        """Nobody waits for this answer any more; another one that waits is to read from now on."""
         self._waiting.pop(id, None)
+        for mailbox in list(self._waiting.values())[:1]:
+            mailbox.put(NOBODY_READS)
 
     def take_back(self, id: Any, why: str) -> None:
         """Tell the server that an answer is not wanted any more; it may not hear it at once."""
@@ -210,14 +214,27 @@ class StdioExchange(Exchange):
 
     def receive(self, scope: Cancellation) -> Message:
         """Wait for the answer, or for a request of the process."""
-        with scope.interrupting(lambda: self._mailbox.put(None)):
-            message = self._mailbox.get()
+        with scope.interrupting(self._interrupt):
+            message = self._next_message()
         scope.check()
         if message is None:
             self._is_settled = True
             raise self._transport.lost()
         self._is_settled = is_answer(message)
         return message
+
+    def _next_message(self) -> Message | None:
+        """What comes next; None when it is over. Who finds nobody reading reads himself."""
+        while True:
+            while self._mailbox.empty() and self._transport.child.read_here():
+                pass
+            message = self._mailbox.get()
+            if message is not NOBODY_READS:
+                return message
+
+    def _interrupt(self) -> None:
+        self._mailbox.put(None)
+        self._transport.child.wake_reader()
 
     def close(self) -> None:
         """Take the request back, if it is not answered."""
