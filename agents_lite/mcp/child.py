@@ -92,6 +92,8 @@ class Child:
             # A group, not a session: Linux would schedule that apart from its callers.
             process_group=None if sys.platform == "win32" else 0,
         )
+        self.is_killed = False
+        """Whether it was told to end at once, so that nothing more is to be asked of it."""
         self._listener = listener
         self._reading = threading.Lock()
         self._unfinished: list[bytes] = []  # of a line; joined only once, it may be long
@@ -148,6 +150,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once, with its group; it is reaped by the thread that reads it."""
+        self.is_killed = True
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def end(self) -> None:

@@ -70,7 +70,7 @@ class StdioTransport(Transport):
     @property
     def is_alive(self) -> bool:
         """Whether the process writes, as far as is known."""
-        return not self._is_over
+        return not self._is_over and not self.child.is_killed
 
     @property
     def is_listening(self) -> bool:
