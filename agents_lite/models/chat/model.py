@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...exceptions import BadRequestError
+from ...http.address import parse_address
 from ...http.assembly import SettledEvents
 from ...response_types import ResponseStreamEvent
 from ..default_client import OpenAIClient, as_client, default_client
@@ -73,13 +74,13 @@ class OpenAIChatCompletionsModel(Model):
             UserError: It asks for what this API does not know.
         """
         client = self._client or default_client()
-        return self._body(request, client, client.hostname)
+        return self._body(request, client, _host_of(client))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 
     def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
-        host = client.hostname
+        host = _host_of(client)
         return send(
             client,
             self._body(request, client, host),
@@ -118,3 +119,8 @@ class OpenAIChatCompletionsModel(Model):
         if self._replay_reasoning == "auto":
             return origin == host
         return self._replay_reasoning
+
+
+def _host_of(client: ResponsesClient) -> str:
+    """The server, with its port where the address names one: there may be several on a machine."""
+    return parse_address(client.base_url).host

@@ -176,6 +176,29 @@ def test_the_request_s_id_is_kept(run: Any, serve: Any, output_type: Any) -> Non
     assert response.request_id.startswith("req_")
 
 
+def test_reasoning_of_another_server_on_this_machine_stays_behind(serve: Any) -> None:
+    first, second = serve([[reasoning("Adding."), handoff_to("Second")]]), serve(["3"])
+    other = Agent("Second", model=chat_model(second))
+    Runner.run_sync(Agent("First", model=chat_model(first), handoffs=[other]), "Hi")
+    assert not any("reasoning_content" in m for m in second.requests[0].body["messages"])
+
+
+def test_azure_is_reached_by_the_path_of_its_deployment() -> None:
+    chat = {"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}
+    with LoopbackServer(http_answer(content=chat)) as server:
+        client = ResponsesClient(
+            base_url=f"{server.origin}/openai/deployments/d?api-version=2024-10-21",
+            api_key="",
+            default_headers={"api-key": "k"},
+        )
+        model = OpenAIChatCompletionsModel("d", client)
+        assert Runner.run_sync(Agent("A", model=model), "Hi").final_output == "ok"
+        request = server.requests[0]
+    assert request.path == "/openai/deployments/d/chat/completions?api-version=2024-10-21"
+    assert request.headers["api-key"] == "k"
+    assert "authorization" not in request.headers
+
+
 # What is asked
 
 
