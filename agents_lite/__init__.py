@@ -49,6 +49,7 @@ _HOMES = {  # module: the names it is home to
     "memory": "Session SessionABC SQLiteSession StoredSession",
     "model_settings": "MCPToolChoice ModelSettings",
     "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
+    "models.anthropic": "AnthropicModel",
     "models.chat": "OpenAIChatCompletionsModel",
     "models.default_client": (
         "set_default_openai_api set_default_openai_client set_default_openai_key"

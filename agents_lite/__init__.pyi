@@ -16,6 +16,7 @@ from .mcp import *
 from .memory import *
 from .model_settings import *
 from .models import *
+from .models.anthropic import *
 from .models.chat import *
 from .models.default_client import *
 from .models.multi_provider import *

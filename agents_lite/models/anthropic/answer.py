@@ -1,0 +1,110 @@
+"""Answers of the Messages API as chunks of Chat Completions.
+
+Source: https://docs.claude.com/en/docs/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import to_json
+
+Json = dict[str, Any]
+
+_FINISH_REASONS = {
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+}
+"""By `stop_reason`; any other stands for an answer that came to its end."""
+
+
+def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
+    """The chunks for the events of a stream, or for a whole message.
+
+    Thinking comes as `thinking_blocks`, too, which keep its signature.
+    """
+    usage: Json = {}
+    for event in answer:
+        kind = event.get("type")
+        if kind == "message":
+            blocks = [_begun(at, block) for at, block in enumerate(event["content"])]
+            yield _chunk({}, id=event.get("id"), model=event.get("model"))
+            yield from map(_chunk, blocks)
+            yield _end(event, event.get("usage") or {})
+            return
+        if kind == "message_start":
+            message = event["message"]
+            usage = message.get("usage") or {}
+            yield _chunk({}, id=message.get("id"), model=message.get("model"))
+        elif kind == "content_block_start":
+            yield _chunk(_begun(event["index"], event["content_block"]))
+        elif kind == "content_block_delta":
+            yield _chunk(_more(event["index"], event["delta"]))
+        elif kind == "message_delta":
+            usage = {**usage, **(event.get("usage") or {})}
+            yield _end(event["delta"], usage)
+        elif kind == "message_stop":
+            return
+        elif "error" in event:
+            yield {"error": event["error"]}
+
+
+def _chunk(delta: Json, **facts: Any) -> Json:
+    return {**facts, "choices": [{"delta": delta}]}
+
+
+def _end(message: Json, usage: Json) -> Json:
+    reason = _FINISH_REASONS.get(message.get("stop_reason") or "", "stop")
+    return {"choices": [{"delta": {}, "finish_reason": reason}], "usage": _usage(usage)}
+
+
+def _begun(index: int, block: Json) -> Json:
+    """The delta for a block as it begins, or as it is."""
+    kind = block["type"]
+    if kind == "text":
+        return {"content": block["text"]}
+    if kind == "thinking":
+        return {
+            "reasoning_content": block["thinking"],
+            "thinking_blocks": [{**block, "index": index}],
+        }
+    if kind == "redacted_thinking":
+        return {"thinking_blocks": [{**block, "index": index}]}
+    if kind == "tool_use":
+        arguments = to_json(block["input"]).decode() if block.get("input") else ""
+        function = {"name": block["name"], "arguments": arguments}
+        return {"tool_calls": [{"index": index, "id": block["id"], "function": function}]}
+    return {}
+
+
+def _more(index: int, delta: Json) -> Json:
+    """The delta for some more of a block."""
+    kind = delta["type"]
+    if kind == "text_delta":
+        return {"content": delta["text"]}
+    if kind == "input_json_delta":
+        return {
+            "tool_calls": [{"index": index, "function": {"arguments": delta["partial_json"]}}]
+        }
+    if kind == "thinking_delta":
+        piece = {"type": "thinking", "index": index, "thinking": delta["thinking"]}
+        return {"reasoning_content": delta["thinking"], "thinking_blocks": [piece]}
+    if kind == "signature_delta":
+        piece = {"type": "thinking", "index": index, "signature": delta["signature"]}
+        return {"thinking_blocks": [piece]}
+    return {}
+
+
+def _usage(counted: Json) -> Json:
+    """Usage of a chat completion; the Messages API counts cached tokens apart from the others."""
+    read = counted.get("cache_read_input_tokens") or 0
+    written = counted.get("cache_creation_input_tokens") or 0
+    return {
+        **{name: counted[name] for name in counted.keys() - {"input_tokens", "output_tokens"}},
+        "prompt_tokens": (counted.get("input_tokens") or 0) + read + written,
+        "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+        "completion_tokens": counted.get("output_tokens") or 0,
+    }

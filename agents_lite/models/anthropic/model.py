@@ -1,0 +1,95 @@
+"""A model behind Anthropic's Messages API."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...exceptions import UserError
+from ...http.assembly import SettledEvents
+from ...http.client import ResponsesClient
+from ..chat.answer import chat_events
+from ..chat.limits import CannotSay
+from ..chat.model import OpenAIChatCompletionsModel
+from ..sending import send
+from .answer import as_chunks
+from .request import messages_request
+
+if TYPE_CHECKING:
+    from ..interface import ModelRequest
+
+BASE_URL = "https://api.anthropic.com"
+VERSION = "2023-06-01"
+
+
+class AnthropicModel(OpenAIChatCompletionsModel):
+    """A model reached by `POST {base_url}/messages`.
+
+    What is asked and answered takes the way over the messages and chunks of Chat Completions, and
+    what they cannot say is refused here too. Thinking is asked for by
+    `ModelSettings(extra_body={"thinking": {...}})`; it goes back with its signature.
+
+    Source: https://docs.claude.com/en/api/messages
+    """
+
+    def __init__(
+        self,
+        model: str,
+        client: ResponsesClient | None = None,
+        *,
+        replay_reasoning: Literal["auto"] | bool = "auto",
+        cache_prompt: bool = True,
+    ) -> None:
+        """Name the model, and the client its requests go through.
+
+        Args:
+            model: The model's name.
+            client: None makes one of `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`.
+            replay_reasoning: Whether its thinking is sent back, see OpenAIChatCompletionsModel.
+            cache_prompt: Whether to mark instructions and conversation as worth caching.
+
+        Raises:
+            UserError: There is no key.
+        """
+        super().__init__(
+            model, client or anthropic_client(), replay_reasoning=replay_reasoning
+        )
+        self._cache_prompt = cache_prompt
+
+    def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
+        host = client.hostname
+        return send(
+            client,
+            self._body(request, client, host),
+            request,
+            path="/messages",
+            translate=lambda answer: chat_events(as_chunks(answer), host),
+        )
+
+    def _body(
+        self, request: ModelRequest, client: ResponsesClient, host: str
+    ) -> dict[str, Any]:
+        chat = super()._body(request, client, host)
+        try:
+            return messages_request(chat, cache_prompt=self._cache_prompt)
+        except CannotSay as what:
+            raise UserError(f"The Messages API does not take {what}") from None
+
+
+def anthropic_client() -> ResponsesClient:
+    """A client for Anthropic's own server, or the one that `ANTHROPIC_BASE_URL` names.
+
+    Raises:
+        UserError: There is no key.
+    """
+    key = os.environ.get("ANTHROPIC_API_KEY")
+    if not key:
+        raise UserError("There is no key for Anthropic: set ANTHROPIC_API_KEY, or pass a client")
+    server = (os.environ.get("ANTHROPIC_BASE_URL") or BASE_URL).rstrip("/")
+    return ResponsesClient(
+        api_key="",
+        base_url=server if server.endswith("/v1") else f"{server}/v1",
+        organization="",
+        project="",
+        default_headers={"x-api-key": key, "anthropic-version": VERSION},
+    )

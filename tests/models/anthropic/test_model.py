@@ -1,0 +1,254 @@
+"""The model behind the Messages API: what it sends, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    AnthropicModel,
+    ModelSettings,
+    ResponseFailedError,
+    ResponsesClient,
+    Runner,
+    UserError,
+    WebSearchTool,
+    function_tool,
+)
+from tests.support.drivers import stream, whole_and_streamed
+from tests.support.loopback import LoopbackServer, event_bytes, http_answer, stream_answer
+
+THOUGHT = {"type": "thinking", "thinking": "I add.", "signature": "sig"}
+SECRET = {"type": "redacted_thinking", "data": "xyz"}
+CALL = {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 1, "b": 2}}
+USAGE = {
+    "input_tokens": 5,
+    "cache_creation_input_tokens": 2,
+    "cache_read_input_tokens": 3,
+    "output_tokens": 4,
+}
+
+
+@function_tool
+def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+def message(*content: dict[str, Any], stop_reason: str = "end_turn") -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude",
+        "content": list(content),
+        "stop_reason": stop_reason,
+        "usage": USAGE,
+    }
+
+
+def events_of(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events with which the API streams a message."""
+    begun = {**whole, "content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": begun}, {"type": "ping"}]
+    for at, block in enumerate(whole["content"]):
+        empty = {"thinking": "", "signature": "", "text": "", "input": {}}
+        first = {name: empty.get(name, value) for name, value in block.items()}
+        deltas: list[dict[str, Any]] = []
+        if block["type"] == "text":
+            deltas = [{"type": "text_delta", "text": piece} for piece in block["text"]]
+        elif block["type"] == "tool_use":
+            text = json.dumps(block["input"])
+            deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in text]
+        elif block["type"] == "thinking":
+            deltas = [{"type": "thinking_delta", "thinking": piece} for piece in block["thinking"]]
+            deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        events.append({"type": "content_block_start", "index": at, "content_block": first})
+        events += [{"type": "content_block_delta", "index": at, "delta": d} for d in deltas]
+        events.append({"type": "content_block_stop", "index": at})
+    stopped = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    usage = {"output_tokens": USAGE["output_tokens"]}
+    return [
+        *events,
+        {"type": "message_delta", "delta": stopped, "usage": usage},
+        {"type": "message_stop"},
+    ]
+
+
+def answering(*messages: dict[str, Any]) -> LoopbackServer:
+    """A server that gives these answers, streamed if it is asked to."""
+
+    def answer(whole: dict[str, Any]) -> Any:
+        def play(peer: Any) -> None:
+            is_stream = peer.request.json["stream"]
+            peer.send(stream_answer(events_of(whole)) if is_stream else http_answer(content=whole))
+
+        return play
+
+    return LoopbackServer(*map(answer, messages))
+
+
+def model_at(server: LoopbackServer, **options: Any) -> AnthropicModel:
+    return AnthropicModel("claude", ResponsesClient(base_url=server.base_url), **options)
+
+
+@whole_and_streamed
+def test_a_tool_is_called_and_thinking_goes_back_with_its_signature(run: Any) -> None:
+    said = {"type": "text", "text": "Let me see."}
+    first = message(THOUGHT, SECRET, said, CALL, stop_reason="tool_use")
+    with answering(first, message({"type": "text", "text": "3"})) as server:
+        agent = Agent("A", "Be brief.", model=model_at(server), tools=[add])
+        result = run(agent, "1 + 2?")
+        bodies = [request.json for request in server.requests]
+    assert result.final_output == "3"
+    assert [item.type for item in result.new_items] == [
+        "reasoning_item",
+        "message_output_item",
+        "tool_call_item",
+        "tool_call_output_item",
+        "message_output_item",
+    ]
+    assert bodies[0]["system"] == [
+        {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
+    ]
+    assert bodies[0]["tools"][0]["input_schema"]["required"] == ["a", "b"]
+    assert bodies[1]["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "1 + 2?"}]},
+        {"role": "assistant", "content": [THOUGHT, SECRET, said, CALL]},
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_1",
+                    "content": "3",
+                    "cache_control": {"type": "ephemeral"},
+                }
+            ],
+        },
+    ]
+
+
+@whole_and_streamed
+def test_tokens_are_counted_cached_ones_included(run: Any) -> None:
+    with answering(message({"type": "text", "text": "Hi"})) as server:
+        usage = run(Agent("A", model=model_at(server)), "Hi").usage
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (10, 4, 14)
+    assert usage.input_tokens_details.cached_tokens == 3
+
+
+def test_deltas_are_those_of_the_responses_api() -> None:
+    with answering(message(THOUGHT, {"type": "text", "text": "Hey"})) as server:
+        events, _ = stream(Agent("A", model=model_at(server)), "Hi")
+    deltas: dict[str, str] = {}
+    for event in events:
+        if event.type == "raw_response_event" and event.data.type.endswith(".delta"):
+            deltas[event.data.type] = deltas.get(event.data.type, "") + event.data.delta
+    assert deltas == {
+        "response.reasoning_text.delta": "I add.",
+        "response.output_text.delta": "Hey",
+    }
+
+
+@whole_and_streamed
+@pytest.mark.parametrize(
+    ("stop_reason", "why"),
+    [("max_tokens", "max_output_tokens"), ("refusal", "content_filter")],
+)
+def test_an_answer_cut_short_is_an_error(run: Any, stop_reason: str, why: str) -> None:
+    cut = message({"type": "text", "text": "Hal"}, stop_reason=stop_reason)
+    with answering(cut) as server, pytest.raises(ResponseFailedError, match=why):
+        run(Agent("A", model=model_at(server)), "Hi")
+
+
+def test_an_error_in_the_middle_is_an_error() -> None:
+    begun = events_of(message({"type": "text", "text": "Hi"}))[:4]
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    with LoopbackServer(stream_answer([*begun, error])) as server:
+        with pytest.raises(ResponseFailedError, match="Overloaded"):
+            stream(Agent("A", model=model_at(server)), "Hi")
+
+
+def test_a_stream_that_breaks_off_is_an_error() -> None:
+    begun = events_of(message({"type": "text", "text": "Hi"}))[:4]
+    with LoopbackServer(stream_answer(b"".join(map(event_bytes, begun)))) as server:
+        with pytest.raises(ResponseFailedError, match="broke off"):
+            stream(Agent("A", model=model_at(server)), "Hi")
+
+
+def sent(agent: Agent[Any], content: Any = "Hi", **options: Any) -> dict[str, Any]:
+    with answering(message({"type": "text", "text": '{"response": 3}'})) as server:
+        agent.model = model_at(server, **options)
+        Runner.run_sync(agent, [{"role": "user", "content": content}])
+        body: dict[str, Any] = server.requests[0].json
+        return body
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields"),
+    [
+        ({}, {"max_tokens": 8192, "tool_choice": {"type": "auto"}}),
+        ({"max_tokens": 9, "temperature": 0.5}, {"max_tokens": 9, "temperature": 0.5}),
+        ({"tool_choice": "required"}, {"tool_choice": {"type": "any"}}),
+        ({"tool_choice": "add"}, {"tool_choice": {"type": "tool", "name": "add"}}),
+        (
+            {"parallel_tool_calls": False},
+            {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        ),
+        ({"reasoning": {"effort": "low"}}, {"output_config": {"effort": "low"}}),
+        (
+            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 2000}}},
+            {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        ),
+    ],
+)
+def test_settings_become_fields(settings: dict[str, Any], fields: dict[str, Any]) -> None:
+    body = sent(Agent("A", tools=[add], model_settings=ModelSettings(**settings)))
+    assert {name: body[name] for name in fields} == fields
+
+
+def test_an_output_type_is_asked_for_by_its_schema() -> None:
+    body = sent(Agent("A", output_type=int))
+    assert body["output_config"]["format"]["schema"]["required"] == ["response"]
+
+
+def test_images_and_documents_are_sent() -> None:
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+    file = {"type": "input_file", "file_data": "data:application/pdf;base64,BB=="}
+    [user] = sent(Agent("A"), [picture, file], cache_prompt=False)["messages"]
+    assert user["content"] == [
+        {
+            "type": "image",
+            "source": {"type": "base64", "media_type": "image/png", "data": "AA=="},
+        },
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": "BB=="},
+        },
+    ]
+
+
+def test_what_it_cannot_say_is_refused_before_anything_is_sent() -> None:
+    with LoopbackServer() as server, pytest.raises(UserError, match="Agent Ann .*web_search"):
+        Runner.run_sync(Agent("Ann", model=model_at(server), tools=[WebSearchTool()]), "Hi")
+
+
+def test_the_environment_names_key_and_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(message({"type": "text", "text": "Hi"})) as server:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.origin)
+        Runner.run_sync(Agent("A", model=AnthropicModel("claude")), "Hi")
+        request = server.requests[0]
+    assert request.path == "/v1/messages"
+    assert request.headers["x-api-key"] == "sk-ant"
+    assert request.headers["anthropic-version"] == "2023-06-01"
+    assert "authorization" not in request.headers
+
+
+def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with pytest.raises(UserError, match="ANTHROPIC_API_KEY"):
+        AnthropicModel("claude")
