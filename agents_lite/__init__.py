@@ -46,9 +46,12 @@ _HOMES = {  # module: the names it is home to
         "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool ToolFilter ToolFilterContext "
         "ToolFilterStatic"
     ),
-    "memory": "Session SessionABC SQLiteSession StoredSession",
+    "memory": "OpenAIConversationsSession Session SessionABC SQLiteSession StoredSession",
     "model_settings": "MCPToolChoice ModelSettings",
-    "models": "Model ModelProvider ModelRequest OpenAIProvider OpenAIResponsesModel",
+    "models": (
+        "get_default_model is_gpt_5_default Model ModelProvider ModelRequest OpenAIProvider "
+        "OpenAIResponsesModel"
+    ),
     "models.anthropic": "AnthropicModel",
     "models.chat": "OpenAIChatCompletionsModel",
     "models.default_client": (
@@ -104,11 +107,8 @@ __all__ = sorted(_MODULE_OF)
 
 _PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
     "agent_output": "output_schema",
-    "extensions.memory.async_sqlite_session": "extensions.memory",
-    "extensions.memory.encrypt_session": "extensions.memory",
     "function_schema": "schema.function_schema",
     "mcp.util": "mcp",
-    "memory.openai_conversations_session": "memory",
     "models.openai_chatcompletions": "models.chat",
     "run_state": "running.run_state",
     "strict_schema": "schema.strict_schema",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
@@ -15,6 +16,7 @@ from .lifecycle import AgentHooks
 from .model_settings import ModelSettings
 from .models.interface import Model
 from .pickling import PickledByName
+from .prompts import GenerateDynamicPromptData, Prompt
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper, TContext
 from .tool import (
@@ -211,6 +213,9 @@ class Agent(PickledByName, Generic[TContext]):
         session: Session | None = None,
         failure_error_function: ToolErrorFunction | None = default_tool_error_function,
         needs_approval: Any = False,
+        parameters: Any = None,
+        input_builder: Callable[[dict[str, Any]], Any] | None = None,
+        include_input_schema: bool = False,
         parallel: bool = False,
     ) -> FunctionTool:
         """This agent as a tool of another: it gets an input of its own, and its answer comes back.
@@ -228,6 +233,12 @@ class Agent(PickledByName, Generic[TContext]):
             session: Its session.
             failure_error_function: As for `function_tool`.
             needs_approval: As for `function_tool`.
+            parameters: A type whose fields the model is to give, such as a pydantic model or a
+                dataclass. None: one text.
+            input_builder: Makes the nested run's input of {"params": the fields as JSON,
+                "json_schema": their schema, if it is included}; `def` or `async def`. None: a text
+                that shows them.
+            include_input_schema: Whether the input tells the schema of the parameters, too.
             parallel: Whether calls of one turn run side by side; the `def` tools of the nested runs
                 are then called on other threads.
         """
@@ -242,12 +253,41 @@ class Agent(PickledByName, Generic[TContext]):
             custom_output_extractor,
             on_stream,
             name=tool_name,
-            description_override=tool_description or "",
+            description=tool_description or "",
+            parameters=parameters,
+            input_builder=input_builder,
+            include_input_schema=include_input_schema,
             is_enabled=is_enabled,
             failure_error_function=failure_error_function,
             needs_approval=needs_approval,
             parallel=parallel,
         )
+
+    async def get_system_prompt(self, run_context: RunContextWrapper[TContext]) -> str | None:
+        """The instructions, as they are in this context."""
+        if not callable(self.instructions):
+            return self.instructions
+        text: str | None = await _settled(self.instructions(run_context, self))
+        return text
+
+    async def get_prompt(self, run_context: RunContextWrapper[TContext]) -> Prompt | None:
+        """The stored prompt, as it is in this context."""
+        prompt = self.prompt
+        if callable(prompt):
+            prompt = await _settled(prompt(GenerateDynamicPromptData(run_context, self)))
+        given: Prompt | None = prompt
+        return given
+
+    async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[Tool[Any]]:
+        """The tools that are enabled in this context, without those of MCP servers."""
+        tools: list[Tool[Any]] = []
+        for tool in self.tools:
+            enabled = getattr(tool, "is_enabled", True)
+            if callable(enabled):
+                enabled = await _settled(enabled(run_context, self))
+            if enabled:
+                tools.append(tool)
+        return tools
 
     def output_schema(self) -> AgentOutputSchemaBase | None:
         """How the final output is described and parsed, or None for plain text.
@@ -304,6 +344,10 @@ class Agent(PickledByName, Generic[TContext]):
 def _as_list(given: Sequence[T]) -> list[T]:
     """A list of the user's stays that very list, to which more may be added later."""
     return given if isinstance(given, list) else list(given)
+
+
+async def _settled(value: Any) -> Any:
+    return await value if isawaitable(value) else value
 
 
 AgentBase = Agent

@@ -192,6 +192,8 @@ class ToolApprovalItem(RunItemBase):
         """The tool that is to be called."""
         return str(self.raw_item.get("name") or self.raw_item.type)
 
+    name = tool_name
+
     @property
     def arguments(self) -> str:
         """The call's arguments: JSON text; for a computer, its actions."""

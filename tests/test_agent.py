@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import copy
 import inspect
 import json
@@ -19,12 +20,14 @@ from agents_lite import (
     AgentOutputSchema,
     AgentOutputSchemaBase,
     FunctionTool,
+    GenerateDynamicPromptData,
     ModelSettings,
     RunConfig,
     RunContextWrapper,
     Runner,
     ToolsToFinalOutputResult,
     UserError,
+    WebSearchTool,
     function_tool,
 )
 from agents_lite.testing import ResponsesServer, ScriptedModel, call, final, handoff_to
@@ -428,3 +431,25 @@ def test_the_agent_s_own_settings_are_not_changed() -> None:
     assert agent.model_settings.tool_choice == "required"
     Runner.run_sync(agent.clone(model=(model := ScriptedModel(["ok"]))), "x")
     assert model.requests[0].model_settings.tool_choice == "required"
+
+
+def test_what_a_run_would_be_given_can_be_asked_for() -> None:
+    async def instructions(context: RunContextWrapper[str], agent: Agent[str]) -> str:
+        return f"{agent.name}: {context.context}"
+
+    def prompt(data: GenerateDynamicPromptData) -> Any:
+        return {"id": "pmpt_1", "variables": {"who": data.context.context}}
+
+    on = function_tool(lambda: None, name_override="on")
+    off = function_tool(lambda: None, name_override="off", is_enabled=lambda *_: False)
+    search = WebSearchTool()
+    agent: Agent[str] = Agent(
+        name="A", instructions=instructions, prompt=prompt, tools=[on, off, search]
+    )
+    context = RunContextWrapper("me")
+    assert asyncio.run(agent.get_system_prompt(context)) == "A: me"
+    assert asyncio.run(agent.get_prompt(context)) == {"id": "pmpt_1", "variables": {"who": "me"}}
+    assert asyncio.run(agent.get_all_tools(context)) == [on, search]
+    plain: Agent[str] = Agent(name="B", instructions="Be brief.")
+    assert asyncio.run(plain.get_system_prompt(context)) == "Be brief."
+    assert asyncio.run(plain.get_prompt(context)) is None

@@ -38,6 +38,7 @@ ORDER = """
 
 EXCEPTIONS = {
     ("agent", "running"): "Agent.as_tool runs the agent",
+    ("memory", "models"): "a session at the model's server asks through the default client",
     ("exceptions", "result"): "RunErrorDetails can be had from exceptions, too",
 }
 """Imports against the order, inside functions only."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from inspect import isasyncgen, isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..exceptions import UserError
 from .cancellation import Cancellation, RunCancelled, current_cancellation
@@ -18,6 +18,14 @@ from .workers import GRACE_SECONDS, Outcome, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
+
+
+class Ready:
+    """A value that is there already, and may be awaited all the same."""
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield
 
 
 class Callbacks:
@@ -59,7 +67,7 @@ class Callbacks:
             raise
         finally:
             current_cancellation.reset(around)
-        if isawaitable(outcome):
+        if isawaitable(outcome) and not isinstance(outcome, Ready):
             return self.wait_for(cancellation, outcome)
         if isasyncgen(outcome):
             raise UserError(

@@ -188,12 +188,17 @@ def _first_request(question: Question, endpoint: Endpoint) -> Outgoing:
         question.path,
         question.headers if "idempotency-key" in names else {**question.headers, **own},
         question.query,
-        _serialized(question.body),
+        serialized(question.body),
         [*endpoint.secrets(), *map(str, question.headers.values())],
     )
 
 
-def _serialized(body: Mapping[str, Any]) -> bytes:
+def serialized(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON.
+
+    Raises:
+        UserError: It is none.
+    """
     try:
         return to_json(body)
     except (ValueError, TypeError) as error:

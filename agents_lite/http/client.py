@@ -152,6 +152,39 @@ class ResponsesClient:
         seconds = self._timeout if timeout is None else timeout
         return SettledEvents(self._tries(question, seconds, cancellation, on_retry))
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The JSON that the server answers to any other request than one for a response.
+
+        Args:
+            method: "GET", "POST" or "DELETE".
+            path: Behind the base URL.
+            body: The request as JSON, or None.
+            query: Added to the URL.
+
+        Raises:
+            APIError: Of the class that says what happened.
+            UserError: The request cannot be sent as it is.
+        """
+        from .plain import PlainCall
+
+        call = PlainCall(self._connected(), method, path, body, query or {})
+        deadline = time.monotonic() + self._timeout
+        retries = Retries(self._policy, deadline, None)
+        while True:
+            try:
+                return call.answer(deadline)
+            except APIError as error:
+                delay = retries.delay_after(error)
+                if delay is None:
+                    raise
+            time.sleep(delay)
+
     def _tries(
         self,
         question: Question,

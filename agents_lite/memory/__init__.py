@@ -1,7 +1,14 @@
 """Sessions: the memory of a conversation, read before a run and extended after each turn."""
 
+from .openai_conversations_session import OpenAIConversationsSession
 from .session import Session, SessionABC
 from .sqlite_session import SQLiteSession
 from .stored_session import StoredSession
 
-__all__ = ["SQLiteSession", "Session", "SessionABC", "StoredSession"]
+__all__ = [
+    "OpenAIConversationsSession",
+    "SQLiteSession",
+    "Session",
+    "SessionABC",
+    "StoredSession",
+]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from ..concurrency.calling import Ready
 from ..exceptions import SessionError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem
@@ -16,6 +17,10 @@ from .session import SessionABC
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+class StoredItems(Ready, list[TResponseInputItem]):
+    """Items of a store, which a program that awaits them may await."""
 
 
 class StoredSession(SessionABC):
@@ -35,18 +40,19 @@ class StoredSession(SessionABC):
             ) from error
         self.session_id = session_id
 
-    def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
+    def get_items(self, limit: int | None = None) -> StoredItems:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output.
 
         Raises:
             SessionError: The store failed, or something in it is not JSON.
         """
         if limit is None:
-            return [self._decode(text) for text in self._read_texts(None)]
+            return StoredItems(self._decode(text) for text in self._read_texts(None))
         if limit <= 0:
-            return []
+            return StoredItems()
         # One more than asked for shows whether the limit would cut something in two.
-        return latest_items([self._decode(text) for text in self._read_texts(limit + 1)], limit)
+        items = [self._decode(text) for text in self._read_texts(limit + 1)]
+        return StoredItems(latest_items(items, limit))
 
     def add_items(self, items: list[TResponseInputItem]) -> None:
         """Append the items of a turn: all of them or, when it raises, none.

@@ -1,7 +1,15 @@
 """Models: what the loop asks of one, and those behind the Responses API and Chat Completions."""
 
 from .interface import Model, ModelProvider, ModelRequest
-from .openai_provider import OpenAIProvider
+from .openai_provider import OpenAIProvider, get_default_model, is_gpt_5_default
 from .openai_responses import OpenAIResponsesModel
 
-__all__ = ["Model", "ModelProvider", "ModelRequest", "OpenAIProvider", "OpenAIResponsesModel"]
+__all__ = [
+    "Model",
+    "ModelProvider",
+    "ModelRequest",
+    "OpenAIProvider",
+    "OpenAIResponsesModel",
+    "get_default_model",
+    "is_gpt_5_default",
+]

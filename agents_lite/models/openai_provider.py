@@ -61,7 +61,7 @@ class OpenAIProvider(ModelProvider):
 
     def get_model(self, model_name: str | None) -> Model:
         """The model of that name; None: `OPENAI_DEFAULT_MODEL`, or else gpt-4o."""
-        name = model_name or os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL
+        name = model_name or get_default_model()
         client = self._client or default_client()
         if client.hostname == "api.openai.com":
             name = name.removeprefix("openai/")
@@ -73,6 +73,17 @@ class OpenAIProvider(ModelProvider):
         from .chat import OpenAIChatCompletionsModel  # only those who need it pay for it
 
         return OpenAIChatCompletionsModel(name, client)
+
+
+def get_default_model() -> str:
+    """The model where none is named: `OPENAI_DEFAULT_MODEL`, or else gpt-4o."""
+    return os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL
+
+
+def is_gpt_5_default() -> bool:
+    """Whether that is a model of the GPT-5 family that reasons."""
+    name = get_default_model()
+    return name.startswith("gpt-5") and not name.startswith("gpt-5-chat")
 
 
 def choose_model(agent: Agent[object], config: RunConfig) -> Model:

@@ -20,6 +20,10 @@ def agent_tool(
     extract_output: Callable[[RunResult], Any] | None,
     on_stream: Callable[[AgentToolStreamEvent], Any] | None,
     name: str | None,
+    description: str,
+    parameters: Any,
+    input_builder: Callable[[dict[str, Any]], Any] | None,
+    include_input_schema: bool,
     **tool_options: Any,
 ) -> FunctionTool:
     """A tool whose calls are runs of `agent`; see `Agent.as_tool`."""
@@ -48,6 +52,25 @@ def agent_tool(
         result = RunResult(run)
         return result.final_output if extract_output is None else extract_output(result)
 
-    tool = function_tool(run_agent, name_override=name, use_docstring_info=False, **tool_options)
+    if parameters is None:
+        tool = function_tool(
+            run_agent,
+            name_override=name,
+            description_override=description,
+            use_docstring_info=False,
+            **tool_options,
+        )
+    else:
+        from .typed_input import typed_agent_tool
+
+        tool = typed_agent_tool(
+            run_agent,
+            parameters,
+            input_builder,
+            include_input_schema,
+            name=name,
+            description=description,
+            **tool_options,
+        )
     tool.agent = agent
     return tool

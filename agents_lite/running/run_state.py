@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
 
+from ..concurrency.calling import Ready
 from ..exceptions import UserError
 from ..items import ItemHelpers, ToolApprovalItem
 from .fact_json import fact_from_json, fact_to_json
@@ -31,7 +32,7 @@ _SIGNED = "hmac-sha256:"
 _NOT_GIVEN: Any = object()
 
 
-class RunState:
+class RunState(Ready):
     """What a run has done: all that it takes to go on with it, here or elsewhere.
 
     It is given to `Runner.run_sync` and its like where they take an input. Running a state does not

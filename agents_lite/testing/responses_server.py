@@ -12,6 +12,8 @@ from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_
 from .builders import ScriptedTurn, Turn
 from .chat_validation import check_chat_request
 from .chat_wire import as_responses_request, build_completion, chat_usage, completion_chunks
+from .conversations import PATH as CONVERSATIONS_PATH
+from .conversations import Conversations
 from .rules import answer_by_rules
 from .script import Script, ScriptError
 from .validation import RequestRejected, check_items, check_parameters
@@ -89,7 +91,7 @@ class ResponsesServer:
         self._port = port
         self._http: LocalServer | None = None
         self._responses: dict[str, _StoredResponse] = {}
-        self._conversations: dict[str, _StoredResponse] = {}
+        self._conversations = Conversations()
         self._lock = threading.Lock()
 
     @property
@@ -143,6 +145,8 @@ class ResponsesServer:
             return self._create(request)
         if (request.method, request.path) == ("POST", _CHAT_PATH):
             return self._complete_chat(request)
+        if request.path.startswith(CONVERSATIONS_PATH):
+            return self._conversations.answer(request)
         if request.method == "GET" and request.path.startswith(_PATH + "/"):
             return self._retrieve(request.path.removeprefix(_PATH + "/"), request.query)
         raise RequestRejected(
@@ -154,13 +158,16 @@ class ResponsesServer:
         check_parameters(body, self._models)
         previous = self._find_previous(body)
         new_items = _input_items(body.get("input"))
-        history = _history(previous)
+        conversation = _conversation_id(body)
+        history = _history(previous) or self._conversations.items(conversation)
         check_items(new_items, history)
         turn = self._next_turn(request, body, history + new_items)
         if isinstance(turn, HTTPReply):
             return turn
         response = build_response(turn, _echoed(body))
         self._store(body, _StoredResponse(new_items, response, previous))
+        if conversation:
+            self._conversations.add(conversation, new_items + response["output"])
         reply = _stream(response, turn.pause) if body.get("stream") else json_reply(response)
         reply.delay = self._delay if turn.delay is None else turn.delay
         return reply
@@ -215,7 +222,7 @@ class ResponsesServer:
     def _find_previous(self, body: Json) -> _StoredResponse | None:
         response_id = body.get("previous_response_id")
         if response_id is None:
-            return self._conversations.get(_conversation_id(body))
+            return None
         if response_id not in self._responses:
             raise RequestRejected(
                 f"Previous response with id '{response_id}' not found.",
@@ -227,8 +234,6 @@ class ResponsesServer:
     def _store(self, body: Json, stored: _StoredResponse) -> None:
         if body.get("store") is not False:
             self._responses[stored.response["id"]] = stored
-        if body.get("conversation"):
-            self._conversations[_conversation_id(body)] = stored
 
 
 def _input_items(given: Any) -> Any:

@@ -17,6 +17,8 @@ from agents_lite import (
     RunConfig,
     Runner,
     UserError,
+    get_default_model,
+    is_gpt_5_default,
     set_default_openai_api,
 )
 from agents_lite.models import default_client
@@ -246,3 +248,14 @@ def test_the_prefix_openai_is_taken_off_for_openai_alone() -> None:
     assert vars(there.get_model("openai/gpt-4.1"))["model"] == "gpt-4.1"
     elsewhere = OpenAIProvider(LOCAL)
     assert vars(elsewhere.get_model("openai/gpt-4.1"))["model"] == "openai/gpt-4.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"), [("gpt-5.1", True), ("gpt-5-chat-latest", False), ("", False)]
+)
+def test_the_default_model_is_the_environment_s(
+    name: str, reasons: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_DEFAULT_MODEL", name)
+    assert get_default_model() == (name or "gpt-4o")
+    assert is_gpt_5_default() is reasons

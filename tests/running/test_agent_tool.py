@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from agents_lite import (
     Agent,
@@ -281,3 +282,50 @@ def test_wrong_options_are_reported(option: str) -> None:
     tool = nested().as_tool("ask", "Asks.", failure_error_function=None, **{option: object()})  # type: ignore[arg-type]
     with pytest.raises(UserError, match=option):
         Runner.run_sync(outer(tool, ASK), "hi")
+
+
+class Translation(BaseModel):
+    text: str
+    target: str = "French"
+
+
+TRANSLATE = call("ask", text="Hola", target="French")
+
+
+def asked(inner: Agent[Any]) -> Any:
+    model: Any = inner.model
+    return model.requests[0].input[0]["content"]
+
+
+def test_the_input_may_be_typed() -> None:
+    inner = nested("Salut")
+    tool = inner.as_tool("ask", "Asks.", parameters=Translation)
+    assert set(tool.params_json_schema["properties"]) == {"text", "target"}
+    result = Runner.run_sync(outer(tool, TRANSLATE, "done"), "hi")
+    assert told(result) == "Salut"
+    assert '"text": "Hola"' in asked(inner) and "schema" not in asked(inner)
+
+
+def test_a_typed_input_may_tell_its_schema() -> None:
+    inner = nested("Salut")
+    tool = inner.as_tool("ask", "Asks.", parameters=Translation, include_input_schema=True)
+    Runner.run_sync(outer(tool, TRANSLATE, "done"), "hi")
+    assert '"properties"' in asked(inner)
+
+
+async def build(facts: dict[str, Any]) -> str:
+    return f"{facts['params']['text']} to {facts['params']['target']}"
+
+
+@every_driver
+def test_a_function_may_make_the_input(run: Any) -> None:
+    inner = nested("Salut")
+    tool = inner.as_tool("ask", "Asks.", parameters=Translation, input_builder=build)
+    run(outer(tool, TRANSLATE, "done"), "hi")
+    assert asked(inner) == "Hola to French"
+
+
+def test_arguments_that_do_not_fit_are_told_to_the_model() -> None:
+    tool = nested().as_tool("ask", "Asks.", parameters=Translation)
+    result = Runner.run_sync(outer(tool, call("ask", text=1), "done"), "hi")
+    assert "Invalid JSON input for tool ask: text" in told(result)

@@ -72,6 +72,7 @@ def test_a_call_waits_and_is_made_once_it_was_approved(run: Any) -> None:
     result = run(agent, "Refund order 7")
     [item] = result.interruptions
     assert (item.agent, item.tool_name, item.call_id) == (agent, "refund", "c1")
+    assert item.name == item.tool_name
     assert json.loads(item.arguments) == {"order": "7", "amount": 5.0}
     assert (result.final_output, result.is_paused, result.pause_reason) == (None, True, "approval")
     assert shop.done == ["look 7"]  # calls that need no approval are made first

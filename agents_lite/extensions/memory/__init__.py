@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .trim import trim_items
 
 if TYPE_CHECKING:
+    from .async_sqlite_session import AsyncSQLiteSession
+    from .encrypt_session import EncryptedSession
     from .redis_session import RedisSession
     from .sqlalchemy_session import SQLAlchemySession
 
-__all__ = ["RedisSession", "SQLAlchemySession", "trim_items"]
+__all__ = [
+    "AsyncSQLiteSession",
+    "EncryptedSession",
+    "RedisSession",
+    "SQLAlchemySession",
+    "trim_items",
+]
+
+_MODULES = {
+    "AsyncSQLiteSession": ".async_sqlite_session",
+    "EncryptedSession": ".encrypt_session",
+    "RedisSession": ".redis_session",
+    "SQLAlchemySession": ".sqlalchemy_session",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "RedisSession":
-        from .redis_session import RedisSession
-
-        return RedisSession
-    if name == "SQLAlchemySession":
-        from .sqlalchemy_session import SQLAlchemySession
-
-        return SQLAlchemySession
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name], __name__), name)

@@ -1,0 +1,125 @@
+"""A session whose items no other store can read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import Any, Literal, TypedDict
+
+from pydantic_core import from_json, to_json
+
+from ...concurrency.calling import Ready
+from ...exceptions import UserError
+from ...items import TResponseInputItem
+from ...memory.session import Session, SessionABC
+from ...memory.stored_session import StoredItems
+
+try:
+    from cryptography.fernet import Fernet, InvalidToken
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+except ImportError as error:
+    raise UserError(
+        "EncryptedSession needs cryptography: pip install 'agents_lite[encrypt]'"
+    ) from error
+
+
+class EncryptedEnvelope(TypedDict):
+    """An item as the session below gets it."""
+
+    __enc__: Literal[1]
+    v: int
+    kid: str
+    payload: str
+    """A Fernet token: the item's JSON, encrypted, and when that was done."""
+
+
+class EncryptedSession(SessionABC):
+    """Encrypts items before another session keeps them, and forgets them after a while.
+
+    Each conversation has a key of its own, made of the one that is given and the id (HKDF). Where
+    the methods of the other session are `async def`, those of this one are to be awaited, too.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        underlying_session: Session,
+        encryption_key: str,
+        ttl: int = 600,
+    ) -> None:
+        """Name the conversation, the session that keeps it, and the key.
+
+        Args:
+            session_id: Which conversation.
+            underlying_session: Keeps the encrypted items.
+            encryption_key: A Fernet key, or any other secret text.
+            ttl: Seconds after which an item is forgotten.
+
+        Raises:
+            UserError: The key is empty.
+        """
+        if not encryption_key:
+            raise UserError("EncryptedSession needs an encryption_key")
+        self.session_id = session_id
+        self.underlying_session = underlying_session
+        self.ttl = ttl
+        self._cipher = Fernet(_session_key(encryption_key, session_id))
+
+    def get_items(self, limit: int | None = None) -> Any:
+        """The newest `limit` items (None: all), without those that are too old."""
+        return _then(self.underlying_session.get_items(limit), self._opened)
+
+    def add_items(self, items: list[TResponseInputItem]) -> Any:
+        """Append the items of a turn."""
+        return self.underlying_session.add_items([self._sealed(item) for item in items])
+
+    def pop_item(self) -> Any:
+        """Remove the newest item and return it, or None when there is none, or it is too old."""
+        return _then(self.underlying_session.pop_item(), self._open)
+
+    def clear_session(self) -> Any:
+        """Forget the conversation."""
+        return self.underlying_session.clear_session()
+
+    def _sealed(self, item: TResponseInputItem) -> TResponseInputItem:
+        payload = self._cipher.encrypt(to_json(item)).decode()
+        return {"__enc__": 1, "v": 1, "kid": "hkdf-v1", "payload": payload}
+
+    def _opened(self, items: list[TResponseInputItem]) -> StoredItems:
+        opened = (self._open(item) for item in items)
+        return StoredItems(item for item in opened if item is not None)
+
+    def _open(self, item: TResponseInputItem | None) -> TResponseInputItem | None:
+        """The item in an envelope; None for one that is too old, or sealed with another key."""
+        if item is None or item.get("__enc__") != 1:
+            return item
+        try:
+            opened: TResponseInputItem = from_json(self._cipher.decrypt(item["payload"], self.ttl))
+        except InvalidToken:
+            return None
+        return opened
+
+
+def _then(given: Any, use: Any) -> Any:
+    """What is made of a value; of one that is to be awaited, a coroutine."""
+    if isawaitable(given) and not isinstance(given, Ready):
+        return _later(given, use)
+    return use(given)
+
+
+async def _later(given: Awaitable[Any], use: Any) -> Any:
+    return use(await given)
+
+
+def _session_key(encryption_key: str, session_id: str) -> bytes:
+    secret = encryption_key.encode()
+    try:
+        decoded = base64.urlsafe_b64decode(secret)
+        secret = decoded if len(decoded) == 32 else secret
+    except (binascii.Error, ValueError):
+        pass
+    hkdf = HKDF(hashes.SHA256(), 32, session_id.encode(), b"agents.session-store.hkdf.v1")
+    return base64.urlsafe_b64encode(hkdf.derive(secret))

@@ -1,0 +1,132 @@
+"""A session that the model's server keeps."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import NotFoundError, UserError
+from ..history import latest_items
+from ..items import TResponseInputItem
+from .session import SessionABC
+from .stored_session import StoredItems
+
+if TYPE_CHECKING:
+    from ..http.client import ResponsesClient
+
+_PAGE = 100
+"""Items that one request reads or adds at most."""
+_ADDED_AT_ONCE = 20
+
+
+class OpenAIConversationsSession(SessionABC):
+    """A conversation that the server of the Responses API keeps, as a session.
+
+    Source: https://platform.openai.com/docs/api-reference/conversations
+    """
+
+    def __init__(
+        self,
+        *,
+        conversation_id: str | None = None,
+        openai_client: ResponsesClient | Any | None = None,
+    ) -> None:
+        """Name the conversation and the server; nothing is sent yet.
+
+        Args:
+            conversation_id: None begins a conversation when the session is first used.
+            openai_client: None takes the default client.
+        """
+        self._id = conversation_id
+        self._client = openai_client
+        self._lock = threading.Lock()
+
+    @property
+    def session_id(self) -> str:
+        """The conversation's id.
+
+        Raises:
+            UserError: There is no conversation yet.
+        """
+        if self._id is None:
+            raise UserError("The conversation begins when the session is first used")
+        return self._id
+
+    @session_id.setter
+    def session_id(self, conversation_id: str) -> None:
+        self._id = conversation_id
+
+    def get_items(self, limit: int | None = None) -> StoredItems:
+        """The newest `limit` items (None: all); fewer, rather than cut a call from its output.
+
+        Raises:
+            APIError: The server could not be reached, or refused.
+        """
+        if limit is not None and limit <= 0:
+            return StoredItems()
+        found: list[TResponseInputItem] = []
+        query: dict[str, Any] = {"order": "desc", "limit": _PAGE}
+        while True:
+            page = self._ask("GET", "/items", query=query)
+            found += page["data"]
+            is_enough = limit is not None and len(found) > limit
+            if is_enough or not page.get("has_more") or not page["data"]:
+                break
+            query["after"] = page["data"][-1]["id"]
+        items = found[::-1]
+        return StoredItems(items if limit is None else latest_items(items, limit))
+
+    def add_items(self, items: list[TResponseInputItem]) -> None:
+        """Append items, 20 with each request.
+
+        Raises:
+            APIError: The server could not be reached, or refused.
+        """
+        for start in range(0, len(items), _ADDED_AT_ONCE):
+            self._ask("POST", "/items", {"items": items[start : start + _ADDED_AT_ONCE]})
+
+    def pop_item(self) -> TResponseInputItem | None:
+        """Remove the newest item and return it, or None when there is none.
+
+        Raises:
+            APIError: The server could not be reached, or refused.
+        """
+        found = self._ask("GET", "/items", query={"order": "desc", "limit": 1})["data"]
+        if not found:
+            return None
+        item: TResponseInputItem = found[0]
+        self._ask("DELETE", f"/items/{item['id']}")
+        return item
+
+    def clear_session(self) -> None:
+        """Forget the conversation; the session begins a new one when it is used again.
+
+        Raises:
+            APIError: The server could not be reached, or refused.
+        """
+        with self._lock:
+            conversation, self._id = self._id, None
+        if conversation is not None:
+            try:
+                self._connected().ask("DELETE", f"/conversations/{conversation}")
+            except NotFoundError:
+                return
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> Any:
+        client = self._connected()
+        with self._lock:
+            if self._id is None:
+                self._id = client.ask("POST", "/conversations", {})["id"]
+            conversation = self._id
+        return client.ask(method, f"/conversations/{conversation}{path}", body, query)
+
+    def _connected(self) -> ResponsesClient:
+        from ..models.default_client import as_client, default_client
+
+        return default_client() if self._client is None else as_client(self._client)

@@ -1,0 +1,68 @@
+"""A session whose items no other store can read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from agents_lite import Agent, Runner, SQLiteSession, UserError
+from agents_lite.extensions.memory import AsyncSQLiteSession, EncryptedSession
+from agents_lite.testing import ScriptedModel
+
+HELLO = {"role": "user", "content": "Hello"}
+
+
+def test_a_run_reads_what_the_store_cannot() -> None:
+    store = SQLiteSession("chat")
+    session = EncryptedSession("chat", store, "secret")
+    agent = Agent(name="A", model=ScriptedModel(["Hi", "Bye"]))
+    Runner.run_sync(agent, "Hello", session=session)
+    Runner.run_sync(agent, "And?", session=session)
+    assert [item["role"] for item in session.get_items()] == ["user", "assistant"] * 2
+    assert "Hello" not in str(store.get_items())
+    assert {item["__enc__"] for item in store.get_items()} == {1}
+    assert len(session.get_items(limit=2)) == 2
+
+
+def test_each_conversation_has_a_key_of_its_own() -> None:
+    store = SQLiteSession("chat")
+    EncryptedSession("a", store, "secret").add_items([HELLO])
+    assert EncryptedSession("a", store, "secret").get_items() == [HELLO]
+    assert EncryptedSession("b", store, "secret").get_items() == []
+    assert EncryptedSession("a", store, "other").get_items() == []
+
+
+def test_items_are_forgotten_after_a_while() -> None:
+    store = SQLiteSession("chat")
+    EncryptedSession("a", store, "secret").add_items([HELLO])
+    late = EncryptedSession("a", store, "secret", ttl=-1)
+    assert late.get_items() == []
+    assert late.pop_item() is None
+
+
+def test_items_that_were_never_encrypted_are_read() -> None:
+    store = SQLiteSession("chat")
+    store.add_items([HELLO])
+    session = EncryptedSession("a", store, Fernet.generate_key().decode())
+    assert session.pop_item() == HELLO
+    assert session.pop_item() is None
+
+
+def test_the_store_may_be_awaited() -> None:
+    async def keep() -> Any:
+        session = EncryptedSession("a", AsyncSQLiteSession("chat"), "secret")
+        await session.add_items([HELLO, HELLO])
+        popped = await session.pop_item()
+        kept = await session.get_items()
+        await session.clear_session()
+        return popped, kept, await session.get_items()
+
+    assert asyncio.run(keep()) == (HELLO, [HELLO], [])
+
+
+def test_a_key_is_needed() -> None:
+    with pytest.raises(UserError, match="encryption_key"):
+        EncryptedSession("a", SQLiteSession("chat"), "")

@@ -1,0 +1,102 @@
+"""A session that the model's server keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    APIConnectionError,
+    NotFoundError,
+    OpenAIConversationsSession,
+    OpenAIResponsesModel,
+    ResponsesClient,
+    Runner,
+    UserError,
+)
+from agents_lite.testing import ResponsesServer
+
+
+@pytest.fixture
+def server() -> Iterator[ResponsesServer]:
+    with ResponsesServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: ResponsesServer) -> ResponsesClient:
+    return ResponsesClient(base_url=server.base_url, api_key="sk-mine")
+
+
+def said(count: int) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": str(number)} for number in range(count)]
+
+
+def contents(items: list[dict[str, Any]]) -> list[Any]:
+    return [item["content"] for item in items]
+
+
+def test_runs_share_a_conversation(client: ResponsesClient) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    agent = Agent(name="A", model=OpenAIResponsesModel("m", client))
+    Runner.run_sync(agent, "one", session=session)
+    Runner.run_sync(agent, "two", session=session)
+    assert [item["role"] for item in session.get_items()] == ["user", "assistant"] * 2
+    again = OpenAIConversationsSession(
+        conversation_id=session.session_id, openai_client=client
+    )
+    assert again.get_items() == session.get_items()
+
+
+def test_items_are_read_page_by_page_and_added_in_small_parts(
+    client: ResponsesClient, server: ResponsesServer
+) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    session.add_items(said(130))
+    assert contents(session.get_items()) == [str(number) for number in range(130)]
+    assert contents(session.get_items(limit=2)) == ["128", "129"]
+    assert session.get_items(limit=0) == []
+    assert max(len(request.body["items"]) for request in server.requests if request.body) == 20
+
+
+def test_the_newest_item_is_taken_back(client: ResponsesClient) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    assert session.pop_item() is None
+    session.add_items(said(2))
+    assert (session.pop_item() or {})["content"] == "1"
+    assert contents(session.get_items()) == ["0"]
+
+
+def test_a_forgotten_conversation_is_begun_anew(client: ResponsesClient) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    session.clear_session()
+    with pytest.raises(UserError, match="first used"):
+        session.session_id  # noqa: B018
+    session.add_items(said(1))
+    first = session.session_id
+    session.clear_session()
+    assert session.get_items() == []
+    assert session.session_id != first
+    gone = OpenAIConversationsSession(conversation_id=first, openai_client=client)
+    gone.clear_session()
+    gone.session_id = first
+    with pytest.raises(NotFoundError):
+        gone.get_items()
+
+
+def test_items_may_be_awaited(client: ResponsesClient) -> None:
+    async def read() -> Any:
+        return await OpenAIConversationsSession(openai_client=client).get_items()
+
+    assert asyncio.run(read()) == []
+
+
+def test_a_server_that_is_not_there_is_told_without_the_key() -> None:
+    client = ResponsesClient(base_url="http://127.0.0.1:9/v1", api_key="sk-secret", max_retries=0)
+    with pytest.raises(APIConnectionError) as caught:
+        OpenAIConversationsSession(openai_client=client).get_items()
+    assert "sk-secret" not in repr(caught.value) and caught.value.__cause__ is None
