@@ -62,6 +62,12 @@ class Conversation:
         return self.new_items[self._turn_start :]
 
     @property
+    def unsaved_items(self) -> list[TResponseInputItem]:
+        """What a session does not have yet, the turn at hand included."""
+        turn = [item.to_input_item() for item in self.turn_items]
+        return [*self.unsaved, *self._owed, *turn]
+
+    @property
     def answer_items(self) -> list[RunItem]:
         """What the model said in the turn at hand."""
         return self.new_items[self._turn_start : self._outputs_start]

@@ -64,6 +64,13 @@ class RunState(Ready):
         """The calls that wait for a person, those of agents as tools included."""
         return list(interruptions(self._record))
 
+    def get_unsaved_items(self) -> list[TResponseInputItem]:
+        """What the run's session does not have yet, to be shown behind what it has.
+
+        The turn at hand, with the calls that wait, and before its first turn the caller's input.
+        """
+        return self._record.conversation.unsaved_items
+
     def approve(self, approval_item: ToolApprovalItem, always_approve: bool = False) -> None:
         """Let a call be made, once the state is run.
 

@@ -18,20 +18,27 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import waiting
 from shop import front_desk, model_config
 
-from agents_lite import AgentsException, Runner, RunResultStreaming, SQLiteSession, StreamEvent
+from agents_lite import (
+    AgentsException,
+    Runner,
+    RunResultStreaming,
+    RunState,
+    SQLiteSession,
+    StreamEvent,
+    ToolApprovalItem,
+)
 from agents_lite.testing.offline import has_model_server
 
-HERE = Path(__file__).parent
-DATABASE = os.environ.get("CHAT_DATABASE") or HERE / "conversations.db"
 HINTS = [
     "What are your opening hours on Saturday?",
     "Is my repair R-1042 ready?",
-    "What is the price to fix the brakes?",
+    "Please refund 20 euros for repair 'R-1042'",
 ]
 
-app = flask.Flask(__name__, template_folder=HERE.parent / "chat_page")
+app = flask.Flask(__name__, template_folder=Path(__file__).parents[1] / "chat_page")
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_bytes()
 app.config["SESSION_COOKIE_SAMESITE"] = "Lax"  # other sites cannot post for a visitor
 
@@ -53,8 +60,13 @@ def page() -> str:
 
 @app.get("/history")
 def history() -> flask.Response:
-    with SQLiteSession(visitor(), DATABASE) as session:
-        return flask.jsonify(session.get_items())
+    with SQLiteSession(visitor(), waiting.DATABASE) as session:
+        items = session.get_items()
+    state = kept_state(waiting.find(visitor()))
+    if state is None:
+        return flask.jsonify(items=items, waiting=[])
+    items += state.get_unsaved_items()
+    return flask.jsonify(items=items, waiting=[told(call) for call in state.get_interruptions()])
 
 
 @app.post("/ask")
@@ -62,8 +74,31 @@ def ask() -> flask.Response:
     message = flask.request.form.get("message", "").strip()
     if not message:
         flask.abort(400, "The message is empty.")
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nor may proxies hold it
-    return flask.Response(answer(visitor(), message), headers=headers, mimetype="text/event-stream")
+    text = waiting.find(visitor())
+    state = kept_state(text)
+    if state is None:
+        return streamed(answer(visitor(), message))
+    if state.get_interruptions() or not waiting.take(visitor(), text):
+        flask.abort(409, "A call waits for a decision.")
+    state.add_input(message)  # to an answer that was cut short behind a call
+    return streamed(answer(visitor(), state))
+
+
+@app.post("/decide")
+def decide() -> flask.Response:
+    """Decide about a call that waits, and go on; only the visitor whose run it is can name it."""
+    form = flask.request.form
+    text = waiting.find(visitor())
+    state = kept_state(text)
+    calls = state.get_interruptions() if state else []
+    call = next((call for call in calls if call.call_id == form["call"]), None)
+    if call is None or not waiting.take(visitor(), text):  # a second click
+        return streamed(iter([sse("decided", None)]))
+    if form["verdict"] == "approve":
+        state.approve(call)
+    else:
+        state.reject(call, rejection_message=form["reason"].strip() or None)
+    return streamed(answer(visitor(), state))
 
 
 @app.post("/stop")
@@ -75,7 +110,8 @@ def stop() -> tuple[str, int]:
 
 @app.post("/clear")
 def clear() -> tuple[str, int]:
-    with SQLiteSession(visitor(), DATABASE) as session:
+    waiting.forget(visitor())
+    with SQLiteSession(visitor(), waiting.DATABASE) as session:
         session.clear_session()
     return "", 204
 
@@ -85,32 +121,63 @@ def visitor() -> str:
     return flask.session.setdefault("visitor", uuid.uuid4().hex)
 
 
-def answer(visitor: str, message: str) -> Iterator[str]:
-    """The run as server-sent events. Closing this generator, as the server does when the browser
-    has gone, ends the run.
+def kept_state(text: str | None) -> RunState | None:
+    return None if text is None else RunState.from_string(front_desk, text)
+
+
+def streamed(frames: Iterator[str]) -> flask.Response:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nor may proxies hold it
+    return flask.Response(frames, headers=headers, mimetype="text/event-stream")
+
+
+def answer(visitor: str, start: str | RunState) -> Iterator[str]:
+    """The run as server-sent events, up to its end or to a call that waits for the visitor.
+
+    Closing this generator, as the server does when the browser has gone, ends the run. What was
+    done after a decision is kept: the next message goes on from there.
     """
-    with SQLiteSession(visitor, DATABASE) as session:
-        run = Runner.run_streamed(front_desk, message, session=session, run_config=model_config())
+    is_decided = isinstance(start, RunState)
+    known = start.get_unsaved_items() if is_decided else []
+    with SQLiteSession(visitor, waiting.DATABASE) as session:
+        run = Runner.run_streamed(front_desk, start, session=session, run_config=model_config())
         running[visitor] = run
         try:
-            yield from filter(None, map(frame, run.stream_events()))
-            yield sse("done", run.final_output)  # None: it was stopped
+            yield from filter(None, (frame(event, known) for event in run.stream_events()))
+            if run.interruptions:
+                waiting.keep(visitor, run.to_state().to_string())
+                yield sse("waiting", [told(call) for call in run.interruptions])
+            else:
+                yield sse("done", run.final_output)  # None: it was stopped
         except AgentsException as error:
             app.logger.exception("The run failed")
+            is_decided = False  # the session has its turns
             yield sse("error", str(error))
         finally:
             run.cancel()
+            if is_decided and run.final_output is None and not run.interruptions:
+                waiting.keep(visitor, run.to_state().to_string())
             if running.get(visitor) is run:
                 del running[visitor]
 
 
-def frame(event: StreamEvent) -> str | None:
-    """What the page is told of an event: pieces of text, and whole items."""
-    if event.type == "run_item_stream_event":
-        return sse("item", event.item.to_input_item())
+def frame(event: StreamEvent, known: list[Any]) -> str | None:
+    """What the page is told of an event: pieces of text, and whole items that it does not know."""
+    if event.type == "run_item_stream_event" and event.name != "tool_approval_requested":
+        item = event.item.to_input_item()
+        return None if item in known else sse("item", item)
     if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
         return sse("delta", event.data.delta)
     return None
+
+
+def told(call: ToolApprovalItem) -> dict[str, str]:
+    """What the page is told of a call that waits."""
+    return {
+        "agent": call.agent.name,
+        "call_id": call.call_id,
+        "name": call.tool_name,
+        "arguments": call.arguments,
+    }
 
 
 def sse(name: str, content: Any) -> str:

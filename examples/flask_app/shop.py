@@ -15,6 +15,7 @@ REPAIRS = {
     "R-1042": "a city bike with a new chain, ready to be picked up",
     "R-1043": "a racing bike with a bent wheel, ready on Thursday",
 }
+REFUNDS: list[tuple[str, float]] = []
 MINUTES = {"tyre": 20, "brakes": 40, "chain": 30, "wheel": 60}
 
 
@@ -39,6 +40,13 @@ def estimate_price(part: Literal["tyre", "brakes", "chain", "wheel"]) -> str:
     return f"To fix the {part} costs about {MINUTES[part] * 1.2:.2f} euros."
 
 
+@function_tool(needs_approval=True)
+def refund(repair: str, euros: float) -> str:
+    """Refund money to a customer."""
+    REFUNDS.append((repair, euros))
+    return f"Refund {len(REFUNDS)}: {euros:.2f} euros for repair {repair} are on their way."
+
+
 workshop = Agent(
     name="Workshop",
     handoff_description="Knows every repair and what it costs to fix a part.",
@@ -48,7 +56,7 @@ workshop = Agent(
 front_desk = Agent(
     name="Front desk",
     instructions="You answer for a bicycle shop. Leave repairs and prices to the workshop.",
-    tools=[opening_hours],
+    tools=[opening_hours, refund],
     handoffs=[workshop],
 )
 

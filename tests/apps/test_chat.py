@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from agents_lite.testing import call, handoff_to, status, turn
 from tests.support.sites import KINDS, Site, Visitor, serve_site
@@ -19,11 +20,16 @@ STEPS = [handoff_to("Workshop"), call("find_repair", number="7"), "There is none
 
 def events(visitor: Visitor, message: str) -> list[tuple[str, Any]]:
     """The server-sent events of an answer."""
-    parsed = []
-    for event in visitor.ask(message).text.split("\n\n")[:-1]:
+    return parsed(visitor.ask(message))
+
+
+def parsed(answer: requests.Response) -> list[tuple[str, Any]]:
+    """The server-sent events of a response."""
+    events = []
+    for event in answer.text.split("\n\n")[:-1]:
         name, content = event.split("\n")
-        parsed.append((name.removeprefix("event: "), json.loads(content.removeprefix("data: "))))
-    return parsed
+        events.append((name.removeprefix("event: "), json.loads(content.removeprefix("data: "))))
+    return events
 
 
 def test_an_answer_is_made_of_deltas_items_and_an_end(site: Site) -> None:

@@ -317,6 +317,22 @@ def test_a_context_is_asked_for_or_written_down() -> None:
     assert read.context == {"user": 1}
 
 
+def test_what_the_session_does_not_have_yet_is_told() -> None:
+    session = SQLiteSession("s")
+    second = call("refund", call_id="c2", order="8", amount=1.0)
+    agent = Shop().agent([call("look", order="7"), REFUND], [second], "Done.")
+    state = Runner.run_sync(agent, "x", session=session).to_state()
+    said = ["user", "function_call", "function_call", "function_call_output"]
+    assert kinds(carried(state, agent).get_unsaved_items()) == said
+    state.approve(state.get_interruptions()[0])
+    state = Runner.run_sync(agent, state, session=session).to_state()
+    assert kinds(session.get_items()) == [*said, "function_call_output"]
+    assert [item["call_id"] for item in state.get_unsaved_items()] == ["c2"]
+    state.approve(state.get_interruptions()[0])
+    result = Runner.run_sync(agent, state, session=session)
+    assert result.to_state().get_unsaved_items() == []
+
+
 # Bad input
 
 

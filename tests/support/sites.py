@@ -75,6 +75,19 @@ class Visitor:
 
     def history(self) -> Any:
         """The items of the conversation."""
+        return self._history()["items"]
+
+    def waiting(self) -> Any:
+        """The calls that wait for a decision."""
+        return self._history()["waiting"]
+
+    def decide(self, call_id: str, verdict: str, reason: str = "") -> requests.Response:
+        """Decide about a call; the body of what follows is still to be read."""
+        response = self.post("decide", call=call_id, verdict=verdict, reason=reason)
+        response.encoding = "utf-8"
+        return response
+
+    def _history(self) -> Any:
         return self.session.get(self.url + "history", timeout=60).json()
 
 

@@ -10,7 +10,7 @@ from agents_lite import Agent, OpenAIProvider, ResponsesClient, RunConfig, funct
 from agents_lite.testing import ResponsesServer
 from agents_lite.testing.offline import has_model_server
 
-from .models import Repair
+from .models import Refund, Repair
 
 
 @function_tool
@@ -43,6 +43,13 @@ def find_repair(number: int) -> str:
     return f"Repair {number} ({repair.problem}) is {state}."
 
 
+@function_tool(needs_approval=True)
+def refund(repair: str, euros: float) -> str:
+    """Refund money to a customer."""
+    made = Refund.objects.create(repair=repair, euros=euros)
+    return f"Refund {made.pk}: {euros:.2f} euros for repair {repair} are on their way."
+
+
 workshop = Agent(
     name="Workshop",
     handoff_description="Books visits, and knows the state of every repair.",
@@ -52,7 +59,7 @@ workshop = Agent(
 front_desk = Agent(
     name="Front desk",
     instructions="You answer for a bicycle shop. Leave repairs to the workshop.",
-    tools=[opening_hours],
+    tools=[opening_hours, refund],
     handoffs=[workshop],
 )
 

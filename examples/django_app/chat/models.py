@@ -1,4 +1,4 @@
-"""What the database holds: repairs, and conversations item by item."""
+"""What the database holds: repairs, refunds, conversations item by item, and runs that wait."""
 
 from django.db import models
 
@@ -9,6 +9,21 @@ class Repair(models.Model):
     customer = models.TextField()
     problem = models.TextField()
     is_ready = models.BooleanField(default=False)
+
+
+class Refund(models.Model):
+    """Money that a customer gets back."""
+
+    repair = models.TextField()
+    euros = models.FloatField()
+
+
+class WaitingRun(models.Model):
+    """A run that waits for its visitor."""
+
+    visitor = models.TextField(unique=True)
+    state = models.TextField()
+    """The run, as `RunState.to_string` gives it."""
 
 
 class Conversation(models.Model):

@@ -51,7 +51,7 @@ class AnswerTests(ModelTestCase):
     def test_bookings_and_conversation_are_kept_together(self) -> None:
         self.script([handoff_to("Workshop")], [VISIT, OTHER_VISIT], "Both are booked.")
         response = self.client.post("/answer", {"message": "Book two visits"})
-        self.assertEqual(response.json(), {"answer": "Both are booked."})
+        self.assertEqual(response.json(), {"answer": "Both are booked.", "waiting": []})
         self.assertEqual([repair.customer for repair in Repair.objects.all()], ["Ada", "Grace"])
         calls = ["function_call"] * 2 + ["function_call_output"] * 2
         handoff = ["function_call", "function_call_output"]
@@ -94,7 +94,7 @@ class StreamTests(ModelTestCase):
         self.assertEqual("".join(texts), "It is booked.")
         self.assertEqual(events[-1], ("done", "It is booked."))
         items = [content for name, content in events if name == "item"]
-        self.assertEqual(self.client.get("/history").json()[1:], items)
+        self.assertEqual(self.client.get("/history").json()["items"][1:], items)
         list(self.ask("Thank you"))
         self.assertEqual(len(model.requests[-1].body["input"]), 1 + len(items) + 1)
 
@@ -110,19 +110,19 @@ class StreamTests(ModelTestCase):
     def test_visitors_do_not_see_each_other(self) -> None:
         self.script("Hello Ada.")
         list(self.ask("I am Ada."))
-        self.assertEqual(Client().get("/history").json(), [])
-        self.assertEqual(len(self.client.get("/history").json()), 2)
+        self.assertEqual(Client().get("/history").json()["items"], [])
+        self.assertEqual(len(self.client.get("/history").json()["items"]), 2)
 
     def test_the_visitor_can_begin_anew(self) -> None:
         self.script("Hello.")
         list(self.ask("Hi"))
         self.assertEqual(self.client.post("/clear").status_code, 204)
-        self.assertEqual(self.client.get("/history").json(), [])
+        self.assertEqual(self.client.get("/history").json()["items"], [])
 
     def test_posts_need_the_token_of_the_page(self) -> None:
         client = Client(enforce_csrf_checks=True)
         page = client.get("/")
-        for address in ("/ask", "/stop", "/clear", "/answer"):
+        for address in ("/ask", "/decide", "/stop", "/clear", "/answer"):
             self.assertEqual(client.post(address, {"message": ""}).status_code, 403)
         token = {"csrfmiddlewaretoken": page.context["csrf_token"]}
         self.assertEqual(client.post("/stop", token).status_code, 204)

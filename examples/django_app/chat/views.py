@@ -21,16 +21,25 @@ from django.http import (
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from agents_lite import AgentsException, Runner, RunResultStreaming, StreamEvent
+from agents_lite import (
+    AgentsException,
+    Runner,
+    RunResultBase,
+    RunResultStreaming,
+    RunState,
+    StreamEvent,
+    ToolApprovalItem,
+)
 from agents_lite.testing.offline import has_model_server
 
 from .agents import front_desk, model_config
+from .models import WaitingRun
 from .sessions import DjangoSession
 
 HINTS = [
     "What are your opening hours on Saturday?",
     "Please book a visit for Ada: 'flat tyre'",
-    "Is repair 1 ready?",
+    "Please refund 20 euros for repair '1'",
 ]
 
 logger = logging.getLogger(__name__)
@@ -53,7 +62,13 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def history(request: HttpRequest) -> HttpResponse:
-    return JsonResponse(DjangoSession(visitor(request)).get_items(), safe=False)
+    items = DjangoSession(visitor(request)).get_items()
+    state = kept_state(kept_run(request))
+    if state is None:
+        return JsonResponse({"items": items, "waiting": []})
+    items += state.get_unsaved_items()
+    waiting = [told(call) for call in state.get_interruptions()]
+    return JsonResponse({"items": items, "waiting": waiting})
 
 
 @require_POST
@@ -64,14 +79,30 @@ def ask(request: HttpRequest) -> HttpResponse:
     message = request.POST.get("message", "").strip()
     if not message:
         return HttpResponseBadRequest("The message is empty.")
-    session = DjangoSession(visitor(request))
-    run = Runner.run_streamed(front_desk, message, session=session, run_config=model_config())
-    frames = event_frames(run, session.session_id)
-    return StreamingHttpResponse(
-        on_request_thread(frames, run) if isinstance(request, ASGIRequest) else frames,
-        content_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},  # nor may proxies hold it
-    )
+    kept = kept_run(request)
+    state = kept_state(kept)
+    if state is None:
+        return streamed(request, message)
+    if state.get_interruptions() or not take(kept):
+        return HttpResponse("A call waits for a decision.", status=409)
+    state.add_input(message)  # to an answer that was cut short behind a call
+    return streamed(request, state)
+
+
+@require_POST
+def decide(request: HttpRequest) -> HttpResponse:
+    """Decide about a call that waits, and go on; only the visitor whose run it is can name it."""
+    kept = kept_run(request)
+    state = kept_state(kept)
+    calls = state.get_interruptions() if state else []
+    call = next((call for call in calls if call.call_id == request.POST["call"]), None)
+    if call is None or not take(kept):  # a second click
+        return HttpResponse(sse("decided", None), content_type="text/event-stream")
+    if request.POST["verdict"] == "approve":
+        state.approve(call)
+    else:
+        state.reject(call, rejection_message=request.POST["reason"].strip() or None)
+    return streamed(request, state)
 
 
 @require_POST
@@ -83,6 +114,7 @@ def stop(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def clear(request: HttpRequest) -> HttpResponse:
+    WaitingRun.objects.filter(visitor=visitor(request)).delete()
     DjangoSession(visitor(request)).clear_session()
     return HttpResponse(status=204)
 
@@ -97,10 +129,13 @@ def answer(request: HttpRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             run = Runner.run_sync(front_desk, message, session=session, run_config=model_config())
+            if run.interruptions:
+                keep(session.session_id, run)
     except AgentsException as error:
         logger.exception("The run failed")
         return JsonResponse({"error": str(error)}, status=502)
-    return JsonResponse({"answer": run.final_output})
+    waiting = [told(call) for call in run.interruptions]
+    return JsonResponse({"answer": run.final_output, "waiting": waiting})
 
 
 def visitor(request: HttpRequest) -> str:
@@ -108,19 +143,61 @@ def visitor(request: HttpRequest) -> str:
     return request.session.setdefault("visitor", uuid.uuid4().hex)
 
 
-def event_frames(run: RunResultStreaming, visitor: str) -> Iterator[str]:
-    """The run as server-sent events. Closing this generator, as the server does when the browser
-    has gone, ends the run.
+def kept_run(request: HttpRequest) -> WaitingRun | None:
+    return WaitingRun.objects.filter(visitor=visitor(request)).first()
+
+
+def kept_state(kept: WaitingRun | None) -> RunState | None:
+    return None if kept is None else RunState.from_string(front_desk, kept.state)
+
+
+def keep(visitor: str, run: RunResultBase) -> None:
+    """Put a visitor's run aside."""
+    state = run.to_state().to_string()
+    WaitingRun.objects.update_or_create(visitor=visitor, defaults={"state": state})
+
+
+def take(kept: WaitingRun) -> bool:
+    """Take the run, to go on with it; False: somebody else has it by now."""
+    deleted, _ = WaitingRun.objects.filter(pk=kept.pk, state=kept.state).delete()
+    return deleted == 1
+
+
+def streamed(request: HttpRequest, start: str | RunState) -> StreamingHttpResponse:
+    session = DjangoSession(visitor(request))
+    run = Runner.run_streamed(front_desk, start, session=session, run_config=model_config())
+    frames = event_frames(run, session.session_id, start)
+    return StreamingHttpResponse(
+        on_request_thread(frames, run) if isinstance(request, ASGIRequest) else frames,
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},  # nor may proxies hold it
+    )
+
+
+def event_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -> Iterator[str]:
+    """The run as server-sent events, up to its end or to a call that waits for the visitor.
+
+    Closing this generator, as the server does when the browser has gone, ends the run. What was
+    done after a decision is kept: the next message goes on from there.
     """
+    is_decided = isinstance(start, RunState)
+    known = start.get_unsaved_items() if is_decided else []
     running[visitor] = run
     try:
-        yield from filter(None, map(frame, run.stream_events()))
-        yield sse("done", run.final_output)  # None: it was stopped
+        yield from filter(None, (frame(event, known) for event in run.stream_events()))
+        if run.interruptions:
+            keep(visitor, run)
+            yield sse("waiting", [told(call) for call in run.interruptions])
+        else:
+            yield sse("done", run.final_output)  # None: it was stopped
     except AgentsException as error:
         logger.exception("The run failed")
+        is_decided = False  # the session has its turns
         yield sse("error", str(error))
     finally:
         run.cancel()
+        if is_decided and run.final_output is None and not run.interruptions:
+            keep(visitor, run)
         if running.get(visitor) is run:
             del running[visitor]
 
@@ -138,13 +215,24 @@ async def on_request_thread(frames: Iterator[str], run: RunResultStreaming) -> A
         await sync_to_async(frames.close)()
 
 
-def frame(event: StreamEvent) -> str | None:
-    """What the page is told of an event: pieces of text, and whole items."""
-    if event.type == "run_item_stream_event":
-        return sse("item", event.item.to_input_item())
+def frame(event: StreamEvent, known: list[Any]) -> str | None:
+    """What the page is told of an event: pieces of text, and whole items that it does not know."""
+    if event.type == "run_item_stream_event" and event.name != "tool_approval_requested":
+        item = event.item.to_input_item()
+        return None if item in known else sse("item", item)
     if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
         return sse("delta", event.data.delta)
     return None
+
+
+def told(call: ToolApprovalItem) -> dict[str, str]:
+    """What the page is told of a call that waits."""
+    return {
+        "agent": call.agent.name,
+        "call_id": call.call_id,
+        "name": call.tool_name,
+        "arguments": call.arguments,
+    }
 
 
 def sse(name: str, content: Any) -> str:

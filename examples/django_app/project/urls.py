@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views.page),
     path("history", views.history),
     path("ask", views.ask),
+    path("decide", views.decide),
     path("stop", views.stop),
     path("clear", views.clear),
     path("answer", views.answer),

@@ -34,4 +34,6 @@ class Command(BaseCommand):
             )
         except AgentsException as error:
             raise CommandError(str(error)) from error
+        if run.interruptions:
+            raise CommandError(f"A person must decide about: {run.interruptions[0].tool_name}")
         self.stdout.write(run.final_output)
