@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["InputTokensDetails", "OutputTokensDetails", "RequestUsage", "Usage"]
 
 
-class InputTokensDetails(BaseModel):
+class _Fixed(BaseModel):
+    """What is never changed, so that sums share it."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class InputTokensDetails(_Fixed):
     """What the input tokens were made of."""
 
     cached_tokens: int = 0
 
 
-class OutputTokensDetails(BaseModel):
+class OutputTokensDetails(_Fixed):
     """What the output tokens were made of."""
 
     reasoning_tokens: int = 0
 
 
-class RequestUsage(BaseModel):
+class RequestUsage(_Fixed):
     """Tokens of one model call."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
-    input_tokens_details: InputTokensDetails = Field(default_factory=InputTokensDetails)
-    output_tokens_details: OutputTokensDetails = Field(default_factory=OutputTokensDetails)
+    input_tokens_details: InputTokensDetails = InputTokensDetails()
+    output_tokens_details: OutputTokensDetails = OutputTokensDetails()
 
 
-class Usage(RequestUsage):
+class Usage(BaseModel):
     """Requests and tokens, added up.
 
     `prompt_tokens` and `completion_tokens` are `input_tokens` and `output_tokens` under their
@@ -40,6 +45,11 @@ class Usage(RequestUsage):
     """
 
     requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_tokens_details: InputTokensDetails = InputTokensDetails()
+    output_tokens_details: OutputTokensDetails = OutputTokensDetails()
     request_usage_entries: list[RequestUsage] = Field(default_factory=list)
     """One entry for each model call, in order."""
 
@@ -59,12 +69,17 @@ class Usage(RequestUsage):
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.total_tokens += other.total_tokens
-        self.input_tokens_details.cached_tokens += other.input_tokens_details.cached_tokens
-        self.output_tokens_details.reasoning_tokens += other.output_tokens_details.reasoning_tokens
-        entries = other.request_usage_entries
-        if not entries and other.requests == 1:  # one that was counted by hand
-            entries = [other]
-        self.request_usage_entries.extend(map(_entry, entries))
+        cached_tokens = other.input_tokens_details.cached_tokens
+        if cached_tokens:
+            cached_tokens += self.input_tokens_details.cached_tokens
+            self.input_tokens_details = InputTokensDetails(cached_tokens=cached_tokens)
+        reasoning_tokens = other.output_tokens_details.reasoning_tokens
+        if reasoning_tokens:
+            reasoning_tokens += self.output_tokens_details.reasoning_tokens
+            self.output_tokens_details = OutputTokensDetails(reasoning_tokens=reasoning_tokens)
+        if other.requests == 1 and not other.request_usage_entries:  # one counted by hand
+            self.request_usage_entries.append(_entry(other))
+        self.request_usage_entries.extend(other.request_usage_entries)
 
 
 def usage_of_request(reported: Any) -> Usage:
@@ -76,30 +91,21 @@ def usage_of_request(reported: Any) -> Usage:
     output_tokens = _count(reported, "output_tokens")
     cached_tokens = _count(reported, "input_tokens_details", "cached_tokens")
     reasoning_tokens = _count(reported, "output_tokens_details", "reasoning_tokens")
-    entry = {
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "total_tokens": _count(reported, "total_tokens") or input_tokens + output_tokens,
-        "input_tokens_details": {"cached_tokens": cached_tokens},
-        "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
-    }
-    return Usage.model_validate({**entry, "requests": 1, "request_usage_entries": [entry]})
-
-
-def _entry(usage: RequestUsage) -> RequestUsage:
-    """A request's usage as an object of its own."""
-    entry = (
-        copy(usage)
-        if type(usage) is RequestUsage
-        else RequestUsage(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            total_tokens=usage.total_tokens,
-        )
+    entry = RequestUsage.model_validate(
+        {
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "total_tokens": _count(reported, "total_tokens") or input_tokens + output_tokens,
+            "input_tokens_details": {"cached_tokens": cached_tokens},
+            "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
+        }
     )
-    entry.input_tokens_details = copy(usage.input_tokens_details)
-    entry.output_tokens_details = copy(usage.output_tokens_details)
-    return entry
+    return Usage(requests=1, request_usage_entries=[entry], **vars(entry))
+
+
+def _entry(usage: Usage) -> RequestUsage:
+    counts = {name: getattr(usage, name) for name in RequestUsage.model_fields}
+    return RequestUsage.model_validate(counts)
 
 
 def _count(reported: Any, *path: str) -> int:

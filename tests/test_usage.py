@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from agents_lite import Agent, Usage, function_tool
+from agents_lite import Agent, RequestUsage, Usage, function_tool
 from agents_lite.testing import ScriptedModel, call, handoff_to, token_usage, turn
 from agents_lite.usage import usage_of_request
 from tests.support.drivers import every_driver
@@ -86,17 +87,21 @@ def test_a_run_counts_by_agent_and_by_request(run: Any) -> None:
     assert [response.usage.total_tokens for response in result.raw_responses] == [120, 0, 2]
 
 
-def test_sums_share_no_entries_with_what_was_added() -> None:
+def test_what_sums_have_in_common_cannot_be_changed() -> None:
     one = usage_of_request({"input_tokens": 3, "output_tokens": 1})
     total, other = Usage(), Usage()
     total.add(one)
     other.add(one)
-    total.request_usage_entries[0].input_tokens_details.cached_tokens = 9
-    assert other.request_usage_entries[0].input_tokens_details.cached_tokens == 0
-    assert one.request_usage_entries[0].input_tokens_details.cached_tokens == 0
+    total.add(one)
+    assert (len(other.request_usage_entries), other.input_tokens) == (1, 3)
+    entry: Any = total.request_usage_entries[0]
+    for changed, name in ((entry, "input_tokens"), (entry.input_tokens_details, "cached_tokens")):
+        with pytest.raises(ValidationError):
+            setattr(changed, name, 9)
 
 
 def test_a_request_counted_by_hand_is_an_entry_too() -> None:
     total = Usage()
     total.add(Usage(requests=1, input_tokens=3, output_tokens=1, total_tokens=4))
     assert [entry.input_tokens for entry in total.request_usage_entries] == [3]
+    assert isinstance(total.request_usage_entries[0], RequestUsage)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Callbacks
@@ -93,7 +94,9 @@ class LiveRun:
         self.cancellation = cancellation
         self.around = around
         self.streamed = streamed
-        self.lifecycle = Lifecycle(options.get("hooks"), self.call, self.context)
+        # With `self.call` the run would hold itself, and be left to the garbage collector.
+        call = partial(callbacks.call, cancellation)
+        self.lifecycle = Lifecycle(options.get("hooks"), call, self.context)
         chosen = config.trace_include_sensitive_data
         span = get_current_span()
         by_default = sensitive_data_by_default() and not (span and span.hides_content)
