@@ -107,7 +107,7 @@ class Cancellation:
         """Sleep for so many seconds, or until stopped: then raise the reason."""
         stopped: SimpleQueue[None] = SimpleQueue()
         with self.interrupting(lambda: stopped.put(None)), suppress(Empty):
-            stopped.get(timeout=seconds)
+            stopped.get(timeout=max(0, seconds))  # the time may be up already
         self.check()
 
     def detach(self) -> None:

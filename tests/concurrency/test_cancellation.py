@@ -162,3 +162,7 @@ def test_a_wait_ends_when_another_thread_stops_it():
 
 def test_a_wait_that_is_not_stopped_ends_in_time():
     Cancellation().wait(0.01)
+
+
+def test_a_wait_whose_time_is_up_already_ends_at_once():
+    Cancellation().wait(-0.001)
