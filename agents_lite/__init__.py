@@ -20,8 +20,9 @@ _HOMES = {  # module: the names it is home to
     "exceptions": (
         "AgentsException APIConnectionError APIError APIResponseError APIStatusError "
         "APITimeoutError AuthenticationError BadRequestError InputGuardrailTripwireTriggered "
-        "InternalServerError JournalError JournalMismatch MaxTurnsExceeded MCPServerError "
-        "MCPTimeoutError ModelBehaviorError ModelRefusalError NotFoundError "
+        "InternalServerError InvalidFinalOutputError JournalError JournalMismatch "
+        "MaxTurnsExceeded MCPServerError MCPTimeoutError ModelBehaviorError ModelRefusalError "
+        "NotFoundError "
         "OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
         "ResponseFailedError RunBusy RunTimeout SessionError "
         "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "
@@ -63,7 +64,10 @@ _HOMES = {  # module: the names it is home to
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "run": "RunOptions Runner",
-    "run_config": "CallModelData ModelInputData RunConfig ToolErrorFormatterArgs UsageLimits",
+    "run_config": (
+        "CallModelData ModelInputData RunConfig RunErrorHandlerInput RunErrorHandlerResult "
+        "ToolErrorFormatterArgs UsageLimits"
+    ),
     "run_context": "AgentHookContext RunContextWrapper TContext",
     "stream_events": (
         "AgentUpdatedStreamEvent RawResponsesStreamEvent RunItemStreamEvent StreamEvent"

@@ -134,6 +134,9 @@ class Agent(PickledByName, Generic[TContext]):
     output of one of the named tools, {"stop_at_tool_names": [...]}; or what a function decides."""
     reset_tool_choice: bool = True
     """Whether `tool_choice` is dropped once the agent has used a tool, so that it can end."""
+    output_retries: int = 0
+    """How often the model is told what was wrong with its final output, and asked again: an output
+    that does not fit `output_type`, or one that a guardrail with `on_trip="retry"` stopped."""
     mcp_servers: list[MCPServer] = field(default_factory=list)
     """MCP servers whose tools it can use, too."""
 
@@ -159,6 +162,7 @@ class Agent(PickledByName, Generic[TContext]):
             | StopAtTools
             | ToolsToFinalOutputFunction[TContext] = ...,
             reset_tool_choice: bool = True,
+            output_retries: int = 0,
             mcp_servers: Sequence[MCPServer] = ...,
         ) -> None: ...
 

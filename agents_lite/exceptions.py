@@ -25,6 +25,7 @@ __all__ = [
     "BadRequestError",
     "InputGuardrailTripwireTriggered",
     "InternalServerError",
+    "InvalidFinalOutputError",
     "JournalError",
     "JournalMismatch",
     "MCPServerError",
@@ -107,6 +108,10 @@ class UsageLimitExceeded(AgentsException):
 
 class ModelBehaviorError(AgentsException):
     """The model did what it must not: malformed JSON, an unknown tool, an impossible answer."""
+
+
+class InvalidFinalOutputError(ModelBehaviorError):
+    """The model's final output does not fit the agent's output type."""
 
 
 class ModelRefusalError(ModelBehaviorError):

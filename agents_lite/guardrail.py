@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from .exceptions import UserError
 from .methods import BoundLikeMethods
@@ -98,6 +98,9 @@ class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[T
     """
 
     decorator: ClassVar[str] = "output_guardrail"
+    on_trip: Literal["raise", "retry"] = "raise"
+    """What follows a tripwire: the run ends; or the model is told and asked for another output, as
+    often as `output_retries` allows."""
 
 
 @dataclass
@@ -143,10 +146,13 @@ def input_guardrail(
 def output_guardrail(func: OutputGuardrailFunction[TContext]) -> OutputGuardrail[TContext]: ...
 @overload
 def output_guardrail(
-    *, name: str | None = None
+    *, name: str | None = None, on_trip: Literal["raise", "retry"] = "raise"
 ) -> Callable[[OutputGuardrailFunction[TContext]], OutputGuardrail[TContext]]: ...
 def output_guardrail(
-    func: OutputGuardrailFunction[Any] | None = None, *, name: str | None = None
+    func: OutputGuardrailFunction[Any] | None = None,
+    *,
+    name: str | None = None,
+    on_trip: Literal["raise", "retry"] = "raise",
 ) -> Any:
     """Make a function an output guardrail; a decorator, bare or with a name.
 
@@ -154,7 +160,7 @@ def output_guardrail(
         UserError: The decorated object cannot be called.
     """
 
-    return declare(OutputGuardrail, func, name=name)
+    return declare(OutputGuardrail, func, name=name, on_trip=on_trip)
 
 
 def declare(kind: Callable[..., Any], function: Any, **options: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from .exceptions import ModelBehaviorError, UserError
+from .exceptions import InvalidFinalOutputError, UserError
 from .schema.adapter import json_schema_of, make_adapter
 from .schema.strict_schema import check_schema, schema_for_api
 
@@ -96,12 +96,12 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         """The output as an object of the output type.
 
         Raises:
-            ModelBehaviorError: The text is not JSON of that type.
+            InvalidFinalOutputError: The text is not JSON of that type.
         """
         try:
             output = self._adapter.validator.validate_json(text)
         except ValidationError as error:
-            raise ModelBehaviorError(
+            raise InvalidFinalOutputError(
                 f"The model's final output is not valid JSON for {self.name()}: {error}\n"
                 f"The output was: {text}"
             ) from error

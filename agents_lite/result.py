@@ -100,6 +100,14 @@ class RunResultBase:
         return self.raw_responses[-1].response_id if self.raw_responses else None
 
     @property
+    def output_attempts(self) -> int:
+        """How often the model gave a final output, those included that it was to give again; 0:
+        there is none yet.
+        """
+        record = self._run.record
+        return record.output_retries + record.is_finished
+
+    @property
     def is_paused(self) -> bool:
         """Whether the run stopped before its end, to be taken up again."""
         return self._run.pause_reason is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
@@ -16,10 +16,20 @@ from .run_context import RunContextWrapper, TContext
 
 if TYPE_CHECKING:
     from .agent import Agent
+    from .exceptions import AgentsException
     from .items import TResponseInputItem
     from .journal import Journal
+    from .result import RunErrorDetails
 
-__all__ = ["CallModelData", "ModelInputData", "RunConfig", "ToolErrorFormatterArgs", "UsageLimits"]
+__all__ = [
+    "CallModelData",
+    "ModelInputData",
+    "RunConfig",
+    "RunErrorHandlerInput",
+    "RunErrorHandlerResult",
+    "ToolErrorFormatterArgs",
+    "UsageLimits",
+]
 
 DEFAULT_MAX_TURNS = 10
 
@@ -85,6 +95,49 @@ class ToolErrorFormatterArgs(Generic[TContext]):
 
 
 @dataclass
+class RunErrorHandlerInput(Generic[TContext]):
+    """What an error handler is given."""
+
+    context: RunContextWrapper[TContext]
+    """The run's context."""
+    agent: Agent[Any]
+    """The agent at work."""
+    error: AgentsException
+    """The error that the run would end with."""
+    run_data: RunErrorDetails
+    """What the run has done."""
+
+
+@dataclass
+class RunErrorHandlerResult:
+    """A final output in place of an error."""
+
+    final_output: Any
+    """The run's final output."""
+    include_in_history: bool = True
+    """Whether it is added to the conversation, as a message of the agent."""
+
+
+RunErrorHandler = Callable[[RunErrorHandlerInput[Any]], Any]
+"""Returns a final output, a `RunErrorHandlerResult`, or None to let the error be; `def` or
+`async def`."""
+
+_ERROR_HANDLERS = ("max_turns", "invalid_final_output", "model_refusal")
+
+
+def check_error_handlers(handlers: Any) -> None:
+    """Raise UserError unless these are functions by the names of errors, or None."""
+    if not isinstance(handlers, Mapping | None):
+        raise UserError(f"error_handlers must be a dict of functions, got {handlers!r}")
+    for name, handler in (handlers or {}).items():
+        if name not in _ERROR_HANDLERS or not callable(handler):
+            raise UserError(
+                f"error_handlers takes functions for {', '.join(_ERROR_HANDLERS)}, got "
+                f"{name!r}: {handler!r}"
+            )
+
+
+@dataclass
 class RunConfig:
     """Settings for a whole run, whichever agent is at work."""
 
@@ -127,6 +180,11 @@ class RunConfig:
     tool_error_formatter: Callable[[ToolErrorFormatterArgs[Any]], Any] | None = None
     """Gives what the model is told of a call that a person rejected without words, or None for
     the usual words; `def` or `async def`."""
+    output_retries: int | None = None
+    """As `Agent.output_retries`, for all agents; None: each agent's own."""
+    error_handlers: Mapping[str, RunErrorHandler] | None = None
+    """Functions that give a final output where the run would end with an error: {"max_turns": ...,
+    "invalid_final_output": ..., "model_refusal": ...}."""
     run_id: str | Callable[[Any], str] | None = None
     """Names the run, for its journal; or a function that gives the name for an input, where one
     config is for many runs. None makes a name."""
@@ -149,6 +207,7 @@ class RunConfig:
         """
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
+        check_error_handlers(self.error_handlers)
         limit = self.max_tool_concurrency
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise UserError(f"max_tool_concurrency must be 1 or more, or None, got {limit!r}")

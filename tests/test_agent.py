@@ -37,7 +37,7 @@ from tests.support.drivers import every_driver
 FIELDS = (
     "name instructions prompt handoff_description handoffs model model_settings tools "
     "input_guardrails output_guardrails output_type hooks tool_use_behavior reset_tool_choice "
-    "mcp_servers"
+    "output_retries mcp_servers"
 ).split()
 
 

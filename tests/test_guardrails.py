@@ -504,11 +504,11 @@ def test_output_guardrails_that_passed_are_told_of_when_another_trips() -> None:
 
 
 def test_blocking_coroutines_are_asked_side_by_side() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = asyncio.Barrier(3)
 
     @input_guardrail(run_in_parallel=False)
     async def meet(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
-        await asyncio.to_thread(together.wait)
+        await together.wait()
         return GuardrailFunctionOutput(None, False)
 
     agent = Agent("A", input_guardrails=[meet, meet, meet], model=ScriptedModel(["ok"]))

@@ -35,6 +35,8 @@ class Conversation:
         """The input after a session's history was put before it."""
         self.new_items: list[RunItem] = []
         """All items of the run."""
+        self.added_items: list[RunItem] = []
+        """What the caller, or the run itself, has said since the last turn."""
         self.history: str | tuple[TResponseInputItem, ...] = ""
         """The prepared input, as the agent at work is sent it."""
         self.shown_items: list[RunItem] = []
@@ -108,6 +110,7 @@ class Conversation:
     def take_added(self, items: list[RunItem]) -> None:
         """Take what the caller added between two turns."""
         inputs = [item.to_input_item() for item in items]
+        self.added_items = items
         self.new_items += items
         self.shown_items += items
         self.next_input = [*self.next_input, *inputs]
@@ -117,6 +120,7 @@ class Conversation:
     def end_turn(self, response_id: str | None) -> None:
         """Put the turn's items before the next model call, and up for saving."""
         items = self.turn_items
+        self.added_items = []
         inputs = mend_history([item.to_input_item() for item in items])
         self.unsaved += [*self._owed, *inputs]
         self._owed = []

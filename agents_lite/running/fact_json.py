@@ -133,7 +133,8 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             }
         case Finished():
             value = {} if fact.is_typed else _value("output", fact.output)
-            return {"type": "finished", "is_typed": fact.is_typed, **value}
+            said = [_item_to_json(item) for item in fact.said]
+            return {"type": "finished", "is_typed": fact.is_typed, "said": said, **value}
         case _:
             fields = {name: getattr(fact, name) for name in type(fact).__slots__}
             if isinstance(fact, Decided):
@@ -191,7 +192,8 @@ def _read(told: JSON, record: Record) -> Fact:
         case "finished":
             is_typed = told["is_typed"]
             output = _typed_output(record) if is_typed else told.get("output")
-            return Finished(output, is_typed)
+            said = [_item_from_json(item, record.agent) for item in told["said"]]
+            return Finished(output, is_typed, said)
         case _:
             return _PLAIN[kind](**told)
 

@@ -5,7 +5,7 @@ A run's facts are only ever added to. All else that is known of it follows from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ class Finished:
     output: Any
     is_typed: bool
     """Whether it was parsed by the agent's output type."""
+    said: list[RunItem] = field(default_factory=list)
+    """A message that tells it, where no answer of the model does."""
 
 
 @dataclass(slots=True)
@@ -158,6 +160,8 @@ class Added:
     """The caller added to the conversation of a run that goes on."""
 
     items: list[TResponseInputItem]
+    is_retry: bool = False
+    """Whether the run itself did, to tell the model what was wrong with its final output."""
 
 
 @dataclass(slots=True)

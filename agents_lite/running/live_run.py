@@ -52,6 +52,7 @@ class LiveRun:
         context: The user's context, and the usage so far.
         config: Options of the run.
         run_id: Names the run.
+        error_handlers: What gives a final output instead of an error, by the kind of error.
         session: Where its turns are saved, or None.
         callbacks: Calls the user's functions.
         cancellation: Stops the run.
@@ -89,6 +90,10 @@ class LiveRun:
         )
         self.config = config = options.get("run_config") or RunConfig()
         self.run_id = _run_id(config.run_id, given, record, around)
+        self.error_handlers = {
+            **(config.error_handlers or {}),
+            **(options.get("error_handlers") or {}),
+        }
         self.session = options.get("session")
         self.callbacks = callbacks
         self.cancellation = cancellation

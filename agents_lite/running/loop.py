@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from ..exceptions import InvalidFinalOutputError, OutputGuardrailTripwireTriggered
 from ..handoffs import Handoff
 from ..items import ItemHelpers
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent, StreamEvent
@@ -11,6 +12,7 @@ from ..tracing import agent_span
 from .conversation import open_conversation, save_turn
 from .facts import Finished, TurnEnded
 from .live_run import LiveRun
+from .output_faults import asks_again
 from .turn.final_output import FinalOutput, final_output_of_message, final_output_of_tools
 from .turn.guardrails import InputChecks, check_input_first, check_output
 from .turn.handoff import hand_over
@@ -44,6 +46,7 @@ def run_loop(run: LiveRun) -> Generator[StreamEvent, None, None]:
             yield from carry_out(plan, run)
             record.add(TurnEnded())
             save_turn(run)
+            yield from run.announce(record.conversation.added_items)
             if record.agent_is_new:
                 yield start_agent(run)
                 tell_of_agent(run)
@@ -58,10 +61,15 @@ def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, N
     results = yield from call_tools(plan, run)
     if plan.handoffs:
         yield from hand_over(plan.handoffs, run)
-    elif plan.is_done:
-        finish(final_output_of_message(plan, run), run)
-    else:
-        finish(final_output_of_tools(results, run), run)
+        return
+    try:
+        if plan.is_done:
+            finish(final_output_of_message(plan, run), run)
+        else:
+            finish(final_output_of_tools(results, run), run)
+    except (InvalidFinalOutputError, OutputGuardrailTripwireTriggered) as error:
+        if not asks_again(error, run):
+            raise
 
 
 def finish(final: FinalOutput | None, run: LiveRun) -> None:

@@ -121,6 +121,8 @@ class Record:
         self.output_guardrail_results: list[OutputGuardrailResult] = []
         self.tool_input_guardrail_results: list[ToolInputGuardrailResult] = []
         self.tool_output_guardrail_results: list[ToolOutputGuardrailResult] = []
+        self.output_retries = 0
+        """How often the model was asked for its final output again."""
         self.final_output: Any = None
         """The final output, once there is one."""
         self.is_started = False
@@ -243,6 +245,7 @@ class Record:
             case Finished():
                 self.final_output = fact.output
                 self.is_finished = True
+                self.conversation.new_items += fact.said
             case Saved():
                 self.conversation.unsaved = []
                 self.conversation.may_be_saved = False
@@ -257,6 +260,7 @@ class Record:
                 self._take_decision(fact)
             case Added():
                 self._added.append(fact)
+                self.output_retries += fact.is_retry
                 if self.answer is None:
                     self._take_added()
             case Failed():
@@ -309,7 +313,8 @@ class Record:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
         if any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
             self._tool_users.add(id(self.agent))
-        conversation.end_turn(self.raw_responses[-1].response_id)
+        conversation.end_turn(self.raw_responses[-1].response_id if self.raw_responses else None)
+        self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
         self.answer = self.handover = self.filtered = None
         self.calls = {}
         if handover is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
@@ -16,6 +16,7 @@ from ..concurrency.generators import step_in_context
 from ..concurrency.timers import call_at
 from ..exceptions import (
     AgentsException,
+    MaxTurnsExceeded,
     ModelBehaviorError,
     OutputGuardrailTripwireTriggered,
     RunTimeout,
@@ -25,12 +26,13 @@ from ..exceptions import (
 )
 from ..lifecycle import RunHooks
 from ..result import RunErrorDetails, RunResult
-from ..run_config import RunConfig
+from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
 from ..run_context import TContext
 from ..tracing import get_current_trace, trace
 from .facts import Failed
 from .live_run import LiveRun, RunPaused
 from .loop import run_loop
+from .output_faults import end_by_handler
 from .record import Record
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class RunOptions(TypedDict, Generic[TContext], total=False):
     timeout: float | None
     """Seconds for the whole run; None: no limit. A `def` tool at work is waited for: give it a
     `timeout` of its own where that is too long."""
+    error_handlers: Mapping[str, RunErrorHandler] | None
+    """As in `RunConfig`; those given here come first."""
     on_timeout: Literal["raise", "pause"]
     """What happens when they are over: a `RunTimeout`; or the run is paused, where nothing is left
     half done, and can be taken up again."""
@@ -129,7 +133,10 @@ def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
     with _run_trace(run), _time_limit(run), run.cancellation:
         try:
             run.cancellation.check()
-            yield from run_loop(run)
+            try:
+                yield from run_loop(run)
+            except (MaxTurnsExceeded, ModelBehaviorError) as fault:
+                yield from end_by_handler(fault, run)
             return RunResult(run)
         except RunPaused as pause:
             run.pause_reason = pause.reason
@@ -224,6 +231,7 @@ def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
     for item in input if isinstance(input, list) else ():
         if not isinstance(item, dict):
             raise UserError(f"Each input item must be a dict such as {{'role': ...}}, got {item!r}")
+    check_error_handlers(options.get("error_handlers"))
     hooks, run_config = options.get("hooks"), options.get("run_config")
     if not isinstance(hooks, RunHooks | None):
         raise UserError(f"hooks must be RunHooks, got {hooks!r}; AgentHooks go to Agent(hooks=...)")
