@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..exceptions import AgentsException, UserError
 from ..run import Runner, RunOptions
 from ..run_config import DEFAULT_MAX_TURNS
 from .agent_options import chosen_server, run_config
+from .batch_lines import run_id_of
 from .batch_progress import Tally, progress_bar
 from .batch_work import BatchWork
 from .find_agent import find_agent
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="most model calls for a line (%(default)s)",
     )  # fmt: skip
     add("--timeout", metavar="SECONDS", type=_seconds, help="most time for a line (no limit)")
+    add("--journal", metavar="DB", help="an SQLite file; a line that was killed goes on there")
     add("--model", help="the model, for every agent that comes to work")
     add("--price-input", metavar="PRICE", type=float, help="of a million input tokens")
     add("--price-output", metavar="PRICE", type=float, help="of a million output tokens")
@@ -63,7 +66,7 @@ def execute(options: argparse.Namespace) -> None:
         chosen_server(options),
     ):
         agent = find_agent(options.agent)
-        work = BatchWork(source, done, failed, tally)
+        work = BatchWork(source, done, failed, tally, os.path.abspath(options.out))
         failed.clear()
         _run(work, agent, tally, options)
     if not options.quiet:
@@ -77,8 +80,13 @@ def execute(options: argparse.Namespace) -> None:
 
 
 def _run(work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace) -> None:
+    config = run_config(options)
+    if options.journal is not None:
+        from ..journal import SQLiteJournal
+
+        config.journal, config.run_id = SQLiteJournal(options.journal), run_id_of
     run_options = RunOptions[Any](
-        max_turns=options.max_turns, timeout=options.timeout, run_config=run_config(options)
+        max_turns=options.max_turns, timeout=options.timeout, run_config=config
     )
     with _progress(options, tally) as show_progress:
         for outcome in Runner.run_many(

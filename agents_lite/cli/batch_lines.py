@@ -27,6 +27,27 @@ class Line:
         return {"index": self.index, **self.fields}
 
 
+class _Text(str):
+    run_id: str
+
+
+class _Items(list[Any]):
+    run_id: str
+
+
+def named_input(line: Line, batch: str) -> str | list[Any]:
+    """The input of a line, which knows the name that its run has in a journal."""
+    given = line.fields["input"]
+    named = _Text(given) if isinstance(given, str) else _Items(given)
+    named.run_id = f"{batch} {line_key(line.entry)}"
+    return named
+
+
+def run_id_of(named: Any) -> str:
+    """The name of the run of an input that `named_input` gave."""
+    return str(named.run_id)
+
+
 def read_line(index: int, text: bytes) -> Line:
     """A line of text as a `Line`.
 

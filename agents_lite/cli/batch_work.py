@@ -12,7 +12,7 @@ from ..exceptions import AgentsException, UserError
 from ..running.many import RunOutcome
 from ..usage import Usage
 from .approval import NobodyToAsk
-from .batch_lines import Line, line_key, read_line
+from .batch_lines import Line, line_key, named_input, read_line
 from .batch_progress import Tally
 from .journal import Journal
 
@@ -25,7 +25,12 @@ class BatchWork:
     """
 
     def __init__(
-        self, source: Iterable[bytes], done: Journal, failed: Journal, tally: Tally
+        self,
+        source: Iterable[bytes],
+        done: Journal,
+        failed: Journal,
+        tally: Tally,
+        name: str = "",
     ) -> None:
         """Take the work up where earlier starts have left it.
 
@@ -34,6 +39,7 @@ class BatchWork:
             done: Holds an entry for each line that is done, and gets those to come.
             failed: Gets an entry for each line that fails.
             tally: Counts them.
+            name: Tells the runs of this batch from others, in a journal.
 
         Raises:
             UserError: `done` holds something that no batch has written.
@@ -43,6 +49,7 @@ class BatchWork:
         self._done = done
         self._failed = failed
         self._tally = tally
+        self._name = name
         self._given = 0
         self._running: dict[int, Line] = {}
         self._seen: set[str] = set()
@@ -63,7 +70,7 @@ class BatchWork:
                 continue
             self._running[self._given] = line
             self._given += 1
-            yield line.fields["input"]
+            yield named_input(line, self._name)
 
     def record(self, outcome: RunOutcome) -> None:
         """Write down what became of one of the inputs."""

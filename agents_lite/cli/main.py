@@ -10,10 +10,17 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..exceptions import AgentsException
-from . import batch, chat, demo, run_command, traces
+from . import batch, chat, demo, run_command, runs, traces
 from .approval import NobodyToAsk
 
-_COMMANDS = {"demo": demo, "run": run_command, "chat": chat, "batch": batch, "traces": traces}
+_COMMANDS = {
+    "demo": demo,
+    "run": run_command,
+    "chat": chat,
+    "batch": batch,
+    "runs": runs,
+    "traces": traces,
+}
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
 
 

@@ -136,6 +136,15 @@ class Journal(ABC):
         shown = map(_shown, self.rows(_statuses(status), limit, offset))
         return [run for run in shown if status in (None, "unfinished", run.status)]
 
+    def run(self, run_id: str) -> StoredRun:
+        """One run.
+
+        Raises:
+            JournalError: The store failed.
+            UserError: There is no such run.
+        """
+        return _shown(self._read(run_id)[0])
+
     def state(self, run_id: str, agent: Agent[Any], *, context: Any = None) -> RunState:
         """A run as a value: to be looked at, decided about, and gone on with.
 

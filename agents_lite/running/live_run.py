@@ -83,7 +83,7 @@ class LiveRun:
         streamed: bool,
     ) -> None:
         self.record = record
-        self.given = given
+        self.given = given if isinstance(given, str) else list(given)
         self.options = options
         self.context = RunContextWrapper(
             options.get("context"), record.usage, record.usage_by_agent

@@ -103,7 +103,7 @@ def new_run(
     _check_options(agent, input, options)
     run = LiveRun(
         Record(agent) if record is None else record,
-        given=input if isinstance(input, str) else list(input),
+        given=input,
         options=options,
         callbacks=Callbacks() if around is None else around.callbacks,
         cancellation=Cancellation(parent),

@@ -30,6 +30,15 @@ def add(a: int, b: int) -> int:
 
 calculator = Agent(name="Calculator", tools=[add], handoff_description="Adds numbers.")
 typed = calculator.clone(output_type=Sum)
+
+
+@function_tool(needs_approval=True)
+def refund(order: int) -> str:
+    """Refund an order."""
+    return f"refunded order {order}"
+
+
+cashier = Agent(name="Cashier", tools=[refund])
 hasty = calculator.clone(tool_use_behavior="stop_on_first_tool")
 desk = Agent(name="Desk", handoffs=[calculator])
 broken = Agent(name="Broken", instructions=lambda context, agent: 1 / 0)

@@ -260,6 +260,28 @@ class TestStartingAgain:
         assert all(entry["output"] == entry["input"] == str(entry["index"]) for entry in entries)
         assert sum(asked.values()) <= count + kills * 4  # only what was at work is asked again
 
+    def test_with_a_journal_a_line_that_was_killed_goes_on_where_it_was(
+        self, tmp_path: Path
+    ) -> None:
+        write_lines(tmp_path / "in.jsonl", "Add 1 and 2", "Add 1 and 2")
+        go_on = threading.Event()
+
+        def answer(request: Any) -> Any:
+            if request.body["input"][-1].get("type") != "function_call_output":
+                return call("add", a=1, b=2)
+            go_on.wait(0 if go_on.is_set() else 60)
+            return "3"
+
+        with ResponsesServer(answer) as server:
+            with _start(tmp_path, server, "--journal", "runs.db") as batch:
+                wait_until(lambda: len(server.requests) == 4)
+                batch.kill()
+            go_on.set()
+            with _start(tmp_path, server, "--journal", "runs.db") as batch:
+                assert batch.wait(300) == 0
+        assert [entry["output"] for entry in read_lines(tmp_path / "out.jsonl")] == ["3", "3"]
+        assert len(server.requests) == 6  # the first answer of neither line is asked for again
+
     def test_two_batches_never_write_one_file(self, run: Run, tmp_path: Path) -> None:
         write_lines(tmp_path / "in.jsonl", "a")
         with (tmp_path / "out.jsonl").open("w") as held:

@@ -1,0 +1,96 @@
+"""`agents-lite runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool
+from agents_lite.testing import ScriptedModel, call
+from tests.cli.conftest import Run
+
+
+@function_tool(needs_approval=True)
+def refund(order: int) -> str:
+    """Refund an order."""
+    return f"refunded order {order}"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> SQLiteJournal:
+    """Two runs that wait, and one that is finished."""
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    for run_id in ("first", "second"):
+        model = ScriptedModel([call("refund", call_id="c1", order=7)])
+        cashier = Agent("Cashier", model=model, tools=[refund])
+        config = RunConfig(journal=journal, run_id=run_id, tracing_disabled=True)
+        Runner.run_sync(cashier, "Refund order 7", run_config=config)
+    config = RunConfig(journal=journal, run_id="third", tracing_disabled=True)
+    Runner.run_sync(Agent("Other", model=ScriptedModel(["All is well"])), "Hi", run_config=config)
+    return journal
+
+
+DB = ["--db", "runs.db"]
+
+
+def test_runs_are_listed_with_what_they_wait_for(run: Run, journal: SQLiteJournal) -> None:
+    third, second, _ = run("runs", "list", *DB).stdout.splitlines()
+    assert "finished  third  (Other)" in third
+    assert 'paused    second  (Cashier)  waits: refund({"order":7}), c1' in second
+    assert len(run("runs", "list", *DB, "--status", "paused").stdout.splitlines()) == 2
+
+
+def test_a_run_is_shown_step_by_step(run: Run, journal: SQLiteJournal) -> None:
+    lines = run("runs", "show", "third", *DB).stdout.splitlines()
+    assert [line.strip() for line in lines[2:]] == [
+        "started: Hi",
+        "turn 1: All is well",
+        "finished: All is well",
+        "turn ended",
+    ]
+
+
+def test_a_run_is_approved_and_resumed(run: Run, journal: SQLiteJournal) -> None:
+    resume = ["runs", "resume", "first", *DB, "--agent", "agents:cashier", "--offline"]
+    assert run(*resume).stdout == 'waits: refund({"order":7}), c1\n'
+    assert run("runs", "approve", "first", "c1", *DB).returncode == 0
+    assert "refunded order 7" in run(*resume).stdout
+    assert "refunded order 7" in run(*resume).stdout  # the stored result
+
+
+def test_a_run_is_rejected_in_words(run: Run, journal: SQLiteJournal) -> None:
+    rejected = run("runs", "reject", "second", "c1", *DB, "--message", "Not today")
+    assert rejected.returncode == 0
+    resumed = run("runs", "resume", "second", *DB, "--agent", "agents:cashier", "--offline")
+    assert "Not today" in resumed.stdout
+
+
+def test_runs_are_forgotten(run: Run, journal: SQLiteJournal) -> None:
+    assert run("runs", "forget", *DB, "--older-than", "1").stdout == "0 forgotten\n"
+    assert run("runs", "forget", *DB, "--older-than", "0").stdout == "1 forgotten\n"
+    assert run("runs", "forget", "first", *DB, "--unfinished").stdout == "1 forgotten\n"
+    assert [each.run_id for each in journal.runs()] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list"], "Where are the runs?"),
+        (["list", "--db", "nowhere.db"], "There is no journal at nowhere.db"),
+        (["list", *DB, "--status", "done"], "no runs of status 'done'"),
+        (["show", *DB], "Which run?"),
+        (["show", "fourth", *DB], "has no run 'fourth'"),
+        (["approve", "first", *DB], "Which call?"),
+        (["approve", "first", "c9", *DB], "no call waits by the id 'c9'"),
+        (["resume", "first", *DB], "Which agent"),
+        (["resume", "first", *DB, "--agent", "agents:desk", "--offline"], "agent 'Cashier'"),
+        (["forget", *DB], "Which runs?"),
+    ],
+)
+def test_wrong_words_are_told(
+    run: Run, journal: SQLiteJournal, arguments: list[str], message: str
+) -> None:
+    done = run("runs", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
