@@ -10,8 +10,9 @@ Source of all shapes: https://platform.openai.com/docs/api-reference/responses
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic_core import to_json
 
@@ -32,6 +33,15 @@ class ResponsesObject:
     def __init__(self, _fields: dict[str, Any] | None = None, /, **fields: Any) -> None:
         """Take a JSON object as it is (it is not copied), or fields by name."""
         self._fields = fields if _fields is None else _fields
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """For `isinstance`: the class of the same name in the `openai` package, once it is there.
+
+        Asked for only where the object is of no class of this module.
+        """
+        types = sys.modules.get("openai.types.responses")
+        return type(self) if types is None else _class_in_openai(self, types)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -340,3 +350,28 @@ def as_stream_event(fields: dict[str, Any]) -> ResponseStreamEvent:
     event = kind.__new__(kind)  # streams have thousands of events: this is quicker than a call
     event._fields = fields
     return event
+
+
+_classes_in_openai: dict[Any, type] = {}
+
+
+def _class_in_openai(value: ResponsesObject, types: Any) -> type:
+    """The class that the `openai` package has for an object, or else its own."""
+    if not _classes_in_openai:
+        try:
+            _classes_in_openai.update(_find_classes(types))
+        except AttributeError:  # that module is being imported, or is another one some day
+            return type(value)
+    fields = value._fields
+    kind = fields.get("type") or fields.get("object")
+    return _classes_in_openai.get(kind, type(value)) if isinstance(kind, str) else type(value)
+
+
+def _find_classes(types: Any) -> Iterator[tuple[Any, type]]:
+    """The classes of `openai.types.responses` by the `type` of their objects."""
+    for union in (types.ResponseStreamEvent, types.ResponseOutputItem):
+        for kind in get_args(get_args(union)[0]):
+            yield get_args(kind.model_fields["type"].annotation)[0], kind
+    yield "output_text", types.ResponseOutputText
+    yield "refusal", types.ResponseOutputRefusal
+    yield "response", types.Response
