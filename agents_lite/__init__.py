@@ -47,7 +47,9 @@ _HOMES = {  # module: the names it is home to
         "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool ToolFilter ToolFilterContext "
         "ToolFilterStatic"
     ),
-    "memory": "OpenAIConversationsSession Session SessionABC SQLiteSession StoredSession",
+    "memory": (
+        "OpenAIConversationsSession Session SessionABC SessionSettings SQLiteSession StoredSession"
+    ),
     "model_settings": "MCPToolChoice ModelSettings",
     "models": (
         "get_default_model is_gpt_5_default Model ModelProvider ModelRequest OpenAIProvider "
@@ -63,6 +65,10 @@ _HOMES = {  # module: the names it is home to
     "prompts": "DynamicPromptFunction GenerateDynamicPromptData Prompt",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
+    "retry": (
+        "ModelRetryBackoffSettings ModelRetryNormalizedError ModelRetrySettings retry_policies "
+        "RetryDecision RetryPolicyContext"
+    ),
     "run": "RunOptions Runner",
     "run_config": (
         "CallModelData ModelInputData RunConfig RunErrorHandlerInput RunErrorHandlerResult "
@@ -114,6 +120,7 @@ _PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
     "function_schema": "schema.function_schema",
     "mcp.util": "mcp",
     "models.openai_chatcompletions": "models.chat",
+    "run_error_handlers": "run_config",
     "run_state": "running.run_state",
     "strict_schema": "schema.strict_schema",
     "tracing.processor_interface": "tracing",

@@ -24,6 +24,7 @@ from .output_schema import *
 from .prompts import *
 from .response_types import *
 from .result import *
+from .retry import *
 from .run import *
 from .run_config import *
 from .run_context import *

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .retry import ModelRetrySettings
 
 __all__ = ["MCPToolChoice", "ModelSettings"]
 
@@ -69,6 +72,9 @@ class ModelSettings:
     """Against repetition, -2 to 2. Chat Completions only: the Responses API does not know it."""
     presence_penalty: float | None = None
     """Against staying with a topic, -2 to 2. Chat Completions only."""
+
+    retry: ModelRetrySettings | None = None
+    """Whether and when a call that failed is made again; None: as the client has it."""
 
     def resolve(self, override: ModelSettings | None) -> ModelSettings:
         """These settings, overlaid with each field of `override` that is not None.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .exceptions import AgentsException
     from .items import TResponseInputItem
     from .journal import Journal
+    from .memory import SessionSettings
     from .result import RunErrorDetails
 
 __all__ = [
@@ -171,6 +172,9 @@ class RunConfig:
     session_input_callback: Callable[[list[Any], list[Any]], Any] | None = None
     """Merges a session's history with the new input, both lists of input items; `def` or
     `async def`. None puts the history before the input."""
+    session_settings: SessionSettings | None = None
+    """How much of a session's history is read; None: as the session's own settings say, else all
+    of it."""
     max_tool_concurrency: int | None = None
     """How many tool calls of one turn run at a time; 1 keeps them on the driving thread, None:
     all that may."""

@@ -22,6 +22,7 @@ ORDER = """
     items stream_events history
     tracing
     schema output_schema
+    retry
     model_settings computer guardrail tool_guardrails tool tool_output handoffs lifecycle memory
     mcp
     models

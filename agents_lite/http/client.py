@@ -81,7 +81,7 @@ class ResponsesClient:
         self._organization = organization
         self._project = project
         self._default_headers = dict(default_headers or {})
-        self._policy = RetryPolicy(max_retries, max_retry_wait, retry_delay)
+        self.retry_policy = RetryPolicy(max_retries, max_retry_wait, retry_delay)
         self._silence = Timeout(connect=connect_timeout, read=read_timeout)
         self._timeout = timeout
         self._limits = Limits(max_answer_bytes, max_event_bytes)
@@ -122,6 +122,7 @@ class ResponsesClient:
         timeout: float | None = None,
         cancellation: Cancellation,
         on_retry: Callable[[RetryNote], None] | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> SettledEvents:
         """Ask for a response and give the events of its stream, the terminal one last.
 
@@ -143,6 +144,7 @@ class ResponsesClient:
                 None takes the client's.
             cancellation: Stops the request from another thread; its reason is raised.
             on_retry: Told of each try that failed and is repeated.
+            retry_policy: Whether that is done; None: as the client was told.
 
         Raises:
             APIError: Of the class that says what happened; see docs/errors.md.
@@ -150,7 +152,8 @@ class ResponsesClient:
         """
         question = Question(body, headers or {}, query or {}, path, translate)
         seconds = self._timeout if timeout is None else timeout
-        return SettledEvents(self._tries(question, seconds, cancellation, on_retry))
+        policy = self.retry_policy if retry_policy is None else retry_policy
+        return SettledEvents(self._tries(question, seconds, cancellation, policy, on_retry))
 
     def ask(
         self,
@@ -175,7 +178,7 @@ class ResponsesClient:
 
         call = PlainCall(self._connected(), method, path, body, query or {})
         deadline = time.monotonic() + self._timeout
-        retries = Retries(self._policy, deadline, None)
+        retries = Retries(self.retry_policy, deadline, None)
         while True:
             try:
                 return call.answer(deadline)
@@ -190,11 +193,12 @@ class ResponsesClient:
         question: Question,
         seconds: float,
         cancellation: Cancellation,
+        policy: RetryPolicy,
         on_retry: Callable[[RetryNote], None] | None,
     ) -> Generator[ResponseStreamEvent, None, None]:
         call = Call(self._connected(), question, self._limits)
         deadline = time.monotonic() + seconds
-        retries = Retries(self._policy, deadline, on_retry)
+        retries = Retries(policy, deadline, on_retry)
         exchange = Exchange()
         limit = call_at(deadline, exchange.cut)
         try:

@@ -51,7 +51,16 @@ class RetryPolicy:
     max_wait: float
     """Seconds that the waits between the tries of one request may take together."""
     base_delay: float
-    """Seconds before the second try; doubled for each further one."""
+    """Seconds before the second try."""
+    factor: float = 2.0
+    """What each further wait is multiplied by."""
+    longest: float = LONGEST_BACK_OFF
+    """Seconds between two tries at most, when the server does not name another time."""
+    jitter: bool = True
+    """Whether waits are shortened by chance, up to a half."""
+    decide: Callable[[APIError, int], tuple[bool, float | None]] | None = None
+    """Whether a try that failed, with its number from 1, is followed by another, and after how many
+    seconds; None: whether `is_transient`, and as the other fields say."""
 
 
 class Retries:
@@ -82,9 +91,17 @@ class Retries:
 
     def delay_after(self, error: APIError) -> float | None:
         """Seconds to wait before the next try, or None when `error` is to be raised."""
-        if self._attempt >= self._policy.max_retries or not is_transient(error):
+        if self._attempt >= self._policy.max_retries:
             return None
-        delay = self._delay(error)
+        decide = self._policy.decide
+        if decide is None:
+            is_wanted, delay = is_transient(error), None
+        else:
+            is_wanted, delay = decide(error, self._attempt + 1)
+        if not is_wanted:
+            return None
+        if delay is None:
+            delay = self._delay(error)
         if (
             self._waited + delay > self._policy.max_wait
             or time.monotonic() + delay >= self._deadline
@@ -103,8 +120,9 @@ class Retries:
             named = parse_retry_after(error.headers, time.time())
             if named is not None:
                 return named
-        back_off = min(self._policy.base_delay * 2.0**self._attempt, LONGEST_BACK_OFF)
-        return back_off * random.uniform(0.5, 1.0)
+        policy = self._policy
+        back_off = min(policy.base_delay * policy.factor**self._attempt, policy.longest)
+        return back_off * random.uniform(0.5, 1.0) if policy.jitter else back_off
 
 
 def is_transient(error: APIError) -> bool:

@@ -2,6 +2,7 @@
 
 from .openai_conversations_session import OpenAIConversationsSession
 from .session import Session, SessionABC
+from .session_settings import SessionSettings
 from .sqlite_session import SQLiteSession
 from .stored_session import StoredSession
 
@@ -10,5 +11,6 @@ __all__ = [
     "SQLiteSession",
     "Session",
     "SessionABC",
+    "SessionSettings",
     "StoredSession",
 ]

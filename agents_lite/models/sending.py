@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..http.answer import Translate
     from ..http.assembly import SettledEvents
     from ..http.client import ResponsesClient
-    from ..http.retries import RetryNote
+    from ..http.retries import RetryNote, RetryPolicy
     from .interface import ModelRequest
 
 
@@ -39,7 +39,17 @@ def send(
         timeout=settings.timeout,
         cancellation=request.cancellation,
         on_retry=_note_retry,
+        retry_policy=_retry_policy(client, request),
     )
+
+
+def _retry_policy(client: ResponsesClient, request: ModelRequest) -> RetryPolicy | None:
+    settings = request.model_settings.retry
+    if settings is None:
+        return None
+    from .retrying import retry_policy  # only those who need it pay for it
+
+    return retry_policy(settings, client.retry_policy, request.cancellation)
 
 
 def _note_retry(note: RetryNote) -> None:

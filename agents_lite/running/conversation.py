@@ -238,7 +238,9 @@ def _with_history(
 
     Whatever the model is sent, the session grows by what was said.
     """
-    history = run.call(session.get_items)
+    settings = run.config.session_settings or getattr(session, "session_settings", None)
+    limit = None if settings is None else settings.limit
+    history = run.call(session.get_items, *([] if limit is None else [limit]))
     if not isinstance(history, list):
         raise UserError(f"{session!r}.get_items() must return a list of items, got {history!r}")
     merge = run.config.session_input_callback

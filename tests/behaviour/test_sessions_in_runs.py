@@ -20,12 +20,13 @@ from agents_lite import (
     RunConfig,
     Runner,
     RunTimeout,
+    SessionSettings,
     SQLiteSession,
     UserError,
     function_tool,
 )
 from agents_lite.exceptions import SessionError
-from agents_lite.testing import call, handoff_to, reasoning, text, turn
+from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text, turn
 from tests.support.agents import add, calculator_with
 from tests.support.drivers import every_driver, kinds
 
@@ -396,3 +397,17 @@ def test_the_callback_cannot_reach_into_the_session() -> None:
     config = RunConfig(session_input_callback=clear)
     Runner.run_sync(agent, "new", session=session, run_config=config)
     assert kinds(session.items) == ["user", "user", "assistant"]
+
+
+@pytest.mark.parametrize("by_session", [True, False])
+def test_only_the_newest_of_a_history_may_be_read(by_session: bool) -> None:
+    session: Any = SQLiteSession("chat")
+    session.add_items([{"role": "user", "content": str(number)} for number in range(5)])
+    model = ScriptedModel(["Hi"])
+    settings = SessionSettings(limit=2)
+    config = RunConfig() if by_session else RunConfig(session_settings=settings)
+    if by_session:
+        session.session_settings = settings
+    Runner.run_sync(Agent(name="A", model=model), "new", session=session, run_config=config)
+    assert [item["content"] for item in model.requests[0].input] == ["3", "4", "new"]
+    assert len(session.get_items()) == 7

@@ -1,0 +1,184 @@
+"""How often a model call is tried again, and after what; a part of ModelSettings."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, TypeAlias
+
+from .exceptions import UserError
+
+__all__ = [
+    "ModelRetryBackoffSettings",
+    "ModelRetryNormalizedError",
+    "ModelRetrySettings",
+    "RetryDecision",
+    "RetryPolicyContext",
+    "retry_policies",
+]
+
+
+@dataclass
+class ModelRetryBackoffSettings:
+    """The waits between tries. None: as the client has it."""
+
+    initial_delay: float | None = None
+    """Seconds before the second try."""
+    max_delay: float | None = None
+    """Seconds at most."""
+    multiplier: float | None = None
+    """What each further wait is multiplied by."""
+    jitter: bool | None = None
+    """Whether waits are shortened by chance, up to a half, so that not all clients come at once."""
+
+
+@dataclass
+class ModelRetryNormalizedError:
+    """The facts of an error."""
+
+    status_code: int | None = None
+    """The HTTP status, or None when there was no answer."""
+    error_code: str | None = None
+    """The server's own code, or None."""
+    message: str | None = None
+    request_id: str | None = None
+    """The server's id of the request, or None."""
+    retry_after: float | None = None
+    """Seconds that the server wants to be left alone, or None."""
+    is_network_error: bool = False
+    is_timeout: bool = False
+
+
+@dataclass
+class RetryDecision:
+    """What a policy decides."""
+
+    retry: bool
+    """Whether to try again."""
+    delay: float | None = None
+    """Seconds to wait first; None: as the backoff says."""
+    reason: str | None = None
+    """Anything worth knowing about it."""
+
+
+@dataclass
+class RetryPolicyContext:
+    """What a policy is given: a try that failed before anything of an answer came."""
+
+    error: Exception
+    attempt: int
+    """Which try failed, from 1."""
+    max_retries: int
+    """Tries after the first one."""
+    normalized: ModelRetryNormalizedError
+    """The error's facts."""
+    suggested: bool
+    """Whether this package would try again by itself."""
+
+
+RetryPolicyFunction: TypeAlias = Callable[
+    [RetryPolicyContext], bool | RetryDecision | Awaitable[bool | RetryDecision]
+]
+
+
+@dataclass
+class ModelRetrySettings:
+    """Retries of a model call. Without these, or where one is None, the client's settings hold."""
+
+    max_retries: int | None = None
+    """Tries after the first one."""
+    backoff: ModelRetryBackoffSettings | dict[str, Any] | None = None
+    """The waits between them; a dict has the same fields."""
+    policy: RetryPolicyFunction | None = None
+    """Decides about each failed try, `def` or `async def`; None: 408, 409, 429 and 5xx, and
+    connections that failed, are tried again."""
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            UserError: A number is below 0, or there is no such field of the backoff.
+        """
+        if isinstance(self.backoff, dict):
+            try:
+                self.backoff = ModelRetryBackoffSettings(**self.backoff)
+            except TypeError as error:
+                raise UserError(f"ModelRetrySettings(backoff=...): {error}") from error
+        waits = vars(self.backoff) if self.backoff is not None else {}
+        for name, value in {"max_retries": self.max_retries, **waits}.items():
+            if value is not None and value < 0:
+                raise UserError(f"ModelRetrySettings: {name} must be 0 or more, got {value!r}")
+
+
+class _RetryPolicies:
+    """Policies to choose from, and to put together."""
+
+    def never(self) -> RetryPolicyFunction:
+        """Nothing is tried again."""
+        return lambda _context: False
+
+    def provider_suggested(self) -> RetryPolicyFunction:
+        """What this package tries again by itself."""
+        return lambda context: RetryDecision(context.suggested, context.normalized.retry_after)
+
+    def network_error(self) -> RetryPolicyFunction:
+        """No answer came."""
+        return lambda context: context.normalized.is_network_error or context.normalized.is_timeout
+
+    def retry_after(self) -> RetryPolicyFunction:
+        """The server has named a time, which is kept."""
+
+        def decide(context: RetryPolicyContext) -> RetryDecision:
+            delay = context.normalized.retry_after
+            return RetryDecision(delay is not None, delay)
+
+        return decide
+
+    def http_status(self, statuses: Collection[int]) -> RetryPolicyFunction:
+        """The answer had one of these statuses."""
+        return lambda context: context.normalized.status_code in statuses
+
+    def any(self, *policies: RetryPolicyFunction) -> RetryPolicyFunction:
+        """One of the policies wants another try; the first delay that one names counts."""
+
+        async def decide(context: RetryPolicyContext) -> RetryDecision:
+            wanted = [each for each in await _decisions(policies, context) if each.retry]
+            return _together(bool(wanted), wanted)
+
+        return decide
+
+    def all(self, *policies: RetryPolicyFunction) -> RetryPolicyFunction:
+        """All of the policies want another try; the last delay that one names counts."""
+
+        async def decide(context: RetryPolicyContext) -> RetryDecision:
+            decisions = await _decisions(policies, context)
+            wanted = bool(decisions) and all(each.retry for each in decisions)
+            return _together(wanted, decisions[::-1])
+
+        return decide
+
+
+def as_decision(decided: bool | RetryDecision) -> RetryDecision:
+    """A policy's answer in its long form."""
+    return decided if isinstance(decided, RetryDecision) else RetryDecision(bool(decided))
+
+
+async def _decisions(
+    policies: Iterable[RetryPolicyFunction], context: RetryPolicyContext
+) -> list[RetryDecision]:
+    decisions = []
+    for policy in policies:
+        decided = policy(context)
+        decisions.append(as_decision(await decided if isawaitable(decided) else decided))
+    return decisions
+
+
+def _together(retry: bool, decisions: list[RetryDecision]) -> RetryDecision:
+    delays = [each.delay for each in decisions if each.delay is not None]
+    reasons = [each.reason for each in decisions if each.reason is not None]
+    first_delay = delays[0] if delays else None
+    return RetryDecision(retry, first_delay, reasons[0] if reasons else None)
+
+
+retry_policies = _RetryPolicies()
