@@ -16,7 +16,7 @@ from .fact_json import fact_from_json, fact_to_json
 from .facts import Added, Answered, Decided, Fact, TurnEnded
 from .record import Record
 from .turn.approval import decision_of, interruptions
-from .turn.plan import found_at
+from .turn.plan import found_at, make_plan
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -330,10 +330,7 @@ def _record_from_json(
                 agent_inside = inner_agent(record, fact["call_id"])
                 inner = _record_from_json(agent_inside, inner_runs[place], record)
                 record.inside[place] = inner
-    for call_id in record.calls:  # whoever is to go on with them must be there
-        place_of_tool = record.target_of(call_id)
-        if place_of_tool is not None:
-            found_at(place_of_tool, record.agent)
+    make_plan(record)  # whoever is to go on with the turn at hand must be there
     return record
 
 

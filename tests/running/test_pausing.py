@@ -407,6 +407,18 @@ def test_tools_and_agents_that_are_gone_are_named_before_anything_is_called() ->
     assert len(model.requests) == 1
 
 
+def test_another_tool_or_handoff_at_the_place_of_the_one_that_was_meant_is_refused() -> None:
+    shop, target, other = Shop(), Agent("B"), Agent("C")
+    agent = shop.agent([REFUND, handoff_to("B")]).clone(handoffs=[target, other])
+    state = Runner.run_sync(agent, "Refund order 7").to_state()
+    state.approve(state.get_interruptions()[0])
+    with pytest.raises(UserError, match=r"something else at tools\[1\] than the refund"):
+        Runner.run_sync(agent.clone(tools=agent.tools[::-1]), state)
+    with pytest.raises(UserError, match=r"something else at handoffs\[0\] than the transfer_to_b"):
+        carried(state, agent.clone(handoffs=[other, target]))
+    assert shop.done == []
+
+
 def test_a_decision_is_bound_to_a_call_that_waits_and_to_its_arguments() -> None:
     _, state = waiting()
     [item] = state.get_interruptions()

@@ -135,7 +135,7 @@ def make_plan(record: Record) -> Plan:
     """What is to be done about the answer of the turn at hand.
 
     Raises:
-        UserError: A tool or handoff that it calls is not there any more.
+        UserError: A tool or handoff that it calls is not there any more, or another is.
     """
     agent, items = record.agent, record.conversation.answer_items
     targets = (record.answer and record.answer.targets) or {}
@@ -149,6 +149,11 @@ def make_plan(record: Record) -> Plan:
             continue
         elif (place := targets.get(raw[_REQUIRED_TEXTS[kind][0]])) is not None:
             target = found_at(place, agent)
+            if not _is_meant(raw, target):
+                raise UserError(
+                    f"Agent {agent.name} has something else at {place[0]}[{place[1]}] than the "
+                    f"{raw.get('name') or kind} that the run means"
+                )
             if kind == "computer_call":
                 computer_calls.append((raw, target))
             elif kind == "mcp_approval_request":
@@ -180,6 +185,16 @@ def found_at(place: Place, agent: Agent[Any]) -> Any:
     return as_handoff(offers[index]) if what == "handoffs" else offers[index]
 
 
+def _is_meant(raw: Any, target: Any) -> bool:
+    """Whether it is that tool or handoff which a call means."""
+    if raw.type == "computer_call":
+        return isinstance(target, ComputerTool)
+    if raw.type == "mcp_approval_request":
+        return isinstance(target, HostedMCPTool) and _label_of(target) == raw.get("server_label")
+    name = target.tool_name if isinstance(target, Handoff) else getattr(target, "name", None)
+    return bool(name == raw.name)
+
+
 def as_handoff(target: Agent[Any] | Handoff[Any, Any]) -> Handoff[Any, Any]:
     """An agent among the handoffs, as the handoff that it stands for."""
     return target if isinstance(target, Handoff) else handoff(target)
@@ -208,9 +223,13 @@ def _place_of_computer(agent: Agent[Any]) -> Place:
 
 def _place_of_server(label: Any, agent: Agent[Any]) -> Place | None:
     for tool in agent.tools:
-        if isinstance(tool, HostedMCPTool) and tool.tool_config.get("server_label") == label:
+        if isinstance(tool, HostedMCPTool) and _label_of(tool) == label:
             return _place_of_tool(tool, agent)
     return None
+
+
+def _label_of(tool: HostedMCPTool) -> Any:
+    return tool.tool_config.get("server_label")
 
 
 def _place_of_tool(tool: Any, agent: Agent[Any]) -> Place:
