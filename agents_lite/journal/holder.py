@@ -11,6 +11,8 @@ from functools import cache
 
 from pydantic_core import from_json, to_json
 
+_at_work: set[str] = set()  # tokens of this process
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -28,8 +30,9 @@ class Holder:
     @classmethod
     def here(cls) -> Holder:
         """A new one, of this process."""
-        pid = os.getpid()
-        return cls(_host(), pid, _start_of(pid) or "", os.urandom(8).hex())
+        pid, token = os.getpid(), os.urandom(8).hex()
+        _at_work.add(token)
+        return cls(_host(), pid, _start_of(pid) or "", token)
 
     @classmethod
     def from_text(cls, text: str) -> Holder | None:
@@ -46,10 +49,16 @@ class Holder:
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host.partition(' ')[0]}"
 
+    def leave(self) -> None:
+        """Drive the run no more, whether or not the store could be told."""
+        _at_work.discard(self.token)
+
     def is_dead(self) -> bool:
-        """Whether its process has ended for certain: only its own machine can say."""
+        """Whether it has ended for certain: only its own machine can say."""
         if self.host != _host():
             return False
+        if self.pid == os.getpid():
+            return self.token not in _at_work
         started = _start_of(self.pid)
         return started is None or (started != self.started and "" not in (started, self.started))
 

@@ -306,6 +306,13 @@ class Journal(ABC):
     def _take_up(self, run: LiveRun) -> JournalWriter | None:
         """Claim a run and give it its record; None: it is finished, and has its record, too."""
         holder = Holder.here()
+        try:
+            return self._claimed(run, holder)
+        except BaseException:
+            holder.leave()
+            raise
+
+    def _claimed(self, run: LiveRun, holder: Holder) -> JournalWriter | None:
         about = {"format": FORMAT, "agent": run.agent.name}
         about["graph"] = describe_graph(run.record.starting_agent)
         row = self._claim(run, encode(about), holder)
@@ -327,7 +334,9 @@ class Journal(ABC):
             if row.status != "finished":
                 self._put_back(row, holder)
             raise
-        if row.status != "finished":
+        if row.status == "finished":
+            holder.leave()
+        else:
             writer = JournalWriter(self, run, holder, row.entries)
             writer.note_told(behind)
             run.record.write_to(writer)

@@ -109,14 +109,20 @@ class JournalWriter:
         """
         if self._watch is not None:
             self._watch.cancel()
-        with self._lock:
-            self._is_over = True
-            self._journal.take_back()
-            if self._sent is not None:
-                self.write()
-            entry = encode(self._pending) if self._pending else None
-            let_go = partial(self._journal.let_go, self._run, self._holder, self._entries, entry)
-            self._insist(let_go)
+        try:
+            with self._lock:
+                self._let_go()
+        finally:
+            self._holder.leave()
+
+    def _let_go(self) -> None:
+        self._is_over = True
+        self._journal.take_back()
+        if self._sent is not None:
+            self.write()
+        entry = encode(self._pending) if self._pending else None
+        let_go = partial(self._journal.let_go, self._run, self._holder, self._entries, entry)
+        self._insist(let_go)
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write; where a connection was lost, try again for as long as the lease lasts."""
