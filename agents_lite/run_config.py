@@ -195,6 +195,10 @@ class RunConfig:
     journal: Journal | None = None
     """Where the run is written down step by step, so that it goes on after its process was killed:
     a `SQLiteJournal`, for example."""
+    step: Callable[[str, Callable[[], Any]], Any] | None = None
+    """Makes each model call and each call of a tool, for an engine that keeps what they give: gets
+    a name and a function, and returns the JSON that the function returned, now or at an earlier
+    attempt. Calls are then made one after the other, and answers come as a whole."""
     durability: Literal["call", "turn"] = "call"
     """What is on disk before the run goes on: each answer and each call; or each turn as a whole,
     so that a process that is killed repeats the turn at hand."""

@@ -96,13 +96,13 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
                 "targets": fact.targets,
             }
         case Called():
-            return {"type": "called", "call_id": fact.call_id, **_item_to_json(fact.item)}
+            return {"type": "called", "call_id": fact.call_id, **item_to_json(fact.item)}
         case HandedOver():
             return {
                 "type": "handed_over",
                 "target": fact.target.name,
                 "place": place_of(fact.target, record.starting_agent),
-                "items": [_item_to_json(item) for item in fact.items],
+                "items": [item_to_json(item) for item in fact.items],
             }
         case Filtered():
             return {"type": "filtered", **_conversation_to_json(fact.conversation, record)}
@@ -133,7 +133,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             }
         case Finished():
             value = {} if fact.is_typed else _value("output", fact.output)
-            said = [_item_to_json(item) for item in fact.said]
+            said = [item_to_json(item) for item in fact.said]
             return {"type": "finished", "is_typed": fact.is_typed, "said": said, **value}
         case _:
             fields = {name: getattr(fact, name) for name in type(fact).__slots__}
@@ -178,10 +178,10 @@ def _read(told: JSON, record: Record) -> Fact:
             places = None if targets is None else {k: tuple(v) for k, v in targets.items()}
             return Answered(turn, response, places)
         case "called":
-            return Called(told["call_id"], _item_from_json(told, record.agent))
+            return Called(told["call_id"], item_from_json(told, record.agent))
         case "handed_over":
             target = _agent_at(told["place"], told["target"], record.starting_agent)
-            items = [_item_from_json(item, record.agent, target) for item in told["items"]]
+            items = [item_from_json(item, record.agent, target) for item in told["items"]]
             return HandedOver(target, items)
         case "filtered":
             return Filtered(_conversation_from_json(told, record))
@@ -192,7 +192,7 @@ def _read(told: JSON, record: Record) -> Fact:
         case "finished":
             is_typed = told["is_typed"]
             output = _typed_output(record) if is_typed else told.get("output")
-            said = [_item_from_json(item, record.agent) for item in told["said"]]
+            said = [item_from_json(item, record.agent) for item in told["said"]]
             return Finished(output, is_typed, said)
         case _:
             return _PLAIN[kind](**told)
@@ -209,7 +209,8 @@ def _value(name: str, value: Any) -> JSON:
 # --- items --------------------------------------------------------------------------------------
 
 
-def _item_to_json(item: RunItem) -> JSON:
+def item_to_json(item: RunItem) -> JSON:
+    """An item as JSON, with the output of the user's where JSON can hold it."""
     raw = as_json(item.raw_item)
     told = {"item": item.type, "raw": raw}
     if isinstance(item, ToolCallOutputItem) and item.output is not raw.get("output"):
@@ -217,7 +218,8 @@ def _item_to_json(item: RunItem) -> JSON:
     return told
 
 
-def _item_from_json(told: JSON, agent: Agent[Any], target: Agent[Any] | None = None) -> RunItem:
+def item_from_json(told: JSON, agent: Agent[Any], target: Agent[Any] | None = None) -> RunItem:
+    """The item that `item_to_json` told of."""
     kind, raw = told["item"], ResponsesObject(told["raw"])
     if kind == ToolCallOutputItem.type:
         return ToolCallOutputItem(agent, raw, told.get("output", told["raw"].get("output")))
@@ -235,7 +237,7 @@ def _conversation_to_json(filtered: HandoffInputData, record: Record) -> JSON:
     numbers = {id(item): number for number, item in enumerate(record.conversation.new_items)}
 
     def told(items: tuple[RunItem, ...]) -> list[Any]:
-        return [numbers[id(i)] if id(i) in numbers else _item_to_json(i) for i in items]
+        return [numbers[id(i)] if id(i) in numbers else item_to_json(i) for i in items]
 
     return {
         "input_history": filtered.input_history,
@@ -249,7 +251,7 @@ def _conversation_from_json(told: JSON, record: Record) -> HandoffInputData:
 
     def items(each: list[Any]) -> tuple[RunItem, ...]:
         return tuple(
-            known[item] if isinstance(item, int) else _item_from_json(item, agent) for item in each
+            known[item] if isinstance(item, int) else item_from_json(item, agent) for item in each
         )
 
     history = told["input_history"]

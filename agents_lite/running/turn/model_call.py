@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ...exceptions import ModelBehaviorError
 from ...items import ModelResponse
 from ...models.answer import model_events, read_response
 from ...models.interface import ModelRequest
 from ...models.openai_provider import choose_model
+from ...response_types import ResponseStreamEvent, as_json, as_stream_event
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
 from ..facts import Answered
@@ -37,7 +38,8 @@ def ask_model(
         _describe_request(span, request, run.records_content)
         event = None
         with model_events(model, request, run.callbacks) as events:
-            for event in events:
+            step = run.config.step
+            for event in events if step is None else _in_step(step, events, run):
                 request.cancellation.check()
                 if event.get("type") == "response.completed":  # kept, even if nobody reads on
                     response = read_response(event)
@@ -49,6 +51,18 @@ def ask_model(
     run.lifecycle.model_ended(agent, response)
     if fault is not None:
         raise fault
+
+
+def _in_step(
+    step: Callable[..., Any], events: Iterator[ResponseStreamEvent], run: LiveRun
+) -> Iterator[ResponseStreamEvent]:
+    """The last event, as the engine keeps it; it may have it already, then nothing is sent."""
+
+    def last_event() -> Any:
+        *_, last = events
+        return as_json(last)
+
+    yield as_stream_event(step(f"{run.agent.name}: model", last_event))
 
 
 def _take(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...concurrency.cancellation import Cancellation
 from ...items import ToolCallOutputItem, output_item
 from ...tool import ComputerTool, FunctionTool
 from ...tool_context import ToolContext
-from ...tracing import function_span
+from ...tracing import FunctionSpanData, Span, function_span
 from ..facts import Begun, Called
 from ..live_run import RunPaused
 from .computer_call import use_computer
@@ -69,17 +69,32 @@ class ToolCall:
             if not self.goes_on:
                 run.record.add(Begun(self.raw.call_id))
             try:
-                if isinstance(self.tool, ComputerTool):
-                    item = use_computer(self, self.tool)
+                step = run.config.step
+                if step is None or getattr(self.tool, "agent", None) is not None:
+                    item = self._call(span)
                 else:
-                    output, shown = call_function(self, self.tool, span)
-                    item = output_item(run.agent, self.raw, shown, output)
+                    item = self._call_in_step(step, span)
             except RunPaused:
                 return None
             run.record.add(Called(self.raw.call_id, item))
             if run.records_content:
                 span.span_data.output = item.raw_item["output"]
             return item
+
+    def _call(self, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
+        if isinstance(self.tool, ComputerTool):
+            return use_computer(self, self.tool)
+        output, shown = call_function(self, self.tool, span)
+        return output_item(self.run.agent, self.raw, shown, output)
+
+    def _call_in_step(
+        self, step: Callable[..., Any], span: Span[FunctionSpanData]
+    ) -> ToolCallOutputItem:
+        """The output as an engine keeps it; it may have it already, then no call is made."""
+        from ..fact_json import item_from_json, item_to_json
+
+        told = step(self.tool.name, lambda: item_to_json(self._call(span)))
+        return cast(ToolCallOutputItem, item_from_json(told, self.run.agent))
 
     def announce_end(self, item: ToolCallOutputItem | None) -> None:
         """Tell the hooks that the tool has run."""

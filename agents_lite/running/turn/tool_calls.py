@@ -110,7 +110,7 @@ def _runs_beside(call: ToolCall) -> bool:
     config, tool, writer = call.run.config, call.tool, call.run.record.writer
     if config.max_tool_concurrency == 1 or not isinstance(tool, FunctionTool):
         return False
-    if writer is not None and writer.one_call_at_a_time:
+    if config.step is not None or (writer is not None and writer.one_call_at_a_time):
         return False
     if iscoroutinefunction(tool.function or tool.on_invoke_tool):
         return True
