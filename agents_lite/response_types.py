@@ -62,7 +62,9 @@ class ResponsesObject:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field, or `default` where there is none."""
-        return as_object(self._fields.get(name, default))
+        value = self._fields.get(name, default)
+        kind = type(value)
+        return as_object(value) if kind is dict or kind is list else value
 
     def model_dump(self, *, exclude_none: bool = False, **_options: Any) -> dict[str, Any]:
         """The JSON object as it was received, as a copy of its own.

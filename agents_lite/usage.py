@@ -87,15 +87,15 @@ def usage_of_request(reported: Any) -> Usage:
 
     Source: https://platform.openai.com/docs/api-reference/responses/object
     """
-    input_tokens = _count(reported, "input_tokens")
-    output_tokens = _count(reported, "output_tokens")
-    cached_tokens = _count(reported, "input_tokens_details", "cached_tokens")
-    reasoning_tokens = _count(reported, "output_tokens_details", "reasoning_tokens")
+    counts = reported if isinstance(reported, dict) else {}
+    input_tokens, output_tokens = _count(counts, "input_tokens"), _count(counts, "output_tokens")
+    cached_tokens = _count(counts.get("input_tokens_details"), "cached_tokens")
+    reasoning_tokens = _count(counts.get("output_tokens_details"), "reasoning_tokens")
     entry = RequestUsage.model_validate(
         {
             "input_tokens": input_tokens,
             "output_tokens": output_tokens,
-            "total_tokens": _count(reported, "total_tokens") or input_tokens + output_tokens,
+            "total_tokens": _count(counts, "total_tokens") or input_tokens + output_tokens,
             "input_tokens_details": {"cached_tokens": cached_tokens},
             "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
         }
@@ -108,8 +108,6 @@ def _entry(usage: Usage) -> RequestUsage:
     return RequestUsage.model_validate(counts)
 
 
-def _count(reported: Any, *path: str) -> int:
-    """The number at the end of a path of fields; 0 when there is none."""
-    for name in path:
-        reported = reported.get(name) if isinstance(reported, dict) else None
-    return reported if isinstance(reported, int) else 0
+def _count(counts: Any, name: str) -> int:
+    number = counts.get(name) if isinstance(counts, dict) else None
+    return number if isinstance(number, int) else 0

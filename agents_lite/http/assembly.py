@@ -21,6 +21,9 @@ place_of = itemgetter("type", "item_id", "output_index")
 """Where a delta belongs; a KeyError for events that do not say so."""
 
 
+_NO_TEXT = StreamedText()
+
+
 class SettledEvents(Iterator[ResponseStreamEvent]):
     """The events of a response that has been put together, so that nobody else need do it."""
 
@@ -55,7 +58,7 @@ class ResponseSoFar:
         self._texts = StreamedTexts()
         self.place: tuple[Any, ...] | None = None
         """Where the last event belongs if it was a delta, else None."""
-        self.text = StreamedText()
+        self.text = _NO_TEXT
         """The text that it belongs to."""
 
     def take(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -64,12 +67,13 @@ class ResponseSoFar:
         A terminal event names how the response ended, and its output is whole. A response or an
         error that comes without an event around it is given as the event that it stands for.
         """
-        try:  # thousands of deltas follow each other to the same place
-            if place_of(event) == self.place:
-                self.text.pieces.append(event.get("delta"))
-                return event
-        except KeyError:
-            pass
+        if self.place is not None:  # thousands of deltas follow each other to the same place
+            try:
+                if place_of(event) == self.place:
+                    self.text.pieces.append(event.get("delta"))
+                    return event
+            except KeyError:
+                pass
         return self._take(event)
 
     @property

@@ -30,11 +30,12 @@ def model_events(
         BaseException: The reason of the request's cancellation.
     """
     events = model.stream(request)
-    if isawaitable(events):  # an `async def` that returns the events
-        events = callbacks.wait_for(request.cancellation, events)
-    if isinstance(events, AsyncIterator):
-        events = callbacks.iterate(request.cancellation, events)
-    elif not isinstance(events, Iterator):
+    if not isinstance(events, Iterator):
+        if isawaitable(events):  # an `async def` that returns the events
+            events = callbacks.wait_for(request.cancellation, events)
+        if isinstance(events, AsyncIterator):
+            events = callbacks.iterate(request.cancellation, events)
+    if not isinstance(events, Iterator):
         raise UserError(
             f"{type(model).__name__}.stream must be a generator function, it returned {events!r}"
         )

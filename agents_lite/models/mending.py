@@ -19,19 +19,20 @@ def mend_output(output: list[Item]) -> list[Item]:
     JSON text. Of two calls with the same id, the second gets an id of its own. A message beside
     a call may do without content, and a text part of it without text.
     """
-    call_ids = {item["call_id"] for item in output if _has_call_id(item)}
+    if not any(map(_is_call, output)):
+        return output
     seen: set[str] = set()
-    is_beside_call = any(_is_call(item) for item in output)
     mended = []
     for item in output:
-        if item.get("type") == "function_call":
+        if item.get("type") == "message":
+            item = _with_content(item)
+        elif item.get("type") == "function_call":
             item = _with_arguments(item)
         if _has_call_id(item):
             if item["call_id"] in seen:
-                item = _with_other_id(item, call_ids)
+                listed = {other["call_id"] for other in output if _has_call_id(other)}
+                item = _with_other_id(item, seen | listed)
             seen.add(item["call_id"])
-        elif is_beside_call and item.get("type") == "message":
-            item = _with_content(item)
         mended.append(item)
     return mended
 
@@ -52,12 +53,11 @@ def _with_arguments(item: Item) -> Item:
     return {**item, "arguments": "{}" if is_nothing else to_json(arguments).decode()}
 
 
-def _with_other_id(item: Item, call_ids: set[str]) -> Item:
+def _with_other_id(item: Item, taken: set[str]) -> Item:
     """The call under an id of its own; its item id goes, since it may be that of the first too."""
     number = 2
-    while (call_id := f"{item['call_id'][: LONGEST_CALL_ID - 4]}_{number}") in call_ids:
+    while (call_id := f"{item['call_id'][: LONGEST_CALL_ID - 4]}_{number}") in taken:
         number += 1
-    call_ids.add(call_id)
     return {name: value for name, value in item.items() if name != "id"} | {"call_id": call_id}
 
 

@@ -49,12 +49,11 @@ def call_function(
     Raises:
         AgentsException: A guardrail stops the run, or the tool wants its failures raised.
     """
-    asked = ToolInputGuardrailData(call.context, call.run.agent)
-    refusal = None
-    if not call.goes_on:
+    if tool.tool_input_guardrails and not call.goes_on:
+        asked = ToolInputGuardrailData(call.context, call.run.agent)
         refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
-    if refusal is not None:
-        return refusal, refusal
+        if refusal is not None:
+            return refusal, refusal
     try:
         output = _invoke(call, tool)
         if isinstance(output, AsyncIterator | Generator):
@@ -67,9 +66,12 @@ def call_function(
         span.set_error(span.describe(error))
         told = _explain(error, call, tool)
         return told, output_for_model(told)
-    done = ToolOutputGuardrailData(call.context, call.run.agent, output)
-    refusal = _first_refusal(call, tool.tool_output_guardrails, done)
-    return (output, shown) if refusal is None else (refusal, refusal)
+    if tool.tool_output_guardrails:
+        done = ToolOutputGuardrailData(call.context, call.run.agent, output)
+        refusal = _first_refusal(call, tool.tool_output_guardrails, done)
+        if refusal is not None:
+            return refusal, refusal
+    return output, shown
 
 
 def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
@@ -105,7 +107,7 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
 
 def _first_refusal(
     call: ToolCall,
-    guardrails: Sequence[ToolInputGuardrail | ToolOutputGuardrail] | None,
+    guardrails: Sequence[ToolInputGuardrail | ToolOutputGuardrail],
     data: Any,
 ) -> str | None:
     """What the model is told instead, as the first guardrail that refuses wants it; or None.
@@ -115,7 +117,7 @@ def _first_refusal(
         ToolOutputGuardrailTripwireTriggered: A guardrail on the output stops the run.
         UserError: A guardrail gave no verdict.
     """
-    for guardrail in guardrails or ():
+    for guardrail in guardrails:
         verdict = call.ask(guardrail.guardrail_function, data)
         if not isinstance(verdict, ToolGuardrailFunctionOutput):
             raise UserError(

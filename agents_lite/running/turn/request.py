@@ -115,11 +115,13 @@ def _prompt(agent: Agent[Any], run: LiveRun) -> dict[str, Any] | None:
     prompt = agent.prompt
     if callable(prompt):
         prompt = run.call(prompt, GenerateDynamicPromptData(run.context, agent))
-    if not isinstance(prompt, Mapping | None):
+    if prompt is None:
+        return None
+    if not isinstance(prompt, Mapping):
         raise UserError(
             f"The prompt of agent {agent.name} must be a dict such as {{'id': ...}}, got {prompt!r}"
         )
-    return None if prompt is None else dict(prompt)
+    return dict(prompt)
 
 
 def _settings(run: LiveRun) -> ModelSettings:
