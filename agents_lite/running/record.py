@@ -228,7 +228,8 @@ class Record:
             case Answered():
                 self._take_answer(fact)
             case Begun():
-                if not self.call(fact.call_id).is_begun:
+                known = self.calls.get(fact.call_id)
+                if known is None or not known.is_begun:
                     self._count_call()
                 self.calls[fact.call_id] = CallRecord(is_begun=True)  # a decision was for this one
             case Called():

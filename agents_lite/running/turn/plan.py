@@ -21,7 +21,7 @@ from ...items import (
     ToolCallItem,
     UnknownItem,
 )
-from ...response_types import ResponsesObject
+from ...response_types import ResponsesObject, as_json
 from ...tool import ComputerTool, FunctionTool, HostedMCPTool
 
 if TYPE_CHECKING:
@@ -85,17 +85,18 @@ def find_targets(
     targets: dict[str, Place] = {}
     for raw in response.output:
         _check_item(raw, agent)
-        kind = raw.type
+        item = as_json(raw)
+        kind = item["type"]
         if kind == "function_call":
-            place = _place_of_function(raw.name, request, agent)
+            place = _place_of_function(item["name"], request, agent)
         elif kind == "computer_call":
             place = _place_of_computer(agent)
         elif kind == "mcp_approval_request":
-            place = _place_of_server(raw.get("server_label"), agent)
+            place = _place_of_server(item.get("server_label"), agent)
         else:
             continue
         if place is not None:
-            targets[raw[_REQUIRED_TEXTS[kind][0]]] = place
+            targets[item[_REQUIRED_TEXTS[kind][0]]] = place
     return targets
 
 
@@ -104,8 +105,9 @@ def items_of(answer: Answered, agent: Agent[Any]) -> list[RunItem]:
     targets = answer.targets or {}
     items: list[RunItem] = []
     for raw in answer.response.output:
-        kind = raw.type
-        if kind == "function_call" and targets.get(raw.call_id, ("",))[0] == "handoffs":
+        item = as_json(raw)
+        kind = item["type"]
+        if kind == "function_call" and targets.get(item["call_id"], ("",))[0] == "handoffs":
             items.append(HandoffCallItem(agent, raw))
         else:
             items.append(item_class(kind)(agent, raw))
@@ -120,13 +122,14 @@ def ranks_of(answer: Answered) -> dict[str, int]:
     groups: tuple[list[str], ...] = ([], [], [], [])
     targets = answer.targets or {}
     for raw in answer.response.output:
-        kind = raw.type
+        item = as_json(raw)
+        kind = item["type"]
         if kind == "function_call":
-            groups[0 if raw.call_id in targets else 2].append(raw.call_id)
+            groups[0 if item["call_id"] in targets else 2].append(item["call_id"])
         elif kind == "computer_call":
-            groups[1].append(raw.call_id)
+            groups[1].append(item["call_id"])
         elif kind == "mcp_approval_request":
-            groups[3].append(raw.id)
+            groups[3].append(item["id"])
     in_order = [call_id for group in groups for call_id in group]
     return {call_id: rank for rank, call_id in enumerate(in_order)}
 
@@ -142,12 +145,14 @@ def make_plan(record: Record) -> Plan:
     plan = Plan(items)
     computer_calls: list[tuple[Any, FunctionTool | ComputerTool]] = []
     for item in items:
-        raw, kind = item.raw_item, item.raw_item.type
+        raw = item.raw_item
+        fields = as_json(raw)
+        kind = fields["type"]
         if kind == "message":
             plan.message = raw
         elif kind not in _REQUIRED_TEXTS:
             continue
-        elif (place := targets.get(raw[_REQUIRED_TEXTS[kind][0]])) is not None:
+        elif (place := targets.get(fields[_REQUIRED_TEXTS[kind][0]])) is not None:
             target = found_at(place, agent)
             if not _is_meant(raw, target):
                 raise UserError(
@@ -249,11 +254,12 @@ def item_class(kind: str) -> Callable[[Agent[Any], Any], RunItem]:
 
 
 def _check_item(raw: Any, agent: Agent[Any]) -> None:
-    kind = raw.get("type")
+    item = as_json(raw)
+    kind = item.get("type")
     if not isinstance(kind, str):
         raise ModelBehaviorError(f"Agent {agent.name}: the model sent an item of no type: {raw!r}")
     for name in _REQUIRED_TEXTS.get(kind, ()):
-        if not raw.get(name) or not isinstance(raw[name], str):
+        if not item.get(name) or not isinstance(item[name], str):
             raise ModelBehaviorError(
                 f"Agent {agent.name}: the model sent a {kind} without its {name}: {raw!r}"
             )
