@@ -13,6 +13,8 @@ import pytest
 from agents_lite.testing import ScriptedModel
 from tests.support.browser import browser as browser
 from tests.support.browser import browser_process as browser_process
+from tests.support.servers import mariadb_url as mariadb_url
+from tests.support.servers import pgbouncer_url as pgbouncer_url
 from tests.support.servers import postgres_url as postgres_url
 from tests.support.servers import redis_url as redis_url
 

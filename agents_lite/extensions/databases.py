@@ -74,11 +74,12 @@ class Database:
         self._owns_engine = engine is None
         if engine is not None and url is None:
             require_sync(engine.dialect, user)
-            self.engine = _with_transactions(engine)
+            self.engine = engine
         elif url is not None and engine is None:
             self.engine = _new_engine(url, user)
         else:
             raise UserError(f"{user} needs either an engine or a url.")
+        self._options = _options_for_transactions(self.engine)
         self._tables = tables
         self._failure = failure
         self._creates_tables = self._needs_tables = create_tables
@@ -107,6 +108,7 @@ class Database:
     def _work(self, work: Callable[[sa.Connection], T]) -> T:
         self._prepare()
         with self.engine.connect() as connection:
+            connection.execution_options(**self._options)
             result = work(connection)
             connection.commit()
             return result
@@ -168,16 +170,14 @@ def _close_sqlite_files() -> None:
         engine.dispose()
 
 
-def _with_transactions(engine: sa.Engine) -> sa.Engine:
-    """The engine, or, where it commits each statement by itself, the same with transactions."""
+def _options_for_transactions(engine: sa.Engine) -> dict[str, str]:
+    """Options of a connection whose engine commits each statement by itself; none otherwise."""
     level = engine.get_execution_options().get("isolation_level")
     level = level or getattr(engine.dialect, "_on_connect_isolation_level", None)
     if level != "AUTOCOMMIT":
-        return engine
+        return {}
     is_sqlite = engine.dialect.name == "sqlite"
-    return engine.execution_options(
-        isolation_level="SERIALIZABLE" if is_sqlite else "READ COMMITTED"
-    )
+    return {"isolation_level": "SERIALIZABLE" if is_sqlite else "READ COMMITTED"}
 
 
 def require_sync(dialect: sa.Dialect | type[sa.Dialect], user: str) -> None:

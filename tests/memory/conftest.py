@@ -6,7 +6,14 @@ import pytest
 
 from tests.support.session_stores import Store
 
-SHARED_STORES = ["sqlite-file", "sqlalchemy-file", "sqlalchemy-postgresql", "redis"]
+SHARED_STORES = [
+    "sqlite-file",
+    "sqlalchemy-file",
+    "sqlalchemy-postgres",
+    "sqlalchemy-pgbouncer",
+    "sqlalchemy-mariadb",
+    "redis",
+]
 
 
 @pytest.fixture(params=SHARED_STORES)
@@ -28,8 +35,8 @@ def make_store(request: pytest.FixtureRequest) -> Store:
         return Store(kind, request.getfixturevalue("redis_url"))
     if kind == "sqlalchemy":
         pytest.importorskip("sqlalchemy")
-    if place == "postgresql":
-        return Store(kind, request.getfixturevalue("postgres_url"))
+    if place in ("postgres", "pgbouncer", "mariadb"):
+        return Store(kind, request.getfixturevalue(f"{place}_url"))
     if place == "memory":
         return Store(kind, {"sqlite": ":memory:", "sqlalchemy": "sqlite://"}[kind])
     path = request.getfixturevalue("tmp_path") / "sessions.db"

@@ -1,6 +1,6 @@
 """Real database servers for tests, each on a free port and in a directory of its own.
 
-Debian packages: `postgresql` and `redis-server`.
+Debian packages: `postgresql`, `pgbouncer`, `mariadb-server` and `redis-server`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,6 +35,27 @@ def postgres_url() -> Iterator[str]:
     pytest.importorskip("psycopg")
     try:
         with postgres_server() as url:
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a PgBouncer before the PostgreSQL server, which pools by transactions."""
+    try:
+        with pgbouncer(postgres_url) as url:
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """The URL of a MariaDB server, one for all tests."""
+    pytest.importorskip("pymysql")
+    try:
+        with mariadb_server() as url:
             yield url
     except ServerMissing as missing:
         pytest.skip(str(missing))
@@ -74,25 +96,72 @@ def postgres_server() -> Iterator[str]:
                 word for setting in settings for word in ("-c", setting)
             ]
 
-        def is_ready(port: int) -> bool:
-            ask = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-            return subprocess.run(ask, check=False).returncode == 0
-
-        with _running(command, is_ready, cwd=directory, **account) as (port, process):
+        with _running(command, _postgres_is_ready, cwd=directory, **account) as (port, process):
             yield f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
             process.send_signal(signal.SIGINT)  # disconnect the clients and end
             process.wait(_START_SECONDS)
 
 
 @contextmanager
-def redis_server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def pgbouncer(postgres_url: str) -> Iterator[str]:
+    """A PgBouncer that gives each transaction any of three connections; gives the URL."""
+    program = _find_program("pgbouncer", "pgbouncer")
+    server = urlsplit(postgres_url)
+    account = _unprivileged_account()
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+
+        def command(port: int) -> list[str]:
+            settings = Path(directory, f"{port}.ini")
+            settings.write_text(
+                f"[databases]\npostgres = host={server.hostname} port={server.port} "
+                f"user={server.username}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+                f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+                "pool_mode = transaction\ndefault_pool_size = 3\nserver_round_robin = 1\n"
+            )
+            return [program, str(settings)]
+
+        with _running(command, _postgres_is_ready, cwd=directory, **account) as (port, _process):
+            yield f"postgresql+psycopg://{server.username}@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def mariadb_server() -> Iterator[str]:
+    """A MariaDB server; gives the SQLAlchemy URL (driver pymysql) of an empty database.
+
+    Its texts are in latin-1, unless a column says otherwise.
+    """
+    install = _find_program("mariadb-install-db", "mariadb-server")
+    program = _find_program("mariadbd", "mariadb-server")
+    account = _unprivileged_account("mysql")
+    with TemporaryDirectory() as directory:
+        if account:
+            shutil.chown(directory, account["user"], account["group"])
+        data = f"--datadir={directory}/data"
+        subprocess.run(
+            [install, "--no-defaults", data, "--auth-root-authentication-method=normal"],
+            check=True,
+            cwd=directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **account,
+        )
+
+        def command(port: int) -> list[str]:
+            place = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={directory}/socket"]
+            return [program, "--no-defaults", data, *place, "--character-set-server=latin1"]
+
+        with _running(command, _mariadb_greets, cwd=directory, **account) as (port, _process):
+            yield f"mysql+pymysql://root@127.0.0.1:{port}/test"
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """An empty Redis server that keeps nothing on disk; gives its URL and its process."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise ServerMissing("redis-server is not installed (Debian package redis-server)")
+    program = _find_program("redis-server", "redis-server")
 
     def command(port: int) -> list[str]:
-        return [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        return [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
 
     with TemporaryDirectory() as directory:
         with _running(command, _answers_ping, cwd=directory) as (port, process):
@@ -146,6 +215,19 @@ def _becomes_ready(process: subprocess.Popen[bytes], is_ready: Callable[[], bool
     return False
 
 
+def _postgres_is_ready(port: int) -> bool:
+    ask = [_postgres_programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(ask, check=False).returncode == 0
+
+
+def _mariadb_greets(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return len(connection.recv(5)) == 5
+    except OSError:
+        return False
+
+
 def _answers_ping(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -165,11 +247,18 @@ def _postgres_programs() -> Path:
     raise ServerMissing("PostgreSQL is not installed (Debian package postgresql)")
 
 
-def _unprivileged_account() -> dict[str, Any]:
-    """Options for subprocess: PostgreSQL refuses to run as root."""
+def _find_program(name: str, package: str) -> str:
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        raise ServerMissing(f"{name} is not installed (Debian package {package})")
+    return found
+
+
+def _unprivileged_account(name: str = "postgres") -> dict[str, Any]:
+    """Options for subprocess: database servers refuse to run as root."""
     if os.geteuid() != 0:
         return {}
-    account = pwd.getpwnam("postgres")
+    account = pwd.getpwnam(name)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 

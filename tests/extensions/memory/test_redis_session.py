@@ -19,6 +19,7 @@ from tests.support.servers import (  # noqa: E402
     redis_server,
 )
 from tests.support.session_stores import make_turn  # noqa: E402
+from tests.support.waiting import wait_until  # noqa: E402
 
 TURN = make_turn("w", 0)
 
@@ -111,6 +112,23 @@ def test_what_cannot_be_used_is_refused_at_once() -> None:
     asynchronous = pytest.importorskip("redis.asyncio").Redis()
     with pytest.raises(UserError, match="synchronous"):
         RedisSession("s", redis_client=asynchronous)
+
+
+def test_a_client_of_a_cluster_is_refused_before_anything_is_sent() -> None:
+    try:
+        with redis_server("--cluster-enabled", "yes") as (url, _process):
+            one_node = redis.Redis.from_url(url)
+            one_node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: b"cluster_state:ok" in one_node.execute_command("CLUSTER", "INFO"))
+            with redis.RedisCluster.from_url(url) as client:
+                with pytest.raises(UserError, match="a redis.Redis client of one server"):
+                    RedisSession("s", redis_client=client)  # type: ignore[arg-type]
+                assert client.dbsize() == 0
+            session = RedisSession("s", redis_client=one_node, ttl=1000)
+            session.add_items(TURN)
+            assert session.pop_item() == TURN[-1]
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
 
 
 def test_a_missing_package_names_the_extra() -> None:

@@ -109,6 +109,58 @@ def test_a_connection_cut_inside_a_turn_leaves_nothing_of_it(postgres_url: str) 
     assert session.get_items() == TURN
 
 
+@pytest.mark.parametrize("place", ["file", "postgres", "mariadb"])
+@pytest.mark.parametrize("declared", ["at creation", "as an option"])
+def test_an_engine_that_commits_each_statement_keeps_turns_whole(
+    place: str, declared: str, request: pytest.FixtureRequest
+) -> None:
+    if place == "file":
+        url = f"sqlite:///{request.getfixturevalue('tmp_path') / 's.db'}"
+    else:
+        url = request.getfixturevalue(f"{place}_url")
+    if declared == "at creation":
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    else:
+        engine = sa.create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
+    session = SQLAlchemySession(uuid.uuid4().hex, engine=engine)
+    session.add_items(TURN)
+
+    def fail(connection, cursor, statement, parameters, context, executemany) -> None:  # type: ignore[no-untyped-def]
+        if statement.startswith("INSERT INTO agent_messages"):
+            raise sa.exc.OperationalError(statement, None, Exception("cut"))
+
+    sa.event.listen(session.engine, "after_cursor_execute", fail)
+    with pytest.raises(SessionError, match="cut"):
+        session.add_items(TURN)
+    sa.event.remove(session.engine, "after_cursor_execute", fail)
+    assert session.get_items() == TURN
+    with engine.connect() as own:
+        own.exec_driver_sql("DELETE FROM agent_messages WHERE message_data LIKE '%%w/0%%'")
+    assert session.get_items() == []
+    engine.dispose()
+
+
+def test_an_engine_through_pgbouncer_prepares_nothing(pgbouncer_url: str) -> None:
+    engine = sa.create_engine(pgbouncer_url, connect_args={"prepare_threshold": None})
+    name = uuid.uuid4().hex
+    writers = [SQLAlchemySession(name, url=pgbouncer_url) for _ in range(2)]
+    writers.append(SQLAlchemySession(name, engine=engine))
+    for _ in range(10):  # a driver prepares what it has sent some times
+        for writer in writers:  # each has a connection, and all the same one behind PgBouncer
+            writer.add_items(TURN)
+    assert writers[0].get_items() == TURN * 30
+    engine.dispose()
+
+
+def test_names_differ_in_case_and_in_blanks_on_mariadb(mariadb_url: str) -> None:
+    name = uuid.uuid4().hex
+    sessions = [SQLAlchemySession(name + end, url=mariadb_url) for end in ("s", "S", "s ", "ś")]
+    for number, session in enumerate(sessions):
+        session.add_items(make_turn("w", number))
+    for number, session in enumerate(sessions):
+        assert session.get_items() == make_turn("w", number)
+
+
 def test_a_missing_package_names_the_extra() -> None:
     program = (
         "import sys\n"
