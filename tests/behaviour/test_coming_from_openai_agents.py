@@ -1,0 +1,244 @@
+"""The page of differences from the OpenAI Agents SDK: each of its lines is held by a test."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agents_lite
+from agents_lite import (
+    Agent,
+    AgentHooks,
+    BatchTraceProcessor,
+    ConsoleSpanExporter,
+    ModelSettings,
+    OpenAIResponsesModel,
+    ResponsesClient,
+    RunConfig,
+    Runner,
+    RunState,
+    SQLiteSession,
+    UserError,
+    add_trace_processor,
+    function_tool,
+    set_trace_processors,
+    trace,
+)
+from agents_lite.extensions.memory import trim_items
+from agents_lite.testing import ScriptedModel, call, handoff_to, turn
+from tests.support.spans import recorded_spans
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "coming-from-openai-agents.md").read_text("utf-8")
+LINES = [
+    *re.findall(r"^\| (`.+?|a .+?) \|", PAGE, re.MULTILINE),
+    *re.findall(r"^\* (.+)", PAGE, re.MULTILINE),
+    *re.findall(r"^\*\*(.+?)\*\*", PAGE, re.MULTILINE),
+]
+HERE = "behaviour/test_coming_from_openai_agents.py::"
+HELD = {
+    "`set_default_openai_client": "models/test_provider.py::"
+    "test_a_client_of_the_openai_package_says_which_server",
+    "`isinstance(event.data": "test_response_types.py::"
+    "test_objects_are_of_the_classes_that_openai_has_for_them",
+    "a `Model` with": HERE + "test_a_model_has_one_method",
+    "`await session.get_items": "extensions/memory/test_async_sqlite_session.py::"
+    "test_items_of_a_plain_session_may_be_awaited",
+    "`await RunState": HERE + "test_a_state_may_be_awaited",
+    "`await server.list_tools": "mcp/test_server.py::test_async_with_connects_and_closes",
+    "`SQLAlchemySession": "extensions/memory/test_sqlalchemy_session.py::"
+    "test_a_url_that_cannot_be_used_is_refused_at_once",
+    "`LitellmModel`": "models/test_provider.py::test_a_known_server_is_asked_by_chat_completions",
+    "`OpenAIResponsesCompaction": HERE + "test_histories_are_cut_by_a_callback",
+    "`AdvancedSQLiteSession`": HERE + "test_what_there_is_not_has_no_name",
+    "`enable_verbose": HERE + "test_spans_are_printed",
+    "`run_demo_loop": HERE + "test_what_there_is_not_has_no_name",
+    "`ModelSettings(frequency": HERE + "test_penalties_are_refused_by_the_responses_api",
+    "`RunConfig(tool_not_found": HERE + "test_a_tool_that_is_not_there_may_be_told",
+    "`RunConfig(tool_execution": HERE + "test_tools_run_side_by_side_as_the_config_says",
+    "`RunConfig(nest_handoff": "test_handoffs.py::"
+    "test_without_a_filter_the_next_agent_sees_everything",
+    "`ModelSettings(retry": "models/test_retrying.py::test_a_policy_decides_about_each_try",
+    "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
+    "Websockets": HERE + "test_what_there_is_not_has_no_name",
+    "Tools that act": HERE + "test_what_there_is_not_has_no_name",
+    "`ToolSearchTool`": HERE + "test_what_there_is_not_has_no_name",
+    "Synchronous first": "test_run.py::test_run_sync_works_inside_a_running_loop",
+    "The reader drives": "behaviour/test_cancelling.py::"
+    "test_nothing_goes_on_after_the_reader_has_left",
+    "Guardrails before": "test_guardrails.py::"
+    "test_tools_handoffs_and_the_session_wait_for_the_verdict",
+    "Sessions hold": "behaviour/test_sessions_in_runs.py::"
+    "test_a_failure_leaves_whole_turns_and_can_be_repeated",
+    "Histories are mended": "behaviour/test_sessions_in_runs.py::"
+    "test_a_broken_history_is_mended_for_the_model_only",
+    "Filters shape": "test_handoffs.py::test_a_filter_shapes_what_is_sent_and_never_the_record",
+    "Tool outputs": "test_tool_output.py::test_other_values_become_json",
+    "Errors of HTTP": HERE + "test_errors_of_http_are_of_this_package",
+    "Traces stay": "tracing/test_default.py::test_trace_of_other_models_or_none_is_not_sent",
+    "Mistakes are told": HERE + "test_mistakes_are_told_where_they_are_made",
+    "Names are unique": HERE + "test_names_are_unique",
+    "The receiver hears": HERE + "test_the_receiver_hears_of_a_handoff",
+    "Trace ids": "tracing/test_traces.py::"
+    "test_malformed_trace_id_stays_locally_and_is_mapped_on_export",
+    "Sensitive data": HERE + "test_sensitive_data_is_a_matter_of_the_outer_run",
+    "Errors of spans": "tracing/test_spans.py::"
+    "test_exception_becomes_the_error_of_each_span_it_leaves",
+    "There is more": HERE + "test_what_the_page_names_is_there",
+}
+"""Beginnings of the page's lines, each with the test that holds it."""
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_each_line_is_held(line: str) -> None:
+    test = next((test for start, test in HELD.items() if line.startswith(start)), None)
+    assert test is not None, "say in HELD which test holds the line"
+    path, _, name = test.partition("::")
+    assert f"def {name}(" in (ROOT / "tests" / path).read_text("utf-8")
+
+
+def test_each_test_holds_a_line() -> None:
+    assert [start for start in HELD if not any(line.startswith(start) for line in LINES)] == []
+
+
+def test_what_the_page_names_is_there() -> None:
+    for path in re.findall(r"`(?:agents_lite)?(\.[a-z_.]+)`", PAGE.partition("## ")[0]):
+        importlib.import_module(f"agents_lite{path}")
+
+
+MISSING = """
+    AdvancedSQLiteSession ApplyPatchTool CustomTool DaprSession LocalShellTool MCPServerManager
+    MCPServerSse MCPUtil ModelTracing MongoDBSession OpenAIResponsesCompactionSession
+    OpenAIResponsesWSModel ProgrammaticToolCallingTool ShellTool ToolSearchTool run_demo_loop
+    enable_verbose_stdout_logging responses_websocket_session tool_namespace
+""".split()
+
+
+def test_what_there_is_not_has_no_name() -> None:
+    assert [name for name in MISSING if hasattr(agents_lite, name)] == []
+    assert [name for name in MISSING if f"`{name}" not in PAGE] == []
+
+
+def test_a_model_has_one_method() -> None:
+    class OfTwo(agents_lite.Model):
+        async def get_response(self, *_: Any) -> Any: ...
+
+    with pytest.raises(TypeError, match="stream"):
+        OfTwo()  # type: ignore[abstract]
+
+
+def test_a_state_may_be_awaited() -> None:
+    agent = Agent(name="A", model=ScriptedModel(["Hi"]))
+    written = Runner.run_sync(agent, "Hello", context="old").to_state().to_json()
+
+    async def read() -> Any:
+        return await RunState.from_json(agent, written, context="new")
+
+    assert asyncio.run(read()).context == "new"
+
+
+def test_histories_are_cut_by_a_callback() -> None:
+    session = SQLiteSession("chat")
+    session.add_items([{"role": "user", "content": "old"}, {"role": "user", "content": "older"}])
+    model = ScriptedModel(["Hi"])
+    config = RunConfig(
+        session_input_callback=lambda history, new: [*trim_items(history, max_items=1), *new]
+    )
+    Runner.run_sync(Agent(name="A", model=model), "new", session=session, run_config=config)
+    assert [item["content"] for item in model.requests[0].input][-1] == "new"
+    assert len(model.requests[0].input) == 1
+
+
+def test_spans_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    processor = BatchTraceProcessor(ConsoleSpanExporter())
+    set_trace_processors([])
+    add_trace_processor(processor)
+    try:
+        with trace("Shown"):
+            pass
+        processor.force_flush()
+    finally:
+        set_trace_processors([])
+    assert "Shown" in "".join(capsys.readouterr())
+
+
+def test_penalties_are_refused_by_the_responses_api() -> None:
+    model = OpenAIResponsesModel("m", ResponsesClient(base_url="http://127.0.0.1:9/v1"))
+    agent = Agent(name="A", model=model, model_settings=ModelSettings(frequency_penalty=1.0))
+    with pytest.raises(UserError, match="frequency_penalty"):
+        Runner.run_sync(agent, "Hi")
+
+
+def test_a_tool_that_is_not_there_may_be_told() -> None:
+    agent = Agent(name="A", model=ScriptedModel([call("nothing"), "done"]))
+    config = RunConfig(tool_not_found="tell_model")
+    assert Runner.run_sync(agent, "Hi", run_config=config).final_output == "done"
+
+
+def test_tools_run_side_by_side_as_the_config_says() -> None:
+    both = threading.Barrier(2, timeout=30)
+    tool = function_tool(lambda: both.wait(), name_override="meet")
+    model = ScriptedModel([turn(call("meet"), call("meet")), "done"])
+    config = RunConfig(parallel_tools=True, max_tool_concurrency=2)
+    result = Runner.run_sync(Agent(name="A", model=model, tools=[tool]), "Hi", run_config=config)
+    assert result.final_output == "done"
+
+
+def test_errors_of_http_are_of_this_package() -> None:
+    for name in ("RateLimitError", "APIConnectionError", "APITimeoutError", "ResponseFailedError"):
+        assert issubclass(getattr(agents_lite, name), agents_lite.AgentsException)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tools": [print]},
+        {"output_type": dict[str, int]},
+        {"hooks": agents_lite.RunHooks()},
+        {"handoffs": ["B"]},
+    ],
+)
+def test_mistakes_are_told_where_they_are_made(given: Any) -> None:
+    with pytest.raises(UserError):
+        Agent(name="A", **given)
+
+
+def test_names_are_unique() -> None:
+    tool = function_tool(lambda: None, name_override="same")
+    agent = Agent(name="A", model=ScriptedModel([]), tools=[tool, tool])
+    with pytest.raises(UserError, match="more than one tool or handoff named same"):
+        Runner.run_sync(agent, "Hi")
+
+
+def test_the_receiver_hears_of_a_handoff() -> None:
+    heard = []
+
+    class Ears(AgentHooks[Any]):
+        def on_handoff(self, context: Any, agent: Agent[Any], source: Agent[Any]) -> None:
+            heard.append((self.owner, agent.name, source.name))
+
+        def __init__(self, owner: str) -> None:
+            self.owner = owner
+
+    model = ScriptedModel([handoff_to("B"), "done"])
+    b = Agent(name="B", model=model, hooks=Ears("B"))
+    Runner.run_sync(Agent(name="A", model=model, handoffs=[b], hooks=Ears("A")), "Hi")
+    assert heard == [("B", "B", "A")]
+
+
+def test_sensitive_data_is_a_matter_of_the_outer_run() -> None:
+    inner = Agent(name="B", model=ScriptedModel(["secret"]))
+    tool = function_tool(
+        lambda: Runner.run_sync(inner, "secret").final_output, name_override="ask"
+    )
+    agent = Agent(name="A", model=ScriptedModel([call("ask"), "done"]), tools=[tool])
+    config = RunConfig(trace_include_sensitive_data=False)
+    with recorded_spans() as recorder:
+        Runner.run_sync(agent, "Hi", run_config=config)
+    assert "secret" not in str([span.span_data.export() for span in recorder.spans])
