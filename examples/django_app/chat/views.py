@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.http import (
@@ -82,11 +83,11 @@ def ask(request: HttpRequest) -> HttpResponse:
     kept = kept_run(request)
     state = kept_state(kept)
     if state is None:
-        return streamed(request, message)
+        return answered_here(request, message)
     if state.get_interruptions() or not take(kept):
         return HttpResponse("A call waits for a decision.", status=409)
     state.add_input(message)  # to an answer that was cut short behind a call
-    return streamed(request, state)
+    return answered_here(request, state)
 
 
 @require_POST
@@ -96,13 +97,18 @@ def decide(request: HttpRequest) -> HttpResponse:
     state = kept_state(kept)
     calls = state.get_interruptions() if state else []
     call = next((call for call in calls if call.call_id == request.POST["call"]), None)
-    if call is None or not take(kept):  # a second click
-        return HttpResponse(sse("decided", None), content_type="text/event-stream")
+    if call is None:
+        return decided_before()
     if request.POST["verdict"] == "approve":
         state.approve(call)
     else:
         state.reject(call, rejection_message=request.POST["reason"].strip() or None)
-    return streamed(request, state)
+    with transaction.atomic():  # a worker that cannot be reached leaves the run where it is
+        if not take(kept):  # a second click
+            return decided_before()
+        if settings.HAS_WORKER:
+            return answered_by_worker(request, state)
+    return answered_here(request, state)
 
 
 @require_POST
@@ -138,6 +144,10 @@ def answer(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"answer": run.final_output, "waiting": waiting})
 
 
+def decided_before() -> HttpResponse:
+    return HttpResponse(sse("decided", None), content_type="text/event-stream")
+
+
 def visitor(request: HttpRequest) -> str:
     """Who is asking: an id in a signed cookie."""
     return request.session.setdefault("visitor", uuid.uuid4().hex)
@@ -163,12 +173,31 @@ def take(kept: WaitingRun) -> bool:
     return deleted == 1
 
 
-def streamed(request: HttpRequest, start: str | RunState) -> StreamingHttpResponse:
-    session = DjangoSession(visitor(request))
-    run = Runner.run_streamed(front_desk, start, session=session, run_config=model_config())
-    frames = event_frames(run, session.session_id, start)
+def run_of(visitor: str, start: str | RunState) -> RunResultStreaming:
+    session = DjangoSession(visitor)
+    return Runner.run_streamed(front_desk, start, session=session, run_config=model_config())
+
+
+def answered_here(request: HttpRequest, start: str | RunState) -> StreamingHttpResponse:
+    run = run_of(visitor(request), start)
+    return streamed(request, event_frames(run, visitor(request), start), run.cancel)
+
+
+def answered_by_worker(request: HttpRequest, state: RunState) -> StreamingHttpResponse:
+    """A Celery worker goes on, whether or not the visitor stays to watch."""
+    from .worker import frames_of, go_on
+
+    channel = f"chat:{uuid.uuid4().hex}"
+    go_on.delay(visitor(request), state.to_string(), channel)
+    return streamed(request, frames_of(channel, beat=sse("worker", None)), lambda: None)
+
+
+def streamed(
+    request: HttpRequest, frames: Iterator[str], wake: Callable[[], None]
+) -> StreamingHttpResponse:
+    is_asgi = isinstance(request, ASGIRequest)
     return StreamingHttpResponse(
-        on_request_thread(frames, run) if isinstance(request, ASGIRequest) else frames,
+        on_request_thread(frames, wake) if is_asgi else frames,
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},  # nor may proxies hold it
     )
@@ -202,7 +231,7 @@ def event_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -
             del running[visitor]
 
 
-async def on_request_thread(frames: Iterator[str], run: RunResultStreaming) -> AsyncIterator[str]:
+async def on_request_thread(frames: Iterator[str], wake: Callable[[], None]) -> AsyncIterator[str]:
     """The same for ASGI: stepped on the thread that Django keeps for this request, with its
     database connection.
     """
@@ -211,7 +240,7 @@ async def on_request_thread(frames: Iterator[str], run: RunResultStreaming) -> A
         while frame := await step(frames, None):
             yield frame
     finally:
-        run.cancel()  # wakes the thread, should it wait for the model
+        wake()  # the thread, should it wait for the model
         await sync_to_async(frames.close)()
 
 

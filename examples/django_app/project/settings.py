@@ -39,4 +39,5 @@ DATABASES = {
         },
     }
 }
+HAS_WORKER = "CHAT_REDIS_URL" in os.environ  # a Celery worker goes on with runs, see chat/worker.py
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
