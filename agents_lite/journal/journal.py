@@ -263,9 +263,9 @@ class Journal(ABC):
 
         def add(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
             held = self._held(run_id, row, holder, now)
-            if held.entries == number:
-                return replace(held, entries=number + 1), entry
-            return held, None
+            if row is not None and row.entries > number:
+                return row, None  # it is there: the store's answer was lost
+            return replace(held, entries=number + 1), entry
 
         self.change(run_id, add)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ class SQLiteJournal(Journal):
             elif before is not None and after.entries < before.entries:
                 connection.execute(_CUT, (run_id, after.entries))
             if after != before:
-                connection.execute(_WRITE, astuple(after))
+                connection.execute(_WRITE, tuple(vars(after).values()))
 
         def look(connection: sqlite3.Connection) -> None:
             change(_row(connection, run_id), time.time())

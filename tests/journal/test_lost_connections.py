@@ -1,0 +1,88 @@
+"""Journals whose server cuts connections, restarts, or whose answers are lost, in mid-run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, JournalError, RunConfig, Runner, function_tool
+from agents_lite.testing import ScriptedModel, call
+from tests.journal.conftest import make_store
+from tests.support.journal_stores import JournalStore
+
+
+@function_tool
+def look(what: str) -> str:
+    """Looks at something."""
+    return f"saw {what}"
+
+
+def cut_connections(store: JournalStore) -> None:
+    """Have the server end all connections but the one that says so."""
+    if store.kind == "redis":
+        import redis
+
+        redis.Redis.from_url(store.location).client_kill_filter(_type="normal", skipme=True)
+        return
+    import sqlalchemy as sa
+
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with sa.create_engine(store.location, poolclass=sa.NullPool).connect() as connection:
+        connection.execute(sa.text(f"{cut} AND backend_type = 'client backend'"))
+
+
+def run_with(store: JournalStore, change: Callable[..., Any]) -> Any:
+    """Run with a journal of whose class `change` is the method that changes rows."""
+    journal: Any = store.open()
+    journal.forget("lossy", unfinished=True)
+    kind = type(journal)
+    journal.__class__ = type("Lossy", (kind,), {"change": change})
+    model = ScriptedModel([call("look", what="a"), "done"])
+    agent = Agent("A", model=model, tools=[look])
+    config = RunConfig(journal=journal, run_id="lossy", tracing_disabled=True)
+    result = Runner.run_sync(agent, "Go", run_config=config)
+    journal.__class__ = kind
+    kinds = [fact["type"] for fact in journal.facts("lossy")]
+    assert kinds == [
+        *("started", "answered", "begun", "called", "turn_ended"),
+        *("answered", "finished", "turn_ended"),
+    ]
+    assert journal.run("lossy").status == "finished"
+    return result.final_output
+
+
+@pytest.mark.parametrize("name", ["postgresql", "redis"])
+def test_a_connection_cut_in_the_middle_of_each_write_is_made_again(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    store = make_store(name, request)
+    changes: list[str] = []
+
+    def lossy(self: Any, run_id: str, change: Callable[..., Any]) -> None:
+        changes.append(run_id)
+        is_first_try = len(changes) % 2 == 0  # of every write but the claim
+
+        def cut(row: Any, now: float) -> Any:
+            if is_first_try:
+                cut_connections(store)
+            return change(row, now)
+
+        super(type(self), self).change(run_id, cut)
+
+    assert run_with(store, lossy) == "done"
+    assert len(changes) > 8
+
+
+def test_an_entry_whose_confirmation_is_lost_is_written_once(store: JournalStore) -> None:
+    lost: list[int] = []
+
+    def lossy(self: Any, run_id: str, change: Callable[..., Any]) -> None:
+        super(type(self), self).change(run_id, change)
+        lost.append(1)
+        if len(lost) % 2 == 0:  # every write but the claim, at its first try
+            raise JournalError("The answer was lost", may_pass=True)
+
+    assert run_with(store, lossy) == "done"
+    assert len(lost) > 8
