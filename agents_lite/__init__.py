@@ -16,10 +16,12 @@ _HOMES = {  # module: the names it is home to
         "Agent AgentBase AgentToolStreamEvent FunctionToolResult StopAtTools "
         "ToolsToFinalOutputFunction ToolsToFinalOutputResult"
     ),
+    "cassettes.recording": "cassette Cassette",
     "computer": "AsyncComputer Button Computer Environment",
     "exceptions": (
         "AgentsException APIConnectionError APIError APIResponseError APIStatusError "
-        "APITimeoutError AuthenticationError BadRequestError InputGuardrailTripwireTriggered "
+        "APITimeoutError AuthenticationError BadRequestError CassetteLeftover CassetteMiss "
+        "InputGuardrailTripwireTriggered "
         "InternalServerError InvalidFinalOutputError JournalError JournalMismatch "
         "MaxTurnsExceeded MCPServerError MCPTimeoutError ModelBehaviorError ModelRefusalError "
         "NotFoundError "

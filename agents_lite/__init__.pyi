@@ -4,6 +4,7 @@
 # mypy's own names, such as <callable subtype of object>, come along with a star, and clash.
 
 from .agent import *
+from .cassettes.recording import *
 from .computer import *
 from .exceptions import *
 from .guardrail import *

@@ -23,6 +23,8 @@ __all__ = [
     "AgentsException",
     "AuthenticationError",
     "BadRequestError",
+    "CassetteLeftover",
+    "CassetteMiss",
     "InputGuardrailTripwireTriggered",
     "InternalServerError",
     "InvalidFinalOutputError",
@@ -282,6 +284,32 @@ class MCPServerError(AgentsException):
 
 class MCPTimeoutError(MCPServerError, TimeoutError):
     """An MCP server did not answer in time."""
+
+
+class CassetteMiss(AgentsException):
+    """A cassette holds no answer to what was asked, and is not to ask elsewhere.
+
+    Attributes:
+        path: The cassette's file.
+        diff: How what was asked differs from the nearest entry, or "" where nothing is near.
+    """
+
+    def __init__(self, message: str, *, path: str, diff: str = "") -> None:
+        super().__init__(f"{message}\n{diff}" if diff else message)
+        self.path = path
+        self.diff = diff
+
+
+class CassetteLeftover(AgentsException):
+    """A cassette holds answers that nobody asked for.
+
+    Attributes:
+        path: The cassette's file.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class APIError(AgentsException):

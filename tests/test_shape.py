@@ -33,7 +33,7 @@ ORDER = """
     journal
     extensions
     decorators
-    local_server testing viewer cli __main__
+    local_server testing cassettes viewer cli __main__
 """.split()
 """Rooms, and the modules at the top; each may import those before it, and its own."""
 

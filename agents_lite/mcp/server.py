@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -278,6 +278,10 @@ class MCPServer(ABC):
         """A tool as it was last listed; one that never was, has no more than a name."""
         return self._known.get(name) or MCPTool({"name": name})
 
+    def know(self, tools: Iterable[MCPTool]) -> None:
+        """Take tools as they were listed."""
+        self._known = {**self._known, **{tool.name: tool for tool in tools}}
+
     def call(
         self, tool_name: str, arguments: Mapping[str, Any], caller: Caller
     ) -> MCPCallResult:
@@ -315,7 +319,7 @@ class MCPServer(ABC):
         session = self._connected(caller)
         session.has_new_tools = False
         tools = [MCPTool(tool) for tool in self._all("tools", caller)]
-        self._known = {**self._known, **{tool.name: tool for tool in tools}}
+        self.know(tools)
         self._listing = _Listing(tools, session)
         return tools
 

@@ -15,6 +15,7 @@ from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
 from ..exceptions import AgentsException, UserError
 from ..result import RunResult
+from . import stand_ins
 from .start import RunOptions, new_run
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _in_executor(
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
     if not isinstance(executor, ThreadPoolExecutor):
+        if stand_ins.current() is not None:
+            raise UserError("A cassette does not reach the processes of an executor; use threads")
         _check_portable(options)
     running: dict[int, Any] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -27,7 +28,9 @@ from ...tool_guardrails import (
     ToolOutputGuardrailResult,
 )
 from ...tool_output import output_for_model
+from .. import stand_ins
 from ..facts import ToolChecked
+from ..stand_ins import Made
 
 if TYPE_CHECKING:
     from ...tool import FunctionTool
@@ -54,24 +57,38 @@ def call_function(
         refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
         if refusal is not None:
             return refusal, refusal
+    stand_in = stand_ins.current()
+    if stand_in is None:
+        output, shown, has_failed = _make(call, tool, span)
+    else:
+        make = partial(_make, call, tool, span)
+        output, shown, has_failed = stand_in.make_call(call, tool, make)
+    if tool.tool_output_guardrails and not has_failed:
+        done = ToolOutputGuardrailData(call.context, call.run.agent, output)
+        refusal = _first_refusal(call, tool.tool_output_guardrails, done)
+        if refusal is not None:
+            return refusal, refusal
+    return output, shown
+
+
+def _make(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -> Made:
+    """What came of the function itself; of its failure, what the model is told.
+
+    Raises:
+        AgentsException: The tool wants its failures raised.
+    """
     try:
         output = _invoke(call, tool)
         if isinstance(output, AsyncIterator | Generator):
             raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
-        shown = output_for_model(output)
+        return Made(output, output_for_model(output))
     except Exception as error:
         call.cancellation.check()  # being stopped is no failure of the tool
         if call.run.record.writer is not None:
             call.run.record.writer.take_back()
         span.set_error(span.describe(error))
         told = _explain(error, call, tool)
-        return told, output_for_model(told)
-    if tool.tool_output_guardrails:
-        done = ToolOutputGuardrailData(call.context, call.run.agent, output)
-        refusal = _first_refusal(call, tool.tool_output_guardrails, done)
-        if refusal is not None:
-            return refusal, refusal
-    return output, shown
+        return Made(told, output_for_model(told), has_failed=True)
 
 
 def _invoke(call: ToolCall, tool: FunctionTool) -> Any:

@@ -13,6 +13,7 @@ from ...models.openai_provider import choose_model
 from ...response_types import ResponseStreamEvent, as_json, as_stream_event
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
+from .. import stand_ins
 from ..facts import Answered
 from .plan import find_targets
 
@@ -30,7 +31,8 @@ def ask_model(
         ModelBehaviorError: The answer cannot be used.
     """
     agent = run.agent
-    model = choose_model(agent, run.config)
+    stand_in = stand_ins.current()
+    model = choose_model(agent, run.config) if stand_in is None else stand_in.model_for(run)
     run.lifecycle.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None

@@ -18,6 +18,7 @@ from ...models.interface import ModelRequest
 from ...prompts import GenerateDynamicPromptData
 from ...run_config import CallModelData, ModelInputData
 from ...tool import FunctionTool
+from .. import stand_ins
 from .plan import as_handoff
 
 if TYPE_CHECKING:
@@ -74,7 +75,11 @@ def _server_tools(
     from ...mcp.session import Caller
 
     caller = Caller(cancellation, partial(run.callbacks.call, cancellation))
-    return tools_of_servers(run.agent, taken_names, run.context, caller, run.closing)
+    listed = partial(
+        tools_of_servers, run.agent, taken_names, run.context, caller, run.closing
+    )
+    stand_in = stand_ins.current()
+    return listed() if stand_in is None else stand_in.server_tools(run.agent, listed)
 
 
 def _names(tools: list[Tool], handoffs: list[Handoff[Any, Any]]) -> list[str]:

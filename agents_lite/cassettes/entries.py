@@ -1,0 +1,88 @@
+"""What a cassette holds: questions, each with its answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+JSON = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Entry:
+    """One question and its answer."""
+
+    asked: JSON
+    """What was asked; of a model {"model": ..., "input": ..., ...}, of a tool {"tool": ...,
+    "arguments": ...}."""
+    answer: JSON
+    """What was answered; of a model {"response": ..., "events": ...}, of a tool {"output": ...}."""
+    agent: str = ""
+    """The agent that asked."""
+    thread: int | None = field(default_factory=threading.get_ident)
+    """Where it asked; None: that is not known, the entry comes from a file."""
+    is_used: bool = False
+    """Whether it has been answered from, or was recorded just now."""
+
+
+class Entries:
+    """Entries found by what was asked; of several alike, each answers once, in their order.
+
+    Safe from any thread.
+
+    Args:
+        known: Those of the file.
+        compared: What of a question counts.
+    """
+
+    def __init__(self, known: list[Entry], compared: Callable[[JSON], Any]) -> None:
+        self.all = known
+        self._compared = compared
+        self._lock = threading.Lock()
+        self._unused: dict[str, list[Entry]] | None = None
+
+    def take(self, asked: JSON) -> Entry | None:
+        """The next entry for that question, or None."""
+        with self._lock:
+            if self._unused is None:  # the first question pays for it
+                self._unused = defaultdict(list)
+                for entry in self.all:
+                    self._unused[self._key(entry.asked)].append(entry)
+            waiting = self._unused.get(self._key(asked))
+            if not waiting:
+                return None
+            entry = waiting.pop(0)
+            entry.is_used = True
+            return entry
+
+    def add(self, entry: Entry) -> None:
+        """Record an entry; nobody is answered from it this time."""
+        entry.is_used = True
+        with self._lock:
+            self.all.append(entry)
+
+    def like(self, asked: JSON) -> int:
+        """How many entries there are for that question, used or not."""
+        key = self._key(asked)
+        return sum(self._key(entry.asked) == key for entry in self.all)
+
+    def left_over(self) -> list[Entry]:
+        """Those that nobody has asked for."""
+        return [entry for entry in self.all if not entry.is_used]
+
+    def in_order(self) -> list[Entry]:
+        """Those used, as they were asked; where several threads asked, by what was asked.
+
+        Threads take turns as they like, and a file recorded again should be the same.
+        """
+        used = [entry for entry in self.all if entry.is_used]
+        if len({entry.thread for entry in used if entry.thread is not None}) > 1:
+            used.sort(key=lambda entry: json.dumps(entry.asked.get("input", entry.asked)))
+        return used
+
+    def _key(self, asked: JSON) -> str:
+        return json.dumps(self._compared(asked), sort_keys=True)

@@ -1,0 +1,49 @@
+"""What stands in for models and tools for a while, such as a cassette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..models.interface import Model
+    from ..tool import FunctionTool
+    from .live_run import LiveRun
+    from .turn.tool_call import ToolCall
+
+
+class Made(NamedTuple):
+    """What came of a tool's function."""
+
+    output: Any
+    """What it returned, or what its failure is told as."""
+    shown: str | list[dict[str, Any]]
+    """What the model gets to see of it."""
+    has_failed: bool = False
+    """Whether it failed."""
+
+
+class StandIn(Protocol):
+    """Answers instead of models and tools, or notes what they answer; from any thread."""
+
+    def model_for(self, run: LiveRun) -> Model:
+        """The model of the next call."""
+
+    def server_tools(
+        self, agent: Agent[Any], listed: Callable[[], list[FunctionTool]]
+    ) -> list[FunctionTool]:
+        """The tools of an agent's MCP servers; `listed` asks them."""
+
+    def make_call(self, call: ToolCall, tool: FunctionTool, make: Callable[[], Made]) -> Made:
+        """What comes of a call of a function tool; `make` makes it."""
+
+
+in_use: list[StandIn] = []
+"""Those of this process: threads that were begun elsewhere, a server's for example, have them, too.
+The last one counts."""
+
+
+def current() -> StandIn | None:
+    """The one that counts, or None."""
+    return in_use[-1] if in_use else None
