@@ -189,7 +189,7 @@ def _first_request(question: Question, endpoint: Endpoint) -> Outgoing:
         question.headers if "idempotency-key" in names else {**question.headers, **own},
         question.query,
         serialized(question.body),
-        [*endpoint.secrets(), *map(str, question.headers.values())],
+        [*endpoint.secrets, *map(str, question.headers.values())],
     )
 
 

@@ -28,6 +28,7 @@ BASE_HEADERS = {
 }
 MOST_REDIRECTS = 5
 """Times that one try of a request is sent, each but the first to where a redirect leads."""
+_HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 
 @dataclass(repr=False, slots=True)
@@ -77,6 +78,8 @@ class Endpoint:
         self.timeout = timeout
         self._headers = CaseInsensitiveDict(headers)
         check_headers(self._headers)
+        self.secrets = (*address.secrets, *map(str, self._headers.values()))
+        """What no error may show of the server's own settings."""
         self._has_login = "Authorization" in self._headers
         self._key = key
         self._is_ours = session is None
@@ -92,10 +95,6 @@ class Endpoint:
         except (requests.RequestException, ValueError):
             shown = repr(without_login(address.url))
             raise UserError(f"base_url {shown} is not an HTTP address") from None
-
-    def secrets(self) -> list[str]:
-        """What no error may show of the server's own settings."""
-        return [*self.address.secrets, *map(str, self._headers.values())]
 
     def send(self, outgoing: Outgoing, exchange: Exchange) -> requests.Response:
         """Send a request, follow redirects within the server, and wait for the answer's headers.
@@ -243,7 +242,7 @@ def response_path(response_id: str) -> str:
 def check_headers(headers: Mapping[str, str]) -> None:
     """Raise UserError for a header that cannot be sent; its value, maybe a key, is not shown."""
     for name, value in headers.items():
-        if not re.fullmatch(r"[!-9;-~]+", name):
+        if not _HEADER_NAME.fullmatch(name):
             raise UserError(f"{name!r} cannot be the name of a header")
         what = "API key" if name == "Authorization" else f"value of the header {name!r}"
         if not isinstance(value, str):

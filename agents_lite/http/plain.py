@@ -35,7 +35,7 @@ class PlainCall:
         self._endpoint = endpoint
         headers = {"Idempotency-Key": f"agents-lite-{os.urandom(16).hex()}"}
         content = None if body is None else serialized(body)
-        self._outgoing = Outgoing(method, path, headers, query, content, endpoint.secrets())
+        self._outgoing = Outgoing(method, path, headers, query, content, [*endpoint.secrets])
 
     def answer(self, deadline: float) -> Any:
         """Send the request once and read what comes, until `deadline` (of `time.monotonic()`).

@@ -63,7 +63,7 @@ class OpenAIProvider(ModelProvider):
         """The model of that name; None: `OPENAI_DEFAULT_MODEL`, or else gpt-4o."""
         name = model_name or get_default_model()
         client = self._client or default_client()
-        if client.hostname == "api.openai.com":
+        if name.startswith("openai/") and client.hostname == "api.openai.com":
             name = name.removeprefix("openai/")
         use_responses = self._use_responses
         if use_responses is None:

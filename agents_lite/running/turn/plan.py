@@ -192,12 +192,13 @@ def found_at(place: Place, agent: Agent[Any]) -> Any:
 
 def _is_meant(raw: Any, target: Any) -> bool:
     """Whether it is that tool or handoff which a call means."""
-    if raw.type == "computer_call":
+    call = as_json(raw)
+    if call["type"] == "computer_call":
         return isinstance(target, ComputerTool)
-    if raw.type == "mcp_approval_request":
-        return isinstance(target, HostedMCPTool) and _label_of(target) == raw.get("server_label")
+    if call["type"] == "mcp_approval_request":
+        return isinstance(target, HostedMCPTool) and _label_of(target) == call.get("server_label")
     name = target.tool_name if isinstance(target, Handoff) else getattr(target, "name", None)
-    return bool(name == raw.name)
+    return bool(name == call["name"])
 
 
 def as_handoff(target: Agent[Any] | Handoff[Any, Any]) -> Handoff[Any, Any]:
