@@ -113,6 +113,22 @@ def test_a_click_after_it_was_decided_elsewhere_shows_what_came_of_it(
     browser.wait_for(ANSWER, "Bye.")
 
 
+def test_a_click_that_did_not_get_through_can_be_repeated(browser: Browser, site: Site) -> None:
+    ask(browser, site, [REFUND], "Done.")
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    for is_offline in (True, False):
+        browser.driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions", {"offline": is_offline, **conditions}
+        )
+        browser.click(APPROVE)
+        browser.wait_for(".error" if is_offline else ANSWER)
+        browser.wait_for(".decision" if is_offline else "#send")
+    assert len(outputs(browser)) == 1
+    refused = [entry["message"] for entry in browser.driver.get_log("browser")]
+    assert all("ERR_INTERNET_DISCONNECTED" in message for message in refused)
+
+
 def test_calls_of_one_turn_are_decided_one_by_one(browser: Browser, site: Site) -> None:
     other = call("refund", call_id="c2", repair="8", euros=5)
     ask(browser, site, [REFUND, other], "Done.")

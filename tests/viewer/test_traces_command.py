@@ -32,6 +32,24 @@ def test_list_tells_the_newest_traces(sample_db: Path, sample: StoredTrace) -> N
     assert run("list", "--limit", "0", "--db", str(sample_db)).stdout == ""
 
 
+def test_a_run_that_paused_and_went_on_is_one_trace(tmp_path: Path) -> None:
+    database = {"AGENTS_LITE_TRACE_DB": str(tmp_path / "traces.db")}
+    example = Path(__file__).parents[2] / "examples" / "20_approvals.py"
+    subprocess.run(
+        [sys.executable, str(example)],
+        env={**os.environ, **database},
+        stdin=subprocess.DEVNULL,
+        check=True,
+        timeout=300,
+    )
+    (line,) = run("list", **database).stdout.splitlines()
+    assert "5 spans" in line
+    shown = run("show", "trace_", **database).stdout
+    assert "2 turns" in shown
+    inside = [row.split()[1] for row in shown.splitlines() if "─" in row]
+    assert inside == ["model", "tool", "model"]
+
+
 def test_show_takes_the_beginning_of_an_id(sample_db: Path, sample: StoredTrace) -> None:
     shown = {
         run("show", name, AGENTS_LITE_TRACE_DB=str(sample_db)).stdout
