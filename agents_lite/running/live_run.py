@@ -180,13 +180,21 @@ class LiveRun:
         """Have the run stop where nothing is left half done; safe from any thread."""
         paused = RunPaused(reason)
         with self._lock:
+            if reason == "after_turn":  # to which the runs inside belong
+                self._pause = self._pause or paused
+                return
             self._pause = paused
-            cut_short = reason != "after_turn" and not self.tools_at_work
+            cut_short = not self.tools_at_work
             inner_runs = list(self._inner_runs)
         if cut_short:
             self.cancellation.cancel(paused)
         for run in inner_runs:
             run.pause(reason)
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the run is to pause before the turn at hand has ended."""
+        return self._pause is not None and self._pause.reason != "after_turn"
 
     def rest(self, between_turns: bool = False) -> None:
         """A place to stop at, if the run is to pause.
@@ -194,7 +202,7 @@ class LiveRun:
         Raises:
             RunPaused: It is.
         """
-        if self._pause is not None and (between_turns or self._pause.reason != "after_turn"):
+        if self._pause is not None and (between_turns or self.is_pausing):
             raise self._pause
 
     @contextmanager
@@ -214,7 +222,7 @@ class LiveRun:
         with self._lock:
             self._inner_runs.append(run)
         try:
-            if self._pause is not None:
+            if self._pause is not None and self.is_pausing:
                 run.pause(self._pause.reason)
             yield
         finally:

@@ -7,6 +7,7 @@ import copy
 import json
 import pickle
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -610,6 +611,58 @@ def test_cancelling_after_the_last_turn_ends_the_run() -> None:
     for _ in stream.stream_events():
         stream.cancel(mode="after_turn")
     assert stream.final_output is None or not stream.is_paused
+
+
+def test_cancelling_after_the_turn_lets_the_runs_inside_it_come_to_their_ends() -> None:
+    outer: list[Any] = []
+
+    def look() -> str:
+        """Look."""
+        outer[0].cancel(mode="after_turn")
+        return "seen"
+
+    tool = function_tool(look)
+    inner = Agent("In", tools=[tool], model=ScriptedModel([[call("look")], "told"]))
+    agent = Agent(
+        "Out", tools=[inner.as_tool("ask", "Ask.")], model=ScriptedModel([call("ask", input="?")])
+    )
+    outer.append(Runner.run_streamed(agent, "hi"))
+    list(outer[0].stream_events())
+    assert outer[0].pause_reason == "after_turn"
+    assert [getattr(item, "output", None) for item in outer[0].new_items] == [None, "told"]
+
+
+def test_calls_at_work_come_to_their_ends_when_the_time_is_up_beside_them() -> None:
+    notes: list[str] = []
+    is_late = threading.Event()
+
+    async def work(n: int) -> int:
+        """Work."""
+        notes.append(f"begun {n}")
+        while not is_late.is_set() or (n == 1 and "ended 2" not in notes):
+            await asyncio.sleep(0.01)
+        notes.append(f"ended {n}")
+        return n
+
+    calls = [call("work", n=n) for n in (1, 2, 3)]
+    agent = Agent("A", tools=[function_tool(work)], model=ScriptedModel([calls, "done"]))
+    config = RunConfig(max_tool_concurrency=2)
+    run = Runner.run_streamed(agent, "hi", run_config=config)
+
+    def pause() -> None:
+        while len(notes) < 2:
+            time.sleep(0.001)
+        run._run.pause("timeout")
+        is_late.set()
+
+    watch = threading.Thread(target=pause)
+    watch.start()
+    list(run.stream_events())
+    watch.join()
+    assert run.pause_reason == "timeout"
+    result = Runner.run_sync(agent, carried(run.to_state(), agent), run_config=config)
+    assert result.final_output == "done"
+    assert sorted(notes) == [f"{what} {n}" for what in ("begun", "ended") for n in (1, 2, 3)]
 
 
 @every_driver

@@ -61,9 +61,22 @@ class ToolCall:
             lifecycle.tool_started(self.context, agent, self.tool, arguments)
 
     def make(self) -> ToolCallOutputItem | None:
-        """Make the call, inside its span. None: a run inside it is paused."""
-        run, name = self.run, self.tool.name
-        with function_span(name) as span, run.at_work(name):
+        """Make the call. None: the run pauses before it, or a run inside it is paused."""
+        try:
+            with self.run.at_work(self.tool.name):
+                return self._make()
+        except RunPaused:
+            return None
+
+    def announce_end(self, item: ToolCallOutputItem | None) -> None:
+        """Tell the hooks that the tool has run."""
+        if item is not None:
+            run = self.run
+            run.lifecycle.tool_ended(self.context, run.agent, self.tool, item.output)
+
+    def _make(self) -> ToolCallOutputItem | None:
+        run = self.run
+        with function_span(self.tool.name) as span:
             if run.records_content:
                 span.span_data.input = self.context.tool_arguments
             if not self.goes_on:
@@ -74,7 +87,7 @@ class ToolCall:
                     item = self._call(span)
                 else:
                     item = self._call_in_step(step, span)
-            except RunPaused:
+            except RunPaused:  # which is no failure of this span
                 return None
             run.record.add(Called(self.raw.call_id, item))
             if run.records_content:
@@ -95,9 +108,3 @@ class ToolCall:
 
         told = step(self.tool.name, lambda: item_to_json(self._call(span)))
         return cast(ToolCallOutputItem, item_from_json(told, self.run.agent))
-
-    def announce_end(self, item: ToolCallOutputItem | None) -> None:
-        """Tell the hooks that the tool has run."""
-        if item is not None:
-            run = self.run
-            run.lifecycle.tool_ended(self.context, run.agent, self.tool, item.output)

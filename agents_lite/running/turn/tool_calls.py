@@ -81,6 +81,8 @@ def _make(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
 
     def jobs() -> Iterator[tuple[str, Callable[[], ToolCallOutputItem | None]]]:
         for call in beside:
+            if call.run.is_pausing:
+                return  # and those at work come to their ends
             call.announce_start()
             yield f"Tool {call.tool.name}", partial(_make_beside, call)
         _make_here(here)  # on this thread, while the others are at work
@@ -92,7 +94,8 @@ def _make(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
 def _make_here(calls: list[ToolCall]) -> None:
     for call in calls:
         call.cancellation.check()
-        call.run.rest()
+        if call.run.is_pausing:
+            return
         call.announce_start()
         call.announce_end(call.make())
 
