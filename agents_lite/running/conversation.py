@@ -110,7 +110,7 @@ class Conversation:
     def take_added(self, items: list[RunItem]) -> None:
         """Take what the caller added between two turns."""
         inputs = [item.to_input_item() for item in items]
-        self.added_items = items
+        self.added_items = [*self.added_items, *items]
         self.new_items += items
         self.shown_items += items
         self.next_input = [*self.next_input, *inputs]
@@ -199,9 +199,9 @@ def open_conversation(run: LiveRun) -> None:
         save_turn(run)
         return
     prepared = given
-    owed: list[TResponseInputItem] = []
+    owed = ItemHelpers.input_to_new_input_list(given)
     if run.session is not None:
-        prepared, owed = _with_history(run, run.session, ItemHelpers.input_to_new_input_list(given))
+        prepared, owed = _with_history(run, run.session, owed)
     trace = get_current_trace()
     record.add(
         Started(

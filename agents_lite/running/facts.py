@@ -38,7 +38,7 @@ class Started:
     prepared: str | list[TResponseInputItem]
     """The input with a session's history, as guardrails get to see it."""
     owed: list[TResponseInputItem]
-    """What of it the session does not hold yet; empty without a session."""
+    """What of it a session is to be given, with the first turn."""
     max_turns: int | None
     """Most turns, or None for no limit."""
     previous_response_id: str | None

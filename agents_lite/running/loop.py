@@ -73,8 +73,11 @@ def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, N
 
 
 def finish(final: FinalOutput | None, run: LiveRun) -> None:
-    """End with this output, once the hooks and the output guardrails have seen it; None: go on."""
-    if final is None or run.record.is_finished:
+    """End with this output, once the hooks and the output guardrails have seen it.
+
+    The run goes on if there is none (None), or more was said meanwhile.
+    """
+    if final is None or run.record.is_finished or run.record.has_more_input:
         return
     run.lifecycle.agent_ended(run.agent, final.output)
     check_output(final.output, run)

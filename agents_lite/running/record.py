@@ -154,6 +154,11 @@ class Record:
         """Whether nothing is left to be done."""
         return self.is_finished and self.answer is None
 
+    @property
+    def has_more_input(self) -> bool:
+        """Whether something was said that the model is told when the turn at hand has ended."""
+        return bool(self._added)
+
     def add(self, fact: Fact) -> None:
         """Take a fact into the record; safe from any thread."""
         with self._lock:

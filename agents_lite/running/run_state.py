@@ -13,7 +13,7 @@ from ..concurrency.calling import Ready
 from ..exceptions import UserError
 from ..items import ItemHelpers, ToolApprovalItem
 from .fact_json import fact_from_json, fact_to_json
-from .facts import Added, Answered, Decided, Fact, TurnEnded
+from .facts import Added, Answered, Decided, Fact, Saved, TurnEnded
 from .record import Record
 from .turn.approval import decision_of, interruptions
 from .turn.plan import found_at, make_plan
@@ -30,6 +30,10 @@ FORMAT = 1
 """Version of the JSON form."""
 _SIGNED = "hmac-sha256:"
 _NOT_GIVEN: Any = object()
+_FINISHED = (
+    "This run is finished. Its result is there; to go on talking, begin a run with "
+    "result.to_input_list() and what is new, or take state.fork(turn=...)"
+)
 
 
 class RunState(Ready):
@@ -116,9 +120,17 @@ class RunState(Ready):
         self._decide(approval_item, Decided(approval_item.call_id, "output", output=output))
 
     def add_input(self, input: str | list[TResponseInputItem]) -> None:
-        """Say something more, behind all that was said, outputs still to come included."""
+        """Say something more, behind all that was said, outputs still to come included.
+
+        The model answers it: what it has said before that is not the final output.
+
+        Raises:
+            UserError: The run is finished.
+        """
         if not isinstance(input, str | list):
             raise UserError(f"The input must be a string or a list of input items, got {input!r}")
+        if self._record.is_finished:
+            raise UserError(_FINISHED)
         self._record.add(Added(ItemHelpers.input_to_new_input_list(input)))
 
     def fork(self, turn: int) -> RunState:
@@ -245,11 +257,14 @@ class RunState(Ready):
             UserError: The run is over, or the agent is another one.
         """
         if self._record.is_over:
-            raise UserError(
-                "This run is finished. Its result is there; to go on talking, begin a run with "
-                "result.to_input_list() and what is new, or take state.fork(turn=...)"
-            )
-        options: RunOptions[Any] = {**self._options, "context": self.context}
+            raise UserError(_FINISHED)
+        conversation = self._record.conversation
+        options: RunOptions[Any] = {
+            "previous_response_id": conversation.previous_response_id,
+            "conversation_id": conversation.conversation_id,
+            **self._options,
+            "context": self.context,
+        }
         if agent is self._record.starting_agent:
             return _copy(self._record), options
         return _record_from_json(agent, _record_to_json(self._record)), options
@@ -283,14 +298,15 @@ def _copy(record: Record, around: Record | None = None) -> Record:
 
 
 def _up_to_turn(facts: list[Fact], turn: int) -> list[Fact] | None:
-    """The facts up to the end of a turn; None: it has not ended."""
+    """The facts up to the end of a turn, and that it was saved; None: it has not ended."""
     ended = 0
     for number, fact in enumerate(facts):
         if turn == 0 and isinstance(fact, Answered):
             return facts[:number]
         ended += isinstance(fact, TurnEnded)
         if ended == turn and isinstance(fact, TurnEnded):
-            return facts[: number + 1]
+            is_saved = isinstance(next(iter(facts[number + 1 :]), None), Saved)
+            return facts[: number + 1 + is_saved]
     return facts if turn == 0 and facts else None
 
 

@@ -273,6 +273,55 @@ def test_what_is_added_stands_behind_the_outputs_that_were_missing() -> None:
     assert session.get_items() == result.to_input_list()
 
 
+def test_what_is_added_to_a_last_answer_is_answered_too() -> None:
+    agent = Agent("A", model=ScriptedModel(["one", "two"]))
+    run = Runner.run_streamed(agent, "hi")
+    for event in run.stream_events():
+        if event.type == "run_item_stream_event":
+            break
+    state = carried(run.to_state(), agent)
+    state.add_input("And more?")
+    result = Runner.run_sync(agent, state)
+    assert result.final_output == "two"
+    assert [each["role"] for each in result.to_input_list()] == [
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+    ]
+    with pytest.raises(UserError, match="finished"):
+        result.to_state().add_input("And more?")
+
+
+def roles(session: SQLiteSession) -> list[str]:
+    return [each.get("role") or each["type"] for each in session.get_items()]
+
+
+def test_a_session_that_a_run_is_given_later_gets_all_of_it() -> None:
+    agent, state = waiting()
+    state = carried(state, agent)
+    state.approve(state.get_interruptions()[0])
+    session = SQLiteSession("later")
+    Runner.run_sync(agent, state, session=session)
+    assert roles(session) == ["user", "function_call", "function_call_output", "assistant"]
+
+
+def test_a_fork_does_not_save_its_turns_again() -> None:
+    agent = Shop().agent([call("look", order="7")], "one", "two")
+    session = SQLiteSession("forked")
+    state = Runner.run_sync(agent, "hi", session=session).to_state()
+    Runner.run_sync(agent, state.fork(turn=1), session=session)
+    assert roles(session).count("function_call") == 1
+    assert roles(session)[-2:] == ["assistant", "assistant"]
+
+
+def test_a_conversation_that_the_server_keeps_goes_on_without_a_session() -> None:
+    agent = Shop().agent([REFUND])
+    state = Runner.run_sync(agent, "hi", conversation_id="conv_1").to_state()
+    with pytest.raises(UserError, match="use one of them"):
+        Runner.run_sync(agent, carried(state, agent), session=SQLiteSession("beside"))
+
+
 @pytest.mark.parametrize("turn", [0, 1, 2])
 def test_a_fork_is_an_earlier_moment_of_the_run(turn: int) -> None:
     model = ScriptedModel(
