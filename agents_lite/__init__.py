@@ -104,9 +104,9 @@ _HOMES = {  # module: the names it is home to
         "guardrail_span GuardrailSpanData handoff_span HandoffSpanData "
         "mcp_tools_span MCPListToolsSpanData response_span "
         "ResponseSpanData sensitive_data_by_default set_trace_processors set_trace_provider "
-        "set_tracing_disabled set_tracing_export_api_key Span SpanData SQLiteTraceProcessor "
-        "StoredSpan StoredTrace Trace trace TraceProvider TraceStore TracingExporter "
-        "TracingProcessor"
+        "set_tracing_disabled set_tracing_export_api_key Span SpanData SpanError "
+        "SQLiteTraceProcessor StoredSpan StoredTrace Trace trace TraceProvider TraceStore "
+        "TracingExporter TracingProcessor"
     ),
     "http.client": "ResponsesClient",
     "running.run_state": "RunState",

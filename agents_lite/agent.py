@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
 
+from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
@@ -271,14 +271,14 @@ class Agent(PickledByName, Generic[TContext]):
         """The instructions, as they are in this context."""
         if not callable(self.instructions):
             return self.instructions
-        text: str | None = await _settled(self.instructions(run_context, self))
+        text: str | None = await settled(self.instructions(run_context, self))
         return text
 
     async def get_prompt(self, run_context: RunContextWrapper[TContext]) -> Prompt | None:
         """The stored prompt, as it is in this context."""
         prompt = self.prompt
         if callable(prompt):
-            prompt = await _settled(prompt(GenerateDynamicPromptData(run_context, self)))
+            prompt = await settled(prompt(GenerateDynamicPromptData(run_context, self)))
         given: Prompt | None = prompt
         return given
 
@@ -288,7 +288,7 @@ class Agent(PickledByName, Generic[TContext]):
         for tool in self.tools:
             enabled = getattr(tool, "is_enabled", True)
             if callable(enabled):
-                enabled = await _settled(enabled(run_context, self))
+                enabled = await settled(enabled(run_context, self))
             if enabled:
                 tools.append(tool)
         return tools
@@ -348,10 +348,6 @@ class Agent(PickledByName, Generic[TContext]):
 def _as_list(given: Sequence[T]) -> list[T]:
     """A list of the user's stays that very list, to which more may be added later."""
     return given if isinstance(given, list) else list(given)
-
-
-async def _settled(value: Any) -> Any:
-    return await value if isawaitable(value) else value
 
 
 AgentBase = Agent

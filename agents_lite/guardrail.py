@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
+from .concurrency.calling import settled
 from .exceptions import UserError
 from .methods import BoundLikeMethods
 from .pickling import PickledByName
@@ -89,6 +90,16 @@ class InputGuardrail(AnyGuardrail[InputGuardrailFunction[TContext]], Generic[TCo
     run_in_parallel: bool = True
     """False checks before the model is called, on the thread that drives the run."""
 
+    async def run(
+        self,
+        agent: Agent[Any],
+        input: str | list[TResponseInputItem],
+        context: RunContextWrapper[TContext],
+    ) -> InputGuardrailResult:
+        """The verdict on an input, outside a run."""
+        output = await settled(self.guardrail_function(context, agent, input))
+        return InputGuardrailResult(self, output)
+
 
 @dataclass
 class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[TContext]):
@@ -98,6 +109,13 @@ class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[T
     """
 
     decorator: ClassVar[str] = "output_guardrail"
+
+    async def run(
+        self, context: RunContextWrapper[TContext], agent: Agent[Any], agent_output: Any
+    ) -> OutputGuardrailResult:
+        """The verdict on an output, outside a run."""
+        output = await settled(self.guardrail_function(context, agent, agent_output))
+        return OutputGuardrailResult(self, agent_output, agent, output)
     on_trip: Literal["raise", "retry"] = "raise"
     """What follows a tripwire: the run ends; or the model is told and asked for another output, as
     often as `output_retries` allows."""

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
+from .run_config import CallModelData as CallModelData
+from .run_config import ModelInputData as ModelInputData
 from .run_config import RunConfig as RunConfig
+from .run_config import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 from .run_context import TContext
 from .running.start import RunOptions, new_run
 

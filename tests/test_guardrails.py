@@ -21,6 +21,7 @@ from agents_lite import (
     OutputGuardrail,
     OutputGuardrailTripwireTriggered,
     RunConfig,
+    RunContextWrapper,
     RunHooks,
     Runner,
     SQLiteSession,
@@ -513,3 +514,15 @@ def test_blocking_coroutines_are_asked_side_by_side() -> None:
 
     agent = Agent("A", input_guardrails=[meet, meet, meet], model=ScriptedModel(["ok"]))
     assert Runner.run_sync(agent, "x").final_output == "ok"
+
+
+def test_a_guardrail_can_be_asked_outside_a_run() -> None:
+    async def check(context: Any, agent: Any, value: Any) -> GuardrailFunctionOutput:
+        return GuardrailFunctionOutput(value, tripwire_triggered=value == "bad")
+
+    agent, context = Agent(name="A"), RunContextWrapper(None)
+    before = asyncio.run(InputGuardrail(check).run(agent, "bad", context))
+    assert before.output.tripwire_triggered and before.guardrail.get_name() == "check"
+    after = asyncio.run(OutputGuardrail(check).run(context, agent, "good"))
+    assert (after.agent_output, after.agent) == ("good", agent)
+    assert not after.output.tripwire_triggered

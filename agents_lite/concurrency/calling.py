@@ -28,6 +28,11 @@ class Ready:
         yield
 
 
+async def settled(value: Any) -> Any:
+    """The value, awaited where that is needed."""
+    return await value if isawaitable(value) else value
+
+
 class Callbacks:
     """One run's way to call functions that are not its own.
 

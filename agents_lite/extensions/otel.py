@@ -24,6 +24,7 @@ from ..tracing.span_data import (
     HandoffSpanData,
     ResponseSpanData,
     SpanData,
+    SpanError,
 )
 
 try:
@@ -172,7 +173,7 @@ class _OpenSpan:
             context.attach(self._surrounding)  # not detach: this may be a copy of the context
 
 
-def _error_type(error: dict[str, Any]) -> str:
+def _error_type(error: SpanError) -> str:
     details = error.get("data")
     kind = details.get("type") if isinstance(details, dict) else None
     return str(kind or "_OTHER")

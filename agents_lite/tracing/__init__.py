@@ -25,6 +25,7 @@ from .span_data import (
     MCPListToolsSpanData,
     ResponseSpanData,
     SpanData,
+    SpanError,
 )
 from .spans import (
     Span,
@@ -55,6 +56,7 @@ __all__ = [
     "SQLiteTraceProcessor",
     "Span",
     "SpanData",
+    "SpanError",
     "StoredSpan",
     "StoredTrace",
     "Trace",

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
+
+
+class SpanError(TypedDict):
+    """What went wrong in a span."""
+
+    message: str
+    data: dict[str, Any] | None
+    """Facts about it, or None."""
 
 
 class SpanData:

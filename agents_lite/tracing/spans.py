@@ -17,6 +17,7 @@ from .span_data import (
     MCPListToolsSpanData,
     ResponseSpanData,
     SpanData,
+    SpanError,
 )
 
 if TYPE_CHECKING:
@@ -58,16 +59,16 @@ class Span(Activity, Generic[Data]):
         self.span_id = span_id or gen_span_id()
         self.trace: Trace | None = None if parent is None else parent.trace
         self.parent_id: str | None = None if parent is None else parent.span_id
-        self.error: dict[str, Any] | None = None
-        """{"message": ..., "data": {...} or None}, or None when all went well."""
+        self.error: SpanError | None = None
+        """What went wrong, or None when all went well."""
 
     @property
     def trace_id(self) -> str | None:
         """The id of its trace, or None outside of one."""
         return None if self.trace is None else self.trace.trace_id
 
-    def set_error(self, error: dict[str, Any]) -> None:
-        """Say what went wrong: {"message": ..., "data": {...} or None}."""
+    def set_error(self, error: SpanError) -> None:
+        """Say what went wrong."""
         self.error = error
 
     def export(self) -> dict[str, Any] | None:
@@ -99,7 +100,7 @@ class Span(Activity, Generic[Data]):
         if self.error is None:
             self.error = self.describe(error)
 
-    def describe(self, error: BaseException) -> dict[str, Any]:
+    def describe(self, error: BaseException) -> SpanError:
         """An exception as the error of a span; without its text where content is hidden."""
         kind = type(error).__name__
         message = kind if self.hides_content else words_of(error)

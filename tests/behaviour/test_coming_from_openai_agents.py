@@ -65,6 +65,11 @@ HELD = {
     "`RunConfig(nest_handoff": "test_handoffs.py::"
     "test_without_a_filter_the_next_agent_sees_everything",
     "`ModelSettings(retry": "models/test_retrying.py::test_a_policy_decides_about_each_try",
+    "`Runner.run(..., auto": "behaviour/test_coming_from_openai_agents.py::"
+    "test_a_run_follows_the_response_before_it",
+    "`result.to_input_list": "test_results.py::test_a_conversation_goes_on_with_the_input_list",
+    "`function_tool(timeout": HERE + "test_a_function_says_what_a_late_tool_tells_the_model",
+    "`Agent(model_settings={": HERE + "test_settings_are_no_dicts",
     "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
     "Websockets": HERE + "test_what_there_is_not_has_no_name",
     "Tools that act": HERE + "test_what_there_is_not_has_no_name",
@@ -118,6 +123,36 @@ MISSING = """
     OpenAIResponsesWSModel ProgrammaticToolCallingTool ShellTool ToolSearchTool run_demo_loop
     enable_verbose_stdout_logging responses_websocket_session tool_namespace
 """.split()
+
+
+def test_a_run_follows_the_response_before_it() -> None:
+    model = ScriptedModel(["Hi", "Bye"])
+    agent = Agent(name="A", model=model)
+    before = Runner.run_sync(agent, "Hello").last_response_id
+    Runner.run_sync(agent, "And?", previous_response_id=before)
+    assert before is not None and model.requests[1].previous_response_id == before
+    assert [item["content"] for item in model.requests[1].input] == ["And?"]
+
+
+def test_a_function_says_what_a_late_tool_tells_the_model() -> None:
+    def tell(context: Any, error: Exception) -> str:
+        return f"late: {type(error).__name__}"
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    tool = function_tool(wait, timeout=0.01, failure_error_function=tell)
+    agent = Agent(name="A", model=ScriptedModel([call("wait"), "done"]), tools=[tool])
+    output = Runner.run_sync(agent, "Hi").new_items[1]
+    assert output.raw_item.output == "late: ToolTimeoutError"
+
+
+def test_settings_are_no_dicts() -> None:
+    with pytest.raises(UserError, match="ModelSettings"):
+        Agent(name="A", model_settings={"temperature": 0.0})  # type: ignore[arg-type]
+    options: Any = {"run_config": {"model": "m"}}
+    with pytest.raises(UserError, match="RunConfig"):
+        Runner.run_sync(Agent(name="A"), "Hi", **options)
 
 
 def test_what_there_is_not_has_no_name() -> None:
