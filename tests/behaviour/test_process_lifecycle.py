@@ -119,7 +119,9 @@ SETTING = """
             stay()
 
     def agent(*turns, functions=(), **options):
-        tools = [function_tool(each, name_override=each.__name__) for each in functions]
+        tools = [
+            function_tool(each, name_override=each.__name__, parallel=True) for each in functions
+        ]
         return Agent(name="A", model=ScriptedModel(list(turns)), tools=tools, **options)
 
     def remote(url, **options):
@@ -145,7 +147,7 @@ LOCAL_PLACES = {
     "tool that blocks the loop": (
         'drive(agent([call("block_the_loop")], functions=[block_the_loop]))'
     ),
-    "plain tools": 'drive(agent([call("stay_with_others")] * 2, functions=[stay_with_others]))',
+    "plain tools side by side": 'drive(agent([call("stay_with_others")] * 2, functions=[stay_with_others]))',
     "tools of both kinds": (
         'drive(agent([call("stay_with_others"), call("block_with_others")], '
         "functions=[stay_with_others, block_with_others]))"
