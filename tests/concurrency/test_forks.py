@@ -220,7 +220,7 @@ def test_a_fork_in_a_signal_handler_goes_through_in_the_middle_of_a_call(tmp_pat
 
         def on_signal(number, frame):
             global forked_in
-            forked_in += session._is_at_work
+            forked_in += session._database._is_at_work
             children.append(fork(work))
 
         signal.signal(signal.SIGUSR1, on_signal)
@@ -258,7 +258,7 @@ def test_a_call_that_a_fork_has_interrupted_and_its_file_fail_in_the_child(tmp_p
             connection.execute("INSERT INTO agent_sessions (session_id) VALUES (?)", [os.getpid()])
 
         try:
-            session._change(work)
+            session._database.change(work)
         except SessionError:
             assert os.getpid() != parent
             try:
