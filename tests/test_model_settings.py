@@ -45,6 +45,7 @@ NOT_IN_THE_BODY = {
     "timeout",
     "frequency_penalty",
     "presence_penalty",
+    "retry",
 }
 
 

@@ -28,9 +28,9 @@ from tests.support.spans import recorded_spans
 FIELDS = (
     "model model_provider model_settings handoff_input_filter input_guardrails output_guardrails "
     "tracing_disabled trace_include_sensitive_data workflow_name trace_id group_id trace_metadata "
-    "call_model_input_filter session_input_callback max_tool_concurrency parallel_tools "
-    "tool_error_formatter output_retries error_handlers run_id journal step durability "
-    "usage_limits tool_not_found"
+    "call_model_input_filter session_input_callback session_settings max_tool_concurrency "
+    "parallel_tools tool_error_formatter output_retries error_handlers run_id journal step "
+    "durability usage_limits tool_not_found"
 ).split()
 
 

@@ -64,7 +64,8 @@ FORKING = """
 def run(script: str, *arguments: object) -> None:
     program = dedent(FORKING) + dedent(script)
     done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
+        # Newer Pythons warn of forks beside threads, which is what this is about.
+        [sys.executable, "-W", "ignore:This process", "-c", program, *map(str, arguments)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
