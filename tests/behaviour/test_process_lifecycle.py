@@ -147,7 +147,9 @@ LOCAL_PLACES = {
     "tool that blocks the loop": (
         'drive(agent([call("block_the_loop")], functions=[block_the_loop]))'
     ),
-    "plain tools side by side": 'drive(agent([call("stay_with_others")] * 2, functions=[stay_with_others]))',
+    "plain tools side by side": (
+        'drive(agent([call("stay_with_others")] * 2, functions=[stay_with_others]))'
+    ),
     "tools of both kinds": (
         'drive(agent([call("stay_with_others"), call("block_with_others")], '
         "functions=[stay_with_others, block_with_others]))"
