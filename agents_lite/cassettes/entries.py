@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,21 +42,18 @@ class Entries:
         self.all = known
         self._compared = compared
         self._lock = threading.Lock()
-        self._unused: dict[str, list[Entry]] | None = None
+        self._unused = [(compared(entry.asked), entry) for entry in known]
 
     def take(self, asked: JSON) -> Entry | None:
         """The next entry for that question, or None."""
         with self._lock:
-            if self._unused is None:  # the first question pays for it
-                self._unused = defaultdict(list)
-                for entry in self.all:
-                    self._unused[self._key(entry.asked)].append(entry)
-            waiting = self._unused.get(self._key(asked))
-            if not waiting:
-                return None
-            entry = waiting.pop(0)
-            entry.is_used = True
-            return entry
+            wanted = self._compared(asked)
+            for place, (counts, entry) in enumerate(self._unused):
+                if counts == wanted:
+                    del self._unused[place]
+                    entry.is_used = True
+                    return entry
+            return None
 
     def add(self, entry: Entry) -> None:
         """Record an entry; nobody is answered from it this time."""
@@ -67,8 +63,8 @@ class Entries:
 
     def like(self, asked: JSON) -> int:
         """How many entries there are for that question, used or not."""
-        key = self._key(asked)
-        return sum(self._key(entry.asked) == key for entry in self.all)
+        wanted = self._compared(asked)
+        return sum(self._compared(entry.asked) == wanted for entry in self.all)
 
     def left_over(self) -> list[Entry]:
         """Those that nobody has asked for."""
@@ -83,6 +79,3 @@ class Entries:
         if len({entry.thread for entry in used if entry.thread is not None}) > 1:
             used.sort(key=lambda entry: json.dumps(entry.asked.get("input", entry.asked)))
         return used
-
-    def _key(self, asked: JSON) -> str:
-        return json.dumps(self._compared(asked), sort_keys=True)

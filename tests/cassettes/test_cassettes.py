@@ -32,7 +32,13 @@ from agents_lite.testing import (
     text,
     turn,
 )
-from tests.support.drivers import every_driver, every_stream, run_sync, stream
+from tests.support.drivers import (
+    every_driver,
+    every_driver_here,
+    every_stream,
+    run_sync,
+    stream,
+)
 
 Scripted = Callable[..., ScriptedModel]
 
@@ -524,3 +530,43 @@ def test_the_model_of_the_run_counts(scripted: Scripted, file: Path) -> None:
     with cassette(file):
         run_sync(Agent("A"), "Hi", run_config=RunConfig(model=scripted(["Hello"])))
     assert read(file)["agents"]["A"]["model"] == "ScriptedModel"
+
+
+class AsyncModel(ScriptedModel):
+    """Its `stream` is an async generator."""
+
+    async def stream(self, request: Any) -> Any:  # type: ignore[override]
+        for event in super().stream(request):
+            yield event
+
+
+@every_driver_here
+def test_models_that_are_async_are_recorded_too(file: Path, run: Any) -> None:
+    for turns in (["Hello"], []):
+        with cassette(file), AsyncModel(turns) as model:
+            assert run(Agent("A", model=model), "Hi").final_output == "Hello"
+
+
+def test_a_miss_inside_an_agent_as_tool_is_not_swallowed(scripted: Scripted, file: Path) -> None:
+    def front(outer: list[Any], inner: list[Any], instructions: str) -> Agent[Any]:
+        helper = Agent("Helper", instructions=instructions, model=scripted(inner))
+        return Agent("Front", tools=[helper.as_tool("help", "Help.")], model=scripted(outer))
+
+    with cassette(file):
+        run_sync(front([call("help", input="Price?"), "Done"], ["70"], "Be kind."), "Go")
+    with pytest.raises(CassetteMiss, match="agent Helper"), cassette(file):
+        with suppress(CassetteMiss):
+            run_sync(front([], [], "Be rude."), "Go")
+
+
+def test_outside_of_the_block_models_are_asked_again(scripted: Scripted, file: Path) -> None:
+    with cassette(file):
+        run_sync(Agent("A", model=scripted(["one"])), "Hi")
+    assert run_sync(Agent("A", model=scripted(["two"])), "Hi").final_output == "two"
+
+
+def test_the_inner_of_two_cassettes_counts(scripted: Scripted, file: Path, tmp_path: Path) -> None:
+    with cassette(file), cassette(tmp_path / "inner.json"):
+        run_sync(Agent("A", model=scripted(["one"])), "Hi")
+    assert len(read(tmp_path / "inner.json")["answers"]) == 1
+    assert read(file)["answers"] == []
