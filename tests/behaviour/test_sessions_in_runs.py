@@ -298,6 +298,21 @@ def test_another_message_after_a_failure_is_added() -> None:
     assert sent_to(agent) == ["user", *TURN, "user"]
 
 
+@pytest.mark.parametrize("offers", ["each to all", "each to the next"])
+def test_a_run_is_taken_up_among_many_agents(offers: str) -> None:
+    count = 20 if offers == "each to all" else 1200
+    agents = [Agent(f"A{number}") for number in range(count)]
+    for place, agent in enumerate(agents):
+        others = agents if offers == "each to all" else agents[place : place + 2]
+        agent.handoffs = [other for other in others if other is not agent]
+    session = SQLiteSession("s")
+    with pytest.raises(Broken):
+        Runner.run_sync(calculator_with([ADD, Broken]), "1 + 2?", session=session)
+    agents[0].model = ScriptedModel(["3"])
+    Runner.run_sync(agents[0], "1 + 2?", session=session)
+    assert kinds(session.get_items()) == ["user", *TURN, "assistant"]
+
+
 def test_the_same_message_after_an_answer_is_asked_again() -> None:
     session = SQLiteSession("s")
     agent = calculator_with([ADD, "3", "3 again"])

@@ -38,6 +38,7 @@ from agents_lite import (
     tool_output_guardrail,
 )
 from agents_lite.testing import ScriptedModel, call
+from tests.support.agents import agent_with_tool
 from tests.support.drivers import every_driver, every_driver_but_chat, every_stream, types
 
 SERIAL = RunConfig(max_tool_concurrency=1)
@@ -919,3 +920,13 @@ def test_two_calls_of_a_turn_may_use_what_belongs_to_one_thread(run: Any) -> Non
 
     agent = agent_of(count, calls=[call("count"), call("count")])
     assert outputs_of(run(agent, "x", context=[])) == ["1", "1"]
+
+
+def test_fields_that_only_answers_have_are_not_sent_back() -> None:
+    made = {**call("f"), "created_by": "somebody"}
+    agent = agent_with_tool([[made], "done"])
+    result = Runner.run_sync(agent, "hi")
+    model: Any = agent.model
+    for items in (model.requests[1].input, result.to_input_list()):
+        assert items[1]["type"] == "function_call"
+        assert "created_by" not in items[1]
