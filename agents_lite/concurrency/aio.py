@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
+from .forks import new_lock
 from .generators import drain
 from .workers import GRACE_SECONDS, run_in_thread
 
@@ -59,9 +60,9 @@ class AsyncReader(Generic[T]):
 
     def __init__(self, work: Work[T, Any], has_consequences: Callable[[T], bool]) -> None:
         """Take the work, and say after which values something with effects may follow."""
+        self._future: Future[None] | None = None  # first: an interrupt may end it here
         self._work = work
         self._driver = _Driver(work, has_consequences, asyncio.get_running_loop())
-        self._future: Future[None] | None = None
 
     def __aiter__(self) -> AsyncReader[T]:
         return self
@@ -116,17 +117,18 @@ class _Driver(Generic[T]):
         self._work = work
         self._has_consequences = has_consequences
         self._is_left = False  # nothing more is wanted
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = new_lock()
+        self._asked: SimpleQueue[None] = SimpleQueue()  # filled as the reader waits, or leaves
         self._reader: asyncio.Future[None] | None = None  # waits for something in the buffer
 
     async def wait(self) -> None:
         """Wait until there is something in the buffer, or nothing more will come."""
         reader = self.loop.create_future()
-        with self._changed:
+        with self._lock:
             if self.buffer or self.is_over:
                 return
             self._reader = reader
-            self._changed.notify()
+            self._asked.put(None)
         await reader
 
     def drive(self) -> None:
@@ -155,18 +157,16 @@ class _Driver(Generic[T]):
         self.buffer.append(event)
         self._wake_reader()
         if self._has_consequences(event) or len(self.buffer) >= MOST_AHEAD:
-            with self._changed:
-                while self._reader is None and not self._is_left:
-                    self._changed.wait()
+            while self._reader is None and not self._is_left:
+                self._asked.get()
         return not self._is_left
 
     def _leave(self) -> None:
-        with self._changed:
-            self._is_left = True
-            self._changed.notify()
+        self._is_left = True
+        self._asked.put(None)
 
     def _wake_reader(self) -> None:
-        with self._changed:
+        with self._lock:
             reader, self._reader = self._reader, None
         if reader is not None:
             try:

@@ -74,7 +74,8 @@ class Cancellation:
         """The work is over: neither the parent nor the clock stops it any more."""
         if self._watch is not None:
             self._watch.cancel()
-        self.detach()
+        if self._parent is not None:
+            self._parent._remove(self._follow)
 
     @property
     def reason(self) -> BaseException | None:
@@ -109,11 +110,6 @@ class Cancellation:
         with self.interrupting(lambda: stopped.put(None)), suppress(Empty):
             stopped.get(timeout=max(0, seconds))  # the time may be up already
         self.check()
-
-    def detach(self) -> None:
-        """Let the parent forget this child, whose work is over."""
-        if self._parent is not None:
-            self._parent._remove(self._follow)
 
     def _follow(self) -> None:
         if self._parent is not None and self._parent.reason is not None:

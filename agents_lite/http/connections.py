@@ -33,6 +33,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
 from .chunked import BlockResponse
 
@@ -59,7 +60,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self.is_cut = False
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._socket: Any = None
 
     def watch(self, sock: Any) -> None:

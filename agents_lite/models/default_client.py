@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import Literal, Protocol, TypeAlias, get_args
 
+from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
 from ..tracing import get_trace_provider
@@ -33,7 +33,7 @@ class OpenAIClient(Protocol):
         """The server."""
 
 
-_lock = threading.Lock()
+_lock = new_lock()
 _default_key: str | None = None
 _default_client: ResponsesClient | None = None
 _default_api: OpenAIAPI | None = None

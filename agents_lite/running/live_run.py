@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
+from ..concurrency.forks import new_lock
 from ..exceptions import MaxTurnsExceeded, UsageLimitExceeded, UserError
 from ..run_config import RunConfig, UsageLimits
 from ..run_context import RunContextWrapper
@@ -115,7 +115,7 @@ class LiveRun:
         self._agent_span: Span[AgentSpanData] | None = None
         self._pause: RunPaused | None = None
         self._inner_runs: list[LiveRun] = []
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
@@ -208,25 +208,29 @@ class LiveRun:
     @contextmanager
     def at_work(self, name: str) -> Iterator[None]:
         """A block that a pause waits for, such as a tool's call."""
-        with self._lock:
-            self.rest()
-            self.tools_at_work.append(name)
+        is_noted = False
         try:
+            with self._lock:
+                self.rest()
+                is_noted = True  # before the call after which an interrupt may come
+                self.tools_at_work.append(name)
             yield
         finally:
-            self.tools_at_work.remove(name)
+            if is_noted:
+                self.tools_at_work.remove(name)
 
     @contextmanager
     def having_inside(self, run: LiveRun) -> Iterator[None]:
         """A block in which another run is a part of this one, and pauses with it."""
-        with self._lock:
-            self._inner_runs.append(run)
         try:
+            with self._lock:
+                self._inner_runs.append(run)
             if self._pause is not None and self.is_pausing:
                 run.pause(self._pause.reason)
             yield
         finally:
-            self._inner_runs.remove(run)
+            with suppress(ValueError):  # an interrupt came before
+                self._inner_runs.remove(run)
 
     def interruptions(self) -> list[ToolApprovalItem]:
         """The calls that wait for a person, those of runs inside included."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..concurrency.forks import new_lock
 from ..guardrail import InputGuardrailResult, OutputGuardrailResult
 from ..items import InputItem, ModelResponse, RunItem, ToolCallItem
 from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
@@ -137,7 +137,7 @@ class Record:
         self._decided_for_all: dict[tuple[int, Place], Decided] = {}
         self._added: list[Added] = []
         self._failure: Failed | None = None
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         for fact in facts:
             self.add(fact)
 
@@ -147,7 +147,7 @@ class Record:
         return {**kept, "writer": None}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        vars(self).update(kept, _lock=threading.Lock())
+        vars(self).update(kept, _lock=new_lock())
 
     @property
     def is_over(self) -> bool:

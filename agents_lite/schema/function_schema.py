@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter
 from types import CellType, FrameType, GenericAlias, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -29,6 +39,28 @@ DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 _PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
 _SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
 _CONTEXT_NAME = re.compile(r"^(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b")
+
+
+T = TypeVar("T")
+
+
+class _Computed(Generic[T]):
+    """A property computed when it is first asked for, then kept.
+
+    That of functools holds a lock in Python 3.11, for all objects at once: a fork leaves it locked.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: Any, _class: type | None = None) -> T:
+        value = self._compute(owner)
+        owner.__dict__[self._name] = value
+        return value
 
 
 class InvalidToolArguments(ModelBehaviorError):
@@ -78,7 +110,7 @@ class FuncSchema:
         self._positional = [p.name for p in self.parameters if p.kind in by_position]
         self._only_named = not (self._positional or self._extra_positional or self._extra_named)
 
-    @functools.cached_property
+    @_Computed
     def params_json_schema(self) -> dict[str, Any]:
         """The JSON schema of the arguments, made when first asked for.
 
@@ -112,17 +144,17 @@ class FuncSchema:
             values.update(values.pop(self._extra_named))
         return args, values
 
-    @functools.cached_property
+    @_Computed
     def plain(self) -> Schemas | None:
         """The arguments' schemas where all their types are plain; else pydantic has to be asked."""
         return describe_arguments(f"{self.name}_args", map(self._argument, self.parameters))
 
-    @functools.cached_property
+    @_Computed
     def _validator(self) -> Any:
         """What reads the arguments."""
         return self._adapter.validator if self.plain is None else SchemaValidator(self.plain.core)
 
-    @functools.cached_property
+    @_Computed
     def _adapter(self) -> TypeAdapter[Any]:
         arguments = map(self._argument, self.parameters)
         fields = {argument.name: _field_type(argument) for argument in arguments}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -65,7 +66,8 @@ class BackendSpanExporter(TracingExporter):
         self._max_delay = max_delay
         self._session: requests.Session | None = None
         self._session_pid = 0
-        self._closing = threading.Event()
+        self._is_closing = False
+        self._wakes: SimpleQueue[None] = SimpleQueue()  # from the wait between two tries
         self._warn = WarnOnce()
         self._warn_item = WarnOnce()
 
@@ -92,7 +94,8 @@ class BackendSpanExporter(TracingExporter):
 
     def shutdown(self) -> None:
         """Stop waiting between tries; the program ends."""
-        self._closing.set()
+        self._is_closing = True
+        self._wakes.put(None)
 
     def _send(self, texts: list[bytes]) -> None:
         status = self._post(b'{"data":[' + b",".join(texts) + b"]}")
@@ -109,9 +112,11 @@ class BackendSpanExporter(TracingExporter):
         """Post and try again where that may help; the last answer's status, None for no answer."""
         status = None
         for attempt in range(self._max_retries):
-            if attempt:
-                self._closing.wait(min(self._base_delay * 2 ** (attempt - 1), self._max_delay))
-            is_closing = self._closing.is_set()
+            if attempt and not self._is_closing:
+                with suppress(Empty):
+                    delay = min(self._base_delay * 2 ** (attempt - 1), self._max_delay)
+                    self._wakes.get(timeout=delay)
+            is_closing = self._is_closing
             try:
                 response = self._open_session().post(
                     self._endpoint,

@@ -99,10 +99,10 @@ class InputChecks:
         running, self._running = self._running, []
         if not running:
             return None
-        if not all(future.done() for _, _, future in running):
-            self._scope.cancel(RunCancelled())
-            wait_a_moment([(name, future) for _, name, future in running])
-        self._scope.detach()
+        with self._scope:
+            if not all(future.done() for _, _, future in running):
+                self._scope.cancel(RunCancelled())
+                wait_a_moment([(name, future) for _, name, future in running])
         tripped = None
         for index, _, future in running:
             if future.done() and future.exception() is None:

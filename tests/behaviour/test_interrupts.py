@@ -1,0 +1,137 @@
+"""A process that was interrupted at any instruction, again and again, still works."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, RunConfig, Runner, RunTimeout, SQLiteSession, function_tool
+from agents_lite.testing import ScriptedModel, call
+from agents_lite.tracing import flush_traces, set_trace_processors
+from agents_lite.tracing.sqlite_store import SQLiteTraceProcessor, TraceStore
+from tests.support.traces import provider as provider
+from tests.support.waiting import SOON
+
+INTERRUPTS = 1000
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer"),
+]
+
+
+class Interrupted(KeyboardInterrupt):  # asyncio swallows others inside its callbacks
+    pass
+
+
+@function_tool
+def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+@function_tool(parallel=True)
+def add_beside(a: int, b: int) -> int:
+    """Add on another thread."""
+    return a + b
+
+
+@function_tool(timeout=SOON)
+async def add_async(a: int, b: int) -> int:
+    """Add on an event loop."""
+    await asyncio.sleep(0)
+    return a + b
+
+
+CALLS = [call(name, a=1, b=2) for name in ("add", "add_beside", "add_async")]
+
+
+def an_agent() -> Agent[Any]:
+    model = ScriptedModel([CALLS, CALLS[:1], "done"])
+    return Agent(name="A", model=model, tools=[add, add_beside, add_async])
+
+
+def run_plain(session: SQLiteSession) -> None:
+    assert Runner.run_sync(an_agent(), "x", session=session, timeout=SOON).final_output == "done"
+
+
+def run_streamed(session: SQLiteSession) -> None:
+    list(Runner.stream(an_agent(), "x", session=session, timeout=SOON))
+
+
+def run_async(session: SQLiteSession) -> None:
+    async def read() -> None:
+        result = Runner.run_streamed(an_agent(), "x", session=session, timeout=SOON)
+        async for _event in result.stream_events():
+            pass
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(read())
+    finally:
+        loop.close()
+
+
+def run_with_an_agent_inside(session: SQLiteSession) -> None:
+    inner = an_agent().as_tool("inner", "Asks another agent.")
+    outer = ScriptedModel([call("inner", input="x"), "done"])
+    agent = Agent(name="B", model=outer, tools=[inner])
+    assert Runner.run_sync(agent, "x", session=session, timeout=SOON).final_output == "done"
+
+
+@pytest.mark.parametrize("run", [run_plain, run_streamed, run_async, run_with_an_agent_inside])
+def test_runs_sessions_traces_and_time_limits_outlive_many_interrupts(
+    run: Callable[[SQLiteSession], None], tmp_path: Path
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise Interrupted
+
+    set_trace_processors([SQLiteTraceProcessor(tmp_path / "traces.db")])
+    session = SQLiteSession("s", tmp_path / "s.db")
+    run(session)
+    session.clear_session()
+    dice = random.Random(run.__name__)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    started = time.perf_counter()
+    run(session)
+    usual = time.perf_counter() - started
+    seen = 0
+    try:
+        for _ in range(INTERRUPTS):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, dice.uniform(0.0001, 1.2 * usual))
+                run(session)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                time.sleep(0)  # for an interrupt that is on its way
+            except Interrupted:
+                seen += 1
+            if len(session.get_items(30)) == 30:
+                session.clear_session()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen > INTERRUPTS / 10
+
+    session.clear_session()
+    for _ in range(5):
+        run(session)
+    assert session.get_items()
+
+    @function_tool
+    async def hang() -> None:
+        await asyncio.sleep(1000)
+
+    slow = Agent(name="slow", model=ScriptedModel([call("hang")]), tools=[hang])
+    with pytest.raises(RunTimeout):
+        Runner.run_sync(slow, "x", timeout=0.2, run_config=RunConfig(workflow_name="late"))
+    flush_traces()
+    names = [each.workflow_name for each in TraceStore(tmp_path / "traces.db").list_traces()]
+    assert "late" in names
