@@ -26,7 +26,7 @@ from ..databases import (
 
 T = TypeVar("T")
 
-_DEADLOCK = 1213  # of MySQL: two writers first look for a row, and then both insert it
+_DEADLOCK = 1213  # of MySQL: two writers looked for a row, and then both insert or delete
 _CLOCKS = {
     "postgresql": "extract(epoch from clock_timestamp())",
     **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
@@ -110,8 +110,7 @@ class SQLAlchemyJournal(Journal):
                     sa.update(self._runs).where(self._runs.c.run_id == run_id).values(**changed)
                 )
 
-        while not self._is_done(work):
-            pass
+        self._change(work)
 
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
         """A run's row and the texts of its entries in order; see `Journal.entries`."""
@@ -157,7 +156,7 @@ class SQLAlchemyJournal(Journal):
             connection.execute(sa.delete(self._entries).where(self._entries.c.run_id.in_(which)))
             return connection.execute(sa.delete(self._runs).where(chosen)).rowcount
 
-        return self._database.call(work)
+        return self._change(work)
 
     def begin_call(self, run_id: str) -> None:
         """Begin the transaction that a call is made in.
@@ -177,17 +176,17 @@ class SQLAlchemyJournal(Journal):
         """Close the connections of the journal's own engine; what was given stays as it is."""
         self._database.close()
 
-    def _is_done(self, work: Callable[[sa.Connection], None]) -> bool:
-        """Whether the work was done; if not, another writer has come in between."""
-        try:
-            self._database.call(work)
-            return True
-        except JournalError as error:
-            cause = error.__cause__
-            code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
-            if self._shared is None and (isinstance(cause, IntegrityError) or code == (_DEADLOCK,)):
-                return False
-            raise
+    def _change(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns; it is done anew when another writer has come in between."""
+        while True:
+            try:
+                return self._database.call(work)
+            except JournalError as error:
+                cause = error.__cause__
+                code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
+                was_between = isinstance(cause, IntegrityError) or code == (_DEADLOCK,)
+                if self._shared is not None or not was_between:
+                    raise
 
     def _locked_row(self, connection: sa.Connection, run_id: str) -> tuple[RunRow | None, float]:
         """A run's row, which others cannot change until the end of the transaction; and now."""
