@@ -22,6 +22,6 @@ def no_thread_left() -> Iterator[None]:
 
 
 def _ours() -> list[threading.Thread]:
-    """All but those of test servers, and the loop that async functions of all runs share."""
-    others = ("loopback", "agents_lite loop")
+    """All but those of test servers, and of the loop that async functions of all runs share."""
+    others = ("loopback", "agents_lite loop", "asyncio_")
     return [each for each in threading.enumerate() if not each.name.startswith(others)]
