@@ -204,6 +204,27 @@ def test_children_use_threads_timers_and_loops_while_others_do(tmp_path: Path) -
     )
 
 
+def test_children_make_schemas_while_a_thread_does(tmp_path: Path) -> None:
+    run(
+        """
+        from agents_lite import function_tool
+
+        def make():
+            @function_tool
+            def add(a: int, b: list[str]) -> int:
+                return a
+            assert add.params_json_schema
+
+        make()
+        for _ in range(2):
+            busy(make)
+        for _ in range(40):
+            check(*[fork(make) for _ in range(3)])
+        """,
+        tmp_path,
+    )
+
+
 def test_a_fork_in_a_signal_handler_goes_through_in_the_middle_of_a_call(tmp_path: Path) -> None:
     run(
         """
