@@ -202,7 +202,7 @@ class Record:
 
     def has_inner(self, call_id: str) -> bool:
         """Whether there is a run inside that call of the turn at hand."""
-        return (self.turn, call_id) in self.inside and self.call(call_id).is_begun
+        return (self.turn, call_id) in self.inside
 
     def call_key(self, call_id: str) -> str:
         """A name for a call of the turn at hand, the same whenever the run is taken up."""
@@ -236,7 +236,6 @@ class Record:
                 known = self.calls.get(fact.call_id)
                 if known is None or not known.is_begun:
                     self._count_call()
-                self.inside.pop((self.turn, fact.call_id), None)  # of an answer that was discarded
                 self.calls[fact.call_id] = CallRecord(is_begun=True)  # a decision was for this one
             case Called():
                 self._take_output(fact)

@@ -338,15 +338,14 @@ def _record_from_json(
         raise UserError(f"This is the state of a run of agent {name!r}, not of {agent.name!r}")
     record = Record(agent, around=around)
     inner_runs = {(each["turn"], each["call_id"]): each for each in inside}
-    agents_inside: dict[tuple[int, str], Agent[Any]] = {}
     for fact in facts:
         record.add(fact_from_json(fact, record))
         if fact["type"] == "begun":
             place = record.turn, fact["call_id"]
             if place in inner_runs:
-                agents_inside[place] = inner_agent(record, fact["call_id"])
-    for place, agent_inside in agents_inside.items():
-        record.inside[place] = _record_from_json(agent_inside, inner_runs[place], record)
+                agent_inside = inner_agent(record, fact["call_id"])
+                inner = _record_from_json(agent_inside, inner_runs[place], record)
+                record.inside[place] = inner
     make_plan(record)  # whoever is to go on with the turn at hand must be there
     return record
 

@@ -17,12 +17,9 @@ from pydantic import BaseModel
 
 from agents_lite import (
     Agent,
-    GuardrailFunctionOutput,
     HostedMCPTool,
     MaxTurnsExceeded,
     ModelBehaviorError,
-    OutputGuardrail,
-    OutputGuardrailTripwireTriggered,
     RunConfig,
     Runner,
     RunState,
@@ -549,25 +546,6 @@ def test_an_answer_that_made_the_run_fail_is_asked_for_again() -> None:
     assert result.final_output == Total(total=1)
     assert kinds(result.to_input_list()) == ["user", "assistant"]
     assert result.usage.requests == 2
-
-
-def test_a_call_of_an_answer_that_was_asked_for_again_is_a_run_of_its_own() -> None:
-    def is_bad(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
-        return GuardrailFunctionOutput(None, output == "bad")
-
-    inner = Agent("In", model=ScriptedModel(["bad", "good"]))
-    agent = Agent(
-        "Out",
-        tools=[inner.as_tool("ask", "Ask.")],
-        tool_use_behavior="stop_on_first_tool",
-        output_guardrails=[OutputGuardrail(is_bad)],
-        model=ScriptedModel([[call("ask", call_id="0", input=word)] for word in ("one", "two")]),
-    )
-    with pytest.raises(OutputGuardrailTripwireTriggered) as caught:
-        Runner.run_sync(agent, "hi")
-    result = Runner.run_sync(agent, carried(caught.value.run_data.to_state(), agent))
-    assert result.final_output == "good"
-    assert carried(result.to_state(), agent).get_interruptions() == []
 
 
 def test_a_tool_whose_failure_left_the_run_is_called_again_and_the_others_are_not() -> None:
