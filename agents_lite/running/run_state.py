@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,7 @@ class RunState(Ready):
                 A state that others can write to, a browser for example, has to be signed.
             context_serializer: As for `to_json`.
         """
-        text = to_json(self.to_json(context_serializer=context_serializer)).decode()
+        text = _to_text(self.to_json(context_serializer=context_serializer))
         return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
 
     @classmethod
@@ -241,7 +242,7 @@ class RunState(Ready):
                 a key is missing on one side.
         """
         try:
-            told = from_json(_verified(state_string, key))
+            told = _from_text(_verified(state_string, key))
         except ValueError as error:
             raise UserError(f"This text is not the state of a run: {error}") from error
         return cls.from_json(
@@ -375,6 +376,20 @@ def _context_from_json(told: dict[str, Any], deserialize: Callable[[Any], Any] |
             "context_serializer wrote"
         )
     return None
+
+
+def _to_text(told: dict[str, Any]) -> str:
+    try:
+        return to_json(told).decode()
+    except ValueError:  # half a character, of a model or a tool; the standard library writes it
+        return json.dumps(told)
+
+
+def _from_text(text: str) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def _signature(text: str, key: bytes) -> str:

@@ -383,6 +383,12 @@ def test_what_the_session_does_not_have_yet_is_told() -> None:
     assert result.to_state().get_unsaved_items() == []
 
 
+def test_half_a_character_stays_what_it_is() -> None:
+    agent = Shop().agent([REFUND], "Done.")
+    state = carried(Runner.run_sync(agent, "half: \ud800").to_state(), agent)
+    assert state.to_json()["facts"][0]["given"] == "half: \ud800"
+
+
 # Bad input
 
 
