@@ -52,6 +52,7 @@ from .facts import (
     Saved,
     Started,
     TakenUp,
+    Told,
     ToolChecked,
     TurnEnded,
 )
@@ -71,6 +72,7 @@ _PLAIN: dict[str, Callable[..., Fact]] = {
     "added": Added,
     "failed": Failed,
     "taken_up": TakenUp,
+    "told": Told,
 }
 """Facts whose fields are JSON as they are."""
 _NAMES: dict[type, str] = {kind: name for name, kind in _PLAIN.items()}  # type: ignore[misc]

@@ -19,6 +19,9 @@ PauseReason = Literal["approval", "timeout", "after_turn"]
 """Why a run stopped before its end: a call waits for a person, its time was up, or it was told to
 stop after the turn."""
 
+Telling = Literal["agent_started", "agent_ended", "handed_off"]
+"""What hooks are told once over all parts of a run."""
+
 Place = tuple[str | int, ...]
 """Where an agent, tool or handoff stands: `("handoffs", 1, "tools", 0)`, read from an agent on."""
 
@@ -135,6 +138,13 @@ class Filtered:
 
 
 @dataclass(slots=True)
+class Told:
+    """Hooks were told; they are not told again. Only where somebody listens."""
+
+    what: Telling
+
+
+@dataclass(slots=True)
 class Finished:
     """There is a final output."""
 
@@ -194,6 +204,7 @@ Fact = (
     | Decided
     | HandedOver
     | Filtered
+    | Told
     | Finished
     | TurnEnded
     | Saved

@@ -76,6 +76,12 @@ class Lifecycle:
         """Whether anybody wants to know of this agent's tool calls."""
         return self._run_hooks is not None or agent.hooks is not None
 
+    def is_heard(self, *facts: Any) -> bool:
+        """Whether there are hooks of the run, or of an agent among what is told."""
+        return self._run_hooks is not None or any(
+            getattr(fact, "hooks", None) is not None for fact in facts
+        )
+
     def _tell(self, hooks: Any, name: str, *facts: Any) -> None:
         if hooks is not None and _overrides(hooks, name):
             self._call(getattr(hooks, name), *facts)

@@ -16,6 +16,7 @@ from ..run_config import RunConfig, UsageLimits
 from ..run_context import RunContextWrapper
 from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
 from ..tracing import Span, get_current_span, sensitive_data_by_default
+from .facts import Telling, Told
 from .hooks import Lifecycle
 
 if TYPE_CHECKING:
@@ -135,6 +136,19 @@ class LiveRun:
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""
         return self.callbacks.call(self.cancellation, function, *args)
+
+    def tell_once(self, what: Telling, agent: Agent[Any], *facts: Any) -> None:
+        """Tell the hooks of something, once over all parts of the run.
+
+        Args:
+            what: The method of `Lifecycle` that tells it.
+            agent: The agent that it is told of.
+            facts: What else is told.
+        """
+        if what not in self.record.told:
+            getattr(self.lifecycle, what)(agent, *facts)
+            if self.lifecycle.is_heard(agent, *facts):
+                self.record.add(Told(what))
 
     def announce(self, items: Iterable[RunItem]) -> Iterator[RunItemStreamEvent]:
         """The events that tell of items."""

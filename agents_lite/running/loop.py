@@ -79,7 +79,7 @@ def finish(final: FinalOutput | None, run: LiveRun) -> None:
     """
     if final is None or run.record.is_finished or run.record.has_more_input:
         return
-    run.lifecycle.agent_ended(run.agent, final.output)
+    run.tell_once("agent_ended", run.agent, final.output)
     check_output(final.output, run)
     run.record.add(Finished(final.output, final.is_typed))
 
@@ -109,4 +109,4 @@ def tell_of_agent(run: LiveRun) -> None:
         is_first = record.turn == 0
         said = conversation.prepared if is_first else list(conversation.next_input)
         run.context.turn_input = ItemHelpers.input_to_new_input_list(said)
-        run.lifecycle.agent_started(run.agent, said)
+        run.tell_once("agent_started", run.agent, said)

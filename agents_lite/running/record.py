@@ -31,6 +31,7 @@ from .facts import (
     Saved,
     Started,
     TakenUp,
+    Told,
     ToolChecked,
     TurnEnded,
 )
@@ -109,6 +110,8 @@ class Record:
         """The handoff of the turn at hand, or None."""
         self.filtered: Filtered | None = None
         """What its input filter made of the conversation, or None."""
+        self.told: set[str] = set()
+        """What the hooks were told of since the last turn ended."""
         self.raw_responses: list[ModelResponse] = []
         """All answers of the model."""
         self.usage = Usage()
@@ -260,6 +263,8 @@ class Record:
                     self.tool_input_guardrail_results.append(fact.result)
                 else:
                     self.tool_output_guardrail_results.append(fact.result)
+            case Told():
+                self.told.add(fact.what)
             case Asked():
                 self._known(fact.call_id).asked = fact
             case Decided():
@@ -322,6 +327,7 @@ class Record:
         conversation.end_turn(self.raw_responses[-1].response_id if self.raw_responses else None)
         self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
         self.answer = self.handover = self.filtered = None
+        self.told = set()
         self.calls = {}
         if handover is not None:
             self.agent = handover.target
@@ -342,6 +348,7 @@ class Record:
         if failure is not None and failure.discards_answer and self.answer is not None:
             self.turn -= 1
             self.answer = self.handover = self.filtered = None
+            self.told &= {"agent_started"}
             self.calls = {}
             self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
             self.conversation.drop_turn()

@@ -293,7 +293,7 @@ class RunState(Ready):
 
 def _copy(record: Record, around: Record | None = None) -> Record:
     copied = Record(record.starting_agent, record.facts, around)
-    for place, inner in record.inside.items():
+    for place, inner in list(record.inside.items()):  # another thread may be at work on it
         copied.inside[place] = _copy(inner, copied)
     return copied
 

@@ -148,7 +148,7 @@ def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
             if isinstance(failure, AgentsException):
                 failure.run_data = RunErrorDetails(run)
             if isinstance(failure, Exception):
-                run.record.add(_failure(failure))
+                run.record.add(_failure(failure, run.record))
             raise
         finally:
             run.is_over = True
@@ -159,8 +159,11 @@ def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
                 run.callbacks.close()
 
 
-def _failure(error: Exception) -> Failed:
-    return Failed(type(error).__name__, words_of(error), isinstance(error, _FAULTS_OF_ANSWERS))
+def _failure(error: Exception, record: Record) -> Failed:
+    """How a run failed. An answer whose calls were begun is kept: none is to be made twice."""
+    is_begun = any(call.is_begun for call in record.calls.values())
+    is_fault = isinstance(error, _FAULTS_OF_ANSWERS) and not is_begun
+    return Failed(type(error).__name__, words_of(error), is_fault)
 
 
 def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:

@@ -21,6 +21,7 @@ from agents_lite import (
     MaxTurnsExceeded,
     ModelBehaviorError,
     RunConfig,
+    RunHooks,
     Runner,
     RunState,
     SQLiteSession,
@@ -519,6 +520,53 @@ def test_a_paused_result_from_another_process_can_be_taken_up() -> None:
     state = result.to_state()
     state.approve(state.get_interruptions()[0])
     assert Runner.run_sync(PICKLED, state, run_config=config).final_output == "Done."
+
+
+class Heard(RunHooks[Any]):
+    """Notes what the run's hooks were told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_agent_start(self, context: Any, agent: Any, input_data: Any) -> None:
+        self.told.append(f"start {agent.name}")
+
+    def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:
+        self.told.append(f"end {agent.name}")
+
+    def on_handoff(self, context: Any, from_agent: Any, to_agent: Any) -> None:
+        self.told.append(f"handoff {to_agent.name}")
+
+
+@pytest.mark.parametrize("events", range(1, 30))
+def test_hooks_are_told_once_wherever_a_reader_leaves(events: int) -> None:
+    last = Agent("Last", model=ScriptedModel(lambda request: "Done."))
+    first = Agent(
+        "First", handoffs=[last], model=ScriptedModel(lambda request: [handoff_to("Last")])
+    )
+    hooks = Heard()
+    stream = Runner.run_streamed(first, "x", hooks=hooks)
+    for number, _ in enumerate(stream.stream_events(), 1):
+        if number == events:
+            break
+    if not stream._run.record.is_over:
+        Runner.run_sync(first, carried(stream.to_state(), first), hooks=hooks)
+    assert hooks.told == ["start First", "handoff Last", "start Last", "end Last"]
+
+
+def test_a_call_that_was_made_is_not_made_again_for_another_s_malformed_arguments() -> None:
+    shop = Shop()
+    strict = function_tool(
+        lambda number: number, name_override="strict", failure_error_function=None
+    )
+    calls = [call("look", order="1"), call("strict", "no JSON")]
+    agent = Agent("A", tools=[function_tool(shop.look), strict], model=ScriptedModel([calls]))
+    with pytest.raises(ModelBehaviorError) as failed:
+        Runner.run_sync(agent, "x")
+    data: Any = failed.value.run_data
+    with pytest.raises(ModelBehaviorError):
+        Runner.run_sync(agent, data.to_state())
+    assert shop.done == ["look 1"]
 
 
 # Pausing by other means

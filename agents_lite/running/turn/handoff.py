@@ -37,14 +37,13 @@ def hand_over(
             span.set_error(
                 {"message": "Multiple handoffs requested", "data": {"requested_agents": names}}
             )
-        handover, is_new = record.handover, record.handover is None
+        handover = record.handover
         if handover is None:
             handover = _make_handoff(call, chosen, others, run)
             record.add(handover)
         span.span_data.to_agent = handover.target.name
         yield from run.announce(handover.items)
-        if is_new:
-            run.lifecycle.handed_off(source, handover.target)
+        run.tell_once("handed_off", source, handover.target)
         if record.filtered is None:
             _filter(chosen, run)
 
