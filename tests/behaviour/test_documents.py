@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import dataclasses
 import inspect
 import json
@@ -78,6 +79,7 @@ def execute(code: str, names: dict[str, Any]) -> None:
     """Run a block, `await` outside functions too, and then its `main()`, if nothing else does."""
     code = re.sub(r"\b(from|import) agents\b", r"\1 agents_lite", code)
     compiled = compile(code, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names.setdefault("__builtins__", builtins)  # where newer Pythons look for them
     block = types.FunctionType(compiled, names)
     if not inspect.iscoroutinefunction(block):
         block()
