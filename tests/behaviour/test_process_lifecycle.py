@@ -43,7 +43,11 @@ class Child:
     def __init__(self, script: str, *arguments: object, **environment: str) -> None:
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-c", dedent(script), *map(str, arguments)],
+            # Newer Pythons warn of forks beside threads.
+            [
+                *(sys.executable, "-u", "-W", "ignore:This process", "-c"),
+                *(dedent(script), *map(str, arguments)),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
