@@ -43,6 +43,12 @@ class ResponsesObject:
         types = sys.modules.get("openai.types.responses")
         return type(self) if types is None else _class_in_openai(self, types)
 
+    @property
+    def __pydantic_validator__(self) -> None:
+        """Older versions of pydantic ask for it before they ask for the class."""
+        if "openai.types.responses" not in sys.modules:
+            raise AttributeError
+
     def __getattr__(self, name: str) -> Any:
         try:
             value = self._fields[name]
