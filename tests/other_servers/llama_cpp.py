@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,6 +115,14 @@ def test_the_deltas_make_up_the_text(kind: type[Any], client: ResponsesClient) -
     assert "".join(deltas) == result.final_output
 
 
+def until_done(run: Callable[[], Any]) -> Any:
+    """What a random model says, once it comes to an end within its tokens."""
+    for _ in range(20):
+        with suppress(ResponseFailedError):
+            return run()
+    raise AssertionError("the model never came to an end")
+
+
 @every_api
 @whole_and_streamed
 def test_tools_are_called_and_their_outputs_taken(
@@ -122,7 +131,7 @@ def test_tools_are_called_and_their_outputs_taken(
     session = SQLiteSession("s")
     caller = agent_with(kind, client, tools=[add], settings=CALLING)
     caller.tool_use_behavior = "stop_on_first_tool"
-    result = run(caller, "Hi", session=session)
+    result = until_done(lambda: run(caller, "Hi", session=session))
     assert {item.raw_item.name for item in calls_in(result)} == {"add"}
     assert result.final_output.endswith(("True", "False"))
     if kind is not AnthropicModel:  # there the server does not know the tool_choice "none"
@@ -144,7 +153,7 @@ def test_a_conversation_goes_on_by_the_other_apis(run: Any, client: ResponsesCli
     for kind in [*MODELS, MODELS[0]]:
         agent = agent_with(kind, client, tools=[add], settings=CALLING)
         agent.tool_use_behavior = "stop_on_first_tool"
-        assert calls_in(run(agent, "Hi", session=session))
+        assert calls_in(until_done(lambda agent=agent: run(agent, "Hi", session=session)))
     assert kinds(session.get_items()).count("user") == 4
 
 
