@@ -250,7 +250,9 @@ def test_processes_share_a_store_that_the_environment_names(path):
     environment = {**os.environ, "AGENTS_LITE_TRACE_DB": str(path)}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITING_SCRIPT, f"P{n}"], env=environment, stderr=subprocess.PIPE
+            [sys.executable, "-W", "ignore:This process", "-c", WRITING_SCRIPT, f"P{n}"],
+            env=environment,
+            stderr=subprocess.PIPE,
         )
         for n in range(6)
     ]
