@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -19,6 +19,8 @@ try:
     import redis
 except ImportError as error:
     raise UserError("RedisJournal needs redis-py: pip install 'agents_lite[redis]'") from error
+
+T = TypeVar("T")
 
 
 class RedisJournal(Journal):
@@ -97,7 +99,7 @@ class RedisJournal(Journal):
             row = _row(text)
             return None if row is None else (row, [_text(each) for each in texts[: row.entries]])
 
-        return self._call(read)  # type: ignore[no-any-return]
+        return self._call(read)
 
     def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
         """Rows of these statuses, those that changed latest first."""
@@ -113,7 +115,7 @@ class RedisJournal(Journal):
             found.sort(key=lambda row: row.changed_at, reverse=True)
             return found[offset : offset + limit]
 
-        return self._call(read)  # type: ignore[no-any-return]
+        return self._call(read)
 
     def delete(self, run_id: str | None, statuses: list[Status], before: float) -> int:
         """Delete runs with their entries; see `Journal.delete`."""
@@ -129,7 +131,7 @@ class RedisJournal(Journal):
                 count += sum(self._delete(name, status, before) for name in names)
             return count
 
-        return self._call(work)  # type: ignore[no-any-return]
+        return self._call(work)
 
     def close(self) -> None:
         """Close the journal's own client (`from_url`); one that was given stays as it is."""
@@ -177,7 +179,7 @@ class RedisJournal(Journal):
                 return False
         return True
 
-    def _call(self, work: Callable[[], Any]) -> Any:
+    def _call(self, work: Callable[[], T]) -> T:
         try:
             return call_or_leave("The journal in Redis", work)
         except redis.RedisError as error:
