@@ -125,7 +125,6 @@ _PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
     "run_error_handlers": "run_config",
     "run_state": "running.run_state",
     "strict_schema": "schema.strict_schema",
-    "tracing.processor_interface": "tracing",
 }
 
 

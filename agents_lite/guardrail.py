@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, over
 
 from .concurrency.calling import settled
 from .exceptions import UserError
-from .methods import BoundLikeMethods
+from .methods import BoundLikeMethods, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 
@@ -67,7 +67,8 @@ class AnyGuardrail(BoundLikeMethods, PickledByName, Generic[TFunction]):
     """Shown in traces; None: the function's name."""
 
     def __post_init__(self) -> None:
-        """Raise UserError for a function that is none."""
+        """Raise UserError for a function that is none, or none of an instance."""
+        refuse_class_method(self.guardrail_function, self.decorator)
         if not callable(self.guardrail_function):
             raise UserError(f"@{self.decorator} takes a function, got {self.guardrail_function!r}")
 
@@ -109,6 +110,9 @@ class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[T
     """
 
     decorator: ClassVar[str] = "output_guardrail"
+    on_trip: Literal["raise", "retry"] = "raise"
+    """What follows a tripwire: the run ends; or the model is told and asked for another output, as
+    often as `output_retries` allows."""
 
     async def run(
         self, context: RunContextWrapper[TContext], agent: Agent[Any], agent_output: Any
@@ -116,9 +120,6 @@ class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[T
         """The verdict on an output, outside a run."""
         output = await settled(self.guardrail_function(context, agent, agent_output))
         return OutputGuardrailResult(self, agent_output, agent, output)
-    on_trip: Literal["raise", "retry"] = "raise"
-    """What follows a tripwire: the run ends; or the model is told and asked for another output, as
-    often as `output_retries` allows."""
 
 
 @dataclass

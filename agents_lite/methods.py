@@ -41,9 +41,24 @@ class BoundLikeMethods:
 
 def is_method(function: Any) -> bool:
     """Whether it is a function of a class body that takes the instance, and has none yet."""
+    return _first_in_class(function) == "self"
+
+
+def refuse_class_method(function: Any, decorator: str) -> None:
+    """Raise UserError for a function that wants its class: nothing would give it one."""
+    if isinstance(function, classmethod) or _first_in_class(function) == "cls":
+        name = function.__qualname__
+        raise UserError(
+            f"@{decorator} takes no class method such as {name}: make it a method of instances, "
+            "or a @staticmethod"
+        )
+
+
+def _first_in_class(function: Any) -> str | None:
+    """The first parameter of a function that stands in a class body."""
     if not inspect.isfunction(function):
-        return False
+        return None
     place = function.__qualname__.rpartition(".")[0]
     if not place or place.endswith("<locals>"):
-        return False
-    return next(iter(inspect.signature(function).parameters), None) == "self"
+        return None
+    return next(iter(inspect.signature(function).parameters), None)

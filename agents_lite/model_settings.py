@@ -59,12 +59,12 @@ class ModelSettings:
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     """How long the server may keep the prompt cached."""
     extra_headers: Mapping[str, str] | None = field(default=None, repr=False)
-    """Further HTTP headers; since they may hold keys, no repr shows them."""
+    """Further HTTP headers; since this and the next three may hold keys, no repr shows them."""
     extra_query: Mapping[str, Any] | None = field(default=None, repr=False)
     """Further query parameters."""
-    extra_body: Mapping[str, Any] | None = None
+    extra_body: Mapping[str, Any] | None = field(default=None, repr=False)
     """Further fields of the request body; they win over all others."""
-    extra_args: Mapping[str, Any] | None = None
+    extra_args: Mapping[str, Any] | None = field(default=None, repr=False)
     """Further parameters of the call, put into the body; merged with those of the agent."""
     timeout: float | None = None
     """Seconds for one whole request, its retries included; None: the client's."""

@@ -34,6 +34,14 @@ __all__ = [
 
 DEFAULT_MAX_TURNS = 10
 
+_FUNCTION_FIELDS = (
+    "handoff_input_filter",
+    "call_model_input_filter",
+    "session_input_callback",
+    "tool_error_formatter",
+    "step",
+)
+
 
 @dataclass
 class UsageLimits:
@@ -216,6 +224,7 @@ class RunConfig:
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         check_error_handlers(self.error_handlers)
+        self._check_kinds()
         limit = self.max_tool_concurrency
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise UserError(f"max_tool_concurrency must be 1 or more, or None, got {limit!r}")
@@ -227,3 +236,26 @@ class RunConfig:
             raise UserError(
                 f"tool_not_found must be 'raise' or 'tell_model', got {self.tool_not_found!r}"
             )
+
+    def _check_kinds(self) -> None:
+        kinds: dict[str, Any] = {
+            "model": (str, Model),
+            "model_settings": ModelSettings,
+            "trace_metadata": Mapping,
+            "output_retries": int,
+            "usage_limits": UsageLimits,
+        }
+        wrong = {
+            name: value
+            for name, kind in kinds.items()
+            if (value := getattr(self, name)) is not None and not isinstance(value, kind)
+        }
+        for name in _FUNCTION_FIELDS:
+            if not ((value := getattr(self, name)) is None or callable(value)):
+                wrong[name] = value
+        for name, part in (("model_provider", "get_model"), ("session_settings", "limit")):
+            if not ((value := getattr(self, name)) is None or hasattr(value, part)):
+                wrong[name] = value
+        for name, value in wrong.items():  # which may hold secrets
+            annotation = self.__dataclass_fields__[name].type
+            raise UserError(f"{name} must be {annotation}, not a {type(value).__name__}")

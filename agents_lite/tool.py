@@ -22,9 +22,10 @@ from typing import (
 )
 
 from .computer import AsyncComputer, Computer
+from .concurrency.calling import name_of
 from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
-from .methods import BoundLikeMethods, is_method
+from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 from .schema.function_schema import (
@@ -225,6 +226,11 @@ class _Invocation:
             return self.function(context, *args, **kwargs)
         return self.function(*args, **kwargs)
 
+    @property
+    def __name__(self) -> str:
+        """The function's name, for errors."""
+        return name_of(self.function)
+
 
 class FunctionToolOptions(TypedDict, total=False):
     """What `function_tool` takes beside the function; the rest is as in FunctionTool."""
@@ -304,6 +310,7 @@ def function_tool(
     """
 
     def decorate(function: Callable[..., Any]) -> FunctionTool[Any]:
+        refuse_class_method(function, "function_tool")
         schema = function_schema(
             partial(function, None) if is_method(function) else function,
             name=name_override,

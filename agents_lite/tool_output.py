@@ -99,19 +99,23 @@ def output_for_model(value: Any) -> str | list[dict[str, Any]]:
     """A tool's output as the API takes it.
 
     A string stays what it is, text, image and file outputs (also as dicts of the same fields, also
-    several in a list or tuple) become content parts, all else becomes JSON, and `str(value)` what
-    JSON cannot express.
+    several in a list or tuple, with strings among them) become content parts, all else becomes
+    JSON, and `str(value)` what JSON cannot express.
 
     Returns:
         Text, or a list of parts, {"type": "input_text", "text": ...} and the like.
     """
     if isinstance(value, str):
         return value
-    outputs = [_read_structured(element) for element in _as_list(value)]
+    elements = _as_list(value)
+    outputs = [_read_structured(element) for element in elements]
+    if not any(outputs):
+        return _make_json(value)
+    for place, element in enumerate(elements):
+        if isinstance(element, str):
+            outputs[place] = ToolOutputText(element)
     parts = [_make_part(output) for output in outputs if output is not None]
-    if parts and len(parts) == len(outputs):
-        return parts
-    return _make_json(value)
+    return parts if len(parts) == len(outputs) else _make_json(value)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -130,3 +130,20 @@ def test_what_lacks_its_instance_is_refused_with_the_remedy(options: dict[str, A
         Agent("A", **options)
     with pytest.raises(UserError, match=r"Shop\(\.\.\.\)\.check_call"):
         function_tool(len, tool_input_guardrails=[Shop.check_call])
+
+
+@pytest.mark.parametrize("decorate", [function_tool, input_guardrail, tool_input_guardrail])
+def test_class_methods_are_refused_when_they_are_declared(decorate: Any) -> None:
+    with pytest.raises(UserError, match="no class method such as .*Inner.first: make it a method"):
+
+        class Inner:
+            @decorate
+            @classmethod
+            def first(cls, data: Any) -> None: ...
+
+    with pytest.raises(UserError, match="no class method such as .*Outer.second: make it a"):
+
+        class Outer:
+            @classmethod
+            @decorate
+            def second(cls, data: Any) -> None: ...

@@ -26,7 +26,8 @@ NAMES = {
     "run_state": ["RunState"],
     "strict_schema": [],
     "tool_context": ["ToolContext"],
-    "tracing.processor_interface": ["TracingProcessor"],
+    "tracing.processor_interface": ["TracingExporter", "TracingProcessor"],
+    "tracing.processors": ["BackendSpanExporter", "BatchTraceProcessor", "ConsoleSpanExporter"],
 }
 
 

@@ -11,6 +11,7 @@ from agents_lite import (
     Agent,
     Model,
     ModelProvider,
+    OpenAIResponsesModel,
     RunConfig,
     Runner,
     UsageLimits,
@@ -36,6 +37,31 @@ FIELDS = (
 
 def test_the_fields_of_a_run_config() -> None:
     assert [field.name for field in fields(RunConfig)] == FIELDS
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"handoff_input_filter": "remove_all_tools"},
+        {"call_model_input_filter": {}},
+        {"session_input_callback": []},
+        {"tool_error_formatter": "{}"},
+        {"step": 1},
+        {"model": 5},
+        {"model": OpenAIResponsesModel},
+        {"model_provider": "openai"},
+        {"model_settings": {"temperature": 1}},
+        {"trace_metadata": "production"},
+        {"output_retries": "2"},
+        {"usage_limits": {"requests": 1}},
+        {"session_settings": 5},
+    ],
+    ids=str,
+)
+def test_a_field_of_the_wrong_kind_is_refused(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(UserError, match=f"^{name} must be .*, not a "):
+        RunConfig(**wrong)
 
 
 # Models

@@ -126,6 +126,15 @@ def test_tuple_of_structured_outputs_is_sent_like_a_list() -> None:
     assert output_for_model((1, "a")) == '[1,"a"]'
 
 
+def test_strings_among_structured_outputs_are_their_captions() -> None:
+    shown = output_for_model(("Before", ToolOutputImage(file_id="f"), ""))
+    assert shown == [
+        {"type": "input_text", "text": "Before"},
+        {"type": "input_image", "file_id": "f"},
+        {"type": "input_text", "text": ""},
+    ]
+
+
 def test_list_of_structured_outputs_becomes_parts_in_order() -> None:
     value = [ToolOutputText(text="a"), {"type": "text", "text": "b"}, ToolOutputImage(file_id="f")]
     shown = output_for_model(value)

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
 
 
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called in errors."""
+    for name in ("__qualname__", "__name__"):
+        if isinstance(found := getattr(function, name, None), str):
+            return found
+    return type(function).__name__
+
+
 class Ready:
     """A value that is there already, and may be awaited all the same."""
 
@@ -68,7 +76,7 @@ class Callbacks:
             outcome = function(*args)
         except BaseException as error:
             if _is_cancelled_task(error):
-                raise UserError(f"{_name(function)} was cancelled: {error!r}") from error
+                raise UserError(f"{name_of(function)} was cancelled: {error!r}") from error
             raise
         finally:
             current_cancellation.reset(around)
@@ -76,7 +84,7 @@ class Callbacks:
             return self.wait_for(cancellation, outcome)
         if isasyncgen(outcome):
             raise UserError(
-                f"{_name(function)} is an async generator, where one value is needed: return it, "
+                f"{name_of(function)} is an async generator, where one value is needed: return it, "
                 "or a list of what there is"
             )
         return outcome
@@ -219,8 +227,6 @@ def _is_cancelled_task(error: BaseException) -> bool:
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", None) or type(function).__name__
 
 
 _lock = new_lock()

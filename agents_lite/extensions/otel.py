@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from ..exceptions import UserError
 from ..tracing.current import get_current_activity
 from ..tracing.json_text import json_text
-from ..tracing.processors import TracingProcessor
+from ..tracing.processor_interface import TracingProcessor
 from ..tracing.provider import sensitive_data_by_default
 from ..tracing.span_data import (
     AgentSpanData,

@@ -3,7 +3,8 @@
 from .current import get_current_span, get_current_trace
 from .export import BackendSpanExporter, ConsoleSpanExporter
 from .ids import gen_span_id, gen_trace_id
-from .processors import BatchTraceProcessor, TracingExporter, TracingProcessor
+from .processor_interface import TracingExporter, TracingProcessor
+from .processors import BatchTraceProcessor
 from .provider import (
     TraceProvider,
     add_trace_processor,

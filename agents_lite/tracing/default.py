@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .export import BackendSpanExporter
-from .processors import BatchTraceProcessor, TracingProcessor
+from .processor_interface import TracingProcessor
+from .processors import BatchTraceProcessor
 
 if TYPE_CHECKING:
     from .spans import Span

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from .json_text import json_text
-from .processors import TracingExporter, convert_each
+from .processor_interface import TracingExporter, convert_each
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:

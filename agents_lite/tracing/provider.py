@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency.forks import new_lock
 from .default import OpenAITraceProcessor, environment_processors
-from .processors import TracingProcessor
+from .processor_interface import TracingProcessor
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from ..concurrency.forks import new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..exceptions import UserError
 from .json_text import json_text
-from .processors import BatchTraceProcessor, TracingExporter, convert_each
+from .processor_interface import TracingExporter, convert_each
+from .processors import BatchTraceProcessor
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:

@@ -215,6 +215,7 @@ def test_no_repr_shows_a_secret() -> None:
     with ResponsesServer(["Hello!"]) as server:
         agent = agent_of(server)
         config = RunConfig(model_settings=ModelSettings(extra_headers={"X-Run": OF_RUN}))
+        extras = {each: {"k": OF_RUN} for each in ("extra_query", "extra_body", "extra_args")}
         settings = agent.model_settings.resolve(config.model_settings)
         live_run = new_run(agent, "Hi", {"run_config": config}, streamed=True)
         client: Any = agent.model._client  # type: ignore[union-attr]
@@ -224,6 +225,7 @@ def test_no_repr_shows_a_secret() -> None:
             settings, ModelRequest(input=[], model_settings=settings), before,
             BackendSpanExporter(TRACING_KEY, ORGANIZATION, PROJECT),
             client._endpoint, agent.as_tool(), handoff(agent), vars(agent), vars(config),
+            ModelSettings(**extras),
         ]  # fmt: skip
     assert secrets_in(repr(shown)) == []
     assert "ModelSettings(" in repr(config)

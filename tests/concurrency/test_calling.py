@@ -194,10 +194,15 @@ def test_the_model_is_told_of_tools_that_are_cancelled_or_generators():
     def cancelled() -> str:
         raise asyncio.CancelledError
 
-    model = ScriptedModel([call("cancelled"), "done"])
-    result = Runner.run_sync(Agent(name="A", model=model, tools=[cancelled]), "x")
+    @function_tool
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
 
-    assert "was cancelled" in result.new_items[1].output
+    model = ScriptedModel([call("cancelled"), call("numbers"), "done"])
+    result = Runner.run_sync(Agent(name="A", model=model, tools=[cancelled, numbers]), "x")
+
+    assert "<locals>.cancelled was cancelled" in result.new_items[1].output
+    assert "<locals>.numbers is an async generator" in result.new_items[3].output
 
 
 def test_an_async_iterator_is_stepped_and_closed_on_the_loop():
