@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
-from .text import count, plain
+from .text import count, escaped, plain
 
 Paint = Callable[[str, str], str]
 """Gives a text a style: "bold", "dim", "green" or "cyan"."""
@@ -37,6 +37,8 @@ def draw_tree(trace: StoredTrace, paint: Paint, width: int) -> Iterator[str]:
         gap = " " * (column - len(branch) - len(label))
         style = "bold" if span.error else _STYLES.get(_kind(span), "dim")
         yield f"{paint(branch, 'dim')}{paint(label, style)}{gap}{_numbers(span)}".rstrip()
+        for line in _traceback(span):
+            yield paint(f"{' ' * len(branch)}  {line}", "dim")
 
 
 def list_line(trace: StoredTrace) -> str:
@@ -114,6 +116,14 @@ def _label(span: StoredSpan) -> str:
     if span.error:
         label = f"✗ {label}: {span.error.get('message')}"
     return plain(label)
+
+
+def _traceback(span: StoredSpan) -> Iterator[str]:
+    """The lines of its error's traceback, if it has one."""
+    facts = span.error and span.error.get("data")
+    if isinstance(facts, dict) and facts.get("traceback"):
+        for line in str(facts["traceback"]).splitlines():
+            yield escaped(line)
 
 
 _NUMBERS_WIDTH = 36

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -401,15 +401,28 @@ def test_what_a_retry_tells_may_quote_the_input(is_included: bool, traces: Trace
     assert (CONTENT in shown) == is_included
 
 
-def test_content_is_not_logged_above_debug(caplog: pytest.LogCaptureFixture) -> None:
+def logged(caplog: pytest.LogCaptureFixture, scenes: Iterable[str], is_included: bool) -> str:
+    """What runs of those scenes log above DEBUG."""
     caplog.set_level(logging.INFO)
+    config = RunConfig(trace_include_sensitive_data=is_included)
     with recorded_spans():
-        for scene in SCENES.values():
+        for name in scenes:
             try:
-                Runner.run_sync(scene(), f"{CONTENT} question")
+                Runner.run_sync(SCENES[name](), f"{CONTENT} question", run_config=config)
             except (AgentsException, ValueError):
                 pass
-    assert CONTENT not in caplog.text
+    return caplog.text
+
+
+def test_content_that_is_not_traced_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert CONTENT not in logged(caplog, SCENES, is_included=False)
+
+
+def test_only_the_words_of_tools_that_fail_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    failing = [name for name in SCENES if name.startswith(("tools", "failing", "crash", "nested"))]
+    others = [name for name in SCENES if name not in failing]
+    assert CONTENT not in logged(caplog, others, is_included=True)
+    assert CONTENT in logged(caplog, failing, is_included=True)
 
 
 # Code

@@ -49,6 +49,16 @@ def test_errors_are_told_where_they_happened(sample: StoredTrace) -> None:
     assert "tool check_stock: The warehouse does not answer" in line
 
 
+def test_the_traceback_of_an_error_stands_below_it(sample: StoredTrace) -> None:
+    shown = lines(sample)
+    (place,) = [place for place, line in enumerate(shown) if "✗" in line]
+    assert shown[place + 1].endswith("Traceback (most recent call last):")
+    end = next(at for at, line in enumerate(shown) if line.strip().startswith("ConnectionError: "))
+    assert any(line.endswith("in check_stock") for line in shown[place:end])
+    indents = {len(line) - len(line.lstrip()) for line in (shown[place + 1], shown[end])}
+    assert indents == {shown[place].index("✗") + 2}
+
+
 def test_long_labels_are_cut_to_the_width() -> None:
     trace = made_up([span("1", {"type": "agent", "name": "long " * 100})])
     assert "…" in lines(trace, 60)[-1]
@@ -57,8 +67,9 @@ def test_long_labels_are_cut_to_the_width() -> None:
 
 def test_nothing_reaches_the_terminal_that_it_would_act_on() -> None:
     evil = "\x1b]0;owned\x07\r\nline\u202e"
+    error = {"message": evil, "data": {"traceback": evil}}
     trace = made_up(
-        [span("1", {"type": "agent", "name": evil}, error={"message": evil, "data": None})],
+        [span("1", {"type": "agent", "name": evil}, error=error)],
         workflow_name=evil,
         trace_id=evil,
         group_id=evil,

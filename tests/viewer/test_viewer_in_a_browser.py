@@ -99,6 +99,8 @@ def test_span_opens_beside_the_timeline(
     details = browser.wait_for("#details", "check_stock")
     assert '{"sku": "BELL-07"}' in details
     assert "ConnectionError\nThe warehouse does not answer" in details
+    browser.click("#details .error-box summary")
+    assert "in check_stock" in browser.wait_for("#details .error-box details", "in check_stock")
     browser.click("#close-details")
     assert browser.texts("#details") == []
 

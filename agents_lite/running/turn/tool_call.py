@@ -15,6 +15,7 @@ from ..facts import Begun, Called
 from ..live_run import RunPaused
 from .computer_call import use_computer
 from .function_call import call_function, read_arguments
+from .tool_failure import note_failure
 
 if TYPE_CHECKING:
     from ..live_run import LiveRun
@@ -96,7 +97,11 @@ class ToolCall:
 
     def _call(self, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
         if isinstance(self.tool, ComputerTool):
-            return use_computer(self, self.tool)
+            try:
+                return use_computer(self, self.tool)
+            except Exception as error:
+                note_failure(error, self, span)
+                raise
         output, shown = call_function(self, self.tool, span)
         return output_item(self.run.agent, self.raw, shown, output)
 

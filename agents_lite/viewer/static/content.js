@@ -109,9 +109,10 @@ function chips(names) {
 
 function errorBox(error) {
   const box = el("div", { class: "error-box" }, icon("error"));
-  const { type, ...rest } = hasContent(error.data) ? error.data : {};
+  const { type, traceback, ...rest } = hasContent(error.data) ? error.data : {};
   const title = el("strong", {}, String(type ?? "Error"));
   const text = el("div", {}, title, textBlock(String(error.message)));
+  if (traceback) text.append(folded("Traceback", () => textBlock(String(traceback), "json")));
   if (hasContent(rest)) text.append(valueBlock(rest));
   box.append(text);
   return box;

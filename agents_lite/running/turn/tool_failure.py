@@ -1,0 +1,75 @@
+"""A tool that raises is seen: in the log, and in the span of its call."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ...exceptions import words_of
+
+if TYPE_CHECKING:
+    from ...tracing import FunctionSpanData, Span
+    from .tool_call import ToolCall
+
+logger = logging.getLogger("agents_lite")
+
+MOST_FRAMES = 30
+"""So many are told of each exception, the innermost ones."""
+_BEFORE_THE_TOOL = ("agents_lite.", "concurrent.futures.")
+"""Modules whose frames stand between a run and the function of a tool."""
+
+
+def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData]) -> None:
+    """Log a tool's failure, and put it into the span of the call, with its traceback.
+
+    Where content is not to be traced, neither holds the words of exceptions, which may quote it,
+    nor lines of code. A call that never reached the tool's function has no traceback.
+    """
+    start = _first_of_tool(error.__traceback__)
+    may_tell = call.run.records_content
+    failure = span.describe(error)
+    if start is not None:
+        if may_tell:
+            lines = traceback.format_exception(type(error), error, start, limit=-MOST_FRAMES)
+        else:
+            lines = list(_without_words(error, start))
+        told = "".join(lines).rstrip()
+        failure["data"] = {**(failure["data"] or {}), "traceback": told}
+    span.set_error(failure)
+    what = f"{type(error).__name__}: {words_of(error)}" if may_tell else type(error).__name__
+    if start is not None and not may_tell:
+        what = f"{what}\n{told}"
+    shown = (type(error), error, start) if start is not None and may_tell else None
+    names = call.tool.name, call.run.agent.name
+    logger.warning("Tool %s of agent %s failed: %s", *names, what, exc_info=shown)
+
+
+def _first_of_tool(frames: TracebackType | None) -> TracebackType | None:
+    """The first frame that is not ours, or None."""
+    while frames is not None:
+        module = str(frames.tb_frame.f_globals.get("__name__"))
+        if not module.startswith(_BEFORE_THE_TOOL):
+            return frames
+        frames = frames.tb_next
+    return None
+
+
+def _without_words(error: BaseException, start: TracebackType) -> Iterator[str]:
+    """The traceback, those of its causes first, with places and classes only."""
+    chain: list[tuple[BaseException, TracebackType | None]] = [(error, start)]
+    cause = _cause_of(error)
+    while cause is not None and all(each is not cause for each, _ in chain):
+        chain.append((cause, cause.__traceback__))
+        cause = _cause_of(cause)
+    for each, frames in reversed(chain):
+        yield "Traceback (most recent call last):\n"
+        for frame, line in list(traceback.walk_tb(frames))[-MOST_FRAMES:]:
+            yield f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}\n'
+        yield f"{type(each).__name__}\n"
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
