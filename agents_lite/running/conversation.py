@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..items import TResponseInputItem
     from ..run_context import RunContextWrapper
     from .live_run import LiveRun
+    from .start import RunOptions
+
+ServerIds = tuple[str | None, str | None]  # of a response, and of a conversation
 
 
 class Conversation:
@@ -47,12 +50,17 @@ class Conversation:
         """What the session is to get now: whole turns, with the caller's input before them."""
         self.may_be_saved = False
         """Whether the session may hold that already: the run's process has ended over it."""
+        self.session_size: int | None = None
+        """Items that the session has without those; None: that is not known."""
         self.previous_response_id: str | None = None
         """The server's latest response, where the server keeps the conversation so."""
         self.conversation_id: str | None = None
         """The server's conversation, where it keeps one."""
         self.server_keeps_history = False
         """Whether only what is new is sent, since the server has the rest."""
+        self._chosen_ids: ServerIds = (None, None)  # by the caller, as the latest
+        self._response_id: str | None = None  # of the latest answer
+        self._server_lacks_turn = False
         self._owed: list[TResponseInputItem] = []  # to be saved with the turn at hand
         self._turn_start = 0
         self._outputs_start = 0
@@ -85,14 +93,17 @@ class Conversation:
         self.given, self.prepared = started.given, started.prepared
         self.previous_response_id = started.previous_response_id
         self.conversation_id = started.conversation_id
+        self.session_size = started.session_size
         self.server_keeps_history = bool(self.previous_response_id or self.conversation_id)
+        self._chosen_ids = self.previous_response_id, self.conversation_id
         self._owed = list(started.owed)
         prepared = self.prepared
         self.history = prepared if isinstance(prepared, str) else tuple(prepared)
         self._send(ItemHelpers.input_to_new_input_list(prepared))
 
-    def take_answer(self, items: list[RunItem]) -> None:
+    def take_answer(self, items: list[RunItem], response_id: str | None) -> None:
         """Take what the model said; outputs of its calls follow."""
+        self._response_id = response_id
         self.new_items += items
         self._outputs_start = len(self.new_items)
         self._output_ranks = []
@@ -105,6 +116,7 @@ class Conversation:
 
     def drop_turn(self) -> None:
         """Forget the turn at hand: the model is asked again."""
+        self._response_id = None
         del self.new_items[self._turn_start :]
 
     def take_added(self, items: list[RunItem]) -> None:
@@ -117,7 +129,7 @@ class Conversation:
         self._owed += inputs
         self._turn_start = len(self.new_items)
 
-    def end_turn(self, response_id: str | None) -> None:
+    def end_turn(self) -> None:
         """Put the turn's items before the next model call, and up for saving."""
         items = self.turn_items
         self.added_items = []
@@ -125,15 +137,51 @@ class Conversation:
         self.unsaved += [*self._owed, *inputs]
         self._owed = []
         self.shown_items += items
-        if self.server_keeps_history:
+        if self.server_keeps_history and not self._server_lacks_turn:
             self.next_input = [
                 sent for sent in inputs if sent.get("type", "").endswith(("_output", "_response"))
             ]
             if self.previous_response_id is not None:
-                self.previous_response_id = response_id
+                self.previous_response_id = self._response_id
         else:
             self.next_input += inputs
+        self._server_lacks_turn = False
         self._turn_start = len(self.new_items)
+
+    def take_saved(self) -> None:
+        """The session was given what it was to get."""
+        if self.session_size is not None:
+            self.session_size += len(self.unsaved)
+        self.unsaved = []
+        self.may_be_saved = False
+
+    def other_ids(self, options: RunOptions[Any]) -> ServerIds | None:
+        """The server's response and conversation that options name anew; None: they name none."""
+        known = self.previous_response_id, self.conversation_id
+        named = (
+            options.get("previous_response_id", known[0]),
+            options.get("conversation_id", known[1]),
+        )
+        return None if named in (known, self._chosen_ids) else named
+
+    def follow(
+        self, previous_response_id: str | None, conversation_id: str | None, *, is_in_turn: bool
+    ) -> None:
+        """Go on from another response or conversation of the server, or, with None, from none.
+
+        There the server has nothing of this run yet, unless the response is its latest answer.
+        """
+        has_all = previous_response_id is not None and previous_response_id == self._response_id
+        if has_all and not is_in_turn:
+            since = self.new_items[self._outputs_start :]
+            self.next_input = [item.to_input_item() for item in since]
+        elif not has_all and self.server_keeps_history:
+            before = [item.to_input_item() for item in self.new_items[: self._turn_start]]
+            self.next_input = [*ItemHelpers.input_to_new_input_list(self.prepared), *before]
+        self.previous_response_id, self.conversation_id = previous_response_id, conversation_id
+        self.server_keeps_history = bool(previous_response_id or conversation_id)
+        self._chosen_ids = previous_response_id, conversation_id
+        self._server_lacks_turn = is_in_turn and not has_all
 
     def show_instead(self, filtered: HandoffInputData) -> None:
         """Send the next model call this, as an input filter made it."""
@@ -195,13 +243,14 @@ def open_conversation(run: LiveRun) -> None:
     """
     record, given, options = run.record, run.given, run.options
     if record.is_started:
-        record.add(TakenUp(options.get("max_turns", record.max_turns)))
+        other_ids = record.conversation.other_ids(options)
+        record.add(TakenUp(options.get("max_turns", record.max_turns), other_ids))
         save_turn(run)
         return
-    prepared = given
+    prepared, session_size = given, None
     owed = ItemHelpers.input_to_new_input_list(given)
     if run.session is not None:
-        prepared, owed = _with_history(run, run.session, owed)
+        prepared, owed, session_size = _with_history(run, run.session, owed)
     trace = get_current_trace()
     record.add(
         Started(
@@ -214,6 +263,7 @@ def open_conversation(run: LiveRun) -> None:
             max_turns=options.get("max_turns", DEFAULT_MAX_TURNS),
             previous_response_id=options.get("previous_response_id"),
             conversation_id=options.get("conversation_id"),
+            session_size=session_size,
         )
     )
 
@@ -226,15 +276,33 @@ def save_turn(run: LiveRun) -> None:
         return
     with run.at_work("Saving the session"):
         is_new = not conversation.may_be_saved
-        if is_new or run.call(session.get_items)[-len(unsaved) :] != unsaved:
+        if is_new or not _is_held(unsaved, run.call(session.get_items), conversation.session_size):
             run.call(session.add_items, unsaved)
     run.record.add(Saved())
 
 
+def _is_held(unsaved: list[Any], held: list[Any], size_before: int | None) -> bool:
+    """Whether a session holds these items already.
+
+    They may look different there, as where secrets are masked; then their ids tell, if it has
+    grown by as many.
+    """
+    last = held[-len(unsaved) :]
+    if last == unsaved:
+        return True
+    has_grown = size_before is not None and len(held) >= size_before + len(unsaved)
+    ids = list(map(_id_of, unsaved))
+    return has_grown and any(ids) and list(map(_id_of, last)) == ids
+
+
+def _id_of(item: dict[str, Any]) -> str | None:
+    return item.get("call_id") or item.get("id")
+
+
 def _with_history(
     run: LiveRun, session: Any, new: list[TResponseInputItem]
-) -> tuple[list[TResponseInputItem], list[TResponseInputItem]]:
-    """The whole input, and the part of it that the session does not hold yet.
+) -> tuple[list[TResponseInputItem], list[TResponseInputItem], int | None]:
+    """The whole input, the part of it that the session does not hold yet, and the session's size.
 
     Whatever the model is sent, the session grows by what was said.
     """
@@ -243,15 +311,16 @@ def _with_history(
     history = run.call(session.get_items, *([] if limit is None else [limit]))
     if not isinstance(history, list):
         raise UserError(f"{session!r}.get_items() must return a list of items, got {history!r}")
+    size = len(history) if limit is None else None
     merge = run.config.session_input_callback
     if merge is not None:
         merged = run.call(merge, list(history), list(new))
         if not isinstance(merged, list):
             raise UserError(f"session_input_callback must return a list, got {merged!r}")
-        return without_lost_reasoning([*history, *new], merged), list(new)
+        return without_lost_reasoning([*history, *new], merged), list(new), size
     if _is_unanswered(history, new) and _always_answers(run.agent):
-        return history, []
-    return [*history, *new], list(new)
+        return history, [], size
+    return [*history, *new], list(new), size
 
 
 def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputItem]) -> bool:

@@ -48,6 +48,8 @@ class Started:
     """The server's response that the run follows, where the server keeps the conversation so."""
     conversation_id: str | None
     """The server's conversation, where it keeps one."""
+    session_size: int | None = None
+    """Items that the session had; None where there is none, or not all of it was read."""
 
 
 @dataclass(slots=True)
@@ -191,6 +193,8 @@ class TakenUp:
 
     max_turns: int | None
     """Most turns from now on, those before included."""
+    server_ids: tuple[str | None, str | None] | None = None
+    """Response and conversation of the server that it follows from now on; None: as before."""
 
 
 Fact = (

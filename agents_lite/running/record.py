@@ -256,8 +256,7 @@ class Record:
                 self.is_finished = True
                 self.conversation.new_items += fact.said
             case Saved():
-                self.conversation.unsaved = []
-                self.conversation.may_be_saved = False
+                self.conversation.take_saved()
             case ToolChecked():
                 if isinstance(fact.result, ToolInputGuardrailResult):
                     self.tool_input_guardrail_results.append(fact.result)
@@ -294,7 +293,7 @@ class Record:
         self.agent_is_new = False
         self.calls = {}
         self._ranks = None
-        self.conversation.take_answer(items_of(fact, self.agent))
+        self.conversation.take_answer(items_of(fact, self.agent), fact.response.response_id)
 
     def _take_output(self, fact: Called) -> None:
         self._known(fact.call_id).output = fact.item
@@ -324,7 +323,7 @@ class Record:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
         if any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
             self._tool_users.add(id(self.agent))
-        conversation.end_turn(self.raw_responses[-1].response_id if self.raw_responses else None)
+        conversation.end_turn()
         self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
         self.answer = self.handover = self.filtered = None
         self.told = set()
@@ -353,6 +352,8 @@ class Record:
             self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
             self.conversation.drop_turn()
             self._take_added()
+        if fact.server_ids is not None:
+            self.conversation.follow(*fact.server_ids, is_in_turn=self.answer is not None)
 
     def _outermost(self) -> Record:
         record = self

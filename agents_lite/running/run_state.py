@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
@@ -14,7 +15,7 @@ from ..concurrency.calling import Ready
 from ..exceptions import UserError
 from ..items import ItemHelpers, ToolApprovalItem
 from .fact_json import fact_from_json, fact_to_json
-from .facts import Added, Answered, Decided, Fact, Saved, TurnEnded
+from .facts import Added, Answered, Decided, Fact, Saved, Started, TurnEnded
 from .record import Record
 from .turn.approval import decision_of, interruptions
 from .turn.plan import found_at, make_plan
@@ -146,6 +147,8 @@ class RunState(Ready):
         facts = _up_to_turn(self._record.facts, turn)
         if facts is None:
             raise UserError(f"The run has not ended turn {turn}; it is in turn {self._record.turn}")
+        if any(isinstance(fact, Saved) for fact in self._record.facts):
+            facts = [replace(f, owed=[]) if isinstance(f, Started) else f for f in facts]
         record = Record(self._record.starting_agent, facts)
         for place, inner in self._record.inside.items():
             if place[0] <= turn:

@@ -212,6 +212,8 @@ def _taken_up(
             f"The input must be a string or a list of input items, got {state!r}; or a RunState"
         )
     record, kept = take_up(agent)
+    if options.get("previous_response_id") or options.get("conversation_id"):
+        kept = {**kept, "previous_response_id": None, "conversation_id": None}
     return record, {**kept, **options}
 
 

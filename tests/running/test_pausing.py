@@ -20,6 +20,7 @@ from agents_lite import (
     HostedMCPTool,
     MaxTurnsExceeded,
     ModelBehaviorError,
+    NotFoundError,
     RunConfig,
     RunHooks,
     Runner,
@@ -316,6 +317,113 @@ def test_a_fork_does_not_save_its_turns_again() -> None:
     assert roles(session)[-2:] == ["assistant", "assistant"]
 
 
+def test_a_fork_from_the_beginning_does_not_save_what_was_said_again() -> None:
+    session = SQLiteSession("forked")
+    agent = Shop().agent("one", "two")
+    state = Runner.run_sync(agent, "hi", session=session).to_state()
+    Runner.run_sync(agent, carried(state.fork(turn=0), agent), session=session)
+    assert roles(session) == ["user", "assistant", "assistant"]
+
+
+def test_a_fork_of_a_run_that_nothing_was_saved_of_saves_all() -> None:
+    agent = Shop().agent("one", "two")
+    state = Runner.run_sync(agent, "hi").to_state()
+    session = SQLiteSession("forked")
+    Runner.run_sync(agent, state.fork(turn=0), session=session)
+    assert roles(session) == ["user", "assistant"]
+
+
+class MaskingSession(SQLiteSession):
+    """Does not keep what is said as it is, and stops once."""
+
+    stops = True
+
+    def add_items(self, items: list[Any]) -> None:
+        super().add_items([{**item, "note": "masked"} for item in items])
+        if self.stops:
+            self.stops = False
+            raise KeyboardInterrupt
+
+
+def test_a_turn_that_a_session_holds_in_other_words_is_not_saved_again() -> None:
+    agent = Shop().agent([call("look", call_id="c1", order="7")], "Done.")
+    session = MaskingSession("masked")
+    stream = Runner.run_streamed(agent, "hi", session=session)
+    with pytest.raises(KeyboardInterrupt):
+        list(stream.stream_events())
+    Runner.run_sync(agent, carried(stream.to_state(), agent), session=session)
+    assert roles(session) == ["user", "function_call", "function_call_output", "assistant"]
+
+
+def test_an_equal_turn_of_another_run_is_not_taken_for_this_one_s() -> None:
+    session = SQLiteSession("other")
+    agent, state = waiting(session=session)
+    session.add_items([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}])
+    state.approve(state.get_interruptions()[0])
+    Runner.run_sync(agent, carried(state, agent), session=session)
+    said = ["user", "function_call", "function_call_output", "assistant"]
+    assert roles(session) == ["user", "assistant", *said]
+
+
+def asked_for(model: ScriptedModel) -> list[Any]:
+    """What the last request follows, and what it is sent."""
+    request = model.requests[-1]
+    sent = [each.get("role") or each["type"] for each in request.input]
+    return [request.previous_response_id, request.conversation_id, *sent]
+
+
+WHOLE = ["user", "function_call", "function_call_output"]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "asked"),
+    [
+        ({"previous_response_id": "a"}, {}, ["LAST", None, *WHOLE[2:]]),
+        ({"previous_response_id": "a"}, {"previous_response_id": "a"}, ["LAST", None, *WHOLE[2:]]),
+        ({"previous_response_id": "a"}, {"previous_response_id": "b"}, ["b", None, *WHOLE]),
+        ({"previous_response_id": "a"}, {"previous_response_id": None}, [None, None, *WHOLE]),
+        ({"previous_response_id": "a"}, {"conversation_id": "c"}, [None, "c", *WHOLE]),
+        ({"conversation_id": "c"}, {"conversation_id": "c"}, [None, "c", *WHOLE[2:]]),
+        ({"conversation_id": "c"}, {"conversation_id": "d"}, [None, "d", *WHOLE]),
+        ({"conversation_id": "c"}, {"previous_response_id": None}, [None, "c", *WHOLE[2:]]),
+        ({"conversation_id": "c"}, {"previous_response_id": "LAST"}, ["LAST", None, *WHOLE[2:]]),
+        ({}, {"previous_response_id": "LAST"}, ["LAST", None, *WHOLE[2:]]),
+        ({}, {"previous_response_id": "b"}, ["b", None, *WHOLE]),
+        ({}, {"conversation_id": "d"}, [None, "d", *WHOLE]),
+    ],
+)
+@pytest.mark.parametrize("when", ["in a turn", "between turns"])
+def test_a_run_that_goes_on_follows_the_conversation_it_is_given_anew(
+    first: Any, then: Any, asked: Any, when: str
+) -> None:
+    model = ScriptedModel([REFUND, "Done."])
+    agent = Agent("Shop", tools=Shop().agent().tools, model=model)
+    stream = Runner.run_streamed(agent, "hi", **first)
+    list(stream.stream_events())
+    state = stream.to_state()
+    state.approve(state.get_interruptions()[0])
+    last = stream.last_response_id
+    if when == "between turns":
+        stream = Runner.run_streamed(agent, state)
+        stream.cancel(mode="after_turn")
+        list(stream.stream_events())
+        state = stream.to_state()
+    given = {name: last if value == "LAST" else value for name, value in then.items()}
+    assert Runner.run_sync(agent, carried(state, agent), **given).final_output == "Done."
+    assert asked_for(model) == [last if each == "LAST" else each for each in asked]
+
+
+def test_a_run_whose_conversation_was_not_found_goes_on_with_another() -> None:
+    lost = NotFoundError("gone", status_code=404, code=None, request_id=None, body=None)
+    model = ScriptedModel([lost, "Done."])
+    agent = Agent("A", model=model)
+    with pytest.raises(NotFoundError) as failed:
+        Runner.run_sync(agent, "hi", previous_response_id="old")
+    data: Any = failed.value.run_data
+    Runner.run_sync(agent, carried(data.to_state(), agent), previous_response_id="new")
+    assert asked_for(model) == ["new", None, "user"]
+
+
 def test_a_conversation_that_the_server_keeps_goes_on_without_a_session() -> None:
     agent = Shop().agent([REFUND])
     state = Runner.run_sync(agent, "hi", conversation_id="conv_1").to_state()
@@ -393,9 +501,9 @@ def test_half_a_character_stays_what_it_is() -> None:
 # Bad input
 
 
-def waiting() -> tuple[Agent[Any], RunState]:
+def waiting(**options: Any) -> tuple[Agent[Any], RunState]:
     agent = Shop().agent([REFUND], "Done.")
-    return agent, Runner.run_sync(agent, "x").to_state()
+    return agent, Runner.run_sync(agent, "x", **options).to_state()
 
 
 @pytest.mark.parametrize(
@@ -537,6 +645,9 @@ class Heard(RunHooks[Any]):
     def on_handoff(self, context: Any, from_agent: Any, to_agent: Any) -> None:
         self.told.append(f"handoff {to_agent.name}")
 
+    def on_llm_end(self, context: Any, agent: Any, response: Any) -> None:
+        self.told.append(f"answer {agent.name}")
+
 
 @pytest.mark.parametrize("events", range(1, 30))
 def test_hooks_are_told_once_wherever_a_reader_leaves(events: int) -> None:
@@ -551,7 +662,14 @@ def test_hooks_are_told_once_wherever_a_reader_leaves(events: int) -> None:
             break
     if not stream._run.record.is_over:
         Runner.run_sync(first, carried(stream.to_state(), first), hooks=hooks)
-    assert hooks.told == ["start First", "handoff Last", "start Last", "end Last"]
+    assert hooks.told == [
+        "start First",
+        "answer First",
+        "handoff Last",
+        "start Last",
+        "answer Last",
+        "end Last",
+    ]
 
 
 def test_a_call_that_was_made_is_not_made_again_for_another_s_malformed_arguments() -> None:

@@ -38,7 +38,7 @@ def ask_model(
     fault: ModelBehaviorError | None = None
     with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
         _describe_request(span, request, run.records_content)
-        event = None
+        event = completed = None
         with model_events(model, request, run.callbacks) as events:
             step = run.config.step
             for event in events if step is None else _in_step(step, events, run):
@@ -46,11 +46,16 @@ def ask_model(
                 if event.get("type") == "response.completed":  # kept, even if nobody reads on
                     response = read_response(event)
                     fault = _take(response, request, run)
-                yield RawResponsesStreamEvent(event)
+                    completed = event
+                else:
+                    yield RawResponsesStreamEvent(event)
         if response is None:
             response = read_response(event)  # which says what is wrong
         _describe_response(span, response, run.records_content)
     run.lifecycle.model_ended(agent, response)
+    if completed is not None:
+        yield RawResponsesStreamEvent(completed)
+        run.cancellation.check()  # whoever reads the events may have stopped the run
     if fault is not None:
         raise fault
 
