@@ -91,26 +91,39 @@ class Database:
         if self._owns_engine:
             self.engine.dispose()
 
-    def call(self, work: Callable[[sa.Connection], T]) -> T:
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns, which changes nothing.
+
+        Raises:
+            Exception: What `failure` makes of the database's.
+        """
+        return self._call(work, changes=False)
+
+    def change(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` returns, done in one transaction.
 
         Raises:
             Exception: What `failure` makes of the database's.
         """
+        return self._call(work, changes=True)
+
+    def _call(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
+        whole = partial(self._work, work, changes)
         try:
             if self.engine.dialect.name == "sqlite":
-                return call_sqlite(self._lock, partial(self._work, work), _SQLITE_SECONDS)
-            return call_or_leave(repr(self.engine.url), partial(self._work, work))
+                return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
+            return call_or_leave(repr(self.engine.url), whole)
         except SQLAlchemyError as error:
             words = f"{self.engine.url!r} failed: {in_words(error)}"
             raise self._failure(words, error) from error
 
-    def _work(self, work: Callable[[sa.Connection], T]) -> T:
+    def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
         self._prepare()
         with self.engine.connect() as connection:
             connection.execution_options(**self._options)
             result = work(connection)
-            connection.commit()
+            if changes:
+                connection.commit()
             return result
 
     def _prepare(self) -> None:

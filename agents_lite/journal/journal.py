@@ -39,6 +39,7 @@ from .writer import JournalWriter
 if TYPE_CHECKING:
     from ..running.live_run import LiveRun
     from ..running.run_state import RunState
+    from .shared_transaction import SharedTransaction
 
 FORMAT = 1
 """Version of what is written."""
@@ -58,9 +59,9 @@ class Journal(ABC):
     A store implements `change`, `entries`, `rows` and `delete`; they raise `JournalError`.
     """
 
-    shares_transaction = False
-    """Whether calls are made inside a transaction of the store, together with their facts. They
-    are then made one after the other, on the thread that drives the run."""
+    shared: SharedTransaction | None = None
+    """The transactions that calls are made in together with their facts, or None. Calls are then
+    made one after the other, on the thread that drives the run."""
 
     def __init__(self, *, lease: float = 30.0, mask: Mask | None = None) -> None:
         """Set up; nothing is opened yet.
@@ -105,12 +106,6 @@ class Journal(ABC):
         Returns:
             How many.
         """
-
-    def begin_call(self, run_id: str) -> None:  # noqa: B027  (most have no such transaction)
-        """Begin the transaction that a call is made in, where the store shares it."""
-
-    def take_back(self) -> None:  # noqa: B027
-        """Undo what a call has written in a transaction that is still open."""
 
     def close(self) -> None:  # noqa: B027
         """Close what the journal has opened; using it again opens it again."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ..exceptions import JournalError, UserError
 from ..memory.sqlite_file import with_remedy
+from .shared_transaction import SharedTransaction
 from .sqlite_schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -14,82 +16,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MARK = "agents_lite_call"
+"""A savepoint, which is gone when the tool has ended the transaction, even if it began another."""
 
-class SharedConnection:
-    """A connection that was given, used by the thread that drives the run."""
+
+class SharedConnection(SharedTransaction):
+    """A connection to SQLite that was given."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Take the connection; nothing is done with it yet."""
         self._connection = connection
         self._has_tables = False
-        self._in_call = False
 
-    def begin(self) -> None:
-        """Begin the transaction that a call is made in.
-
-        Raises:
-            UserError: The connection is in one already.
-            JournalError: The database failed.
-        """
-        self._explained(self._begin)
-        self._in_call = True
-
-    def take_back(self) -> None:
-        """Undo what a call has written, if its transaction is still open."""
-        if self._in_call:
-            self._in_call = False
-            self._explained(lambda connection: connection.rollback())
-
-    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` returns of the connection."""
-        return self._explained(work)
-
-    def change(
-        self,
-        work: Callable[[sqlite3.Connection], T],
-        while_locked: Callable[[sqlite3.Connection], object] | None = None,
-    ) -> T:
-        """What `work` returns, done in one transaction: that of the call, if one is made.
-
-        Raises:
-            UserError: The tool has ended the transaction.
-            JournalError: The database failed.
-        """
-        in_call, self._in_call = self._in_call, False
-        was_ended = in_call and not self._connection.in_transaction
-
-        def transaction(connection: sqlite3.Connection) -> T:
-            try:
-                if not in_call or was_ended:
-                    self._begin(connection)
-                result = work(connection)
-                connection.commit()
-                return result
-            except BaseException:
-                connection.rollback()
-                raise
-
-        result = self._explained(transaction)
-        if was_ended:
-            raise UserError(
-                "A tool has ended the transaction of the journal's connection: it must neither "
-                "commit nor roll back, since the journal does. What this call has written was not "
-                "committed together with the call"
-            )
-        return result
-
-    def close(self) -> None:
-        """Leave the connection as it is."""
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        if connection.in_transaction:
-            raise UserError(
-                "The journal's connection is in a transaction: commit it before the run, and do "
-                "not open it with autocommit=False"
-            )
-        connection.execute("BEGIN IMMEDIATE")
-
-    def _explained(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def explained(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns of the connection; see `SharedTransaction.explained`."""
         import sqlite3
 
         connection = self._connection
@@ -100,9 +40,40 @@ class SharedConnection:
         except sqlite3.Error as error:
             raise JournalError(f"The journal's connection failed: {with_remedy(error)}") from error
 
+    def begin_transaction(self, connection: sqlite3.Connection) -> None:
+        """Begin a transaction, which locks the database for other writers."""
+        if connection.in_transaction:
+            raise UserError(
+                "The journal's connection is in a transaction: commit it before the run, and do "
+                "not open it with autocommit=False"
+            )
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"SAVEPOINT {_MARK}")
+
+    def has_ended(self) -> bool:
+        """Whether the transaction begun last is over."""
+        import sqlite3
+
+        try:
+            self._connection.execute(f"RELEASE {_MARK}")
+            return False
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):  # what the tool wrote in another one is kept
+                self.commit(self._connection)
+            return True
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        """Commit the transaction; `commit` does nothing where Python's autocommit is on."""
+        connection.execute("COMMIT")
+
+    def roll_back(self, connection: sqlite3.Connection) -> None:
+        """Undo the transaction, if it is not over."""
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
     def _create_tables(self, connection: sqlite3.Connection) -> None:
-        self._begin(connection)
+        self.begin_transaction(connection)
         for statement in SCHEMA.split(";\n"):
             connection.execute(statement)
-        connection.commit()
+        self.commit(connection)
         self._has_tables = True

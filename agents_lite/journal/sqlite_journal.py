@@ -13,6 +13,7 @@ from ..memory.sqlite_file import SQLiteFile
 from .entries import Mask
 from .journal import Change, Journal
 from .shared_connection import SharedConnection
+from .shared_transaction import SharedTransaction
 from .sqlite_schema import SCHEMA
 from .stored_run import RunRow, Status
 
@@ -66,19 +67,18 @@ class SQLiteJournal(Journal):
         self.path = None if path is None else os.path.abspath(path)
         self.timeout = timeout
         self.max_bytes = max_bytes
-        self.shares_transaction = connection is not None
-        self._shared = None if connection is None else SharedConnection(connection)
+        self.shared = None if connection is None else SharedConnection(connection)
         self._database = self._open()
 
-    def _open(self) -> SQLiteFile | SharedConnection:
-        if self._shared is not None:
-            return self._shared
+    def _open(self) -> SQLiteFile | SharedTransaction:
+        if self.shared is not None:
+            return self.shared
         path = self.path or ""
         return SQLiteFile(path, SCHEMA, self.timeout, partial(_failure, path))
 
     def __getstate__(self) -> dict[str, Any]:
         """The means to open the same file in another process."""
-        if self._shared is not None:
+        if self.shared is not None:
             raise TypeError("A journal that was given a connection stays in its process")
         return {name: value for name, value in vars(self).items() if name != "_database"}
 
@@ -110,7 +110,9 @@ class SQLiteJournal(Journal):
         """A run's row and the texts of its entries in order; see `Journal.entries`."""
 
         def read(connection: sqlite3.Connection) -> tuple[RunRow, list[str]] | None:
-            connection.execute("BEGIN")
+            begins = not connection.in_transaction
+            if begins:
+                connection.execute("BEGIN")
             try:
                 row = _row(connection, run_id)
                 found = connection.execute(
@@ -119,7 +121,8 @@ class SQLiteJournal(Journal):
                     (run_id, 0 if row is None else row.entries),
                 ).fetchall()
             finally:
-                connection.execute("ROLLBACK")
+                if begins:
+                    connection.execute("ROLLBACK")
             return None if row is None else (row, [text for (text,) in found])
 
         return self._database.read(read)
@@ -157,20 +160,6 @@ class SQLiteJournal(Journal):
     def size(self) -> int:
         """Bytes of the database, its other tables included."""
         return self._database.read(_size)
-
-    def begin_call(self, run_id: str) -> None:
-        """Begin the transaction that a call is made in.
-
-        Raises:
-            UserError: The connection is in one already.
-        """
-        if self._shared is not None:
-            self._shared.begin()
-
-    def take_back(self) -> None:
-        """Undo what a call has written, if its transaction is still open."""
-        if self._shared is not None:
-            self._shared.take_back()
 
     def close(self) -> None:
         """Close the database; a connection that was given stays as it is."""

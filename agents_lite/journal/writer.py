@@ -53,8 +53,9 @@ class JournalWriter:
         self._written_at = time.monotonic()
         self._is_over = False
         self._watch: Watch | None = None
-        self.one_call_at_a_time = journal.shares_transaction
-        if not journal.shares_transaction:
+        self._shared = journal.shared
+        self.one_call_at_a_time = self._shared is not None
+        if self._shared is None:
             self._watch_over()
 
     def note(self, fact: Fact, record: Record) -> None:
@@ -68,7 +69,8 @@ class JournalWriter:
 
     def take_back(self) -> None:
         """Undo what the call that is being made has written in the journal's transaction."""
-        self._journal.take_back()
+        if self._shared is not None:
+            self._shared.take_back()
 
     def settle(self, fact: Fact, record: Record) -> None:
         """Write all, if the run may not go on from this fact before.
@@ -79,8 +81,8 @@ class JournalWriter:
         """
         if self._is_over:
             return
-        if self.one_call_at_a_time and isinstance(fact, Begun) and not _runs_agent(fact, record):
-            self._journal.begin_call(self._run_id)
+        if self._shared and isinstance(fact, Begun) and not _runs_agent(fact, record):
+            self._shared.begin()
         elif isinstance(fact, self._at_once):
             self.write()
 
@@ -117,7 +119,7 @@ class JournalWriter:
 
     def _let_go(self) -> None:
         self._is_over = True
-        self._journal.take_back()
+        self.take_back()
         if self._sent is not None:
             self.write()
         entry = encode(self._pending) if self._pending else None

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.journal import Change, Journal
+from ...journal.shared_transaction import SharedTransaction
 from ...journal.stored_run import RunRow, Status
 from ..databases import (
     MYSQL,
@@ -75,18 +76,16 @@ class SQLAlchemyJournal(Journal):
         self._runs = _define_runs(runs_table)
         self._entries = _define_entries(entries_table)
         tables = (self._runs, self._entries)
-        self._shared: _SharedConnection | None = None
-        self._database: Database | _SharedConnection
+        self._database: Database | SharedTransaction
         if connection is None:
             place = (engine, url)
             self._database = Database("SQLAlchemyJournal", place, tables, _failure, create_tables)
         elif engine is None and url is None:
             require_sync(connection.dialect, "SQLAlchemyJournal")
-            self._shared = _SharedConnection(connection, tables if create_tables else ())
-            self._database = self._shared
+            self.shared = _SharedConnection(connection, tables if create_tables else ())
+            self._database = self.shared
         else:
             raise UserError("SQLAlchemyJournal needs one of engine, url and connection.")
-        self.shares_transaction = connection is not None
 
     def change(self, run_id: str, change: Change) -> None:
         """Change a run's row, and add an entry, in one transaction; see `Journal.change`."""
@@ -128,7 +127,7 @@ class SQLAlchemyJournal(Journal):
             )
             return row, list(texts.scalars())
 
-        return self._database.call(read)
+        return self._database.read(read)
 
     def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
         """Rows of these statuses, those that changed latest first."""
@@ -139,7 +138,7 @@ class SQLAlchemyJournal(Journal):
             .limit(limit)
             .offset(offset)
         )
-        found = self._database.call(lambda connection: connection.execute(query).all())
+        found = self._database.read(lambda connection: connection.execute(query).all())
         return [_row(each) for each in found]
 
     def delete(self, run_id: str | None, statuses: list[Status], before: float) -> int:
@@ -158,20 +157,6 @@ class SQLAlchemyJournal(Journal):
 
         return self._change(work)
 
-    def begin_call(self, run_id: str) -> None:
-        """Begin the transaction that a call is made in.
-
-        Raises:
-            UserError: The connection is in one already.
-        """
-        if self._shared is not None:
-            self._shared.begin()
-
-    def take_back(self) -> None:
-        """Undo what a call has written, if its transaction is still open."""
-        if self._shared is not None:
-            self._shared.take_back()
-
     def close(self) -> None:
         """Close the connections of the journal's own engine; what was given stays as it is."""
         self._database.close()
@@ -180,12 +165,12 @@ class SQLAlchemyJournal(Journal):
         """What `work` returns; it is done anew when another writer has come in between."""
         while True:
             try:
-                return self._database.call(work)
+                return self._database.change(work)
             except JournalError as error:
                 cause = error.__cause__
                 code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
                 was_between = isinstance(cause, IntegrityError) or code == (_DEADLOCK,)
-                if self._shared is not None or not was_between:
+                if self.shared is not None or not was_between:
                     raise
 
     def _locked_row(self, connection: sa.Connection, run_id: str) -> tuple[RunRow | None, float]:
@@ -210,73 +195,49 @@ class SQLAlchemyJournal(Journal):
         return sa.select(*self._runs.c).where(self._runs.c.run_id == run_id)
 
 
-class _SharedConnection:
-    """A connection that tools write with, too, used by the thread that drives the run."""
+class _SharedConnection(SharedTransaction):
+    """A connection that was given."""
 
     def __init__(self, connection: sa.Connection, tables: tuple[sa.Table, ...]) -> None:
         self._connection = connection
         self._missing = tables
-        self._call: sa.RootTransaction | None = None
+        self._begun: sa.RootTransaction | None = None
 
-    def begin(self) -> None:
-        """Begin the transaction that a call is made in."""
-        self._call = self._explained(self._begin)
+    def explained(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns of the connection; see `SharedTransaction.explained`."""
+        try:
+            if self._missing:
+                self.begin_transaction(self._connection)
+                create_missing(self._missing, self._connection)
+                self.commit(self._connection)
+                self._missing = ()
+            return work(self._connection)
+        except SQLAlchemyError as error:
+            raise JournalError(f"The journal's connection failed: {in_words(error)}") from error
 
-    def take_back(self) -> None:
-        """Undo what a call has written, if its transaction is still open."""
-        call, self._call = self._call, None
-        if call is not None:
-            self._explained(lambda _: call.rollback())
-
-    def call(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` returns, done in one transaction: that of the call, if one is made.
-
-        Raises:
-            UserError: The tool has ended the transaction.
-            JournalError: The database failed.
-        """
-        call, self._call = self._call, None
-        was_ended = call is not None and not call.is_active
-
-        def transaction(connection: sa.Connection) -> T:
-            whole = self._begin(connection) if call is None or was_ended else call
-            try:
-                result = work(connection)
-                whole.commit()
-                return result
-            except BaseException:
-                whole.rollback()
-                raise
-
-        result = self._explained(transaction)
-        if was_ended:
-            raise UserError(
-                "A tool has ended the transaction of the journal's connection: it must neither "
-                "commit nor roll back, since the journal does. What this call has written was not "
-                "committed together with the call"
-            )
-        return result
-
-    def close(self) -> None:
-        """Leave the connection as it is."""
-
-    def _begin(self, connection: sa.Connection) -> sa.RootTransaction:
+    def begin_transaction(self, connection: sa.Connection) -> None:
+        """Begin a transaction."""
         if connection.in_transaction():
             raise UserError(
                 "The journal's connection is in a transaction: commit it before the run, after "
                 "reading too"
             )
-        return connection.begin()
+        self._begun = connection.begin()
 
-    def _explained(self, work: Callable[[sa.Connection], T]) -> T:
-        try:
-            if self._missing:
-                with self._begin(self._connection):
-                    create_missing(self._missing, self._connection)
-                self._missing = ()
-            return work(self._connection)
-        except SQLAlchemyError as error:
-            raise JournalError(f"The journal's connection failed: {in_words(error)}") from error
+    def has_ended(self) -> bool:
+        """Whether the transaction begun last is over."""
+        has_ended = self._connection.get_transaction() is not self._begun
+        if has_ended:
+            self._connection.commit()  # what the tool wrote in another one
+        return has_ended
+
+    def commit(self, connection: sa.Connection) -> None:
+        """Commit the transaction."""
+        connection.commit()
+
+    def roll_back(self, connection: sa.Connection) -> None:
+        """Undo the transaction, if it is not over."""
+        connection.rollback()
 
 
 def _row(found: Any) -> Any:

@@ -91,7 +91,7 @@ class SQLAlchemySession(StoredSession):
         def read(connection: sa.Connection) -> list[str]:
             return list(connection.execute(query).scalars())[::-1]
 
-        return self._database.call(read)
+        return self._database.read(read)
 
     def _append_texts(self, texts: list[str]) -> None:
         rows = [{"session_id": self.session_id, "message_data": text} for text in texts]
@@ -132,8 +132,8 @@ class SQLAlchemySession(StoredSession):
 
         # The row is made in a transaction of its own: MySQL calls it a deadlock when two writers
         # first look for it and then both insert it.
-        while (done := self._database.call(change)) is None:
-            self._database.call(self._insert_session)
+        while (done := self._database.change(change)) is None:
+            self._database.change(self._insert_session)
         return done[0]
 
     def _insert_session(self, connection: sa.Connection) -> None:

@@ -1,0 +1,74 @@
+"""Tools that write with the journal's connection: what they must not do, and what they may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, Journal, RunConfig, Runner, UserError, function_tool
+from agents_lite.testing import ScriptedModel, call
+from tests.support.journal_stores import JournalStore
+
+
+class Shop:
+    """A run with a tool that charges, and then does something with the connection."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        path = folder / "shop.db"
+        if kind == "sqlalchemy":
+            pytest.importorskip("sqlalchemy")
+        self.store = JournalStore(kind, f"sqlite:///{path}" if kind == "sqlalchemy" else str(path))
+        self.connection = self.store.open_charges(str(folder))
+        self.journal: Journal = self.store.open(shared=self.connection)
+        self.folder = str(folder)
+
+    def charge(self) -> None:
+        row = {"run": "r", "token": "t", "amount": 1}
+        self.store.add_charge(self.folder, row, self.connection)
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        @function_tool
+        def charge() -> str:
+            """Charges."""
+            self.charge()
+            work()
+            return "charged"
+
+        agent = Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
+        config = RunConfig(journal=self.journal, run_id="r", tracing_disabled=True)
+        return lambda: Runner.run_sync(agent, "Go", run_config=config)
+
+    def charges(self) -> int:
+        return len(self.store.charges(self.folder, "r"))
+
+
+@pytest.fixture(params=["sqlite", "sqlalchemy"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    return Shop(request.param, tmp_path)
+
+
+def test_a_tool_may_look_at_its_own_run(shop: Shop) -> None:
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.extend([shop.journal.runs(), shop.journal.facts("r"), shop.charges()])
+
+    assert shop.run(look)().final_output == "done"
+    (stored,), facts, charges = seen
+    assert (stored.status, facts[-1]["type"]) == ("working", "answered")
+    assert (charges, shop.charges()) == (0, 1)  # others saw it when the call had ended
+
+
+def test_a_tool_that_commits_and_writes_again_is_told_not_to(shop: Shop) -> None:
+    def commit() -> None:
+        shop.connection.commit()
+        shop.charge()
+
+    run = shop.run(commit)
+    with pytest.raises(UserError, match="it must neither commit nor roll back"):
+        run()
+    assert run().final_output == "done"
+    assert shop.charges() == 2
