@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from types import NoneType, UnionType
+from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
@@ -125,7 +125,7 @@ def check_output_type(output_type: Any, owner: str) -> None:
             strict = output_type.is_strict_json_schema()
             check_schema(output_type.json_schema(), strict, f"the output type {output_type.name()}")
         return
-    if isinstance(output_type, dict | list | tuple | set | BaseModel):
+    if isinstance(output_type, dict | list | tuple | set | BaseModel | FunctionType):
         raise UserError(
             f"{owner}: output_type must be a type, and {output_type!r} is a value. Write a class"
             " with the fields, class Output(BaseModel): a: int; or subclass AgentOutputSchemaBase"

@@ -260,7 +260,7 @@ def test_tools_given_as_a_tuple_become_a_list_and_a_list_stays_the_user_s() -> N
     assert [other.name for other in agent.handoffs] == ["B", "C"]
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, [int], {"type": "object", "properties": {}}])
+@pytest.mark.parametrize("value", [{"a": 1}, [int], {"type": "object"}, agent_with])
 def test_a_value_is_no_output_type(value: Any) -> None:
     with pytest.raises(UserError, match="Agent 'A': output_type must be a type.*class Output"):
         Agent("A", output_type=value)

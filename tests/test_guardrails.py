@@ -504,6 +504,34 @@ def test_output_guardrails_that_passed_are_told_of_when_another_trips() -> None:
     assert [each.output.output_info for each in results] == ["bad", "fine"]
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("decorate", [input_guardrail, output_guardrail])
+@pytest.mark.parametrize("verdicts", [[True, False], [False, True]])
+def test_what_passes_without_waiting_is_told_of_whichever_comes_first(
+    kind: str, decorate: Any, verdicts: list[bool]
+) -> None:
+    def check(is_bad: bool) -> Any:
+        def plain(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+            return GuardrailFunctionOutput("bad" if is_bad else "fine", is_bad)
+
+        async def coroutine(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+            return plain(context, agent, given)
+
+        return decorate(plain if kind == "def" else coroutine)
+
+    guardrails = [check(is_bad) for is_bad in verdicts]
+    for _ in range(30):
+        agent: Agent[Any] = Agent("A", model=ScriptedModel(lambda request: "ok"))
+        setattr(agent, f"{decorate.__name__}s", guardrails)
+        with pytest.raises(
+            (InputGuardrailTripwireTriggered, OutputGuardrailTripwireTriggered)
+        ) as failed:
+            Runner.run_sync(agent, "x")
+        done: Any = failed.value.run_data
+        results = done.input_guardrail_results + done.output_guardrail_results
+        assert [each.output.tripwire_triggered for each in results] == verdicts
+
+
 def test_blocking_coroutines_are_asked_side_by_side() -> None:
     together = asyncio.Barrier(3)
 

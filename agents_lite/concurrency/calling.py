@@ -119,6 +119,7 @@ class Callbacks:
 
         try:
             while (event := self.wait_for(cancellation, step())) is not end:
+                cancellation.check()
                 yield event
         finally:
             close = getattr(events, "aclose", None)

@@ -149,13 +149,15 @@ def wait_for(future: Future[T], cancellation: Cancellation) -> T:
     """The outcome of a future.
 
     Raises:
-        BaseException: What it holds; or, as soon as it is cancelled, the cancellation's reason.
+        BaseException: What it holds; or, as soon as it is cancelled, the cancellation's reason. A
+            result that was there by then is not lost.
     """
     over: SimpleQueue[object] = SimpleQueue()
     future.add_done_callback(over.put)
     with cancellation.interrupting(lambda: over.put(None)):
         over.get()
-    cancellation.check()
+    if not future.done() or future.exception() is not None:
+        cancellation.check()
     return future.result()
 
 

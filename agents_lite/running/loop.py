@@ -14,7 +14,7 @@ from .facts import Finished, TurnEnded
 from .live_run import LiveRun
 from .output_faults import asks_again
 from .turn.final_output import FinalOutput, final_output_of_message, final_output_of_tools
-from .turn.guardrails import InputChecks, check_input_first, check_output
+from .turn.guardrails import check_input_first, check_output, input_checks
 from .turn.handoff import hand_over
 from .turn.model_call import ask_model
 from .turn.plan import Plan, make_plan
@@ -33,7 +33,7 @@ def run_loop(run: LiveRun) -> Generator[StreamEvent, None, None]:
     open_conversation(run)
     yield start_agent(run)
     check_input_first(run)
-    with InputChecks(run) as checks:
+    with input_checks(run) as checks:
         tell_of_agent(run)
         while not record.is_over:
             if record.answer is None:
