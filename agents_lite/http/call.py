@@ -15,10 +15,18 @@ from typing import Any
 from pydantic_core import to_json
 
 from ..concurrency.timers import call_at
-from ..exceptions import APIConnectionError, APIError, APITimeoutError, UserError
+from ..exceptions import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    NotFoundError,
+    ResponseFailedError,
+    UserError,
+)
 from ..response_types import ResponseStreamEvent
 from .answer import WIRE_ERRORS, Answer, Limits, Translate, event_number
 from .assembly import ResponseSoFar
+from .background import Background
 from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
@@ -54,20 +62,32 @@ class Call:
         UserError: The body is no JSON.
     """
 
-    def __init__(self, endpoint: Endpoint, question: Question, limits: Limits) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        question: Question,
+        limits: Limits,
+        background: Background | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._limits = limits
         self._question = question
-        self._outgoing = _first_request(question, endpoint)
+        self._outgoing = self._first = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
         self.poll_after: float | None = None
         """Seconds that the server wants to be left alone before it is asked again, or None."""
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
+        self._background = background
+        self._collects = False
         self._errors = ErrorWriter(
             endpoint.address.host, endpoint.timeout, self._outgoing.secrets
         )
+        if background is not None and background.response_id is not None:
+            self._collects = self._is_background = True
+            self._so_far.response = {"id": background.response_id, "status": "queued"}
+            self.ask_later()
 
     def events(self, exchange: Exchange) -> Iterator[ResponseStreamEvent]:
         """Send the request once and give the events of its answer, the terminal one last.
@@ -90,8 +110,9 @@ class Call:
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )
+        events = answer.events(self._wants_stream, self._is_background, self._resumed_after)
         try:
-            yield from answer.events(self._wants_stream, self._is_background, self._resumed_after)
+            yield from events if self._background is None else self._noted(events)
         finally:
             response.close()
             exchange.release()
@@ -108,8 +129,28 @@ class Call:
             "GET", "", {"include[]": include} if include else {}
         )
 
-    def cancel(self) -> None:
-        """Tell the server to stop working on a background response that nobody waits for."""
+    def begin_anew(self, failure: APIError) -> bool:
+        """Have the next try ask for a new response, if the one to be collected is not there."""
+        if not self._collects or not isinstance(failure, NotFoundError):
+            return False
+        self._collects = False
+        self._so_far, self._outgoing = ResponseSoFar(), self._first
+        return True
+
+    def give_up(self, error: BaseException) -> None:
+        """End with an error: a background response that nobody waits for is stopped."""
+        background = self._background
+        if isinstance(error, APIError):  # then it has ended, or may be reached another time
+            is_given_up = isinstance(error, ResponseFailedError)
+        else:
+            is_given_up = background is None or not background.is_left(error)
+            if is_given_up:
+                self._cancel()
+        if is_given_up and background is not None:
+            background.note(None)
+
+    def _cancel(self) -> None:
+        """Tell the server to stop working on a background response."""
         so_far = self._so_far
         if not self._is_background or so_far.is_settled or not so_far.response.get("id"):
             return
@@ -156,6 +197,18 @@ class Call:
         # The errors below hold the request, and so its headers with the key.
         failure.__cause__ = failure.__context__ = None
         return failure
+
+    def _noted(self, events: Iterator[ResponseStreamEvent]) -> Iterator[ResponseStreamEvent]:
+        """The events; the response's id is noted before anybody waits for it."""
+        for event in events:
+            self._note()
+            yield event
+        self._note()
+
+    def _note(self) -> None:
+        so_far = self._so_far
+        if self._background is not None and self._is_background and so_far.is_under_way:
+            self._background.note(so_far.response["id"])
 
     @property
     def _can_be_resumed(self) -> bool:

@@ -17,6 +17,7 @@ from ..response_types import ResponseStreamEvent
 from .address import parse_address, without_login
 from .answer import Limits, Translate
 from .assembly import SettledEvents
+from .background import Background
 from .call import Call, Question
 from .connections import Exchange, renew_connections
 from .endpoint import Endpoint
@@ -123,6 +124,7 @@ class ResponsesClient:
         cancellation: Cancellation,
         on_retry: Callable[[RetryNote], None] | None = None,
         retry_policy: RetryPolicy | None = None,
+        background: Background | None = None,
     ) -> SettledEvents:
         """Ask for a response and give the events of its stream, the terminal one last.
 
@@ -145,6 +147,8 @@ class ResponsesClient:
             cancellation: Stops the request from another thread; its reason is raised.
             on_retry: Told of each try that failed and is repeated.
             retry_policy: Whether that is done; None: as the client was told.
+            background: Remembers the response of a background request, which is collected instead
+                of being asked for again, and says when it is left at work; None: it is not.
 
         Raises:
             APIError: Of the class that says what happened; see docs/errors.md.
@@ -153,7 +157,8 @@ class ResponsesClient:
         question = Question(body, headers or {}, query or {}, path, translate)
         seconds = self._timeout if timeout is None else timeout
         policy = self.retry_policy if retry_policy is None else retry_policy
-        return SettledEvents(self._tries(question, seconds, cancellation, policy, on_retry))
+        call = Call(self._connected(), question, self._limits, background)
+        return SettledEvents(self._tries(call, seconds, cancellation, policy, on_retry))
 
     def ask(
         self,
@@ -190,13 +195,12 @@ class ResponsesClient:
 
     def _tries(
         self,
-        question: Question,
+        call: Call,
         seconds: float,
         cancellation: Cancellation,
         policy: RetryPolicy,
         on_retry: Callable[[RetryNote], None] | None,
     ) -> Generator[ResponseStreamEvent, None, None]:
-        call = Call(self._connected(), question, self._limits)
         deadline = time.monotonic() + seconds
         retries = Retries(policy, deadline, on_retry)
         exchange = Exchange()
@@ -221,10 +225,8 @@ class ResponsesClient:
                     else:
                         delay = self._delay_after(failure, call, retries)
                     cancellation.wait(delay)
-        except APIError:
-            raise
-        except BaseException:  # the run was cancelled, or nobody reads on
-            call.cancel()
+        except BaseException as error:  # the run may be cancelled, or nobody reads on
+            call.give_up(error)
             raise
         finally:
             limit.cancel()
@@ -235,6 +237,8 @@ class ResponsesClient:
         Raises:
             APIError: There is none.
         """
+        if call.begin_anew(failure):
+            return 0.0
         if not call.may_be_tried_again:
             raise call.final_error(failure)
         if call.resume():

@@ -13,6 +13,7 @@ from .answer import drain_model
 
 if TYPE_CHECKING:
     from ..handoffs import Handoff
+    from ..http.background import Background
     from ..items import ModelResponse
     from ..output_schema import AgentOutputSchemaBase
     from ..response_types import ResponseStreamEvent
@@ -45,6 +46,8 @@ class ModelRequest:
     """Whether deltas are wanted; without, one `response.completed` event is the whole stream."""
     agent_name: str | None = None
     """The agent that asks, for error messages; None outside a run."""
+    background: Background | None = None
+    """Remembers the answer's id, where the server goes on with it by itself; None: nobody does."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     """Tells a waiting model to stop; `check()` it, or register what interrupts the wait."""
 

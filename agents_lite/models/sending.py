@@ -40,6 +40,7 @@ def send(
         cancellation=request.cancellation,
         on_retry=_note_retry,
         retry_policy=_retry_policy(client, request),
+        background=request.background,
     )
 
 

@@ -39,6 +39,7 @@ from .facts import (
     Added,
     Answered,
     Asked,
+    Awaited,
     Begun,
     Called,
     Checked,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 _PLAIN: dict[str, Callable[..., Fact]] = {
+    "awaited": Awaited,
     "begun": Begun,
     "asked": Asked,
     "decided": Decided,

@@ -63,6 +63,14 @@ class Checked:
 
 
 @dataclass(slots=True)
+class Awaited:
+    """The model's server is at work on an answer in the background."""
+
+    response_id: str | None
+    """The response to be collected; None: it is not, and the model is to be asked anew."""
+
+
+@dataclass(slots=True)
 class Answered:
     """The model answered."""
 
@@ -200,6 +208,7 @@ class TakenUp:
 Fact = (
     Started
     | Checked
+    | Awaited
     | Answered
     | Begun
     | Called

@@ -18,6 +18,7 @@ from .facts import (
     Added,
     Answered,
     Asked,
+    Awaited,
     Begun,
     Called,
     Checked,
@@ -102,6 +103,8 @@ class Record:
         """What was said."""
         self.turn = 0
         """The turn at hand; a turn is one model call with what follows from it."""
+        self.awaited: str | None = None
+        """The response that the server goes on with by itself, to be collected; or None."""
         self.answer: Answered | None = None
         """The model's answer of the turn at hand, or None as long as there is none."""
         self.calls: dict[str, CallRecord] = {}
@@ -275,6 +278,8 @@ class Record:
                     self._take_added()
             case Failed():
                 self._failure = fact
+            case Awaited():
+                self.awaited = fact.response_id
             case TakenUp():
                 self._take_up(fact)
             case Started():
@@ -284,6 +289,7 @@ class Record:
                 self.conversation.open(fact)
 
     def _take_answer(self, fact: Answered) -> None:
+        self.awaited = None
         self.raw_responses.append(fact.response)
         self._count_usage(self.agent.name, fact.response.usage)
         if fact.targets is None:

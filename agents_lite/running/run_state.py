@@ -15,7 +15,7 @@ from ..concurrency.calling import Ready
 from ..exceptions import UserError
 from ..items import ItemHelpers, ToolApprovalItem
 from .fact_json import fact_from_json, fact_to_json
-from .facts import Added, Answered, Decided, Fact, Saved, Started, TurnEnded
+from .facts import Added, Answered, Awaited, Decided, Fact, Saved, Started, TurnEnded
 from .record import Record
 from .turn.approval import decision_of, interruptions
 from .turn.plan import found_at, make_plan
@@ -305,7 +305,7 @@ def _up_to_turn(facts: list[Fact], turn: int) -> list[Fact] | None:
     """The facts up to the end of a turn, and that it was saved; None: it has not ended."""
     ended = 0
     for number, fact in enumerate(facts):
-        if turn == 0 and isinstance(fact, Answered):
+        if turn == 0 and isinstance(fact, Awaited | Answered):
             return facts[:number]
         ended += isinstance(fact, TurnEnded)
         if ended == turn and isinstance(fact, TurnEnded):

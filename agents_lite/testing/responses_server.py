@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,16 @@ class _StoredResponse:
     input: list[Json]
     response: Json
     previous: _StoredResponse | None
+    ready_at: float = 0.0
+    """When a background response is done, on the monotonic clock."""
+
+    def shown(self) -> Json:
+        """The response as it stands."""
+        return self.response if time.monotonic() >= self.ready_at else self.so_far("in_progress")
+
+    def so_far(self, status: str) -> Json:
+        """The response without an output."""
+        return {**self.response, "status": status, "output": [], "usage": None}
 
 
 class ResponsesServer:
@@ -51,7 +62,8 @@ class ResponsesServer:
     With a script it gives prepared answers. Without one it answers by simple rules: it calls the
     tools and handoffs whose names or descriptions match the user's message, with arguments read
     out of the message, then answers from their outputs. It refuses what the real API refuses and
-    keeps responses, so that `previous_response_id` and `conversation` work.
+    keeps responses, so that `previous_response_id` and `conversation` work. A background response
+    that is not streamed is queued, and done when the delay of its turn is over.
 
     ```python
     with ResponsesServer(["Hello!"]) as server:
@@ -147,8 +159,12 @@ class ResponsesServer:
             return self._complete_chat(request)
         if request.path.startswith(CONVERSATIONS_PATH):
             return self._conversations.answer(request)
-        if request.method == "GET" and request.path.startswith(_PATH + "/"):
-            return self._retrieve(request.path.removeprefix(_PATH + "/"), request.query)
+        if request.path.startswith(_PATH + "/"):
+            response_id, _, action = request.path.removeprefix(_PATH + "/").partition("/")
+            if (request.method, action) == ("GET", ""):
+                return self._retrieve(response_id, request.query)
+            if (request.method, action) == ("POST", "cancel"):
+                return self._cancel(response_id)
         raise RequestRejected(
             f"Invalid URL ({request.method} {request.path})", None, "unknown_url", 404
         )
@@ -165,11 +181,16 @@ class ResponsesServer:
         if isinstance(turn, HTTPReply):
             return turn
         response = build_response(turn, _echoed(body))
-        self._store(body, _StoredResponse(new_items, response, previous))
+        stored = _StoredResponse(new_items, response, previous)
+        self._store(body, stored)
         if conversation:
             self._conversations.add(conversation, new_items + response["output"])
+        delay = self._delay if turn.delay is None else turn.delay
+        if body.get("background") and not body.get("stream"):
+            stored.ready_at = time.monotonic() + delay
+            return json_reply(stored.so_far("queued"))
         reply = _stream(response, turn.pause) if body.get("stream") else json_reply(response)
-        reply.delay = self._delay if turn.delay is None else turn.delay
+        reply.delay = delay
         return reply
 
     def _complete_chat(self, request: HTTPRequest) -> HTTPReply:
@@ -191,12 +212,21 @@ class ResponsesServer:
         return reply
 
     def _retrieve(self, response_id: str, query: dict[str, str]) -> HTTPReply:
-        stored = self._responses.get(response_id)
-        if stored is None:
-            raise RequestRejected(f"Response with id '{response_id}' not found.", status=404)
+        stored = self._stored(response_id)
         if query.get("stream") == "true":
             return _stream(stored.response, after=int(query.get("starting_after", -1)))
+        return json_reply(stored.shown())
+
+    def _cancel(self, response_id: str) -> HTTPReply:
+        stored = self._stored(response_id)
+        if time.monotonic() < stored.ready_at:
+            stored.response, stored.ready_at = stored.so_far("cancelled"), 0.0
         return json_reply(stored.response)
+
+    def _stored(self, response_id: str) -> _StoredResponse:
+        if response_id not in self._responses:
+            raise RequestRejected(f"Response with id '{response_id}' not found.", status=404)
+        return self._responses[response_id]
 
     def _next_turn(self, request: HTTPRequest, body: Json, items: list[Json]) -> Turn | HTTPReply:
         if self._script is None:

@@ -19,6 +19,7 @@ from ...prompts import GenerateDynamicPromptData
 from ...run_config import CallModelData, ModelInputData
 from ...tool import FunctionTool
 from .. import stand_ins
+from .background import awaited_answer
 from .plan import as_handoff
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     model_data = _filtered(
         ModelInputData(list(conversation.next_input), _instructions(agent, run)), run
     )
+    settings = _settings(run)
     return ModelRequest(
         input=model_data.input,
         system_instructions=model_data.instructions,
-        model_settings=_settings(run),
+        model_settings=settings,
         tools=tools,
         handoffs=handoffs,
         output_schema=run.output_schema,
@@ -54,6 +56,7 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
         conversation_id=conversation.conversation_id,
         prompt=_prompt(agent, run),
         stream=run.streamed,
+        background=awaited_answer(run, settings),
         agent_name=agent.name,
         cancellation=cancellation,
     )
