@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 
 from .forks import in_child, new_lock
@@ -93,7 +94,7 @@ class Watchdog:
                     self._thread = None
                     return
                 self._wakes_at = min([now + LONGEST_SLEEP, *(w.deadline for w in self._watches)])
-            for watch in due:
+            for watch in sorted(due, key=attrgetter("deadline")):
                 watch.fire()
             with suppress(Empty):
                 self._news.get(timeout=max(0, self._wakes_at - time.monotonic()))

@@ -31,6 +31,20 @@ def test_calls_are_made_when_they_are_due_whatever_the_order_they_were_made_in()
     assert made == ["first", "second"]
 
 
+def test_what_was_due_while_the_thread_was_busy_is_called_in_its_order():
+    made: list[int] = []
+    is_busy, done = threading.Event(), threading.Event()
+    call_at(after(-1), lambda: is_busy.wait(60))
+    now = time.monotonic()
+    call_at(now - 1, done.set)
+    for number in (3, 1, 2):
+        call_at(now - 5 + number, lambda number=number: made.append(number))
+    is_busy.set()
+
+    assert done.wait(60)
+    assert made == [1, 2, 3]
+
+
 def test_what_is_overdue_is_called_at_once():
     done = threading.Event()
     call_at(after(-5), done.set)

@@ -273,7 +273,8 @@ def test_several_inner_agents_run_side_by_side() -> None:
         together.wait()
         return "ok"
 
-    tool = Agent(name="In", model=ScriptedModel(answer)).as_tool("ask", "Asks.")
+    inner = Agent(name="In", model=ScriptedModel(answer))
+    tool = inner.as_tool("ask", "Asks.", parallel=True, failure_error_function=None)
     assert Runner.run_sync(outer(tool, [ASK] * 3, "done"), "hi").final_output == "done"
 
 
