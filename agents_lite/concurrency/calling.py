@@ -98,7 +98,11 @@ class Callbacks:
             UserError: The task was cancelled by somebody else, or this is the loop's own thread.
             BaseException: What it raised, or the reason of the cancellation.
         """
-        errand = _Errand(awaitable, self._running_loop())
+        try:
+            errand = _Errand(awaitable, self._running_loop())
+        except BaseException:
+            _close_unstarted(awaitable)
+            raise
         try:
             with cancellation.interrupting(errand.cancel):
                 return wait_for(errand.future, cancellation)
@@ -153,7 +157,6 @@ class _Errand:
         """Whether the loop has come round to cancelling it."""
         self._awaitable = awaitable
         if _runs_here(loop):
-            self._close_unstarted()
             raise UserError(
                 "A run that shares this event loop cannot be waited for on the loop's own thread; "
                 "await Runner.run(...) instead"
@@ -185,12 +188,8 @@ class _Errand:
 
     def _settle_unstarted(self, _: Task[None]) -> None:
         if not self.future.done():  # it was cancelled before its first step
-            self._close_unstarted()
+            _close_unstarted(self._awaitable)
             self.future.set_exception(CancelledError())
-
-    def _close_unstarted(self) -> None:
-        if isinstance(self._awaitable, Coroutine):
-            self._awaitable.close()
 
 
 class _PrivateLoop:
@@ -206,12 +205,22 @@ class _PrivateLoop:
         self.thread = threading.Thread(
             target=_serve, args=(self.loop,), name="agents_lite loop", daemon=True
         )
-        self.thread.start()
+        try:
+            self.thread.start()
+        except RuntimeError as error:
+            self.loop.close()
+            raise UserError(f"No event loop can be run for a coroutine: {error}") from error
 
     def end(self) -> None:
         """End it, and what still runs on it; wait a moment for that."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(GRACE_SECONDS)
+
+
+def _close_unstarted(awaitable: Awaitable[Any]) -> None:
+    """Nobody will await it, which Python would warn of."""
+    if isinstance(awaitable, Coroutine):
+        awaitable.close()
 
 
 def _runs_here(loop: AbstractEventLoop) -> bool:

@@ -71,8 +71,9 @@ class Watchdog:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="agents_lite watchdog")
                 thread.daemon = True
-                thread.start()
-                self._thread = thread
+                with suppress(RuntimeError):  # none can be started: the next call tries again
+                    thread.start()
+                    self._thread = thread
             elif deadline < self._wakes_at:
                 self._news.put(None)
         return watch

@@ -124,6 +124,8 @@ class Outcome(Future[T]):
 def run_in_thread(function: Callable[..., T], *args: Any) -> Outcome[T]:
     """Call `function(*args)` on another thread, in a copy of the current context variables.
 
+    Where no thread can be started it is called on this one.
+
     Returns:
         A future of the outcome. Whatever was raised, KeyboardInterrupt and SystemExit too, is
         raised by its `result()`.
@@ -138,8 +140,13 @@ def run_in_thread(function: Callable[..., T], *args: Any) -> Outcome[T]:
         mailbox = _idle.pop()
     except IndexError:
         mailbox = SimpleQueue()
-        mailbox.put(job)
-        threading.Thread(target=_work, args=(mailbox,), name="agents_lite", daemon=True).start()
+        thread = threading.Thread(target=_work, args=(mailbox,), name="agents_lite", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # too many, or the interpreter is ending
+            job()
+        else:
+            mailbox.put(job)
     else:
         mailbox.put(job)
     return outcome

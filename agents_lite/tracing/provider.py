@@ -68,7 +68,7 @@ class TraceProvider:
                 if self._uses_defaults:
                     defaults = (self.openai_processor, *environment_processors())
                     self._processors = (*defaults, *self._processors)
-                atexit.register(self.shutdown)
+                _prepared.append(self)
                 self._prepared = True
 
     def announce(self, event: str, subject: Trace | Span[Any]) -> None:
@@ -109,6 +109,13 @@ class TraceProvider:
 
 
 _provider: TraceProvider | None = None
+_prepared: list[TraceProvider] = []
+
+
+@atexit.register  # now: what is registered during the exit is not called
+def _shut_down() -> None:
+    for provider in reversed(_prepared):
+        provider.shutdown()
 
 
 def get_trace_provider() -> TraceProvider:

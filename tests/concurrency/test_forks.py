@@ -194,6 +194,7 @@ def test_children_use_threads_timers_and_loops_while_others_do(tmp_path: Path) -
             agent = Agent(name="A", model=model, tools=[add, multiply])
             assert Runner.run_sync(agent, "x", session=session, timeout=20).final_output == "done"
             session.clear_session()
+            flush_traces()
 
         use()
         busy(use)

@@ -3,6 +3,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import subprocess
+import sys
+import textwrap
 import threading
 import weakref
 from concurrent.futures import Future
@@ -144,3 +147,40 @@ def test_what_does_not_end_is_named_and_left_behind(caplog: pytest.LogCaptureFix
 
     assert "The slow was told to stop" in caplog.text
     assert "The swift" not in caplog.text
+
+
+def test_where_no_thread_can_be_started_work_is_done_on_the_one_there_is() -> None:
+    program = """
+        import threading, warnings
+        from agents_lite import *
+        from agents_lite.testing import ScriptedModel, call, turn
+
+        @input_guardrail
+        def check(context, agent, given):
+            return GuardrailFunctionOutput("fine", False)
+
+        @function_tool(timeout=5, parallel=True)
+        def where() -> str:
+            return threading.current_thread().name
+
+        @function_tool
+        async def never() -> str:
+            return "made"
+
+        warnings.simplefilter("error")
+        threading.stack_size(1 << 46)  # which no machine has
+        script = [turn(call("where"), call("where")), call("never"), "done"]
+        agent = Agent(
+            "A", model=ScriptedModel(script), tools=[where, never], input_guardrails=[check]
+        )
+        result = Runner.run_sync(agent, "x", timeout=60)
+        outputs = [item.output for item in result.new_items if hasattr(item, "output")]
+        print(outputs[:2], result.final_output)
+        print(outputs[2])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
+    assert done.stderr == ""
+    first, second = done.stdout.splitlines()
+    assert first == "['MainThread', 'MainThread'] done"
+    assert "No event loop can be run for a coroutine: can't start new thread" in second

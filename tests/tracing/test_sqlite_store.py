@@ -264,6 +264,24 @@ def test_processes_share_a_store_that_the_environment_names(path):
     assert sum(found.span_count for found in listed) == 6 * per_process
 
 
+EXIT_SCRIPT = textwrap.dedent("""
+    import atexit
+    from agents_lite import Agent, Runner
+    from agents_lite.testing import ScriptedModel
+
+    @atexit.register
+    def say_goodbye():
+        Runner.run_sync(Agent("A", model=ScriptedModel(["Goodbye"])), "x")
+""")
+
+
+def test_a_run_at_the_interpreters_exit_is_traced_though_it_is_the_first(path):
+    environment = {**os.environ, "AGENTS_LITE_TRACE_DB": str(path)}
+    ended = subprocess.run([sys.executable, "-c", EXIT_SCRIPT], env=environment, timeout=300)
+    assert ended.returncode == 0
+    assert _names(path) == ["Agent workflow"]
+
+
 def test_half_a_surrogate_pair_in_a_name_is_replaced(store):
     with trace("Half \ud83d", trace_id="id \ud83d", group_id="g \ud83d"), custom_span("s"):
         pass
