@@ -110,6 +110,7 @@ _HOMES = {  # module: the names it is home to
     ),
     "http.client": "ResponsesClient",
     "running.run_state": "RunState",
+    "prices": "Price set_prices",
     "usage": "InputTokensDetails OutputTokensDetails RequestUsage Usage",
 }
 

@@ -22,6 +22,7 @@ from .models.chat import *
 from .models.default_client import *
 from .models.multi_provider import *
 from .output_schema import *
+from .prices import *
 from .prompts import *
 from .response_types import *
 from .result import *

@@ -65,6 +65,16 @@ class RunResultBase:
         return self._run.record.usage
 
     @property
+    def cost(self) -> float | None:
+        """What the model calls have cost, in US dollars, nested runs included. None: of some call
+        that is not known, for want of a price for example; see `set_prices`.
+
+        Raises:
+            UserError: The `genai-prices` package is needed, and not there.
+        """
+        return self.usage.cost
+
+    @property
     def usage_by_agent(self) -> dict[str, Usage]:
         """The same, split by the agent's name."""
         return self._run.record.usage_by_agent

@@ -47,8 +47,8 @@ _FUNCTION_FIELDS = (
 class UsageLimits:
     """What a run may use at most. None: no limit.
 
-    A limit is checked before the call that would pass it; the tokens of a model call are known
-    only afterwards, so it is the next call that a token limit stops.
+    A limit is checked before the call that would pass it; the tokens of a model call, and its
+    cost, are known only afterwards, so it is the next call that such a limit stops.
     """
 
     requests: int | None = None
@@ -61,6 +61,8 @@ class UsageLimits:
     """Both together."""
     tool_calls: int | None = None
     """Calls of local tools."""
+    cost: float | None = None
+    """US dollars, for all models together; each has to have a price, see `set_prices`."""
 
 
 @dataclass

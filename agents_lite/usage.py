@@ -1,4 +1,4 @@
-"""Counting requests and tokens."""
+"""Counting requests, tokens and what they cost."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class InputTokensDetails(_Fixed):
     """What the input tokens were made of."""
 
     cached_tokens: int = 0
+    """Those that the server had cached."""
+    cache_write_tokens: int = 0
+    """Those that it has put into its cache, where it counts them."""
 
 
 class OutputTokensDetails(_Fixed):
@@ -28,13 +31,46 @@ class OutputTokensDetails(_Fixed):
 
 
 class RequestUsage(_Fixed):
-    """Tokens of one model call."""
+    """Tokens of one model call, and what their price depends on."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
     input_tokens_details: InputTokensDetails = InputTokensDetails()
     output_tokens_details: OutputTokensDetails = OutputTokensDetails()
+    model: str | None = None
+    """The model, as its server calls it; None: the server named none."""
+    asked_model: str | None = None
+    """The model that was asked for, where that is another name; None: it is the same, or not
+    known."""
+    hostname: str | None = None
+    """The server; None: not known."""
+    service_tier: str | None = None
+    """How the server has served it, "flex" or "batch" for example; None: as it does by default."""
+    reported_cost: float | None = None
+    """What it cost in US dollars, where the server says so."""
+
+    @property
+    def cost(self) -> float | None:
+        """What the call has cost, in US dollars. None: there is no price for the model, or the
+        server has not counted.
+
+        Raises:
+            UserError: The `genai-prices` package is needed, and not there.
+        """
+        from .prices import cost_of  # only those who ask for it pay for it
+
+        return cost_of(self)
+
+
+_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "input_tokens_details",
+    "output_tokens_details",
+)
+"""Fields that a request and a sum of them have in common."""
 
 
 class Usage(BaseModel):
@@ -63,16 +99,34 @@ class Usage(BaseModel):
         """Output tokens, under their older name."""
         return self.output_tokens
 
+    @property
+    def cost(self) -> float | None:
+        """What all of it has cost, in US dollars. None: of some call that is not known.
+
+        Raises:
+            UserError: The `genai-prices` package is needed, and not there.
+        """
+        dollars = 0.0
+        for entry in self.request_usage_entries:
+            cost = entry.cost
+            if cost is None:
+                return None
+            dollars += cost
+        return dollars if len(self.request_usage_entries) >= self.requests else None
+
     def add(self, other: Usage) -> None:
         """Add another count to this one, with its entries."""
         self.requests += other.requests
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.total_tokens += other.total_tokens
-        cached_tokens = other.input_tokens_details.cached_tokens
-        if cached_tokens:
-            cached_tokens += self.input_tokens_details.cached_tokens
-            self.input_tokens_details = InputTokensDetails(cached_tokens=cached_tokens)
+        details = other.input_tokens_details
+        if details.cached_tokens or details.cache_write_tokens:
+            own = self.input_tokens_details
+            self.input_tokens_details = InputTokensDetails(
+                cached_tokens=own.cached_tokens + details.cached_tokens,
+                cache_write_tokens=own.cache_write_tokens + details.cache_write_tokens,
+            )
         reasoning_tokens = other.output_tokens_details.reasoning_tokens
         if reasoning_tokens:
             reasoning_tokens += self.output_tokens_details.reasoning_tokens
@@ -82,32 +136,60 @@ class Usage(BaseModel):
         self.request_usage_entries.extend(other.request_usage_entries)
 
 
-def usage_of_request(reported: Any) -> Usage:
-    """One request with the `usage` object of its response; what is no count counts 0.
+def usage_of_request(
+    response: dict[str, Any], asked_model: str | None = None, hostname: str | None = None
+) -> Usage:
+    """One request, as its response tells of it; what is no count counts 0.
 
     Source: https://platform.openai.com/docs/api-reference/responses/object
+
+    Args:
+        response: With `usage`, `model` and `service_tier`, as far as they are known.
+        asked_model: The model that was asked for; None: not known.
+        hostname: The server; None: not known.
     """
+    reported = response.get("usage")
     counts = reported if isinstance(reported, dict) else {}
     input_tokens, output_tokens = _count(counts, "input_tokens"), _count(counts, "output_tokens")
-    cached_tokens = _count(counts.get("input_tokens_details"), "cached_tokens")
+    sent = counts.get("input_tokens_details")
+    cached = {name: _count(sent, name) for name in InputTokensDetails.model_fields}
     reasoning_tokens = _count(counts.get("output_tokens_details"), "reasoning_tokens")
     entry = RequestUsage.model_validate(
         {
             "input_tokens": input_tokens,
             "output_tokens": output_tokens,
             "total_tokens": _count(counts, "total_tokens") or input_tokens + output_tokens,
-            "input_tokens_details": {"cached_tokens": cached_tokens},
+            "input_tokens_details": cached,
             "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
+            "model": (model := _text(response, "model")),
+            "asked_model": None if asked_model == model else asked_model,
+            "hostname": hostname,
+            "service_tier": _text(response, "service_tier"),
+            "reported_cost": _cost(counts),
         }
     )
-    return Usage(requests=1, request_usage_entries=[entry], **vars(entry))
+    return Usage(
+        requests=1,
+        request_usage_entries=[entry],
+        **{name: getattr(entry, name) for name in _COUNTS},
+    )
 
 
 def _entry(usage: Usage) -> RequestUsage:
-    counts = {name: getattr(usage, name) for name in RequestUsage.model_fields}
-    return RequestUsage.model_validate(counts)
+    return RequestUsage.model_validate({name: getattr(usage, name) for name in _COUNTS})
 
 
 def _count(counts: Any, name: str) -> int:
     number = counts.get(name) if isinstance(counts, dict) else None
     return number if isinstance(number, int) else 0
+
+
+def _text(response: dict[str, Any], name: str) -> str | None:
+    value = response.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _cost(counts: dict[str, Any]) -> float | None:
+    """What the server says it cost, as OpenRouter does."""
+    cost = counts.get("cost")
+    return float(cost) if isinstance(cost, int | float) and cost >= 0 else None

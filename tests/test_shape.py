@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
-    exceptions usage run_context tool_context prompts pickling methods
+    exceptions prices usage run_context tool_context prompts pickling methods
     concurrency
     response_types http
     items stream_events history

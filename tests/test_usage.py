@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from agents_lite import Agent, RequestUsage, Usage, function_tool
+from agents_lite import Agent, InputTokensDetails, RequestUsage, Usage, function_tool
 from agents_lite.testing import ScriptedModel, call, handoff_to, token_usage, turn
 from agents_lite.usage import usage_of_request
 from tests.support.drivers import every_driver
 
-FULL = token_usage(100, 20, cached_tokens=60, reasoning_tokens=8)
+FULL = token_usage(100, 20, cached_tokens=60, cache_write_tokens=7, reasoning_tokens=8)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ FULL = token_usage(100, 20, cached_tokens=60, reasoning_tokens=8)
     ],
 )
 def test_the_usage_of_a_request(reported: Any, counts: tuple[int, ...]) -> None:
-    usage = usage_of_request(reported)
+    usage = usage_of_request({"usage": reported})
     assert usage.requests == 1
     assert counts == (
         usage.input_tokens,
@@ -41,26 +41,26 @@ def test_the_usage_of_a_request(reported: Any, counts: tuple[int, ...]) -> None:
 
 
 def test_tokens_have_their_older_names_too() -> None:
-    usage = usage_of_request(FULL)
+    usage = usage_of_request({"usage": FULL})
     assert (usage.prompt_tokens, usage.completion_tokens) == (100, 20)
 
 
 def test_usages_add_up() -> None:
     total = Usage()
-    total.add(usage_of_request(FULL))
-    total.add(usage_of_request(token_usage(1, 1)))
+    total.add(usage_of_request({"usage": FULL}))
+    total.add(usage_of_request({"usage": token_usage(1, 1)}))
     assert (total.requests, total.input_tokens, total.output_tokens) == (2, 101, 21)
     assert total.total_tokens == 122
-    assert total.input_tokens_details.cached_tokens == 60
+    assert total.input_tokens_details == InputTokensDetails(cached_tokens=60, cache_write_tokens=7)
     assert total.output_tokens_details.reasoning_tokens == 8
     assert [entry.total_tokens for entry in total.request_usage_entries] == [120, 2]
 
 
 def test_a_usage_can_be_dumped_and_read_back() -> None:
-    usage = usage_of_request(FULL)
+    usage = usage_of_request({"usage": FULL})
     dumped = usage.model_dump()
     assert dumped["total_tokens"] == 120
-    assert dumped["input_tokens_details"] == {"cached_tokens": 60}
+    assert dumped["input_tokens_details"] == {"cached_tokens": 60, "cache_write_tokens": 7}
     assert Usage.model_validate(dumped) == usage
 
 
@@ -88,7 +88,7 @@ def test_a_run_counts_by_agent_and_by_request(run: Any) -> None:
 
 
 def test_what_sums_have_in_common_cannot_be_changed() -> None:
-    one = usage_of_request({"input_tokens": 3, "output_tokens": 1})
+    one = usage_of_request({"usage": {"input_tokens": 3, "output_tokens": 1}})
     total, other = Usage(), Usage()
     total.add(one)
     other.add(one)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..viewer.text import dollars
+
 
 @dataclass
 class Tally:
@@ -23,11 +25,21 @@ class Tally:
     """Lines without one."""
     input_tokens: int = 0
     output_tokens: int = 0
+    cost: float = 0.0
+    """US dollars, by the price of each model."""
+    priced: int = 0
+    """Lines whose cost is known."""
+    unpriced: int = 0
+    """Lines whose cost is not."""
 
     def add_tokens(self, usage: dict[str, Any]) -> None:
-        """Add those of a line; `usage` has the field names of `Usage`."""
+        """Add those of a line; `usage` has the field names of `Usage`, and maybe the cost."""
         self.input_tokens += usage["input_tokens"]
         self.output_tokens += usage["output_tokens"]
+        cost = usage.get("cost")
+        self.cost += cost or 0
+        self.priced += cost is not None
+        self.unpriced += cost is None
 
     def __str__(self) -> str:
         parts = [
@@ -38,6 +50,9 @@ class Tally:
             cost_input = self.input_tokens * (self.price_input or 0)
             cost_output = self.output_tokens * (self.price_output or 0)
             parts.append(f"cost {(cost_input + cost_output) / 1_000_000:,.4f}")
+        elif self.priced:
+            more = f" and {self.unpriced:,} without a price" if self.unpriced else ""
+            parts.append(f"cost {dollars(self.cost)}{more}")
         return ", ".join(parts)
 
 

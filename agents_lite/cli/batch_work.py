@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from ..exceptions import AgentsException, UserError
+from ..prices import known_cost
 from ..running.many import RunOutcome
 from ..usage import Usage
 from .approval import NobodyToAsk
@@ -133,4 +134,4 @@ def _digest(input: Any) -> int:
 
 
 def _count_tokens(usage: Usage) -> dict[str, Any]:
-    return usage.model_dump(exclude={"request_usage_entries"})
+    return {**usage.model_dump(exclude={"request_usage_entries"}), "cost": known_cost(usage)}

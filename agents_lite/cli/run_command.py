@@ -15,6 +15,8 @@ from ..running.run_state import RunState
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer, write_output
 from .approval import decided_state
+from .terminal import safe
+from .usage import usage_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("prompt", metavar="PROMPT", help="what to ask; - takes standard input")
     parser.add_argument("--stream", action="store_true", help="print the answer as it comes in")
+    parser.add_argument(
+        "--usage", action="store_true", help="tell tokens and cost on standard error"
+    )
     add_agent_options(parser)
 
 
@@ -39,6 +44,9 @@ def execute(options: argparse.Namespace) -> None:
         run = _answer(agent, prompt, run_options, options.stream)
         while run.interruptions:
             run = _answer(agent, decided_state(run), run_options, options.stream)
+    if options.usage:
+        for line in usage_lines(run):
+            print(safe(line), file=sys.stderr)
 
 
 def _answer(

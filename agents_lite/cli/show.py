@@ -8,9 +8,9 @@ from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolApprovalItem, T
 from ..response_types import ResponseStreamEvent, as_json
 from ..result import RunResultBase
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, StreamEvent
-from ..usage import Usage
 from ..viewer.text import count, plain
 from .terminal import paint, read_line, readable_json, safe
+from .usage import describe_usage
 
 _MARGIN = 4
 _RESPONSE_FIELDS = ("id", "model", "status", "output", "usage")
@@ -64,8 +64,8 @@ class RunView:
         print("  " + paint(safe(output if isinstance(output, str) else repr(output)), "green"))
         print(paint("\nusage", "bold"))
         for name, usage in result.usage_by_agent.items():
-            self._line(name, _describe_usage(usage))
-        self._line("together", _describe_usage(result.usage))
+            self._line(name, describe_usage(usage))
+        self._line("together", describe_usage(result.usage))
 
     def _show_raw_event(self, data: ResponseStreamEvent) -> None:
         kind = data.get("type", "").removeprefix("response.")
@@ -112,8 +112,3 @@ def describe_item(item: RunItem) -> str:
     if raw.get("type") == "reasoning":
         return plain(" ".join(part.text for part in raw.get("summary") or ()))
     return plain(ItemHelpers.extract_text(raw) or raw.get("type") or "")
-
-
-def _describe_usage(usage: Usage) -> str:
-    requests = count(usage.requests, "request")
-    return f"{requests}, {usage.input_tokens} input tokens, {usage.output_tokens} output tokens"

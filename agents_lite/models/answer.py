@@ -57,13 +57,13 @@ def drain_model(model: Model, request: ModelRequest) -> ModelResponse:
     try:
         with model_events(model, request, callbacks) as events:
             *_, last = (None, *events)
-            return read_response(last)
+            return read_response(last, model)
     finally:
         callbacks.close()
 
 
-def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
-    """The whole answer, out of the last event of its stream.
+def read_response(last_event: ResponseStreamEvent | None, model: Model) -> ModelResponse:
+    """The whole answer of a model, out of the last event of its stream.
 
     Raises:
         ResponseFailedError: The stream did not end with a completed response.
@@ -78,7 +78,7 @@ def read_response(last_event: ResponseStreamEvent | None) -> ModelResponse:
         raise APIResponseError(f"The response has no output items: {response!r}"[:500])
     return ModelResponse(
         output=as_object(mend_output(output)),
-        usage=usage_of_request(response.get("usage")),
+        usage=usage_of_request(response, getattr(model, "model", None), model.hostname),
         response_id=response.get("id"),
         request_id=getattr(last_event, "request_id", None),
     )

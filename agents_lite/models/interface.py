@@ -55,6 +55,11 @@ class ModelRequest:
 class Model(ABC):
     """A large language model. Subclasses implement `stream`."""
 
+    @property
+    def hostname(self) -> str | None:
+        """The server that is asked, on which prices depend; None: not known."""
+        return None
+
     @abstractmethod
     def stream(
         self, request: ModelRequest

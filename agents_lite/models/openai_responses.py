@@ -68,6 +68,11 @@ class OpenAIResponsesModel(Model):
         self._client = None if openai_client is None else as_client(openai_client)
         self._is_default = is_default
 
+    @property
+    def hostname(self) -> str:
+        """The server that is asked."""
+        return (self._client or default_client()).hostname
+
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
         """Send the request and pass on what comes back.
 

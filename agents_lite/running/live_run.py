@@ -22,6 +22,7 @@ from .hooks import Lifecycle
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..items import RunItem, ToolApprovalItem, TResponseInputItem
+    from ..models.interface import Model
     from ..output_schema import AgentOutputSchemaBase
     from ..result import RunResult
     from ..tracing import AgentSpanData
@@ -163,6 +164,7 @@ class LiveRun:
             MaxTurnsExceeded: There was none left.
             ModelBehaviorError: The server keeps the history, and there is no way to go on from it.
             UsageLimitExceeded: The usage allows no further model call.
+            UserError: There is a limit for the cost, which is not known.
         """
         self.cancellation.check()
         self.rest(between_turns=True)
@@ -175,6 +177,18 @@ class LiveRun:
                 _check_usage(run.record, run.config.usage_limits)
         if self.turn > 1:
             self.record.conversation.check_continuation(self.agent.name)
+
+    def check_price(self, model: Model) -> None:
+        """See that a model has a price, if there is a limit for what the run may cost.
+
+        Raises:
+            UserError: It has none.
+        """
+        limits = (run.config.usage_limits for run in self._with_those_around())
+        if any(each is not None and each.cost is not None for each in limits):
+            from ..prices import check_has_price
+
+            check_has_price(getattr(model, "model", None), model.hostname, self.agent.name)
 
     def allow_calls(self, count: int) -> None:
         """See that so many more calls of local tools may be made.
@@ -307,3 +321,15 @@ def _check_usage(record: Record, limits: UsageLimits) -> None:
             raise UsageLimitExceeded(
                 f"Another model call would pass the limit of {most} {name}; {used} are used"
             )
+    if limits.cost is None:
+        return
+    cost = record.usage.cost
+    if cost is None:
+        raise UserError(
+            "The run has a limit for its cost, and what its model calls so far have cost is not "
+            "known: there is no price for a model, or its server does not count tokens"
+        )
+    if cost >= limits.cost:
+        raise UsageLimitExceeded(
+            f"Another model call would pass the limit of ${limits.cost:.4f}; ${cost:.4f} are spent"
+        )

@@ -106,12 +106,16 @@ def token_usage(
     output_tokens: int = 5,
     *,
     cached_tokens: int = 0,
+    cache_write_tokens: int = 0,
     reasoning_tokens: int = 0,
 ) -> dict[str, Any]:
     """A response's `usage` object. The default is that of every turn which names none."""
+    sent = {"cached_tokens": cached_tokens}
+    if cache_write_tokens:
+        sent["cache_write_tokens"] = cache_write_tokens
     return {
         "input_tokens": input_tokens,
-        "input_tokens_details": {"cached_tokens": cached_tokens},
+        "input_tokens_details": sent,
         "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
         "total_tokens": input_tokens + output_tokens,

@@ -24,6 +24,7 @@ class ScriptedModel(Model):
         turns: What to answer, turn by turn (see `ScriptedTurn`), or one function that answers
             every request. When the turns are used up, a further request raises a `ScriptError`.
         delay: Seconds to wait before each answer whose turn names no delay of its own.
+        model: The name that it goes by, in answers and for prices.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class ScriptedModel(Model):
         turns: Sequence[ScriptedTurn] | Callable[[ModelRequest], ScriptedTurn],
         *,
         delay: float = 0.0,
+        model: str = "scripted",
     ) -> None:
+        self.model = model
         self._script = Script(turns)
         self._delay = delay
 
@@ -44,7 +47,7 @@ class ScriptedModel(Model):
         """The events of the next turn; only the last one unless `request.stream` is true."""
         turn = self._next_turn(request)
         request.cancellation.wait(self._delay if turn.delay is None else turn.delay)
-        response = build_response(turn, {"model": "scripted"})
+        response = build_response(turn, {"model": self.model})
         if not request.stream:
             yield as_stream_event(terminal_event(response))
             return

@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
+from .costs import cost_of_span
 
 Json = dict[str, Any]
 
@@ -33,7 +34,8 @@ def trace_json(trace: StoredTrace) -> Json:
     Returns:
         The fields of `StoredTrace`, but its times as `started` (milliseconds since 1970) and
         `ended` (milliseconds after that, or None); those of `StoredSpan` in "spans", with `start`
-        and `end` (milliseconds after the trace's start; `end` may be None).
+        and `end` (milliseconds after the trace's start; `end` may be None) and "cost" (US dollars,
+        or None where that is not known).
     """
     facts = dict(vars(trace))
     started_ns, ended_ns = facts.pop("started_ns"), facts.pop("ended_ns")
@@ -53,6 +55,7 @@ def _span_json(span: StoredSpan, origin_ns: int) -> Json:
         "end": _milliseconds(origin_ns, span.ended_ns),
         "data": span.span_data,
         "error": span.error,
+        "cost": cost_of_span(span),
     }
 
 

@@ -23,6 +23,11 @@ def plain(text: Any) -> str:
     return escaped(" ".join(str(text).split()))
 
 
+def dollars(cost: float | None) -> str:
+    """A cost: "$0.0042"; "" where it is not known."""
+    return "" if cost is None else f"${cost:,.4f}"
+
+
 def count(number: int, thing: str) -> str:
     """So many things: "1 span", "1,200 spans"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
-from .text import count, escaped, plain
+from .costs import cost_of_spans
+from .text import count, dollars, escaped, plain
 
 Paint = Callable[[str, str], str]
 """Gives a text a style: "bold", "dim", "green" or "cyan"."""
@@ -92,6 +93,7 @@ def _describe_trace(trace: StoredTrace) -> str:
         duration(trace.started_ns, trace.ended_ns),
         count(len(calls), "turn"),
         _tokens([span.span_data.get("usage") for span in calls]),
+        dollars(cost_of_spans(calls)),
     ]
     if trace.error_count:
         facts.append(count(trace.error_count, "error"))

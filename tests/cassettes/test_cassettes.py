@@ -529,7 +529,7 @@ def test_a_lone_surrogate_is_kept(scripted: Scripted, file: Path) -> None:
 def test_the_model_of_the_run_counts(scripted: Scripted, file: Path) -> None:
     with cassette(file):
         run_sync(Agent("A"), "Hi", run_config=RunConfig(model=scripted(["Hello"])))
-    assert read(file)["agents"]["A"]["model"] == "ScriptedModel"
+    assert read(file)["agents"]["A"]["model"] == "scripted"
 
 
 class AsyncModel(ScriptedModel):

@@ -336,11 +336,27 @@ def test_tokens_and_cost_are_told(run: Run, tmp_path: Path) -> None:
     assert done.stderr == "2 done, 0 failed, 2,000,000 + 1,000,000 tokens, cost 15.0000\n"
 
 
+def test_cost_is_told_by_the_price_of_each_model_over_all_starts(
+    run: Run, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", "a", "b", "c")
+    usage = token_usage(1_000_000, 500_000, cached_tokens=400_000)
+    script = [turn("A", usage=usage), turn("B", usage=usage, model="unheard-of"), status(400)]
+    with ResponsesServer(script) as server:
+        run(*BATCH, "--workers", "1", OPENAI_BASE_URL=server.base_url)
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert first["usage"]["cost"] == pytest.approx(0.6 * 2.5 + 0.4 * 1.25 + 5)
+    assert second["usage"]["cost"] == pytest.approx(7)  # by the name that was asked for
+    with ResponsesServer([turn("C", usage=None)]) as server:
+        done = run(*BATCH, OPENAI_BASE_URL=server.base_url)
+    assert done.stderr.endswith("1,000,000 tokens, cost $14.0000 and 1 without a price\n")
+
+
 def test_tokens_of_a_failed_line_count(run: Run, tmp_path: Path) -> None:
     write_lines(tmp_path / "in.jsonl", "a")
     with ResponsesServer([call("add", a=1, b=2), status(400)]) as server:
         done = run(*BATCH, OPENAI_BASE_URL=server.base_url)
-    assert "0 done, 1 failed, 10 + 5 tokens\n" in done.stderr
+    assert "0 done, 1 failed, 10 + 5 tokens, cost $0.0001\n" in done.stderr
 
 
 class TestInATerminal:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agents_lite.local_server.messages import json_reply
-from agents_lite.testing import ResponsesServer, text, turn
+from agents_lite.testing import ResponsesServer, handoff_to, text, token_usage, turn
 from agents_lite.testing.wire import build_response
 from tests.cli.conftest import COMMAND, Run
 from tests.support.models import held_stream
@@ -39,6 +39,29 @@ def test_file_elsewhere_imports_its_neighbours(run: Run, tmp_path: Path) -> None
         'agent = Agent(NAME, "Reply with \'I am " + NAME + "\'")'
     )
     assert run("run", "sub/main.py:agent", "hello", "--offline").stdout == "I am Nell\n"
+
+
+def test_usage_is_told_with_the_cost(run: Run) -> None:
+    script = [
+        turn(handoff_to("Calculator"), usage=token_usage(1000, 10)),
+        turn("5", usage=token_usage(2000, 10, cached_tokens=1000)),
+    ]
+    with ResponsesServer(script) as server:
+        done = run("run", "agents:desk", "--usage", "hi", OPENAI_BASE_URL=server.base_url)
+    assert (done.returncode, done.stdout) == (0, "5\n")
+    assert done.stderr.splitlines() == [
+        "Desk: 1 request, 1,000 input tokens, 10 output tokens, $0.0026",
+        "Calculator: 1 request, 2,000 input tokens (1,000 cached), 10 output tokens, $0.0039",
+        "2 requests, 3,000 input tokens (1,000 cached), 20 output tokens, $0.0065",
+    ]
+
+
+def test_a_cost_that_is_not_known_is_said_not_to_be(run: Run) -> None:
+    with ResponsesServer(["5"]) as server:
+        done = run(
+            "run", "--usage", "--model", "unheard-of", "hi", OPENAI_BASE_URL=server.base_url
+        )
+    assert "1 request, 10 input tokens, 5 output tokens, cost not known\n" in done.stderr
 
 
 def test_options_may_stand_between_agent_and_prompt(run: Run) -> None:

@@ -44,6 +44,16 @@ def test_head_tells_what_the_trace_came_to(sample: StoredTrace) -> None:
         assert fact in facts
 
 
+def test_cost_is_told_where_every_call_has_a_price() -> None:
+    usage = {"input_tokens": 1_000_000, "output_tokens": 0, "model": "gpt-4o"}
+    known = {"type": "generation", "model": "gpt-4o", "usage": usage}
+    assert "$5.0000" in lines(made_up([span("1", known), span("2", known)]))[1]
+    odd = {**usage, "input_tokens": "many"}
+    for other in ({**usage, "model": "unheard-of"}, odd, {"input_tokens": 5}):
+        unknown = {**known, "usage": other}
+        assert "$" not in lines(made_up([span("1", known), span("2", unknown)]))[1]
+
+
 def test_errors_are_told_where_they_happened(sample: StoredTrace) -> None:
     (line,) = [line for line in lines(sample) if "✗" in line]
     assert "tool check_stock: The warehouse does not answer" in line

@@ -66,6 +66,7 @@ def test_timeline_shows_spans_as_a_tree(
     assert browser.texts("#name") == ["Customer support"]
     assert browser.texts("#state") == ["1 error"]
     assert "4,968 in · 322 out" in browser.texts("#facts dd")
+    assert "$0.0153" in browser.texts("#facts dd")
     first, *beside, handoff, second = browser.texts(NAME)[:5]
     assert (first, handoff, second) == ("Front desk", "Front desk → Refund agent", "Refund agent")
     assert set(beside) == {"no_card_numbers", "gpt-4o"}  # side by side, in any order

@@ -54,6 +54,11 @@ class OpenAIChatCompletionsModel(Model):
         self._client = None if openai_client is None else as_client(openai_client)
         self._replay_reasoning = replay_reasoning
 
+    @property
+    def hostname(self) -> str:
+        """The server that is asked."""
+        return (self._client or default_client()).hostname
+
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
         """Send the request and translate what comes back.
 

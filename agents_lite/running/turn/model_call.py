@@ -33,6 +33,7 @@ def ask_model(
     agent = run.agent
     stand_in = stand_ins.current()
     model = choose_model(agent, run.config) if stand_in is None else stand_in.model_for(run)
+    run.check_price(model)
     run.lifecycle.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
@@ -44,13 +45,13 @@ def ask_model(
             for event in events if step is None else _in_step(step, events, run):
                 request.cancellation.check()
                 if event.get("type") == "response.completed":  # kept, even if nobody reads on
-                    response = read_response(event)
+                    response = read_response(event, model)
                     fault = _take(response, request, run)
                     completed = event
                 else:
                     yield RawResponsesStreamEvent(event)
         if response is None:
-            response = read_response(event)  # which says what is wrong
+            response = read_response(event, model)  # which says what is wrong
         _describe_response(span, response, run.records_content)
     run.lifecycle.model_ended(agent, response)
     if completed is not None:
@@ -111,6 +112,7 @@ def _describe_response(
     span.span_data.usage = {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
+        **usage.request_usage_entries[0].model_dump(exclude_defaults=True),
     }
     if with_content:
         span.span_data.output = response.to_input_items()

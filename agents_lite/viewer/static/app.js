@@ -51,6 +51,7 @@ function drawFacts(trace) {
     ["Turns", formatNumber(trace.turns.length)],
     ["Tool calls", formatNumber(tools)],
     ["Tokens", formatTokens(trace.tokens)],
+    ["Cost", formatCost(trace.cost)],
     ["Group", trace.group ?? ""],
     ...Object.entries(trace.metadata ?? {}).map(([name, value]) => [
       name,
@@ -125,6 +126,7 @@ function detailsOf(span) {
     ["At", formatDuration(span.start)],
     ["Took", timeOf(span)],
     ["Tokens", formatTokens(span.tokens)],
+    ["Cost", formatCost(span.cost)],
   ].filter(([, value]) => value);
   const head = el(
     "header",

@@ -33,6 +33,10 @@ function formatTokens(tokens) {
   return tokens ? `${formatNumber(tokens.input)} in · ${formatNumber(tokens.output)} out` : "";
 }
 
+function formatCost(dollars) {
+  return typeof dollars === "number" ? `$${dollars.toFixed(4)}` : "";
+}
+
 function formatMoment(epochMs) {
   const options = { dateStyle: "medium", timeStyle: "medium" };
   return new Date(epochMs).toLocaleString(undefined, options);

@@ -33,6 +33,7 @@ class Trace {
     this.byId = new Map(this.spans.map((span) => [span.id, span]));
     this.turns = findTurns(this.spans);
     this.tokens = sumTokens(this.spans);
+    this.cost = sumCosts(this.spans); // dollars, or null
   }
 }
 
@@ -45,6 +46,7 @@ class Span {
     this.depth = 0;
     this.data = stored.data;
     this.error = stored.error;
+    this.cost = stored.cost; // dollars, or null
     this.kind = KINDS[stored.data.type] ?? "custom";
     this.start = stored.start;
     this.end = stored.end; // null: not finished
@@ -185,6 +187,13 @@ function sumTokens(spans) {
     sum.output += tokens.output;
   }
   return sum;
+}
+
+// Null where it is not known of a model call.
+function sumCosts(spans) {
+  const costs = spans.filter((span) => span.tokens).map((span) => span.cost);
+  const isKnown = costs.length > 0 && costs.every((cost) => typeof cost === "number");
+  return isKnown ? costs.reduce((sum, cost) => sum + cost, 0) : null;
 }
 
 // The input items of a turn: what the model has seen before, and what it has not.

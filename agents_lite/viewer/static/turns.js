@@ -103,6 +103,7 @@ class Turns {
       `at ${formatDuration(turn.span.start)}`,
       turn.span.isRunning ? "running" : `took ${formatDuration(turn.duration)}`,
       formatTokens(turn.span.tokens),
+      formatCost(turn.span.cost),
     ];
     const head = el(
       "header",
