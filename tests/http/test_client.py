@@ -27,6 +27,7 @@ from agents_lite.exceptions import (
     UserError,
 )
 from agents_lite.http.client import ResponsesClient
+from tests.support.asking import COMPLETED, DELTA, GOOD, GOOD_STREAM, RESPONSE, client_of
 from tests.support.loopback import (
     CERTIFICATE,
     LAST_CHUNK,
@@ -40,18 +41,6 @@ from tests.support.loopback import (
 )
 from tests.support.recordings import CUTS, RECORDINGS, load_exchanges
 from tests.support.waiting import wait_until, wait_until_asleep
-
-ITEM = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
-RESPONSE = {"id": "resp_1", "status": "completed", "output": [ITEM]}
-DELTA = {"type": "response.output_text.delta", "delta": "Hel"}
-COMPLETED = {"type": "response.completed", "response": RESPONSE}
-GOOD = http_answer(200, RESPONSE)
-GOOD_STREAM = stream_answer([DELTA, COMPLETED])
-
-
-def client_of(server: LoopbackServer, **options: Any) -> ResponsesClient:
-    settings = {"api_key": "sk-test-key", "retry_delay": 0.001, "timeout": 60.0, **options}
-    return ResponsesClient(base_url=server.base_url, **settings)
 
 
 def ask(client: ResponsesClient, **options: Any) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.exceptions import AuthenticationError, BadRequestError, UserError
 from agents_lite.http.client import ResponsesClient
+from tests.support.asking import COMPLETED, DELTA, GOOD, GOOD_STREAM, RESPONSE, client_of
 from tests.support.loopback import (
     LAST_CHUNK,
     LoopbackServer,
@@ -30,21 +31,8 @@ from tests.support.loopback import (
     chunk,
     event_bytes,
     http_answer,
-    stream_answer,
     stream_head,
 )
-
-ITEM = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
-RESPONSE = {"id": "resp_1", "status": "completed", "output": [ITEM]}
-DELTA = {"type": "response.output_text.delta", "delta": "Hel"}
-COMPLETED = {"type": "response.completed", "response": RESPONSE}
-GOOD = http_answer(200, RESPONSE)
-GOOD_STREAM = stream_answer([DELTA, COMPLETED])
-
-
-def client_of(server: LoopbackServer, **options: Any) -> ResponsesClient:
-    settings = {"api_key": "sk-test-key", "retry_delay": 0.001, "timeout": 10.0, **options}
-    return ResponsesClient(base_url=server.base_url, **settings)
 
 
 def ask(client: ResponsesClient, **body: Any) -> list[dict[str, Any]]:
