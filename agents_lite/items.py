@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .agent import Agent
+    from .mcp.objects import MCPElicitation
 
 __all__ = [
     "CompactionItem",
@@ -180,8 +181,13 @@ class ToolApprovalItem(RunItemBase):
 
     call_id: str = ""
     """The call's id; of an MCP server's question, the id of that."""
-    reason: Literal["approval", "unknown_end"] = "approval"
-    """The call needs an approval; or it was begun, and nobody knows how it ended."""
+    reason: Literal["approval", "unknown_end", "input"] = "approval"
+    """The call needs an approval; it was begun, and nobody knows how it ended; or an MCP server
+    asks something before it goes on, see `question`."""
+    question: MCPElicitation | None = None
+    """What the server asks, or None."""
+    question_name: str = field(default="", repr=False)
+    """Which of the questions of the call it is."""
     inside: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     """Turn and call id of the agent tools that lead to it, outermost first; empty for a call of
     the outermost run."""

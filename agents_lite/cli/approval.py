@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from ..exceptions import UserError
 from ..items import ToolApprovalItem
 from ..result import RunResultBase
 from ..running.run_state import RunState
 from ..viewer.text import escaped, plain
-from .terminal import read_line, readable_json
+from .terminal import ask, readable_json, tell
+
+if TYPE_CHECKING:
+    from ..mcp.objects import MCPElicitation
 
 _PROMPT = "Allow it? y, n, always, or why (not, for the model to know): "
 
@@ -44,12 +48,15 @@ def decided_state(run: RunResultBase) -> RunState:
 
 
 def _decide(state: RunState, item: ToolApprovalItem) -> None:
-    _say(f"\n{plain(item.agent.name)} wants to call {plain(item.tool_name)}:")
-    _say("  " + escaped(_readable(item.arguments)))
+    if item.question is not None:
+        _answer(state, item, item.question)
+        return
+    tell(f"\n{plain(item.agent.name)} wants to call {plain(item.tool_name)}:")
+    tell("  " + escaped(_readable(item.arguments)))
     if item.reason == "unknown_end":
-        _say("It was begun before, and nobody knows how it ended.")
+        tell("It was begun before, and nobody knows how it ended.")
     while True:
-        match _ask(_PROMPT).lower():
+        match ask(_PROMPT).lower():
             case "y" | "yes":
                 return state.approve(item)
             case "n" | "no":
@@ -57,7 +64,17 @@ def _decide(state: RunState, item: ToolApprovalItem) -> None:
             case "a" | "always":
                 return state.approve(item, always_approve=True)
             case "w" | "why":
-                return state.reject(item, rejection_message=_ask("Why not? ") or None)
+                return state.reject(item, rejection_message=ask("Why not? ") or None)
+
+
+def _answer(state: RunState, item: ToolApprovalItem, question: MCPElicitation) -> None:
+    from .form import filled_in
+
+    content = filled_in(question, item.tool_name)
+    if content is None:
+        state.reject(item)
+    else:
+        state.provide_input(item, content)
 
 
 def _readable(arguments: str) -> str:
@@ -65,15 +82,3 @@ def _readable(arguments: str) -> str:
         return readable_json(json.loads(arguments), 2)
     except ValueError:  # models make mistakes
         return arguments
-
-
-def _say(line: str) -> None:
-    """Write where the output of the run does not go."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def _ask(prompt: str) -> str:
-    if sys.stdout.isatty():
-        return read_line(prompt).strip()
-    print(prompt, end="", file=sys.stderr, flush=True)
-    return read_line("").strip()

@@ -43,6 +43,24 @@ def read_line(prompt: str) -> str:
         return input(prompt)
 
 
+def tell(line: str) -> None:
+    """Write where the output of the run does not go."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def ask(prompt: str) -> str:
+    """What the user types at a prompt, without the spaces around it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+        EOFError: There is nobody who types.
+    """
+    if sys.stdout.isatty():
+        return read_line(prompt).strip()
+    print(prompt, end="", file=sys.stderr, flush=True)
+    return read_line("").strip()
+
+
 @contextmanager
 def _late_signals_noticed() -> Iterator[None]:
     """Have the block's waiting interrupted ten times a second.

@@ -161,6 +161,7 @@ def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:
     calls: dict[tuple[Address, str], JSON] = {}
     waiting: dict[tuple[Address, str], WaitingCall] = {}
     turns: dict[Address, int] = {}
+    questions: dict[tuple[Address, str], set[str]] = {}
     for told in facts:
         address = _address(told)
         place = address, str(told.get("call_id"))
@@ -177,8 +178,12 @@ def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:
                 waiting[place] = WaitingCall(
                     place[1], str(name), str(arguments), told["reason"], address
                 )
+                questions[place] = set(told.get("questions") or ())
             case "decided" | "called":
-                waiting.pop(place, None)
+                left = questions.get(place, set()) - {told.get("question")}
+                questions[place] = left
+                if not left or told.get("verdict") != "input":
+                    waiting.pop(place, None)
     return list(waiting.values())
 
 

@@ -414,6 +414,10 @@ class Journal(ABC):
                 + ("several calls wait" if waiting else "no call waits")
                 + f" by the id {call_id!r}; journal.state(...) shows those that do"
             )
+        if waiting[0].reason == "input":
+            raise UserError(
+                f"The call {call_id!r} asks for input: answer by journal.state(...), and run that"
+            )
         decided = {"type": "decided", "call_id": call_id, "always": False, **verdict}
         if waiting[0].inside:
             decided["in"] = waiting[0].inside

@@ -39,8 +39,8 @@ class WaitingCall:
     tool_name: str
     arguments: str
     """JSON text."""
-    reason: Literal["approval", "unknown_end"]
-    """It needs an approval; or it was begun, and nobody knows how it ended."""
+    reason: Literal["approval", "unknown_end", "input"]
+    """It needs an approval; it was begun, and nobody knows how it ended; or an MCP server asks."""
     inside: tuple[tuple[int, str], ...] = ()
     """Turn and call id of the agent tools that lead to it, outermost first."""
 

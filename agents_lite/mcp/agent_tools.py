@@ -25,7 +25,7 @@ from .content import output_of
 from .filters import ToolFilterContext
 from .objects import MCPTool
 from .server import MCPServer
-from .session import Caller, alone
+from .session import Answers, Caller, InputNeeded, alone
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -163,8 +163,13 @@ def _invoke(tool_name: str, server: MCPServer, context: ToolContext[Any], text: 
     else:
         server.hold_until(run.closing)
         cancellation = context.cancellation or run.cancellation
-        caller = Caller(cancellation, partial(run.callbacks.call, cancellation))
-        result = server.call(tool_name, arguments, caller)
+        answers = Answers(*run.answered_in_call(context.tool_call_id))
+        caller = Caller(cancellation, partial(run.callbacks.call, cancellation), answers)
+        try:
+            result = server.call(tool_name, arguments, caller)
+        except InputNeeded as needed:
+            call_id = context.tool_call_id
+            raise run.ask_in_call(call_id, needed.questions, needed.state) from None
     if result.is_error and span is not None:
         span.set_error({"message": "The tool says that it failed", "data": None})
     return output_of(result, server.use_structured_content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from ..response_types import ResponsesObject
 
@@ -82,3 +82,10 @@ class MCPElicitation:
     """The JSON schema of the form that is to be filled in; None where a page is to be visited."""
     url: str | None = None
     """The page that the user should visit; None where a form is to be filled in."""
+
+    @classmethod
+    def of(cls, params: Any, server_name: str) -> Self:
+        """What a server asks by `elicitation/create`."""
+        params = params if isinstance(params, dict) else {}
+        message = str(params.get("message") or "")
+        return cls(server_name, message, params.get("requestedSchema"), params.get("url"))

@@ -76,7 +76,8 @@ class MCPServer(ABC):
         failure_error_function: Turns a failed call into what the model is told; None lets the
             error leave the run.
         on_elicitation: Answers what the server asks the user in the middle of a call: given an
-            MCPElicitation, it returns the form's fields, or None to decline. None: it may not ask.
+            MCPElicitation, it returns the form's fields, or None to decline. None: the run pauses
+            until its state was given the answer; outside of a run the server may not ask.
         on_failure: What becomes of a run when the server cannot be used: "raise", or "skip" to
             go on without its tools.
 

@@ -6,7 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,56 @@ BETWEEN_ROUNDS = 0.1
 _SAID = {"action", "content"}
 
 
+class InputNeeded(Exception):
+    """A server asks a person; the call is to be made again with the answers.
+
+    Attributes:
+        questions: Fields of an MCPElicitation, by names.
+        state: JSON to make the call again with.
+    """
+
+    def __init__(self, questions: dict[str, dict[str, Any]], state: dict[str, Any]) -> None:
+        super().__init__("The server waits for an answer")
+        self.questions = questions
+        self.state = state
+
+
+class Answers:
+    """What a server has asked a person in earlier attempts to make a call, and was answered.
+
+    Args:
+        questions: Those of the last attempt, by names.
+        answers: {"action": ..., "content": ...}, by the same names.
+        state: That of the last `InputNeeded`, or None before there was one.
+    """
+
+    def __init__(
+        self, questions: Mapping[str, Any], answers: Mapping[str, Any], state: Any
+    ) -> None:
+        self._answers = dict(answers)
+        self._state: Mapping[str, Any] = state or {}
+        self._said = [*self._state.get("said", ()), *((questions[n], answers[n]) for n in answers)]
+        self._left = list(self._said)
+
+    def params(self) -> dict[str, Any]:
+        """What a request of the newest revision says of it."""
+        if "requestState" not in self._state:
+            return {}
+        return _with_answers(self._answers, self._state["requestState"])
+
+    def answer_to(self, question: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to a question that comes again, each once; None: it is new."""
+        for place, (asked, answer) in enumerate(self._left):
+            if asked == question:
+                del self._left[place]
+                return dict(answer)
+        return None
+
+    def needed(self, question: dict[str, Any]) -> InputNeeded:
+        """What to raise for a question that came while the call was at work."""
+        return InputNeeded({"1": question}, {"said": self._said})
+
+
 @dataclass
 class Caller:
     """On whose behalf a request is made."""
@@ -54,6 +104,8 @@ class Caller:
     """Stops it."""
     call: Callable[..., Any]
     """Calls a function of the user, `def` or `async def`, with its arguments."""
+    answers: Answers | None = None
+    """What persons have answered so far; None: there is nobody who could be asked."""
 
 
 @contextmanager
@@ -73,7 +125,8 @@ class Session:
         transport: The way to the server.
         server_name: The server, as errors name it.
         seconds: How long each request may take; None: as long as it likes.
-        on_elicitation: Answers what the server asks the user, or None: it may not ask.
+        on_elicitation: Answers what the server asks the user, or None: it may only ask in calls
+            that can be made again later, with the answers.
         mask: Hides secrets in what is shown of the server's words.
     """
 
@@ -101,6 +154,7 @@ class Session:
         self._has_subscribed = False
         self._ids = itertools.count(1)
         transport.on_message = self._take
+        transport.finds_owners = on_elicitation is None
 
     def connect(self, caller: Caller) -> None:
         """Agree on a revision: the one without sessions, or else the newest with a handshake.
@@ -157,9 +211,12 @@ class Session:
 
         Raises:
             MCPServerError: The server refused, did not answer in time, or cannot be reached.
+            InputNeeded: A person is to be asked.
             BaseException: The reason of the caller's cancellation.
         """
         params = dict(params)
+        if caller.answers is not None and self.is_modern:
+            params |= caller.answers.params()
         for _ in range(MOST_ROUNDS):
             answer = self._ask(method, params, caller, seconds, headers or {})
             if answer.get("resultType") != "input_required":
@@ -167,11 +224,13 @@ class Session:
             wanted = answer.get("inputRequests") or {}
             if not wanted:
                 caller.cancellation.wait(BETWEEN_ROUNDS)
+            elif self._can_pause(caller) and all(map(_is_elicitation, wanted.values())):
+                asked = {name: self._question(each) for name, each in wanted.items()}
+                raise InputNeeded(asked, {"requestState": answer.get("requestState")})
             responses = {name: self._input(each, caller) for name, each in wanted.items()}
-            params = {**params, "inputResponses": responses}
-            params.pop("requestState", None)
-            if "requestState" in answer:
-                params["requestState"] = answer["requestState"]
+            for name in ("inputResponses", "requestState"):
+                params.pop(name, None)
+            params |= _with_answers(responses, answer.get("requestState"))
         what = f"it asked for more after each of {MOST_ROUNDS} answers to {method}"
         raise MCPServerError(what, self._server_name)
 
@@ -205,7 +264,7 @@ class Session:
     def _shake_hands(self, caller: Caller) -> None:
         offer = {
             "protocolVersion": HANDSHAKE_VERSIONS[0],
-            "capabilities": self._abilities(),
+            "capabilities": self._abilities(self.transport.is_listening),
             "clientInfo": CLIENT_INFO,
         }
         found = self._ask("initialize", offer, caller, self._seconds, {}, "")
@@ -226,12 +285,20 @@ class Session:
         self.capabilities = capabilities if isinstance(capabilities, dict) else {}
         self.instructions = found.get("instructions")
 
-    def _abilities(self) -> dict[str, Any]:
-        return {} if self._on_elicitation is None else {"elicitation": {"form": {}, "url": {}}}
+    def _abilities(self, can_pause: bool) -> dict[str, Any]:
+        if self._on_elicitation is None and not can_pause:
+            return {}
+        return {"elicitation": {"form": {}, "url": {}}}
 
-    def _stamped(self, method: str, params: Mapping[str, Any], version: str) -> Message:
+    def _can_pause(self, caller: Caller) -> bool:
+        """Whether what the server asks is to be answered later, in another attempt."""
+        return self._on_elicitation is None and caller.answers is not None
+
+    def _stamped(
+        self, method: str, params: Mapping[str, Any], version: str, can_pause: bool = False
+    ) -> Message:
         if version == MODERN_VERSION:
-            params = {**params, "_meta": modern_meta(version, self._abilities())}
+            params = {**params, "_meta": modern_meta(version, self._abilities(can_pause))}
         return request(next(self._ids), method, params)
 
     def _ask(
@@ -245,7 +312,7 @@ class Session:
     ) -> dict[str, Any]:
         """Send one request, and give its result."""
         version = self.version if version is None else version
-        message = self._stamped(method, params, version)
+        message = self._stamped(method, params, version, self._can_pause(caller))
         if version == MODERN_VERSION:
             headers = {**modern_headers(version, message), **headers}
         late = self._late(method, seconds)
@@ -270,8 +337,13 @@ class Session:
         seconds: float | None,
         late: MCPTimeoutError,
     ) -> Message:
-        """Send a request, answer what the server asks in return, and give its answer."""
+        """Send a request, answer what the server asks in return, and give its answer.
+
+        Who cannot be asked now is said to have left the question; then what comes of the call is
+        of no use.
+        """
         reply: Message | None = None
+        open_question: dict[str, Any] | None = None
         with self.transport.exchange(message, headers) as exchange:
             while True:
                 with Cancellation(caller.cancellation, seconds=seconds, reason=late) as scope:
@@ -281,8 +353,17 @@ class Session:
                         self.transport.post(reply, scope)
                     incoming = exchange.receive(scope)
                 if is_answer(incoming):
+                    if open_question is not None and caller.answers is not None:
+                        raise caller.answers.needed(open_question)
                     return incoming
-                reply = self._reply(incoming, caller)  # a person may take her time
+                if self._can_pause(caller) and _is_elicitation(incoming):
+                    question = self._question(incoming)
+                    said = caller.answers and caller.answers.answer_to(question)
+                    if said is None:
+                        open_question = open_question or question
+                    reply = result(incoming["id"], said or {"action": "cancel"})
+                else:
+                    reply = self._reply(incoming, caller)  # a person may take her time
 
     def _result_of(self, answer: Message, method: str) -> dict[str, Any]:
         if isinstance(answer.get("result"), dict):
@@ -319,13 +400,7 @@ class Session:
 
     def _elicited(self, params: Any, caller: Caller) -> dict[str, Any]:
         """Ask the user; gives {"action": ..., "content": ...}."""
-        params = params if isinstance(params, dict) else {}
-        question = MCPElicitation(
-            self._server_name,
-            str(params.get("message") or ""),
-            params.get("requestedSchema"),
-            params.get("url"),
-        )
+        question = MCPElicitation.of(params, self._server_name)
         said = caller.call(self._on_elicitation, question)
         if said is None:
             return {"action": "decline"}
@@ -337,6 +412,9 @@ class Session:
         if said.get("action") in ("accept", "decline", "cancel") and set(said) <= _SAID:
             return dict(said)
         return {"action": "accept", **({} if question.url else {"content": dict(said)})}
+
+    def _question(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return asdict(MCPElicitation.of(wanted.get("params"), self._server_name))
 
     def _take(self, message: Message) -> None:
         """Hear what belongs to no request of ours."""
@@ -358,6 +436,16 @@ class Session:
                 logger.exception("on_elicitation of MCP server %s failed", self._server_name)
                 reply = refusal(message["id"], INVALID_REQUEST, type(error).__name__)
             self.transport.post(reply, caller.cancellation)
+
+
+def _is_elicitation(wanted: Any) -> bool:
+    return isinstance(wanted, dict) and wanted.get("method") == "elicitation/create"
+
+
+def _with_answers(answers: Mapping[str, Any], state: Any) -> dict[str, Any]:
+    """What a request says that is made again with the answers to what was asked."""
+    params = {"inputResponses": dict(answers)}
+    return params if state is None else {**params, "requestState": state}
 
 
 def _may_be_older(error: MCPServerError) -> bool:

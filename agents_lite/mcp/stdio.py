@@ -61,6 +61,8 @@ class StdioTransport(Transport):
         self._mask = mask
         self._waiting: dict[Any, SimpleQueue[Message | None]] = {}  # by request id, oldest first
         self._writing = threading.Lock()
+        self._questions: deque[Message] = deque()
+        self._owning = threading.Lock()
         self._is_over = False
         self._subscription: Any = None
         self._stray = ""
@@ -131,6 +133,7 @@ class StdioTransport(Transport):
         self._waiting.pop(id, None)
         for mailbox in list(self._waiting.values())[:1]:
             mailbox.put(NOBODY_READS)
+        self._hand_out_questions()
 
     def take_back(self, id: Any, why: str) -> None:
         """Tell the server that an answer is not wanted any more; it may not hear it at once."""
@@ -190,9 +193,27 @@ class StdioTransport(Transport):
             elif message["id"] == self._subscription and "error" in message:
                 logger.debug("MCP server %s has no subscriptions", self.server_name)
         elif is_request(message) and message["method"] != "ping" and self._waiting:
-            next(iter(self._waiting.values())).put(message)  # it does not say on whose behalf
+            if self.finds_owners and message["method"] == "elicitation/create":
+                self._questions.append(message)
+                self._hand_out_questions()
+            else:
+                next(iter(self._waiting.values())).put(message)
         else:
             self.on_message(message)
+
+    def _hand_out_questions(self) -> None:
+        """Give questions to the calls they are about: to those left when no other has an answer.
+
+        The process does not say which they are, but a call that asks is not answered before.
+        """
+        with self._owning:
+            mailboxes = list(self._waiting.values())
+            if not mailboxes:
+                self._questions.clear()
+            if len(self._questions) >= len(mailboxes):
+                for mailbox, question in zip(mailboxes, list(self._questions), strict=False):
+                    self._questions.popleft()
+                    mailbox.put(question)
 
 
 class StdioExchange(Exchange):

@@ -79,6 +79,8 @@ class Transport(ABC):
     """Told of notifications, and of requests of the server that no exchange takes."""
     headers: Mapping[str, str] = {}
     """Sent with every message, where the transport has headers."""
+    finds_owners = False
+    """Whether it matters which exchange is handed a question of the server."""
     cancels_by_message = True
     """Whether taking a request back is a notification, as against closing the connection."""
 

@@ -198,6 +198,12 @@ def _read(told: JSON, record: Record) -> Fact:
             output = _typed_output(record) if is_typed else told.get("output")
             said = [item_from_json(item, record.agent) for item in told["said"]]
             return Finished(output, is_typed, said)
+        case "asked" if told.get("questions"):
+            from ..mcp.objects import MCPElicitation
+
+            for question in told["questions"].values():
+                MCPElicitation(**question)  # it is read when it is asked for
+            return Asked(**told)
         case _:
             return _PLAIN[kind](**told)
 

@@ -112,8 +112,13 @@ class Asked:
     """A call waits for a person."""
 
     call_id: str
-    reason: Literal["approval", "unknown_end"] = "approval"
-    """It needs an approval; or it was begun, and nobody knows how it ended."""
+    reason: Literal["approval", "unknown_end", "input"] = "approval"
+    """It needs an approval; it was begun, and nobody knows how it ended; or it asked something in
+    its middle, and is to be made again with the answers."""
+    questions: dict[str, Any] | None = None
+    """What it asked, by names; None: nothing."""
+    state: Any = None
+    """What whoever makes the call is to be given back with the answers: JSON."""
 
 
 @dataclass(slots=True)
@@ -121,14 +126,17 @@ class Decided:
     """A person decided about a call that waited."""
 
     call_id: str
-    verdict: Literal["approve", "reject", "output"]
-    """Make the call; tell the model that it was not made; or take an output from outside."""
+    verdict: Literal["approve", "reject", "output", "input"]
+    """Make the call; tell the model that it was not made; take an output from outside; or take an
+    answer to a question."""
     always: bool = False
     """Whether the same holds for all calls of this tool in the rest of the run."""
     message: str | None = None
     """What the model is told of a rejection; None: the usual words."""
     output: Any = None
-    """The output from outside."""
+    """The output from outside, or the answer."""
+    question: str = ""
+    """The question that is answered."""
 
 
 @dataclass(slots=True)

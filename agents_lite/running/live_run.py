@@ -16,7 +16,7 @@ from ..run_config import RunConfig, UsageLimits
 from ..run_context import RunContextWrapper
 from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
 from ..tracing import Span, get_current_span, sensitive_data_by_default
-from .facts import Telling, Told
+from .facts import Asked, Telling, Told
 from .hooks import Lifecycle
 
 if TYPE_CHECKING:
@@ -218,6 +218,27 @@ class LiveRun:
             self.cancellation.cancel(paused)
         for run in inner_runs:
             run.pause(reason)
+
+    def ask_in_call(self, call_id: str, questions: dict[str, Any], state: Any) -> RunPaused:
+        """Note what a call asks a person in its middle.
+
+        Args:
+            call_id: The call.
+            questions: Fields of an MCPElicitation, by names.
+            state: JSON that the call is made again with, see `answered_in_call`.
+
+        Returns:
+            What the call is to raise.
+        """
+        self.record.add(Asked(call_id, "input", questions, state))
+        return RunPaused("approval")
+
+    def answered_in_call(self, call_id: str) -> tuple[dict[str, Any], dict[str, Any], Any]:
+        """What a call asked before, the answers by the same names, and its state; None: nothing."""
+        known = self.record.call(call_id)
+        if known.input is None:
+            return {}, {}, None
+        return known.input.questions or {}, known.answers or {}, known.input.state
 
     @property
     def is_pausing(self) -> bool:

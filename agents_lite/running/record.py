@@ -54,6 +54,17 @@ class CallRecord:
     """The answer to it, or None."""
     output: RunItem | None = None
     """Its output, or None."""
+    input: Asked | None = None
+    """What it has asked at last in its middle, or None."""
+    answers: dict[str, Any] | None = None
+    """The answers to that, by the names of the questions."""
+
+    @property
+    def open_questions(self) -> list[str]:
+        """Names of the questions of the call that nobody has answered."""
+        if self.input is None or self.asked is not self.input or self.decision is not None:
+            return []
+        return [name for name in self.input.questions or () if name not in (self.answers or ())]
 
 
 class FactWriter(Protocol):
@@ -242,7 +253,9 @@ class Record:
                 known = self.calls.get(fact.call_id)
                 if known is None or not known.is_begun:
                     self._count_call()
-                self.calls[fact.call_id] = CallRecord(is_begun=True)  # a decision was for this one
+                begun = self.calls[fact.call_id] = CallRecord(is_begun=True)  # decisions are used
+                if known is not None:
+                    begun.input, begun.answers = known.input, known.answers
             case Called():
                 self._take_output(fact)
             case TurnEnded():
@@ -268,7 +281,10 @@ class Record:
             case Told():
                 self.told.add(fact.what)
             case Asked():
-                self._known(fact.call_id).asked = fact
+                known = self._known(fact.call_id)
+                known.asked = fact
+                if fact.reason == "input":
+                    known.input, known.answers = fact, {}
             case Decided():
                 self._take_decision(fact)
             case Added():
@@ -320,7 +336,11 @@ class Record:
             self._checked.add((kind, fact.index))
 
     def _take_decision(self, fact: Decided) -> None:
-        self._known(fact.call_id).decision = fact
+        known = self._known(fact.call_id)
+        if fact.verdict == "input" and known.answers is not None:
+            known.answers[fact.question] = fact.output
+            return
+        known.decision = fact
         place = self.target_of(fact.call_id)
         if fact.always and place is not None:
             self._outermost()._decided_for_all[id(self.agent), place] = fact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,7 @@ class RunState(Ready):
         *,
         rejection_message: str | None = None,
     ) -> None:
-        """Have the model told that a call was not approved.
+        """Have the model told that a call was not approved, or decline to answer a server.
 
         Args:
             approval_item: The call.
@@ -109,6 +109,10 @@ class RunState(Ready):
         """
         call_id = approval_item.call_id
         decided = Decided(call_id, "reject", always_reject, rejection_message)
+        if approval_item.reason == "input":
+            declined = {"action": "decline"}
+            name = approval_item.question_name
+            decided = Decided(call_id, "input", output=declined, question=name)
         self._decide(approval_item, decided)
 
     def provide_output(self, approval_item: ToolApprovalItem, output: Any) -> None:
@@ -120,6 +124,28 @@ class RunState(Ready):
         if approval_item.raw_item.type == "mcp_approval_request":
             raise UserError("The MCP server makes this call itself: approve or reject it")
         self._decide(approval_item, Decided(approval_item.call_id, "output", output=output))
+
+    def provide_input(
+        self, approval_item: ToolApprovalItem, content: Mapping[str, Any] | None = None
+    ) -> None:
+        """Answer what an MCP server asks in the middle of a call; `reject` declines to.
+
+        Args:
+            approval_item: The call; its `question` says what is asked.
+            content: The fields of the form; None where a page was visited.
+
+        Raises:
+            UserError: There is no such question, it was answered already, or the answer does not
+                fit it.
+        """
+        if approval_item.question is None:
+            raise UserError(f"The call {approval_item.call_id} asks for no input")
+        from ..mcp.forms import accepted
+
+        answer = accepted(approval_item.question, content)
+        name = approval_item.question_name
+        decided = Decided(approval_item.call_id, "input", output=answer, question=name)
+        self._decide(approval_item, decided)
 
     def add_input(self, input: str | list[TResponseInputItem]) -> None:
         """Say something more, behind all that was said, outputs still to come included.
@@ -279,9 +305,12 @@ class RunState(Ready):
             if place not in record.inside:
                 raise UserError(f"The run has no call {item.call_id} of {item.tool_name}")
             record = record.inside[place]
-        call = next((i for i in interruptions(record) if i.call_id == item.call_id), None)
+        named = item.call_id, item.question_name
+        waiting = interruptions(record)
+        call = next((i for i in waiting if (i.call_id, i.question_name) == named), None)
         if call is None:
             is_decided = decision_of(record, item.call_id) is not None
+            is_decided |= item.question_name in (record.call(item.call_id).answers or ())
             raise UserError(
                 f"The call {item.call_id} of {item.tool_name} "
                 + ("was decided about already" if is_decided else "does not wait for a decision")
@@ -290,6 +319,11 @@ class RunState(Ready):
             raise UserError(
                 f"The call {item.call_id} that waits is {call.tool_name}({call.arguments}), not "
                 f"{item.tool_name}({item.arguments})"
+            )
+        if call.reason == "input" and decided.verdict not in ("input", "output"):
+            raise UserError(
+                f"The call {item.call_id} of {item.tool_name} asks for input: provide_input "
+                "answers, reject declines, provide_output takes it as made elsewhere"
             )
         record.add(decided)
 

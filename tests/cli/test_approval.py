@@ -216,3 +216,50 @@ def test_a_line_of_a_batch_fails_whose_call_waits(run: Run, tmp_path: Path) -> N
         assert run(*words, **environment).returncode == 1
     failed = json.loads((tmp_path / "out.jsonl.errors.jsonl").read_text())
     assert failed["error"]["message"].startswith("Approval is needed for refund")
+
+
+QUESTIONS = '''
+import sys
+from agents_lite import Agent, MCPServerStdio
+
+server = MCPServerStdio(
+    {"command": sys.executable, "args": [SCRIPT, '{"tools": ["book"], "modern": true}']},
+    name="inn",
+)
+cashier = Agent("Host", mcp_servers=[server])
+'''
+
+
+def test_run_asks_what_a_server_wants_to_know(start: Start, agents_file: Path) -> None:
+    script = Path(__file__).parents[1] / "support" / "mcp_script.py"
+    agents_file.write_text(f"SCRIPT = {str(script)!r}\n{QUESTIONS}")
+    terminal, server = start("run", "Book.", script=[call("book"), "Done."])
+    asked = terminal.read_until("Answer it? y, n: ")
+    assert "inn asks, before book goes on:" in asked
+    assert "Who comes?" in asked
+    for prompt, typed in [
+        ("", "y"),
+        ("name: ", ""),
+        ("name: ", "Ada"),
+        ("age (may be left out): ", "old"),
+        ("age (may be left out): ", ""),
+        ("Answer it? y, n: ", "y"),
+        ("day (one of Monday, Friday): ", "Sunday"),
+        ("day (one of Monday, Friday): ", "Friday"),
+    ]:
+        terminal.read_until(prompt)
+        terminal.type(f"{typed}\n")
+    terminal.read_until("Done.")
+    assert terminal.wait() == 0
+    assert last_output(server) == "booked for Ada on Friday"
+
+
+def test_run_declines_where_the_person_does_not_answer(start: Start, agents_file: Path) -> None:
+    script = Path(__file__).parents[1] / "support" / "mcp_script.py"
+    agents_file.write_text(f"SCRIPT = {str(script)!r}\n{QUESTIONS}")
+    terminal, server = start("run", "Book.", script=[call("book"), "Done."])
+    for _ in range(2):
+        terminal.read_until("Answer it? y, n: ")
+        terminal.type("n\n")
+    terminal.read_until("Done.")
+    assert last_output(server) == "nothing booked"

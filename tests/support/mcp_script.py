@@ -20,6 +20,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -117,7 +118,51 @@ def call(name: str, arguments: dict[str, Any], id: Any, params: dict[str, Any]) 
     if name == "late":  # answered after the next call
         held_back.append({"id": id, "result": text("late")})
         return None
+    if name == "book":
+        return book(id, params)
+    if name == "slow":  # answered after a moment, while other messages are read
+        threading.Timer(0.3, send, [{"id": id, "result": text("slow")}]).start()
+        return None
     return question(name, id, params)
+
+
+WHO = {
+    "message": "Who comes?",
+    "requestedSchema": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name"],
+    },
+}
+WHEN = {
+    "message": "Which day?",
+    "requestedSchema": {
+        "type": "object",
+        "properties": {"day": {"type": "string", "enum": ["Monday", "Friday"]}},
+        "required": ["day"],
+    },
+}
+
+
+def book(id: Any, params: dict[str, Any]) -> Any:
+    """Asks two questions: at once in the newest revision, one after the other in those before."""
+    if not plan.get("modern"):
+        answers = []
+        for number, form in enumerate((WHO, WHEN)):
+            send({"id": f"q{id}.{number}", "method": "elicitation/create", "params": form})
+            answers.append((read() or {})["result"])
+            if answers[-1]["action"] != "accept":
+                return text("nothing booked")
+    elif "inputResponses" not in params:
+        asked = {"who": WHO, "when": WHEN}
+        requests = {n: {"method": "elicitation/create", "params": f} for n, f in asked.items()}
+        return {"resultType": "input_required", "inputRequests": requests, "requestState": "s"}
+    else:
+        answers = [params["inputResponses"][name] for name in ("who", "when")]
+        if params.get("requestState") != "s" or any(a["action"] != "accept" for a in answers):
+            return text("nothing booked")
+    who, when = (answer["content"] for answer in answers)
+    return text(f"booked for {who['name']} on {when['day']}")
 
 
 def question(name: str, id: Any, params: dict[str, Any]) -> Any:

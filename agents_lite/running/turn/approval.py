@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UnknownEndError, UserError
@@ -21,6 +22,7 @@ from .computer_call import show_screen
 from .function_call import read_arguments
 
 if TYPE_CHECKING:
+    from ...mcp.objects import MCPElicitation
     from ..live_run import LiveRun
     from ..record import CallRecord, Record
     from .tool_call import ToolCall
@@ -40,8 +42,10 @@ def may_be_made(call: ToolCall) -> bool:
     """
     record, call_id = call.run.record, call.raw.call_id
     known = record.call(call_id)
-    if call.goes_on:
+    if record.has_inner(call_id):
         return True
+    if known.input is not None and known.asked is known.input and known.decision is None:
+        return not known.open_questions
     if known.asked is None and known.decision is None:
         reason = _question(call, known)
         if reason is None:
@@ -106,13 +110,22 @@ def interruptions(
         known = record.calls.get(call_id) if isinstance(call_id, str) else None
         if known is None or known.output is not None:
             continue
-        if known.asked is not None and decision_of(record, call_id) is None:
-            yield ToolApprovalItem(
-                record.agent, raw, call_id=call_id, reason=known.asked.reason, inside=inside
-            )
+        item = partial(ToolApprovalItem, record.agent, raw, call_id=call_id, inside=inside)
+        if known.input is not None and known.asked is known.input:
+            for name in known.open_questions:
+                asked = _question_of(known.input, name)
+                yield item(reason="input", question=asked, question_name=name)
+        elif known.asked is not None and decision_of(record, call_id) is None:
+            yield item(reason=known.asked.reason)
         place = record.turn, call_id
         if place in record.inside:
             yield from interruptions(record.inside[place], (*inside, place))
+
+
+def _question_of(asked: Asked, name: str) -> MCPElicitation:
+    from ...mcp.objects import MCPElicitation
+
+    return MCPElicitation(**(asked.questions or {})[name])
 
 
 def _question(call: ToolCall, known: CallRecord) -> Any:

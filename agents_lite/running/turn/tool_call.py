@@ -47,8 +47,9 @@ class ToolCall:
             agent=run.agent,
             run=run,
         )
-        self.goes_on = run.record.has_inner(self.raw.call_id)
-        """Whether a run inside it was begun, and is not over."""
+        known = run.record.call(self.raw.call_id)
+        self.goes_on = known.input is not None or run.record.has_inner(self.raw.call_id)
+        """Whether it was begun, and waited for a person in its middle."""
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""
@@ -80,7 +81,7 @@ class ToolCall:
         with function_span(self.tool.name) as span:
             if run.records_content:
                 span.span_data.input = self.context.tool_arguments
-            if not self.goes_on:
+            if not run.record.has_inner(self.raw.call_id):
                 run.record.add(Begun(self.raw.call_id))
             try:
                 step = run.config.step

@@ -1,0 +1,245 @@
+"""Servers that ask in the middle of a call, and persons who answer later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    MCPElicitation,
+    MCPServerStdio,
+    MCPServerStreamableHttp,
+    RunConfig,
+    RunHooks,
+    Runner,
+    RunState,
+    UsageLimits,
+    UserError,
+)
+from agents_lite.testing import call
+from tests.support.loopback import LAST_CHUNK, Peer, chunk, stream_head
+from tests.support.mcp_http import ScriptedMCP, event, said
+from tests.support.threads import no_thread_left
+
+Script = Callable[..., MCPServerStdio]
+Heard = Callable[[], list[dict[str, Any]]]
+both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
+
+
+def outputs(result: Any) -> list[Any]:
+    return [item.output for item in result.new_items if item.type == "tool_call_output_item"]
+
+
+def booking(scripted: Any, script: Script, plan: dict[str, Any], *turns: Any) -> Agent[Any]:
+    server = script({"tools": ["book", "echo", "slow"], **plan})
+    return Agent("A", mcp_servers=[server], model=scripted(list(turns)))
+
+
+def answered(agent: Agent[Any], state: RunState, answers: dict[str, Any]) -> Any:
+    """What comes of a run whose questions are answered so, each time in another process."""
+    while True:
+        state = RunState.from_string(agent, state.to_string())
+        waiting = state.get_interruptions()
+        if not waiting:
+            raise AssertionError("nothing waits")
+        for item in waiting:
+            assert item.question is not None
+            answer = answers[item.question.message]
+            if answer is None:
+                state.reject(item)
+            else:
+                state.provide_input(item, answer)
+        result = Runner.run_sync(agent, state)
+        if not result.is_paused:
+            return result
+        state = result.to_state()
+
+
+ANSWERS = {"Who comes?": {"name": "Zoë", "age": 4}, "Which day?": {"day": "Friday"}}
+
+
+@both_eras
+def test_a_question_pauses_the_run_and_is_answered_in_another_process(
+    scripted: Any, script: Script, modern: bool
+) -> None:
+    agent = booking(scripted, script, {"modern": modern}, call("book"), "Done.")
+    with no_thread_left():
+        paused = Runner.run_sync(agent, "Book.")
+    assert (paused.is_paused, paused.pause_reason, paused.final_output) == (True, "approval", None)
+    first, *others = paused.interruptions
+    assert (first.tool_name, first.reason) == ("book", "input")
+    assert first.question is not None
+    assert (first.question.server_name, first.question.message) == ("script", "Who comes?")
+    assert (first.question.requested_schema or {})["required"] == ["name"]
+    assert [item.question and item.question.message for item in others] == ["Which day?"] * modern
+    result = answered(agent, paused.to_state(), ANSWERS)
+    assert outputs(result) == ["booked for Zoë on Friday"]
+    assert result.final_output == "Done."
+
+
+@both_eras
+@pytest.mark.parametrize("declined", list(ANSWERS))
+def test_a_question_may_be_declined(
+    scripted: Any, script: Script, modern: bool, declined: str
+) -> None:
+    agent = booking(scripted, script, {"modern": modern}, call("book"), "Done.")
+    state = Runner.run_sync(agent, "Book.").to_state()
+    assert outputs(answered(agent, state, {**ANSWERS, declined: None})) == ["nothing booked"]
+
+
+@both_eras
+def test_a_call_that_asks_may_be_taken_as_made_elsewhere(
+    scripted: Any, script: Script, modern: bool
+) -> None:
+    agent = booking(scripted, script, {"modern": modern}, call("book"), "Done.")
+    state = Runner.run_sync(agent, "Book.").to_state()
+    state.provide_output(state.get_interruptions()[0], "by telephone")
+    assert state.get_interruptions() == []
+    assert outputs(Runner.run_sync(agent, state)) == ["by telephone"]
+
+
+def test_questions_of_which_some_are_answered_wait_on(scripted: Any, script: Script) -> None:
+    agent = booking(scripted, script, {"modern": True}, call("book"), "Done.")
+    state = Runner.run_sync(agent, "Book.").to_state()
+    state.provide_input(state.get_interruptions()[1], {"day": "Monday"})
+    result = Runner.run_sync(agent, state)
+    [left] = result.interruptions
+    assert left.question is not None
+    assert left.question.message == "Who comes?"
+    assert outputs(answered(agent, result.to_state(), ANSWERS)) == ["booked for Zoë on Monday"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({}, "name are missing"),
+        ({"name": 7}, "'name' is of type string, not 7"),
+        ({"name": "Zoë", "age": True}, "'age' is of type integer"),
+        ({"name": "Zoë", "size": 3}, "no field 'size'"),
+        (None, "must be a dict"),
+    ],
+)
+def test_an_answer_that_does_not_fit_the_form_is_refused(
+    scripted: Any, script: Script, answer: Any, words: str
+) -> None:
+    agent = booking(scripted, script, {}, call("book"))
+    state = Runner.run_sync(agent, "Book.").to_state()
+    [item] = state.get_interruptions()
+    with pytest.raises(UserError, match=words):
+        state.provide_input(item, answer)
+    assert state.get_interruptions() == [item]
+
+
+def test_a_question_is_no_approval(scripted: Any, script: Script) -> None:
+    agent = booking(scripted, script, {"modern": True}, call("book"))
+    state = Runner.run_sync(agent, "Book.").to_state()
+    [who, when] = state.get_interruptions()
+    with pytest.raises(UserError, match="asks for input: provide_input answers"):
+        state.approve(who)
+    state.provide_input(who, {"name": "Zoë"})
+    with pytest.raises(UserError, match="was decided about already"):
+        state.provide_input(who, {"name": "Zoë"})
+    with pytest.raises(UserError, match="one of"):
+        state.provide_input(when, {"day": "Sunday"})
+
+
+def test_the_questions_of_calls_side_by_side_find_their_calls(
+    scripted: Any, script: Script
+) -> None:
+    calls = [call("slow", call_id="s"), call("book", call_id="b")]
+    agent = booking(scripted, script, {}, calls, "Done.")
+    paused = Runner.run_sync(agent, "Book.")
+    assert [item.call_id for item in paused.interruptions] == ["b"]
+    result = answered(agent, paused.to_state(), ANSWERS)
+    assert outputs(result) == ["slow", "booked for Zoë on Friday"]
+
+
+def test_hooks_approvals_and_limits_count_a_call_that_asks_once(
+    scripted: Any, script: Script
+) -> None:
+    class Heard(RunHooks[Any]):
+        def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
+            told.append(f"start {tool.name}")
+
+        def on_tool_end(self, context: Any, agent: Any, tool: Any, result: Any) -> None:
+            told.append(f"end {tool.name}")
+
+    told: list[str] = []
+    server = script({"tools": ["book"]}, require_approval="always")
+    agent = Agent("A", mcp_servers=[server], model=scripted([call("book"), "Done."]))
+    options: Any = {
+        "hooks": Heard(),
+        "run_config": RunConfig(usage_limits=UsageLimits(tool_calls=1)),
+    }
+    state = Runner.run_sync(agent, "Book.", **options).to_state()
+    [item] = state.get_interruptions()
+    assert item.reason == "approval"
+    state.approve(item)
+    for answer in ANSWERS.values():
+        state = Runner.run_sync(agent, state, **options).to_state()
+        state.provide_input(state.get_interruptions()[0], answer)
+    result = Runner.run_sync(agent, state, **options)
+    assert outputs(result) == ["booked for Zoë on Friday"]
+    assert told == ["start book", "end book"]
+
+
+def test_a_question_inside_an_agent_as_a_tool_rises_to_the_run_around_it(
+    scripted: Any, script: Script
+) -> None:
+    inner = booking(scripted, script, {"modern": True}, call("book"), "booked")
+    outer = Agent(
+        "Outer",
+        tools=[inner.as_tool("ask", "Ask.")],
+        model=scripted([call("ask", input="Book."), "All done."]),
+    )
+    state = Runner.run_sync(outer, "Go.").to_state()
+    assert [item.agent.name for item in state.get_interruptions()] == ["A", "A"]
+    assert answered(outer, state, ANSWERS).final_output == "All done."
+
+
+def test_who_answers_at_once_is_asked_at_once(scripted: Any, script: Script) -> None:
+    server = script(
+        {"tools": ["book"]}, on_elicitation=lambda question: ANSWERS[question.message]
+    )
+    agent = Agent("A", mcp_servers=[server], model=scripted([call("book"), "Done."]))
+    assert outputs(Runner.run_sync(agent, "Book.")) == ["booked for Zoë on Friday"]
+
+
+@both_eras
+def test_a_server_is_told_that_it_may_ask(
+    scripted: Any, script: Script, heard: Heard, tmp_path: Path, modern: bool
+) -> None:
+    plan = {"modern": modern, "log": str(tmp_path / "log")}
+    Runner.run_sync(booking(scripted, script, plan, call("echo", text="a"), "Done."), "Hi")
+    message = next(m for m in heard() if m["method"] == ("tools/call" if modern else "initialize"))
+    params = message["params"]
+    meta = params.get("_meta") or {}
+    name = "io.modelcontextprotocol/clientCapabilities"
+    able = meta[name] if modern else params["capabilities"]
+    assert able == {"elicitation": {"form": {}, "url": {}}}
+
+
+def test_a_page_to_be_visited_is_a_question_without_fields(scripted: Any) -> None:
+    def ask(peer: Peer, message: dict[str, Any]) -> None:
+        page = {"mode": "url", "message": "Log in.", "url": "https://x/", "elicitationId": "1"}
+        question = {"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": page}
+        peer.send(stream_head() + chunk(event(question)))
+        assert peers.replied.wait(10)
+        action = peers.replies.pop()["result"]["action"]
+        peers.replied.clear()
+        peer.send(chunk(event(said(message, action))) + LAST_CHUNK)
+
+    with ScriptedMCP(plays={"echo": ask}) as peers:
+        server = MCPServerStreamableHttp({"url": peers.url}, name="web")
+        agent = Agent("A", mcp_servers=[server], model=scripted([call("echo"), "Done."]))
+        state = Runner.run_sync(agent, "Go").to_state()
+        [item] = state.get_interruptions()
+        assert item.question == MCPElicitation("web", "Log in.", None, "https://x/")
+        with pytest.raises(UserError, match="no fields"):
+            state.provide_input(item, {"a": 1})
+        state.provide_input(item)
+        assert outputs(Runner.run_sync(agent, state)) == ["accept"]
