@@ -26,7 +26,7 @@ _HOMES = {  # module: the names it is home to
         "MaxTurnsExceeded MCPServerError MCPTimeoutError ModelBehaviorError ModelRefusalError "
         "NotFoundError "
         "OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
-        "ResponseFailedError RunBusy RunTimeout SessionError "
+        "ReplayMiss ResponseFailedError RunBusy RunTimeout SessionError "
         "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "
         "ToolTimeoutError UnknownEndError UsageLimitExceeded UserError"
     ),
@@ -65,6 +65,8 @@ _HOMES = {  # module: the names it is home to
     "models.multi_provider": "MultiProvider",
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
     "prompts": "DynamicPromptFunction GenerateDynamicPromptData Prompt",
+    "replay.comparison": "Comparison Difference",
+    "replay.playing": "Replay",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "retry": (

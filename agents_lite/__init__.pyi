@@ -24,6 +24,8 @@ from .models.multi_provider import *
 from .output_schema import *
 from .prices import *
 from .prompts import *
+from .replay.comparison import *
+from .replay.playing import *
 from .response_types import *
 from .result import *
 from .retry import *

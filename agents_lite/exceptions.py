@@ -39,6 +39,7 @@ __all__ = [
     "OutputGuardrailTripwireTriggered",
     "PermissionDeniedError",
     "RateLimitError",
+    "ReplayMiss",
     "ResponseFailedError",
     "RunBusy",
     "RunTimeout",
@@ -310,6 +311,10 @@ class CassetteLeftover(AgentsException):
     def __init__(self, message: str, *, path: str) -> None:
         super().__init__(message)
         self.path = path
+
+
+class ReplayMiss(AgentsException):
+    """A recorded run does not hold what its replay asks for, and nobody else is to be asked."""
 
 
 class APIError(AgentsException):

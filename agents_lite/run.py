@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
@@ -16,13 +16,18 @@ from .run_context import TContext
 from .running.start import RunOptions, new_run
 
 if TYPE_CHECKING:
+    import os
+
     from typing_extensions import Unpack
 
     from .agent import Agent
     from .items import TResponseInputItem
+    from .journal import Journal
+    from .replay.playing import Replay
     from .running.many import RunOutcome
     from .running.run_state import RunState
     from .stream_events import StreamEvent
+    from .tracing.sqlite_store import StoredTrace
 
 __all__ = ["RunOptions", "Runner"]
 
@@ -116,3 +121,43 @@ class Runner:
         from .running.many import run_many
 
         return run_many(starting_agent, inputs, max_workers, executor, on_result, options)
+
+    @staticmethod
+    def replay(
+        starting_agent: Agent[TContext],
+        recorded: RunState | StoredTrace | Journal | str | os.PathLike[str] | dict[str, Any],
+        *,
+        run_id: str | None = None,
+        model: Literal["recorded", "live"] = "recorded",
+        tools: Literal["recorded", "live"] = "recorded",
+        on_missing: Literal["raise", "live", "ask"] = "raise",
+        **options: Unpack[RunOptions[TContext]],
+    ) -> Replay:
+        """Play a recorded run again, with this agent, and compare the two.
+
+        Nothing is asked, and no tool called, that is to come from the record. Recorded answers are
+        taken turn by turn, whatever is asked now. Agents as tools are run in any case, with
+        recorded or live answers; guardrails give their recorded verdicts where tools are recorded
+        and what they look at is the same. Instructions, handoffs and hooks are code, and run. No
+        session or journal is written to, and there is no trace unless `run_config` is given.
+
+        Args:
+            starting_agent: The agent that begins, maybe changed since then.
+            recorded: A `RunState`, its text or its JSON; a trace; a journal; or the path of a file
+                that holds one of them.
+            run_id: Which run of a journal, or which trace of a file, maybe with `#2` behind it for
+                the second run of a trace; None: the only one.
+            model: Whether models answer as they did then, or are asked.
+            tools: Whether tools return what they did then, or are called.
+            on_missing: What becomes of a question that the record has no answer to: an error; it is
+                asked live; or the replay pauses, and its state can be gone on with.
+            options: As for any run. `context` is needed by tools that use it.
+
+        Raises:
+            ReplayMiss: Something is asked that the record does not hold.
+            UserError: There is no such run, or it was begun by an agent of another name.
+        """
+        from .replay.playing import replay
+        from .replay.stand_in import Sides
+
+        return replay(starting_agent, recorded, run_id, Sides(model, tools, on_missing), options)

@@ -33,13 +33,14 @@ ORDER = """
     journal
     extensions
     decorators
-    local_server testing cassettes viewer cli __main__
+    local_server testing cassettes replay viewer cli __main__
 """.split()
 """Rooms, and the modules at the top; each may import those before it, and its own."""
 
 EXCEPTIONS = {
     ("agent", "running"): "Agent.as_tool runs the agent",
     ("memory", "models"): "a session at the model's server asks through the default client",
+    ("run", "replay"): "Runner.replay plays a run again",
     ("exceptions", "result"): "RunErrorDetails can be had from exceptions, too",
 }
 """Imports against the order, inside functions only."""

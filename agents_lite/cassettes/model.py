@@ -42,7 +42,7 @@ class CassetteModel(Model):
         asked = self._cassette.masked(question_of(request, self.model))
         entry = self._cassette.known_answer(asked, request.agent_name or "")
         if entry is not None:
-            yield from map(as_stream_event, _recorded_events(entry.answer, request.stream))
+            yield from map(as_stream_event, recorded_events(entry.answer, request.stream))
             return
         before: list[JSON] = []
         real = choose_model(self._run.agent, self._run.config)
@@ -57,7 +57,7 @@ class CassetteModel(Model):
                 yield event
 
 
-def _recorded_events(answer: JSON, streamed: bool) -> Iterator[JSON]:
+def recorded_events(answer: JSON, streamed: bool) -> Iterator[JSON]:
     """The events of an answer; where none were recorded, its text comes word by word."""
     response = answer["response"]
     if streamed and "events" not in answer:

@@ -242,6 +242,15 @@ class Cassette:
         if is_new:
             self.tools.add(entry)
 
+    def known_output(self, call: ToolCall) -> None:
+        """None: what a tool's guardrails say is a part of what is tested; computers are used."""
+
+    # --- guardrails ----------------------------------------------------------------------------
+
+    def verdict(self, run: LiveRun, guardrail: Any, checked: Any, ask: Callable[[], Any]) -> Any:
+        """What the guardrail says; it is a part of what is tested."""
+        return ask()
+
     # --- errors --------------------------------------------------------------------------------
 
     def _missing(self, entries: Entries, asked: JSON, what: str) -> CassetteMiss:

@@ -243,11 +243,18 @@ def item_from_json(told: JSON, agent: Agent[Any], target: Agent[Any] | None = No
 
 
 def _conversation_to_json(filtered: HandoffInputData, record: Record) -> JSON:
-    """What an input filter left; items of the run are named by their numbers."""
-    numbers = {id(item): number for number, item in enumerate(record.conversation.new_items)}
+    """What an input filter left; items of the run are named by their numbers.
+
+    They are told by their raw items, which a copy of the record shares.
+    """
+    new_items = record.conversation.new_items
+    numbers = {id(item.raw_item): number for number, item in enumerate(new_items)}
 
     def told(items: tuple[RunItem, ...]) -> list[Any]:
-        return [numbers[id(i)] if id(i) in numbers else item_to_json(i) for i in items]
+        return [
+            numbers[id(i.raw_item)] if id(i.raw_item) in numbers else item_to_json(i)
+            for i in items
+        ]
 
     return {
         "input_history": filtered.input_history,

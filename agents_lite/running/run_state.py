@@ -295,9 +295,22 @@ class RunState(Ready):
             **self._options,
             "context": self.context,
         }
+        return self.record_for(agent), options
+
+    @property
+    def options(self) -> RunOptions[Any]:
+        """The options that the run had in this process."""
+        return {**self._options, "context": self.context}
+
+    def record_for(self, agent: Agent[Any]) -> Record:
+        """A copy of the record, with that agent's tools and handoffs.
+
+        Raises:
+            UserError: The agent is another one.
+        """
         if agent is self._record.starting_agent:
-            return _copy(self._record), options
-        return _record_from_json(agent, _record_to_json(self._record)), options
+            return _copy(self._record)
+        return _record_from_json(agent, _record_to_json(self._record))
 
     def _decide(self, item: ToolApprovalItem, decided: Decided) -> None:
         record = self._record

@@ -1,12 +1,16 @@
-"""What stands in for models and tools for a while, such as a cassette."""
+"""What stands in for models and tools for a while, such as a cassette or a replay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from ..agent import Agent
+    from ..guardrail import GuardrailFunctionOutput, InputGuardrail, OutputGuardrail
+    from ..items import ToolCallOutputItem
     from ..models.interface import Model
     from ..tool import FunctionTool
     from .live_run import LiveRun
@@ -38,12 +42,35 @@ class StandIn(Protocol):
     def make_call(self, call: ToolCall, tool: FunctionTool, make: Callable[[], Made]) -> Made:
         """What comes of a call of a function tool; `make` makes it."""
 
+    def known_output(self, call: ToolCall) -> ToolCallOutputItem | None:
+        """The output of a call that is made neither now nor checked; None: it is to be made."""
+
+    def verdict(
+        self,
+        run: LiveRun,
+        guardrail: InputGuardrail[Any] | OutputGuardrail[Any],
+        checked: Any,
+        ask: Callable[[], GuardrailFunctionOutput],
+    ) -> GuardrailFunctionOutput:
+        """What a guardrail says of an input or a final output; `ask` asks it."""
+
 
 in_use: list[StandIn] = []
 """Those of this process: threads that were begun elsewhere, a server's for example, have them, too.
 The last one counts."""
+_here: ContextVar[StandIn | None] = ContextVar("agents_lite_stand_in", default=None)
 
 
 def current() -> StandIn | None:
-    """The one that counts, or None."""
-    return in_use[-1] if in_use else None
+    """The one that counts, or None: that of the code around, or else of the process."""
+    return _here.get() or (in_use[-1] if in_use else None)
+
+
+@contextmanager
+def standing_in(stand_in: StandIn) -> Iterator[None]:
+    """A block whose runs, and the runs inside them, have this one; others are left alone."""
+    token = _here.set(stand_in)
+    try:
+        yield
+    finally:
+        _here.reset(token)

@@ -154,7 +154,7 @@ def _answer(call: ToolCall, decision: Decided) -> RunItem:
     else:
         output = shown = decision.message or _formatted(call) or REJECTED
     if isinstance(call.tool, ComputerTool):
-        return show_screen(call, call.tool, [])
+        return call.known_output() or show_screen(call, call.tool, [])
     return output_item(call.run.agent, call.raw, shown, output)
 
 

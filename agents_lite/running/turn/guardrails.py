@@ -26,6 +26,7 @@ from ...guardrail import (
     OutputGuardrailResult,
 )
 from ...tracing import guardrail_span
+from .. import stand_ins
 from ..facts import Checked
 
 if TYPE_CHECKING:
@@ -235,7 +236,9 @@ def _ask(
         function = guardrail.guardrail_function
         if begin is not None:
             function = _beginning_with(begin, function)
-        verdict = run.callbacks.call(scope, function, run.context, run.agent, checked)
+        ask = partial(run.callbacks.call, scope, function, run.context, run.agent, checked)
+        stand_in = stand_ins.current()
+        verdict = ask() if stand_in is None else stand_in.verdict(run, guardrail, checked, ask)
         if not isinstance(verdict, GuardrailFunctionOutput):
             raise UserError(
                 f"Guardrail {guardrail.get_name()} must return GuardrailFunctionOutput, "

@@ -11,6 +11,7 @@ from ...items import ToolCallOutputItem, output_item
 from ...tool import ComputerTool, FunctionTool
 from ...tool_context import ToolContext
 from ...tracing import FunctionSpanData, Span, function_span
+from .. import stand_ins
 from ..facts import Begun, Called
 from ..live_run import RunPaused
 from .computer_call import use_computer
@@ -55,6 +56,11 @@ class ToolCall:
         """Call a function of the user, `def` or `async def`."""
         return self.run.callbacks.call(self.cancellation, function, *args)
 
+    def known_output(self) -> ToolCallOutputItem | None:
+        """What stands for the call's output, so that it is not made; or None."""
+        stand_in = stand_ins.current()
+        return None if stand_in is None else stand_in.known_output(self)
+
     def announce_start(self) -> None:
         """Tell the hooks that the tool is about to run."""
         lifecycle, agent = self.run.lifecycle, self.run.agent
@@ -97,6 +103,9 @@ class ToolCall:
             return item
 
     def _call(self, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
+        known = self.known_output()
+        if known is not None:
+            return known
         if isinstance(self.tool, ComputerTool):
             try:
                 return use_computer(self, self.tool)

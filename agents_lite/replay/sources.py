@@ -1,0 +1,143 @@
+"""Where recorded runs are found: states, traces, journals, and files of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UserError
+from ..journal import Journal
+from ..running.run_state import RunState
+from ..tracing.sqlite_store import StoredTrace, TraceStore
+from .recorded import RecordedRun, run_of_record
+from .traces import runs_of_trace, trace_of_json
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..running.start import RunOptions
+
+_SQLITE = b"SQLite format 3\0"
+_MOST_NAMED = 5
+
+
+def open_source(source: Any, run_id: str | None) -> Any:
+    """What holds the run: a `RunState`, a `StoredTrace`, a `Journal` or the JSON of a state.
+
+    Raises:
+        UserError: It is nothing of these, or there is no such run.
+    """
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_path(source)):
+        source = _open_file(Path(source), run_id)
+    if isinstance(source, TraceStore):
+        return _trace_of(source, run_id)
+    if isinstance(source, str):
+        source = _parsed(source)
+    if isinstance(source, dict | list) and not (isinstance(source, dict) and "format" in source):
+        return trace_of_json(source)
+    if isinstance(source, RunState | StoredTrace | Journal | dict):
+        return source
+    raise UserError(
+        f"A recorded run is a RunState, its text, a trace, a journal or a file, not {source!r:.100}"
+    )
+
+
+def recorded_run(
+    agent: Agent[Any], source: Any, run_id: str | None
+) -> tuple[RecordedRun, RunOptions[Any]]:
+    """The run that a source holds, and the options that it had in this process.
+
+    Raises:
+        UserError: There is no such run, or it was begun by an agent of another name.
+    """
+    source = open_source(source, run_id)
+    options: RunOptions[Any] = {}
+    if isinstance(source, StoredTrace):
+        found = chosen_run(source, run_id)
+        if found.agent != agent.name:
+            raise UserError(f"This is a run of agent {found.agent!r}, not of {agent.name!r}")
+        return found, options
+    if isinstance(source, Journal):
+        from ..journal.entries import read_record
+
+        if run_id is None:
+            raise UserError("Which run of the journal? run_id=...")
+        record = read_record(agent, source.facts(run_id))
+        if record.starting_agent.name != agent.name:
+            raise UserError(f"Run {run_id!r} was not begun by agent {agent.name!r}")
+    else:
+        if isinstance(source, dict):
+            source = RunState.from_json(agent, source, context=None)
+        options = source.options
+        record = source.record_for(agent)
+    if not record.is_started:
+        raise UserError("Nothing of this run is recorded yet")
+    return run_of_record(record), options
+
+
+def chosen_run(trace: StoredTrace, run_id: str | None) -> RecordedRun:
+    """The run of a trace that is meant.
+
+    Raises:
+        UserError: It is not said which of several, or there is no such run.
+    """
+    runs = runs_of_trace(trace)
+    _, _, number = (run_id or "").partition("#")
+    if not number and len(runs) == 1:
+        return runs[0]
+    if number.isdigit() and 1 <= int(number) <= len(runs):
+        return runs[int(number) - 1]
+    names = ", ".join(f"#{at} ({run.agent})" for at, run in enumerate(runs, start=1))
+    raise UserError(f"Trace {trace.trace_id} holds several runs, name one in run_id: {names}")
+
+
+def _is_path(text: str) -> bool:
+    return len(text) < 1000 and "\n" not in text and not text.lstrip().startswith(("{", "["))
+
+
+def _open_file(path: Path, run_id: str | None) -> Any:
+    try:
+        with path.open("rb") as file:
+            is_database = file.read(len(_SQLITE)) == _SQLITE
+        if not is_database:
+            return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"There is no recorded run in {path}: {error}") from error
+    return _open_database(path)
+
+
+def _open_database(path: Path) -> Any:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
+        names = {row[0] for row in store.execute("SELECT name FROM sqlite_master")}
+    if {"traces", "spans"} <= names:
+        return TraceStore(path)
+    from ..journal import SQLiteJournal
+
+    return SQLiteJournal(path)
+
+
+def _trace_of(store: TraceStore, wanted: str | None) -> StoredTrace:
+    """The trace that is meant: by its id, or how that begins; None: the only one."""
+    wanted = (wanted or "").partition("#")[0]
+    found = store.load_trace(wanted) if wanted else None
+    if found is not None:
+        return found
+    ids = [trace.trace_id for trace in store.list_traces(10**6)]
+    fitting = [each for each in ids if each.startswith((wanted, f"trace_{wanted}"))]
+    if len(fitting) == 1:
+        found = store.load_trace(fitting[0])
+    if found is None:
+        named = ", ".join(fitting[:_MOST_NAMED]) or "none fits"
+        raise UserError(f"Which trace? Name one of {len(ids)} by its id: {named}")
+    return found
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UserError(f"This text is neither a state nor a trace: {error}") from error

@@ -1,0 +1,329 @@
+"""Runs as their traces tell them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from ..exceptions import UserError
+from ..guardrail import GuardrailFunctionOutput
+from ..items import ItemHelpers
+from ..response_types import as_object
+from ..running.facts import Decided, Started
+from ..tracing.sqlite_store import StoredSpan, StoredTrace
+from ..usage import Usage, usage_of_request
+from .recorded import JSON, RecordedCall, RecordedCheck, RecordedRun, RecordedTurn, calls_of
+
+
+def runs_of_trace(trace: StoredTrace) -> list[RecordedRun]:
+    """The runs of a trace, in their order; runs inside tools and guardrails are parts of others.
+
+    Raises:
+        UserError: There are none, or the trace tells nothing of what was said.
+    """
+    tree = _Tree(trace.spans)
+    runs = [tree.run(parts) for parts in _split(tree, tree.agents_below(None))]
+    if not runs:
+        raise UserError(f"Trace {trace.trace_id} has no model call, and so no run to be replayed")
+    for run in runs:
+        run.started.trace_id = trace.trace_id
+    return runs
+
+
+def trace_of_json(told: Any) -> StoredTrace:
+    """A trace out of JSON: what the viewer's page is given, or the objects of an export.
+
+    Raises:
+        UserError: It is neither.
+    """
+    try:
+        if isinstance(told, dict) and "spans" in told:
+            return _of_page(told)
+        objects = told["data"] if isinstance(told, dict) else told
+        (trace,) = [each for each in objects if each["object"] == "trace"]
+        spans = [_of_export(each) for each in objects if each["object"] == "trace.span"]
+        spans.sort(key=lambda span: span.started_ns)
+        began = spans[0].started_ns if spans else 0
+        return _trace(trace["id"], trace.get("workflow_name", ""), began, spans)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"This JSON is no trace: {error!r}") from error
+
+
+def _of_page(told: JSON) -> StoredTrace:
+    spans = [
+        StoredSpan(
+            each["span_id"],
+            each.get("parent_id"),
+            int(float(each.get("started_ns", each.get("start", 0)))),
+            None,
+            each.get("span_data") or each["data"],
+            each.get("error"),
+        )
+        for each in told["spans"]
+    ]
+    return _trace(told["trace_id"], told.get("workflow_name", ""), 0, spans)
+
+
+def _of_export(told: JSON) -> StoredSpan:
+    moment = datetime.fromisoformat(told["started_at"])
+    began = int(moment.timestamp() * 10**6) * 1000
+    return StoredSpan(
+        told["id"], told.get("parent_id"), began, None, told["span_data"], told.get("error")
+    )
+
+
+def _trace(trace_id: str, name: str, began: int, spans: list[StoredSpan]) -> StoredTrace:
+    errors = sum(span.error is not None for span in spans)
+    return StoredTrace(trace_id, name, None, None, began, None, len(spans), errors, spans)
+
+
+class _Tree:
+    """The spans of a trace, by what is around them."""
+
+    def __init__(self, spans: list[StoredSpan]) -> None:
+        known = {span.span_id for span in spans}
+        self.inside: dict[str | None, list[StoredSpan]] = defaultdict(list)
+        for span in spans:
+            self.inside[span.parent_id if span.parent_id in known else None].append(span)
+
+    def agents_below(self, span_id: str | None) -> list[StoredSpan]:
+        """The nearest spans of agents inside a span, in the order of their beginnings."""
+        found: list[StoredSpan] = []
+        waiting = list(self.inside[span_id])
+        while waiting:
+            span = waiting.pop(0)
+            if _kind(span) == "agent":
+                found.append(span)
+            else:
+                waiting = [*self.inside[span.span_id], *waiting]
+        return found
+
+    def answers(self, agent: StoredSpan) -> list[StoredSpan]:
+        """The model calls of an agent's span."""
+        return [each for each in self.inside[agent.span_id] if _kind(each) == "generation"]
+
+    def run(self, parts: list[StoredSpan]) -> RecordedRun:
+        """The run whose agents these spans are of."""
+        reader = _Reader(self, str(parts[0].span_data.get("name")))
+        for part in parts:
+            reader.read(part)
+        return reader.told()
+
+
+def _split(tree: _Tree, agents: list[StoredSpan]) -> Iterator[list[StoredSpan]]:
+    """Spans of agents, those of a run together."""
+    run: list[StoredSpan] = []
+    for span in agents:
+        if not run and not tree.answers(span):
+            continue  # nothing was asked
+        if run and not _goes_on(tree, run, span):
+            yield run
+            run = []
+        run.append(span)
+    if run:
+        yield run
+
+
+def _goes_on(tree: _Tree, run: list[StoredSpan], span: StoredSpan) -> bool:
+    """Whether an agent's span belongs to the run so far: after a handoff or a pause."""
+    last, name = run[-1], span.span_data.get("name")
+    handoffs = [each for each in tree.inside[last.span_id] if _kind(each) == "handoff"]
+    if handoffs and handoffs[-1].span_data.get("to_agent") == name:
+        return True
+    answers = [answer for part in run for answer in tree.answers(part)]
+    if last.span_data.get("name") != name or not answers:
+        return False
+    calls = calls_of(_items(answers[-1].span_data.get("output")))
+    following = tree.answers(span)
+    if not following:
+        return bool(calls)
+    sent = _items(following[0].span_data.get("input"))
+    return any(item.get("call_id") in calls for item in sent if _is_output(item))
+
+
+class _Reader:
+    """Puts a run together out of the spans of its agents."""
+
+    def __init__(self, tree: _Tree, agent: str) -> None:
+        self._tree = tree
+        self._run = RecordedRun(agent, Started("", None, agent, [], [], [], None, None, None))
+        self._turn: RecordedTurn | None = None
+        self._functions: defaultdict[str, list[StoredSpan]] = defaultdict(list)
+
+    def read(self, part: StoredSpan) -> None:
+        """Take what an agent did."""
+        agent = str(part.span_data.get("name"))
+        if part.error is not None:
+            self._run.failure = _words(part.error)
+        for span in self._tree.inside[part.span_id]:
+            match _kind(span):
+                case "generation":
+                    self._take_answer(span, agent)
+                case "function":
+                    self._take_call(span)
+                case "guardrail":
+                    self._take_check(span)
+                    self._take_others(span)
+                case _:
+                    self._take_others(span)
+
+    def told(self) -> RecordedRun:
+        """The run."""
+        run = self._run
+        turns = list(run.turns.values())
+        for turn in turns:
+            for call in turn.calls.values():
+                self._finish(call, self._functions[call.call_id])
+        if turns and not run.failure and not turns[-1].calls:
+            run.final_output = _last_text(turns[-1].output)
+        return run
+
+    def _finish(self, call: RecordedCall, spans: list[StoredSpan]) -> None:
+        """Put together what the spans of a call tell: there are several if it paused."""
+        for span in spans:
+            if call.item is None and span.span_data.get("output") is not None:
+                call.item = _output_item(call, span.span_data["output"])
+            if span.error is not None and span.span_data.get("output") is None:
+                call.raised = _words(span.error)
+        if spans or call.item is not None:
+            call.decided = _decision(call, bool(spans))
+        inner = [agent for span in spans for agent in self._tree.agents_below(span.span_id)]
+        runs = list(self._inner_runs(inner))
+        if runs:
+            call.inside = runs[0]
+            for each in runs:
+                self._run.others += each.all_turns()
+
+    def _take_answer(self, span: StoredSpan, agent: str) -> None:
+        facts = span.span_data
+        sent, output = _items(facts.get("input")), facts.get("output")
+        if facts.get("input") is None and output is None and span.error is None:
+            raise UserError(
+                "The trace does not tell what was said: it was made with "
+                "trace_include_sensitive_data=False"
+            )
+        instructions = None
+        if sent and sent[0].get("role") == "system":
+            instructions, *sent = sent[0].get("content"), *sent[1:]
+        if not self._run.turns:
+            self._run.started.given = self._run.started.prepared = sent
+        self._note_outputs(sent)
+        if output is None:
+            return  # it failed; the turn was done again, or it was the last
+        number = len(self._run.turns) + 1
+        items = _items(output)
+        self._turn = self._run.turns[number] = RecordedTurn(
+            number,
+            agent,
+            sent,
+            items,
+            _usage(facts.get("usage")),
+            response_id=facts.get("response_id"),
+            model=facts.get("model"),
+            instructions=instructions,
+            settings=facts.get("model_config") or {},
+            calls=calls_of(items),
+        )
+
+    def _note_outputs(self, sent: list[JSON]) -> None:
+        """Take the outputs of calls as the next request tells them."""
+        calls = {} if self._turn is None else self._turn.calls
+        for item in sent:
+            call_id = item.get("call_id") or item.get("approval_request_id")
+            if _is_output(item) and call_id in calls and calls[call_id].item is None:
+                calls[call_id].item = item
+
+    def _take_call(self, span: StoredSpan) -> None:
+        facts = span.span_data
+        call = self._call_of(span)
+        if call is None or self._turn is None:
+            self._take_others(span)
+            return
+        self._functions[call.call_id].append(span)
+        server = (facts.get("mcp_data") or {}).get("server")
+        if server is not None:
+            place = ("mcp_servers", str(server), call.name, call.name)
+            self._run.places.setdefault(self._turn.agent, set()).add(place)
+
+    def _call_of(self, span: StoredSpan) -> RecordedCall | None:
+        """The call that a tool's span is of: the first that fits and is not over."""
+        calls = [] if self._turn is None else list(self._turn.calls.values())
+        fitting = [call for call in calls if _fits(call, span)]
+        fitting.sort(key=lambda call: bool(self._functions[call.call_id]))
+        for call in fitting:
+            spans = self._functions[call.call_id]
+            if not spans or (spans[-1].span_data.get("output") is None and not spans[-1].error):
+                return call
+        return None
+
+    def _inner_runs(self, agents: list[StoredSpan]) -> Iterator[RecordedRun]:
+        for parts in _split(self._tree, agents):
+            yield self._tree.run(parts)
+
+    def _take_check(self, span: StoredSpan) -> None:
+        name, triggered = str(span.span_data.get("name")), bool(span.span_data.get("triggered"))
+        if span.error is None:
+            verdict = GuardrailFunctionOutput(None, triggered)
+            self._run.checks.append(RecordedCheck(name, None, verdict))
+
+    def _take_others(self, span: StoredSpan) -> None:
+        """Note the turns of runs that a function has begun by itself."""
+        for run in self._inner_runs(self._tree.agents_below(span.span_id)):
+            self._run.others += run.all_turns()
+
+
+def _usage(told: Any) -> Usage:
+    """Tokens as they were traced, and what their price depends on."""
+    facts = told if isinstance(told, dict) else {}
+    counts = {**facts, "cost": facts.get("reported_cost")}
+    return usage_of_request(
+        {**facts, "usage": counts}, facts.get("asked_model"), facts.get("hostname")
+    )
+
+
+def _kind(span: StoredSpan) -> str:
+    return str(span.span_data.get("type"))
+
+
+def _items(value: Any) -> list[JSON]:
+    """Items as they were traced; the mark of what was cut off is none."""
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict) and "cut" not in item]
+
+
+def _is_output(item: JSON) -> bool:
+    return str(item.get("type")).endswith(("_output", "_response"))
+
+
+def _fits(call: RecordedCall, span: StoredSpan) -> bool:
+    name, arguments = span.span_data.get("name"), span.span_data.get("input")
+    if call.name == "computer_call":
+        return name == "computer_use_preview"
+    return name == call.name and arguments in (call.arguments, None)
+
+
+def _output_item(call: RecordedCall, output: Any) -> JSON:
+    kind = "computer_call_output" if call.name == "computer_call" else "function_call_output"
+    return {"type": kind, "call_id": call.call_id, "output": output}
+
+
+def _decision(call: RecordedCall, was_made: bool) -> Decided:
+    """What a person must have decided, if one was asked."""
+    item = call.item or {}
+    if was_made or item.get("approve"):
+        return Decided(call.call_id, "approve")
+    words = item.get("reason") or call.output
+    return Decided(call.call_id, "reject", message=words if isinstance(words, str) else None)
+
+
+def _words(error: JSON) -> str:
+    facts = error.get("data")
+    kind = facts.get("type") if isinstance(facts, dict) else None
+    return f"{kind}: {error.get('message')}" if kind else str(error.get("message"))
+
+
+def _last_text(output: Iterable[JSON]) -> Any:
+    messages = [item for item in output if item.get("type") == "message"]
+    return ItemHelpers.extract_text(as_object(messages[-1])) if messages else None
