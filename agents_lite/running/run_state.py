@@ -57,6 +57,10 @@ class RunState(Ready):
         """The state of a run, as it is now."""
         return cls(_copy(run.record), run.context.context, run.options)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the run's options, which are objects of this process."""
+        return {**vars(self), "_options": {"context": self.context}}
+
     def __repr__(self) -> str:
         record = self._record
         return (

@@ -202,9 +202,7 @@ def test_a_question_inside_an_agent_as_a_tool_rises_to_the_run_around_it(
 
 
 def test_who_answers_at_once_is_asked_at_once(scripted: Any, script: Script) -> None:
-    server = script(
-        {"tools": ["book"]}, on_elicitation=lambda question: ANSWERS[question.message]
-    )
+    server = script({"tools": ["book"]}, on_elicitation=lambda question: ANSWERS[question.message])
     agent = Agent("A", mcp_servers=[server], model=scripted([call("book"), "Done."]))
     assert outputs(Runner.run_sync(agent, "Book.")) == ["booked for Zoë on Friday"]
 

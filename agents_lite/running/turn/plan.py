@@ -80,7 +80,7 @@ def find_targets(
 
     Raises:
         ModelBehaviorError: An item that cannot be understood, or a call that cannot be answered:
-            without an id, or for a computer that the agent does not have.
+            without an id of its own, or for a computer that the agent does not have.
     """
     targets: dict[str, Place] = {}
     for raw in response.output:
@@ -92,11 +92,15 @@ def find_targets(
         elif kind == "computer_call":
             place = _place_of_computer(agent)
         elif kind == "mcp_approval_request":
-            place = _place_of_server(item.get("server_label"), agent)
+            place = _place_of_server(item, agent)
         else:
             continue
-        if place is not None:
-            targets[item[_REQUIRED_TEXTS[kind][0]]] = place
+        if place is None:
+            continue
+        name = item[_REQUIRED_TEXTS[kind][0]]
+        if name in targets:
+            raise ModelBehaviorError(f"Agent {agent.name}: the model used the id {name!r} twice")
+        targets[name] = place
     return targets
 
 
@@ -227,10 +231,11 @@ def _place_of_computer(agent: Agent[Any]) -> Place:
     )
 
 
-def _place_of_server(label: Any, agent: Agent[Any]) -> Place | None:
+def _place_of_server(item: dict[str, Any], agent: Agent[Any]) -> Place | None:
+    """Where the server is that asks, and which of its tools it asks about."""
     for tool in agent.tools:
-        if isinstance(tool, HostedMCPTool) and _label_of(tool) == label:
-            return _place_of_tool(tool, agent)
+        if isinstance(tool, HostedMCPTool) and _label_of(tool) == item.get("server_label"):
+            return (*_place_of_tool(tool, agent), str(item.get("name")))
     return None
 
 
