@@ -33,7 +33,7 @@ ORDER = """
     journal
     extensions
     decorators
-    local_server testing cassettes replay viewer cli __main__
+    local_server testing cassettes replay viewer chat_page cli __main__
 """.split()
 """Rooms, and the modules at the top; each may import those before it, and its own."""
 

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..exceptions import AgentsException
-from . import batch, chat, demo, run_command, runs, traces
+from . import batch, chat, demo, run_command, runs, serve, traces
 from .approval import NobodyToAsk
 
 _COMMANDS = {
     "demo": demo,
     "run": run_command,
     "chat": chat,
+    "serve": serve,
     "batch": batch,
     "runs": runs,
     "traces": traces,

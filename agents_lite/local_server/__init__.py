@@ -1,1 +1,1 @@
-"""A small HTTP server on loopback, which the stand-in and the viewer share."""
+"""A small HTTP server on loopback, which the stand-in, the viewer and the chat page share."""

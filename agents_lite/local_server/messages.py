@@ -25,7 +25,7 @@ class HTTPRequest:
     headers: dict[str, str]
     """Names in lower case."""
     body: Any
-    """Parsed JSON; bytes if it is not JSON; None if there is none."""
+    """Parsed JSON; bytes if it is not JSON; None if there is none, or as long as it is not read."""
     client_left: threading.Event = field(default_factory=threading.Event)
     """Set once the client was seen to close the connection before it had the whole answer."""
 

@@ -1,11 +1,11 @@
-"""A threaded HTTP/1.1 server on 127.0.0.1 that answers with whatever a function returns."""
+"""A threaded HTTP/1.1 server that answers with whatever a function returns."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -15,22 +15,37 @@ from pydantic_core import from_json
 
 from .messages import CutConnection, HTTPReply, HTTPRequest
 
+_LINGER_SECONDS = 1.0
+
 
 class LocalServer:
     """Serves as soon as it is made, one daemon thread for each connection, until closed.
 
     Args:
         answer: Called for each request, on the connection's thread.
+        host: The address to listen at.
         port: The port; 0 picks a free one.
+        refuse: Called with each request before its body is read; a reply that it gives is all that
+            is sent, and the connection is closed.
 
     Attributes:
         url: The address, such as "http://127.0.0.1:50123".
     """
 
-    def __init__(self, answer: Callable[[HTTPRequest], HTTPReply], *, port: int = 0) -> None:
+    def __init__(
+        self,
+        answer: Callable[[HTTPRequest], HTTPReply],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        refuse: Callable[[HTTPRequest], HTTPReply | None] = lambda _: None,
+    ) -> None:
         self.answer = answer
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.refuse = refuse
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=1024)
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._listener.getsockname()[1]}"
         self._connections: set[socket.socket] = set()
         self._closed = False
         self._lock = threading.Lock()
@@ -90,7 +105,14 @@ class _Connection(BaseHTTPRequestHandler):
         if not length.isdecimal():
             self.send_error(400, "Bad Content-Length")
             return
-        request = self._read_request(int(length))
+        request = self._read_head()
+        refusal = self.server.refuse(request)
+        if refusal is not None:
+            self.close_connection = True
+            self._send(refusal)
+            self._hang_up()
+            return
+        request.body = self._read_body(int(length))
         reply = self.server.answer(request)
         try:
             self._send(reply)
@@ -103,21 +125,38 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
-    def _read_request(self, length: int) -> HTTPRequest:
+    def _read_head(self) -> HTTPRequest:
         url = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return HTTPRequest(self.command, url.path, dict(parse_qsl(url.query)), headers, None)
+
+    def _read_body(self, length: int) -> Any:
         raw = self.rfile.read(length)
         try:
-            body = from_json(raw) if raw else None
+            return from_json(raw) if raw else None
         except ValueError:
-            body = raw
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        return HTTPRequest(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+            return raw
+
+    def _hang_up(self) -> None:
+        """Stop sending, and give the client a moment to read the answer.
+
+        Closed with a body unread, it would be reset, and the answer lost.
+        """
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_WR)
+        end = time.monotonic() + _LINGER_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            self.connection.settimeout(left)
+            if not self.connection.recv(1 << 16):
+                return
 
     def _send(self, reply: HTTPReply) -> None:
         self._wait(reply.delay)
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         if isinstance(reply.body, bytes):
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
@@ -125,12 +164,16 @@ class _Connection(BaseHTTPRequestHandler):
             return
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for chunk in reply.body:
-            if isinstance(chunk, bytes):
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-            else:
-                self.wfile.flush()
-                self._wait(chunk)
+        try:
+            for chunk in reply.body:
+                if isinstance(chunk, bytes):
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                else:
+                    self.wfile.flush()
+                    self._wait(chunk)
+        finally:
+            if isinstance(reply.body, Generator):
+                reply.body.close()  # the client may have left
         self.wfile.write(b"0\r\n\r\n")
 
     def _wait(self, seconds: float) -> None:

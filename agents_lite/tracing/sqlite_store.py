@@ -227,14 +227,20 @@ class StoredTrace:
 class TraceStore:
     """Reads what `SQLiteTraceProcessor` has stored, also while it is being written."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, make: bool = False) -> None:
         """Set up; the file is opened for each reading.
 
+        Args:
+            path: The file.
+            make: Make the store if it is not there.
+
         Raises:
-            UserError: There is no such file.
+            UserError: There is no such file, or it cannot be made.
         """
         self._path = Path(path).absolute()
         self._lock = new_lock()
+        if make:
+            self._make()
         if not self._path.is_file():
             raise UserError(
                 f"There is no trace store at {self._path}. SQLiteTraceProcessor makes one, or set "
@@ -273,6 +279,18 @@ class TraceStore:
             return found
 
         return self._read(load)
+
+    def _make(self) -> None:
+        import sqlite3
+
+        def make() -> None:
+            with closing(sqlite3.connect(self._path, timeout=TRY_SECONDS)) as store:
+                store.executescript(_SCHEMA)
+
+        try:
+            call_sqlite(self._lock, make, _BUSY_TIMEOUT)
+        except sqlite3.Error as error:
+            raise UserError(f"There can be no trace store at {self._path}: {error}") from error
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` makes of the store, of which it sees one moment."""

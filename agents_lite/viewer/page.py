@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
 from .costs import cost_of_span
+from .whole_page import whole_page
 
 Json = dict[str, Any]
 
@@ -20,12 +16,12 @@ _SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live",
 
 def trace_page(trace: StoredTrace) -> str:
     """A page that shows one trace and needs no network."""
-    return _page(trace_json(trace), connect="'none'")
+    return _page(trace_json(trace), connect_src="'none'")
 
 
 def live_page() -> str:
     """A page that asks the server it came from for its traces."""
-    return _page(None, connect="'self'")
+    return _page(None, connect_src="'self'")
 
 
 def trace_json(trace: StoredTrace) -> Json:
@@ -63,33 +59,8 @@ def _milliseconds(origin_ns: int, ns: int | None) -> float | None:
     return None if ns is None else (ns - origin_ns) / 1e6
 
 
-def _page(source: Json | None, connect: str) -> str:
-    style = _read("viewer.css")
-    script = "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
-    policy = [
-        "default-src 'none'",
-        f"style-src {_hash(style)}",
-        f"script-src {_hash(script)}",
-        "img-src data:",
-        f"connect-src {connect}",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    # Inside a script element only "<" could end the element early.
-    embedded = json.dumps(source).replace("<", r"\u003c")
-    return Template(_read("page.html")).substitute(
-        policy="; ".join(policy), style=style, script=script, source=embedded
+def _page(source: Json | None, connect_src: str) -> str:
+    scripts = [f"{name}.js" for name in _SCRIPTS]
+    return whole_page(
+        "agents_lite.viewer", "page.html", "viewer.css", scripts, source, connect_src=connect_src
     )
-
-
-def _read(name: str) -> str:
-    return files(__package__).joinpath("static", name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    """The source expression that allows an inline element of exactly this text.
-
-    Source: Content Security Policy Level 3, section 2.3.1.
-    """
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -9,27 +9,17 @@ visitors' cookies; without it they last until the server ends. CHAT_DATABASE nam
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import flask
 import waiting
 from shop import front_desk, model_config
 
-from agents_lite import (
-    AgentsException,
-    Runner,
-    RunResultStreaming,
-    RunState,
-    SQLiteSession,
-    StreamEvent,
-    ToolApprovalItem,
-)
+from agents_lite import AgentsException, Runner, RunResultStreaming, RunState, SQLiteSession
+from agents_lite.chat_page import ChatPage, error_event, event_frames, sse, waiting_calls
 from agents_lite.testing.offline import has_model_server
 
 HINTS = [
@@ -38,7 +28,9 @@ HINTS = [
     "Please refund 20 euros for repair 'R-1042'",
 ]
 
-app = flask.Flask(__name__, template_folder=Path(__file__).parents[1] / "chat_page")
+NOTICE = "No API key is set: an offline stand-in answers, by simple rules."
+
+app = flask.Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_bytes()
 app.config["SESSION_COOKIE_SAMESITE"] = "Lax"  # other sites cannot post for a visitor
 
@@ -49,13 +41,8 @@ running: dict[str, RunResultStreaming] = {}
 @app.get("/")
 def page() -> str:
     visitor()
-    return flask.render_template(
-        "chat.html",
-        title="The Spoke",
-        agent=front_desk.name,
-        hints=HINTS,
-        stand_in=not has_model_server(),
-    )
+    notice = "" if has_model_server() else NOTICE
+    return ChatPage(front_desk.name, title="The Spoke", hints=HINTS, notice=notice).html()
 
 
 @app.get("/history")
@@ -66,7 +53,7 @@ def history() -> flask.Response:
     if state is None:
         return flask.jsonify(items=items, waiting=[])
     items += state.get_unsaved_items()
-    return flask.jsonify(items=items, waiting=[told(call) for call in state.get_interruptions()])
+    return flask.jsonify(items=items, waiting=waiting_calls(state.get_interruptions()))
 
 
 @app.post("/ask")
@@ -80,7 +67,8 @@ def ask() -> flask.Response:
         return streamed(answer(visitor(), message))
     if state.get_interruptions() or not waiting.take(visitor(), text):
         flask.abort(409, "A call waits for a decision.")
-    state.add_input(message)  # to an answer that was cut short behind a call
+    if "again" not in flask.request.form:
+        state.add_input(message)  # to an answer that was cut short behind a call
     return streamed(answer(visitor(), state))
 
 
@@ -142,47 +130,22 @@ def answer(visitor: str, start: str | RunState) -> Iterator[str]:
         run = Runner.run_streamed(front_desk, start, session=session, run_config=model_config())
         running[visitor] = run
         try:
-            yield from filter(None, (frame(event, known) for event in run.stream_events()))
+            yield from event_frames(run, known)
             if run.interruptions:
                 waiting.keep(visitor, run.to_state().to_string())
-                yield sse("waiting", [told(call) for call in run.interruptions])
+                yield sse("waiting", waiting_calls(run.interruptions))
             else:
                 yield sse("done", run.final_output)  # None: it was stopped
         except AgentsException as error:
             app.logger.exception("The run failed")
             is_decided = False  # the session has its turns
-            yield sse("error", str(error))
+            yield error_event(error)
         finally:
             run.cancel()
             if is_decided and run.final_output is None and not run.interruptions:
                 waiting.keep(visitor, run.to_state().to_string())
             if running.get(visitor) is run:
                 del running[visitor]
-
-
-def frame(event: StreamEvent, known: list[Any]) -> str | None:
-    """What the page is told of an event: pieces of text, and whole items that it does not know."""
-    if event.type == "run_item_stream_event" and event.name != "tool_approval_requested":
-        item = event.item.to_input_item()
-        return None if item in known else sse("item", item)
-    if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
-        return sse("delta", event.data.delta)
-    return None
-
-
-def told(call: ToolApprovalItem) -> dict[str, str]:
-    """What the page is told of a call that waits."""
-    return {
-        "agent": call.agent.name,
-        "call_id": call.call_id,
-        "name": call.tool_name,
-        "arguments": call.arguments,
-    }
-
-
-def sse(name: str, content: Any) -> str:
-    """A server-sent event. Source: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
-    return f"event: {name}\ndata: {json.dumps(content)}\n\n"
 
 
 if __name__ == "__main__":

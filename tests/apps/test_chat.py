@@ -125,8 +125,8 @@ def test_an_error_is_told_and_the_conversation_goes_on(site: Site) -> None:
     site.turns.extend([status(400, {"message": "No more of this"}), "Now then."])
     visitor = site.visitor()
     [(name, content)] = events(visitor, "Hi")
-    assert name == "error"
-    assert "No more of this" in content
+    assert (name, content["details"]) == ("error", None)
+    assert "No more of this" not in content["message"]
     assert events(visitor, "Hi")[-1] == ("done", "Now then.")
     assert [item["role"] for item in visitor.history()] == ["user", "assistant"]
 

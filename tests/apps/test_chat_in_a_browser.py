@@ -61,14 +61,21 @@ def test_stop_cuts_the_answer_short_at_the_model_and_the_chat_goes_on(
     browser.wait_for(WRITING, "word2")
     browser.click("#stop")
     assert site.model.requests[0].client_left.wait(60)
-    browser.wait_for(".note", "Stopped.")
+    browser.wait_for(".ended", "Stopped.")
     browser.wait_for("#send")
-    assert "word399" not in browser.texts(ANSWER)[0]
+    [partial] = browser.texts(ANSWER)
+    assert "word399" not in partial
+    shown = browser.texts("#log > *")
 
     browser.open(site.url)
-    browser.wait_for("#hints")  # a turn that was cut short is not kept
+    browser.wait_for(".ended", "Stopped.")  # it is still to be seen, though it is not kept
+    assert browser.texts("#log > *") == shown
     send(browser, "Talk less")
     browser.wait_for(ANSWER, "Now then.")
+    assert len(site.model.requests[-1].body["input"]) == 1
+    browser.open(site.url)
+    browser.wait_for(ANSWER, "Now then.")
+    assert browser.texts(".user") == ["Talk less"]
 
 
 def test_leaving_the_page_ends_the_run_of_a_silent_model(browser: Browser, site: Site) -> None:
@@ -94,14 +101,66 @@ def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, 
         browser.open(site.url)
 
 
-def test_a_failure_is_shown_and_the_chat_goes_on(browser: Browser, site: Site) -> None:
+def test_a_failure_is_told_in_words_for_visitors_and_the_chat_goes_on(
+    browser: Browser, site: Site
+) -> None:
     site.turns.extend([status(400, {"message": "No more of this"}), "Now then."])
     browser.open(site.url)
     send(browser, "Hi")
-    browser.wait_for(".error", "No more of this")
+    told = browser.wait_for(".error", "Something went wrong on our side.")
+    assert "No more of this" not in told
     browser.wait_for("#send")
     send(browser, "Hi again")
     browser.wait_for(ANSWER, "Now then.")
+    assert browser.texts(".ended button") == []
+
+
+def test_a_turn_that_failed_is_asked_again_at_a_click(browser: Browser, site: Site) -> None:
+    site.turns.extend([status(400), [call("opening_hours", day="Sunday")], status(400), "Closed."])
+    browser.open(site.url)
+    send(browser, "Are you open on Sunday?")
+    for _ in range(2):  # nothing was kept of the first try, and a call of the second
+        browser.wait_for(".ended button")
+        browser.open(site.url)
+        browser.wait_for(".ended button")
+        browser.wait_for("#send")
+        browser.click(".ended button")
+        browser.wait_until_gone(".ended")
+    browser.wait_for(ANSWER, "Closed.")
+    browser.wait_for("#send")
+    assert browser.texts(".user") == ["Are you open on Sunday?"]
+    assert browser.texts(".call") == ['opening_hours(day="Sunday")']
+    shown = browser.texts("#log > *")
+    browser.open(site.url)
+    browser.wait_for(ANSWER, "Closed.")
+    assert browser.texts("#log > *") == shown
+
+
+def test_markdown_is_drawn_from_text(browser: Browser, site: Site) -> None:
+    site.turns.append(
+        "# Hours\n\nWe are **open**:\n\n* Monday\n  1. from `9`\n  2. to *noon*\n* Tuesday\n\n"
+        f"| day | hours |\n|---|:-:|\n| Mon | {MARKUP} |\n\n"
+        "```html\n<script>document.title = 'hacked'</script>\n**not bold**\n```\n\n"
+        "> quoted\n\n[site](https://example.com/a_b_c) [bad](javascript:alert(1)) "
+        "![picture](https://example.com/p.png) <b>raw</b>"
+    )
+    browser.open(site.url)
+    send(browser, "Hi")
+    browser.wait_for("#send")
+    for selector, texts in {
+        "h3": ["Hours"],
+        "strong": ["open"],
+        "ul > li > p": ["Monday", "Tuesday"],
+        "ul ol li": ["from 9", "to noon"],
+        "code": ["9", "<script>document.title = 'hacked'</script>\n**not bold**"],
+        "td": ["Mon", MARKUP],
+        "blockquote": ["quoted"],
+        "a": ["site", "picture"],
+        "img, b, script": [],
+    }.items():
+        assert browser.texts(f".agent {selector}") == texts
+    assert "[bad](javascript:alert(1))" in browser.texts(ANSWER)[0]
+    assert browser.driver.title == "The Spoke"
 
 
 def test_a_hint_asks_and_a_new_conversation_is_empty(browser: Browser, site: Site) -> None:

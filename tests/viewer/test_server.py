@@ -66,7 +66,7 @@ def test_store_that_went_bad_is_told(tmp_path: Path) -> None:
 
 def test_page_may_not_be_framed_kept_or_guessed_at(url: str) -> None:
     headers = get(url).headers
-    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'self'"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
 

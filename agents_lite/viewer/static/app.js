@@ -2,6 +2,8 @@
 
 const source = JSON.parse(byId("source").textContent);
 
+const IS_BESIDE = location.search === "?beside" && self !== top; // in a frame beside a chat
+
 const PREFERS_DARK = matchMedia("(prefers-color-scheme: dark)");
 
 const app = {
@@ -27,6 +29,7 @@ function showTrace(trace) {
   document.title = trace.name;
   byId("name").textContent = trace.name;
   byId("trace-id").textContent = trace.id;
+  byId("whole").setAttribute("href", `#${encodeURIComponent(trace.id)}`);
   drawState(trace);
   drawFacts(trace);
   drawKinds(trace);
@@ -274,7 +277,9 @@ function start() {
   });
   document.addEventListener("keydown", onKey);
   PREFERS_DARK.addEventListener("change", () => timeline.drawAxis());
-  openTab("timeline");
+  openTab(IS_BESIDE ? "turns" : "timeline");
+  byId("whole").hidden = !IS_BESIDE;
+  document.body.classList.toggle("beside", IS_BESIDE);
   if (source) {
     document.body.dataset.page = "trace";
     byId("back").hidden = true;

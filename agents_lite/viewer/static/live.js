@@ -40,6 +40,7 @@ async function refresh() {
     const text = await response.text();
     if (id !== wantedId()) return; // the user has gone elsewhere
     const news = JSON.parse(text);
+    if (news === null) return; // a run that has just begun
     if (!response.ok) throw new Error(news.error);
     showNews(id, news, text);
     say("");

@@ -19,7 +19,7 @@ class Turns {
       (turn) => !matches || turn.spans.some((span) => matches.has(span)),
     );
     const isSame = trace.id === this.trace?.id;
-    const follows = isSame && this.trace.isRunning && !this.selected?.next;
+    const follows = isSame ? this.trace.isRunning && !this.selected?.next : trace.isRunning;
     const number = isSame ? this.selected?.number : null;
     this.trace = trace;
     this.longest = turns.reduce((longest, turn) => Math.max(longest, turn.duration), 1);
@@ -278,5 +278,7 @@ function outcomeOf(turn) {
   if (turn.tools.length) return `calls ${turn.tools.map((span) => span.name).join(", ")}`;
   if (turn.span.isRunning) return "the model is answering …";
   const items = listOf(turn.span.data.output);
+  const calls = items.filter((item) => item?.type === "function_call");
+  if (calls.length) return `asks for ${calls.map((item) => item.name).join(", ")}`;
   return firstWords(items.map(textOf).findLast(Boolean) ?? items.at(-1)?.type ?? "");
 }

@@ -14,6 +14,7 @@ from django.db import connections, transaction
 from django.test import Client, TransactionTestCase
 
 from agents_lite import Runner, SessionError
+from agents_lite.chat_page import visitor_words
 from agents_lite.testing import ResponsesServer, call, handoff_to, status
 
 from .agents import model_config, workshop
@@ -59,10 +60,11 @@ class AnswerTests(ModelTestCase):
 
     def test_a_request_that_is_rolled_back_leaves_nothing(self) -> None:
         model = self.script([handoff_to("Workshop")], [VISIT, OTHER_VISIT], BROKEN)
-        with self.assertLogs("chat.views"):
+        with self.assertLogs("chat.views") as logged:
             response = self.client.post("/answer", {"message": "Book two visits"})
         self.assertEqual(response.status_code, 502)
-        self.assertIn("No more of this", response.json()["error"])
+        self.assertIn("No more of this", logged.output[0])
+        self.assertEqual(response.json()["error"], visitor_words(Exception()))
         outputs = [item.get("output", "") for item in model.requests[-1].body["input"]]
         self.assertIn("is booked for Grace", outputs[-1])  # the tools have run
         self.assertFalse(Repair.objects.exists())
@@ -100,10 +102,11 @@ class StreamTests(ModelTestCase):
 
     def test_a_run_that_fails_says_so_and_keeps_its_whole_turns(self) -> None:
         self.script([handoff_to("Workshop")], [VISIT], BROKEN)
-        with self.assertLogs("chat.views"):
+        with self.assertLogs("chat.views") as logged:
             *_, (name, content) = self.ask("Book a visit")
         self.assertEqual(name, "error")
-        self.assertIn("No more of this", content)
+        self.assertIn("No more of this", logged.output[0])
+        self.assertEqual(content["message"], visitor_words(Exception()))
         self.assertEqual(Repair.objects.count(), 1)
         self.assertEqual(self.kinds()[-1], "function_call_output")
 
@@ -124,7 +127,7 @@ class StreamTests(ModelTestCase):
         page = client.get("/")
         for address in ("/ask", "/decide", "/stop", "/clear", "/answer"):
             self.assertEqual(client.post(address, {"message": ""}).status_code, 403)
-        token = {"csrfmiddlewaretoken": page.context["csrf_token"]}
+        token = {"csrfmiddlewaretoken": page.cookies["csrftoken"].value}
         self.assertEqual(client.post("/stop", token).status_code, 204)
 
     def test_an_empty_message_is_refused(self) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -19,17 +17,17 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
-from django.shortcuts import render
+from django.middleware.csrf import get_token
 from django.views.decorators.http import require_GET, require_POST
 
-from agents_lite import (
-    AgentsException,
-    Runner,
-    RunResultBase,
-    RunResultStreaming,
-    RunState,
-    StreamEvent,
-    ToolApprovalItem,
+from agents_lite import AgentsException, Runner, RunResultBase, RunResultStreaming, RunState
+from agents_lite.chat_page import (
+    ChatPage,
+    error_event,
+    event_frames,
+    sse,
+    visitor_words,
+    waiting_calls,
 )
 from agents_lite.testing.offline import has_model_server
 
@@ -43,6 +41,8 @@ HINTS = [
     "Please refund 20 euros for repair '1'",
 ]
 
+NOTICE = "No API key is set: an offline stand-in answers, by simple rules."
+
 logger = logging.getLogger(__name__)
 
 running: dict[str, RunResultStreaming] = {}
@@ -52,13 +52,14 @@ running: dict[str, RunResultStreaming] = {}
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     visitor(request)
-    names = {
-        "title": "The Spoke",
-        "agent": front_desk.name,
-        "hints": HINTS,
-        "stand_in": not has_model_server(),
-    }
-    return render(request, "chat.html", names)
+    page = ChatPage(
+        front_desk.name,
+        title="The Spoke",
+        hints=HINTS,
+        notice="" if has_model_server() else NOTICE,
+        fields={"csrfmiddlewaretoken": get_token(request)},
+    )
+    return HttpResponse(page.html())
 
 
 @require_GET
@@ -68,7 +69,7 @@ def history(request: HttpRequest) -> HttpResponse:
     if state is None:
         return JsonResponse({"items": items, "waiting": []})
     items += state.get_unsaved_items()
-    waiting = [told(call) for call in state.get_interruptions()]
+    waiting = waiting_calls(state.get_interruptions())
     return JsonResponse({"items": items, "waiting": waiting})
 
 
@@ -86,7 +87,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         return answered_here(request, message)
     if state.get_interruptions() or not take(kept):
         return HttpResponse("A call waits for a decision.", status=409)
-    state.add_input(message)  # to an answer that was cut short behind a call
+    if "again" not in request.POST:
+        state.add_input(message)  # to an answer that was cut short behind a call
     return answered_here(request, state)
 
 
@@ -139,8 +141,8 @@ def answer(request: HttpRequest) -> HttpResponse:
                 keep(session.session_id, run)
     except AgentsException as error:
         logger.exception("The run failed")
-        return JsonResponse({"error": str(error)}, status=502)
-    waiting = [told(call) for call in run.interruptions]
+        return JsonResponse({"error": visitor_words(error)}, status=502)
+    waiting = waiting_calls(run.interruptions)
     return JsonResponse({"answer": run.final_output, "waiting": waiting})
 
 
@@ -180,7 +182,7 @@ def run_of(visitor: str, start: str | RunState) -> RunResultStreaming:
 
 def answered_here(request: HttpRequest, start: str | RunState) -> StreamingHttpResponse:
     run = run_of(visitor(request), start)
-    return streamed(request, event_frames(run, visitor(request), start), run.cancel)
+    return streamed(request, answer_frames(run, visitor(request), start), run.cancel)
 
 
 def answered_by_worker(request: HttpRequest, state: RunState) -> StreamingHttpResponse:
@@ -203,7 +205,7 @@ def streamed(
     )
 
 
-def event_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -> Iterator[str]:
+def answer_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -> Iterator[str]:
     """The run as server-sent events, up to its end or to a call that waits for the visitor.
 
     Closing this generator, as the server does when the browser has gone, ends the run. What was
@@ -213,16 +215,16 @@ def event_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -
     known = start.get_unsaved_items() if is_decided else []
     running[visitor] = run
     try:
-        yield from filter(None, (frame(event, known) for event in run.stream_events()))
+        yield from event_frames(run, known)
         if run.interruptions:
             keep(visitor, run)
-            yield sse("waiting", [told(call) for call in run.interruptions])
+            yield sse("waiting", waiting_calls(run.interruptions))
         else:
             yield sse("done", run.final_output)  # None: it was stopped
     except AgentsException as error:
         logger.exception("The run failed")
         is_decided = False  # the session has its turns
-        yield sse("error", str(error))
+        yield error_event(error)
     finally:
         run.cancel()
         if is_decided and run.final_output is None and not run.interruptions:
@@ -242,28 +244,3 @@ async def on_request_thread(frames: Iterator[str], wake: Callable[[], None]) -> 
     finally:
         wake()  # the thread, should it wait for the model
         await sync_to_async(frames.close)()
-
-
-def frame(event: StreamEvent, known: list[Any]) -> str | None:
-    """What the page is told of an event: pieces of text, and whole items that it does not know."""
-    if event.type == "run_item_stream_event" and event.name != "tool_approval_requested":
-        item = event.item.to_input_item()
-        return None if item in known else sse("item", item)
-    if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
-        return sse("delta", event.data.delta)
-    return None
-
-
-def told(call: ToolApprovalItem) -> dict[str, str]:
-    """What the page is told of a call that waits."""
-    return {
-        "agent": call.agent.name,
-        "call_id": call.call_id,
-        "name": call.tool_name,
-        "arguments": call.arguments,
-    }
-
-
-def sse(name: str, content: Any) -> str:
-    """A server-sent event. Source: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
-    return f"event: {name}\ndata: {json.dumps(content)}\n\n"

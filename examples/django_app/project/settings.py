@@ -20,12 +20,6 @@ ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 ASGI_APPLICATION = "project.asgi.application"
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR.parent / "chat_page"],
-    }
-]
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",

@@ -1,0 +1,15 @@
+"""A web page to chat with an agent, what its servers tell it, and a server of its own."""
+
+from __future__ import annotations
+
+from .events import error_event, event_frames, sse, visitor_words, waiting_calls
+from .page import ChatPage
+
+__all__ = [
+    "ChatPage",
+    "error_event",
+    "event_frames",
+    "sse",
+    "visitor_words",
+    "waiting_calls",
+]

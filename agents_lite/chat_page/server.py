@@ -1,0 +1,312 @@
+"""A chat with any agent in the browser: its conversations, and each run beside its answer."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote
+
+from ..agent import Agent
+from ..exceptions import AgentsException, UserError
+from ..local_server.messages import HTTPReply, HTTPRequest
+from ..local_server.pages import (
+    json_answer,
+    page_headers,
+    page_reply,
+    refusal,
+    refuse_strangers,
+    serve_pages,
+)
+from ..local_server.server import LocalServer
+from ..result import RunResultStreaming
+from ..run import RunConfig, Runner
+from ..running.run_state import RunState
+from ..tracing import TraceStore, gen_trace_id
+from ..viewer.server import answer_viewer
+from .conversations import Conversations
+from .events import error_event, event_frames, sse, waiting_calls
+from .page import ChatPage
+
+LARGEST_BODY = 100_000
+"""Bytes of what is posted."""
+_COOKIE = "agents_lite_token"
+_SECRET = "csrf"
+
+logger = logging.getLogger("agents_lite")
+
+
+@dataclass
+class AgentChat:
+    """What is served."""
+
+    agent: Agent[Any]
+    conversations: Conversations
+    traces: TraceStore | None = None
+    """Where the runs leave their traces, to be shown beside the chat."""
+    config: RunConfig = field(default_factory=RunConfig)
+    """For each run."""
+    first: str = ""
+    """The conversation to begin with; "": a new one."""
+    notice: str = ""
+    """A line above each conversation."""
+
+
+def serve_chat(chat: AgentChat, *, host: str = "127.0.0.1", port: int = 0) -> ChatServer:
+    """Serve a chat until closed.
+
+    On this machine alone it answers who calls it by a name of this machine; where other machines
+    reach it, only who has its token.
+
+    Args:
+        chat: What to serve.
+        host: The address to listen at.
+        port: The port; 0 picks a free one.
+
+    Raises:
+        UserError: The address or the port cannot be used.
+    """
+    return ChatServer(chat, host, port)
+
+
+class ChatServer:
+    """A chat that is being served; `serve_chat` makes it.
+
+    Attributes:
+        url: Where the page is, with the token where there is one.
+    """
+
+    def __init__(self, chat: AgentChat, host: str, port: int) -> None:
+        self._chat = chat
+        self._secret = secrets.token_urlsafe()  # other sites can post, but do not know it
+        self._token = None if _is_loopback(host) else secrets.token_urlsafe()
+        self._running: dict[str, RunResultStreaming | None] = {}
+        self._lock = threading.Lock()
+        self._server: LocalServer = serve_pages(self._answer, self._refuse, host=host, port=port)
+        self.url = f"{self._server.url}/" + (f"?token={self._token}" if self._token else "")
+
+    def close(self) -> None:
+        """Stop serving, and the runs at work."""
+        self._server.close()
+        with self._lock:
+            runs = list(self._running.values())
+        for run in runs:
+            if run is not None:
+                run.cancel()
+
+    # --- who is answered -------------------------------------------------------------------------
+
+    def _refuse(self, request: HTTPRequest) -> HTTPReply | None:
+        """A refusal, before the body is read, or None."""
+        length = request.headers.get("content-length", "0")
+        if "transfer-encoding" in request.headers or int(length) > LARGEST_BODY:
+            return refusal(413, f"No more than {LARGEST_BODY} bytes can be posted")
+        if self._token is None:
+            return refuse_strangers(request)
+        if self._is_token(_cookie(request)) or self._is_entry(request):
+            return None
+        return refusal(403, "Open the address that was printed at the start, with its token")
+
+    def _is_entry(self, request: HTTPRequest) -> bool:
+        return request.path == "/" and self._is_token(request.query.get("token", ""))
+
+    def _is_token(self, text: str) -> bool:
+        return hmac.compare_digest(text.encode(), (self._token or "").encode())
+
+    # --- addresses -------------------------------------------------------------------------------
+
+    def _answer(self, request: HTTPRequest) -> HTTPReply:
+        try:
+            return self._find_answer(request)
+        except UserError as error:
+            return refusal(400, str(error))
+        except AgentsException as error:
+            logger.exception("The chat cannot answer")
+            return refusal(500, str(error))
+
+    def _find_answer(self, request: HTTPRequest) -> HTTPReply:
+        _, *path = request.path.split("/")
+        is_get = request.method == "GET"
+        match path:
+            case [""] if is_get and self._token and "token" in request.query:
+                cookie = f"{_COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+                return _redirect("/", {"Set-Cookie": cookie})
+            case [""] if is_get:
+                return _redirect(_address(self._chat.first or _new_name()))
+            case ["new"] if is_get:
+                return _redirect(_address(_new_name()))
+            case ["conversations"] if is_get:
+                titles = self._chat.conversations.titles().items()
+                return json_answer([{"address": _address(n), "title": t} for n, t in titles])
+            case ["runs", *rest] if is_get and self._chat.traces is not None:
+                reply = answer_viewer(self._chat.traces, "/".join(rest), request.query)
+                return json_answer(None) if reply.status == 404 else reply  # it has just begun
+            case ["chat", name, ""] if is_get:
+                return page_reply(self._page())
+            case ["chat", name, "history"] if is_get:
+                return self._history(unquote(name))
+            case ["chat", name, action] if request.method == "POST":
+                return self._act(unquote(name), action, request)
+        return refusal(404, "There is nothing at this address")
+
+    def _page(self) -> str:
+        page = ChatPage(
+            self._chat.agent.name,
+            title=self._chat.agent.name,
+            notice=self._chat.notice,
+            fields={_SECRET: self._secret},
+            begin="/new",
+            conversations="/conversations",
+            runs="" if self._chat.traces is None else "/runs/",
+        )
+        return page.html()
+
+    def _history(self, name: str) -> HTTPReply:
+        kept = self._chat.conversations
+        with kept.session(name) as session:
+            items = session.get_items()
+        state = self._state(kept.find(name))
+        waiting = []
+        if state is not None:
+            items += state.get_unsaved_items()
+            waiting = waiting_calls(state.get_interruptions())
+        return json_answer({"items": items, "waiting": waiting, "trace": kept.latest_run(name)})
+
+    def _act(self, name: str, action: str, request: HTTPRequest) -> HTTPReply:
+        body = request.body if isinstance(request.body, bytes) else b""
+        form = dict(parse_qsl(body.decode(errors="replace")))
+        if not hmac.compare_digest(form.get(_SECRET, "").encode(), self._secret.encode()):
+            return refusal(403, "This was posted by another page")
+        match action:
+            case "ask":
+                return self._ask(name, form.get("message", "").strip(), "again" in form)
+            case "decide":
+                return self._decide(name, form)
+            case "stop":
+                if run := self._running.get(name):
+                    run.cancel()
+                return HTTPReply(204, b"")
+            case "clear":
+                self._chat.conversations.forget(name)
+                return HTTPReply(204, b"")
+        return refusal(404, "There is nothing at this address")
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    def _ask(self, name: str, message: str, again: bool) -> HTTPReply:
+        if not message:
+            return refusal(400, "The message is empty")
+        text = self._chat.conversations.find(name)
+        state = self._state(text)
+        if state is None:
+            return _stream(self._frames(name, message))
+        if state.get_interruptions() or not self._chat.conversations.take(name, text):
+            return refusal(409, "A call waits for a decision")
+        if not again:
+            state.add_input(message)  # to an answer that was cut short behind a call
+        return _stream(self._frames(name, state))
+
+    def _decide(self, name: str, form: dict[str, str]) -> HTTPReply:
+        text = self._chat.conversations.find(name)
+        state = self._state(text)
+        calls = state.get_interruptions() if state else []
+        call = next((call for call in calls if call.call_id == form.get("call")), None)
+        if state is None or call is None or not self._chat.conversations.take(name, text):
+            return _stream(iter([sse("decided", None)]))  # a second click
+        if form.get("verdict") == "approve":
+            state.approve(call)
+        else:
+            state.reject(call, rejection_message=form.get("reason", "").strip() or None)
+        return _stream(self._frames(name, state))
+
+    def _state(self, text: str | None) -> RunState | None:
+        """The run that was put aside; None: there is none that this agent can go on with."""
+        try:
+            return None if text is None else RunState.from_string(self._chat.agent, text)
+        except UserError as error:
+            logger.warning("A run that waits is left behind: %s", error)
+            return None
+
+    def _frames(self, name: str, start: str | RunState) -> Iterator[str]:
+        """The run as events for the page, up to its end or to a call that waits.
+
+        Closing this generator, as the server does when the browser has gone, ends the run. What was
+        done after a decision is kept: the next message goes on from there.
+        """
+        kept = self._chat.conversations
+        is_decided = isinstance(start, RunState)
+        known = start.get_unsaved_items() if isinstance(start, RunState) else []
+        run: RunResultStreaming | None = None
+        with self._lock:
+            is_busy = name in self._running
+            self._running.setdefault(name, None)
+        if is_busy:
+            yield sse("error", {"message": "An answer is being written in this conversation."})
+            return
+        try:
+            trace_id = (kept.latest_run(name) if is_decided else None) or gen_trace_id()
+            kept.note_run(name, trace_id)
+            yield sse("run", trace_id)
+            config = replace(self._chat.config, trace_id=trace_id, group_id=name)
+            with kept.session(name) as session:
+                run = Runner.run_streamed(
+                    self._chat.agent, start, session=session, run_config=config
+                )
+                self._running[name] = run
+                yield from event_frames(run, known)
+                if run.interruptions:
+                    kept.keep(name, run.to_state().to_string())
+                    yield sse("waiting", waiting_calls(run.interruptions))
+                else:
+                    yield sse("done", _plain(run.final_output))  # None: it was stopped
+        except Exception as error:  # the user's own code may raise anything
+            logger.exception("The run failed")
+            is_decided = False  # the session has its turns
+            yield error_event(error, with_details=True)
+        finally:
+            if run is not None:
+                run.cancel()
+                if is_decided and run.final_output is None and not run.interruptions:
+                    kept.keep(name, run.to_state().to_string())
+            del self._running[name]
+
+
+def _stream(frames: Iterator[str]) -> HTTPReply:
+    def chunks() -> Iterator[bytes | float]:
+        for frame in frames:
+            yield frame.encode()
+            yield 0.0  # at once
+
+    return HTTPReply(200, chunks(), page_headers("text/event-stream"))
+
+
+def _redirect(address: str, headers: dict[str, str] | None = None) -> HTTPReply:
+    return HTTPReply(
+        303, b"", {**page_headers("text/plain"), "Location": address, **(headers or {})}
+    )
+
+
+def _address(name: str) -> str:
+    return f"/chat/{quote(name, safe='')}/"
+
+
+def _new_name() -> str:
+    return uuid.uuid4().hex
+
+
+def _plain(output: Any) -> Any:
+    return output if isinstance(output, str | None) else str(output)
+
+
+def _cookie(request: HTTPRequest) -> str:
+    pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "").split(";"))
+    return next((value for name, _, value in pairs if name == _COOKIE), "")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("127.0.0.1", "::1", "localhost")

@@ -1,0 +1,83 @@
+"""Chat with an agent in the browser, and watch its runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
+
+if TYPE_CHECKING:
+    from ..tracing import TraceStore
+
+_OFFLINE = "An offline stand-in answers, by simple rules."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument(
+        "place", nargs="?", metavar="MODULE:AGENT", help="an agent in a module, or in a FILE.py"
+    )
+    add_agent_options(parser)
+    parser.add_argument("--port", type=int, default=0, help="the port (any free one)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen at, for other machines 0.0.0.0: they need a token "
+        "(%(default)s, this machine only)",
+    )
+    parser.epilog = (
+        "With --session conversations are kept in that file, and their runs beside them; without, "
+        "until the end. AGENTS_LITE_TRACE_DB names another file for runs."
+    )
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Serve until Ctrl-C."""
+    from ..chat_page.conversations import Conversations
+    from ..chat_page.server import AgentChat, serve_chat
+
+    with chosen_server(options), _kept_in(options.session) as path:
+        agent = choose_agent(options)
+        chat = AgentChat(
+            agent,
+            Conversations(path),
+            _traces(path),
+            replace(run_config(options), workflow_name=agent.name),
+            first=options.session_id,
+            notice=_OFFLINE if options.offline else "",
+        )
+        server = serve_chat(chat, host=options.host, port=options.port)
+        print(f"{agent.name} is at {server.url} until Ctrl-C", flush=True)
+        try:
+            while True:  # in short waits: a Ctrl-C just before one of them is noticed at its end
+                time.sleep(0.5)
+        finally:
+            server.close()
+
+
+@contextmanager
+def _kept_in(session: str | None) -> Iterator[str]:
+    """The file of the conversations; one for so long where the command line names none."""
+    if session is not None:
+        yield session
+        return
+    with TemporaryDirectory(prefix="agents-lite-", ignore_cleanup_errors=True) as directory:
+        yield str(Path(directory, "chat.db"))
+
+
+def _traces(path: str) -> TraceStore:
+    """Where the runs leave their traces from now on."""
+    from ..tracing import SQLiteTraceProcessor, TraceStore, add_trace_processor
+
+    chosen = os.environ.get("AGENTS_LITE_TRACE_DB")
+    if chosen is None:
+        add_trace_processor(SQLiteTraceProcessor(path))
+    return TraceStore(chosen or path, make=True)

@@ -1,0 +1,44 @@
+"""What visitors are told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agents_lite.chat_page import ChatPage, error_event, visitor_words
+from agents_lite.exceptions import (
+    AgentsException,
+    APIConnectionError,
+    MaxTurnsExceeded,
+    RunTimeout,
+    UserError,
+)
+
+ADDRESS = "http://10.0.0.7:8000 [Errno 111] Connection refused, key sk-123"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (APIConnectionError(ADDRESS), "No answer can be had at the moment."),
+        (RunTimeout(ADDRESS), "This took too long."),
+        (MaxTurnsExceeded(ADDRESS), "This led too far"),
+        (UserError(ADDRESS), "Something went wrong on our side."),
+        (AgentsException(ADDRESS), "Something went wrong on our side."),
+        (ValueError(ADDRESS), "Something went wrong on our side."),
+    ],
+)
+def test_visitors_are_told_in_words_of_their_own(error: Exception, words: str) -> None:
+    assert visitor_words(error).startswith(words)
+    assert "10.0.0.7" not in error_event(error) and "sk-123" not in error_event(error)
+    assert json.loads(error_event(error, with_details=True).split("data: ")[1])["details"] == (
+        f"{type(error).__name__}: {ADDRESS}"
+    )
+
+
+def test_the_page_holds_texts_as_data() -> None:
+    evil = "</script><script>alert(1)</script>"
+    page = ChatPage(evil, title=evil, hints=[evil], notice=evil, fields={"token": evil}).html()
+    assert evil not in page
+    assert page.lower().count("</script") == ChatPage("a").html().lower().count("</script")

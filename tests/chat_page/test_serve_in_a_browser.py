@@ -1,0 +1,165 @@
+"""`agents-lite serve` as people use it: in a real browser."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from agents_lite.testing import call, handoff_to, turn
+from tests.chat_page.conftest import Served
+from tests.support.browser import Browser
+from tests.support.waiting import PATIENCE
+
+ANSWER = ".bubble.agent"
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+REFUND = call("refund", call_id="c1", repair="7")
+WIDE = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+
+
+def send(browser: Browser, text: str) -> None:
+    browser.type("textarea", text + "\n")
+
+
+def open_wide(browser: Browser, url: str) -> None:
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", WIDE)
+    browser.open(url)
+    browser.wait_for("#run", "The run appears here")
+
+
+class Beside:
+    """For a `with` block, look into the frame with the run."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.driver = browser.driver
+
+    def __enter__(self) -> None:
+        self.driver.switch_to.frame(self.driver.find_element("css selector", "#run iframe"))
+
+    def __exit__(self, *_: Any) -> None:
+        self.driver.switch_to.default_content()
+
+
+def test_the_run_is_watched_beside_the_chat_while_it_goes_on(
+    browser: Browser, served: Served
+) -> None:
+    go_on = threading.Event()
+
+    def slowly(_request: Any) -> Any:
+        assert go_on.wait(PATIENCE)
+        return turn("We are *closed*.", pause=0.05)
+
+    served.turns.extend(
+        [call("opening_hours", day="Sunday"), slowly, [handoff_to("Workshop")], "Yes."]
+    )
+    open_wide(browser, served.url)
+    send(browser, "Are you open on Sunday?")
+    browser.wait_for(".tool .output", "On Sunday the shop is closed.")
+    browser.wait_for("#run iframe")
+    with Beside(browser):
+        browser.wait_for(".turn-row .outcome", "the model is answering")
+        browser.wait_for("#state", "running")
+        go_on.set()
+        browser.wait_for("#state", "ok")
+        assert browser.texts(".turn-row .outcome")[0] == "calls opening_hours"
+        browser.wait_for("#turn-body", "The run is done")
+    browser.wait_for(f"{ANSWER} em", "closed")
+    send(browser, "Is my bike ready?")
+    browser.wait_for(ANSWER, "Yes.")
+    assert browser.texts(".name")[-1] == "Workshop"
+    with Beside(browser):
+        browser.wait_for(".turn-row .outcome", "Yes.")
+    browser.wait_for("#send")
+    browser.open(browser.driver.current_url)
+    browser.wait_for(ANSWER, "Yes.")
+    with Beside(browser):
+        browser.wait_for(".turn-row .outcome", "Yes.")
+
+
+def test_conversations_are_begun_chosen_and_deleted(browser: Browser, served: Served) -> None:
+    served.turns.extend(["Hello Ada.", "Hello Grace."])
+    open_wide(browser, served.url)
+    send(browser, "I am Ada")
+    browser.wait_for(".conversation", "I am Ada")
+    browser.wait_for("#send")
+    browser.click("#clear")
+    browser.wait_until_gone("#log > *")
+    send(browser, "I am Grace")
+    browser.wait_for(".conversation.current", "I am Grace")
+    browser.wait_for("#send")
+    browser.click(".conversation:not(.current) a")
+    browser.wait_for(ANSWER, "Hello Ada.")
+    browser.driver.execute_script("document.querySelector('.current button').click()")
+    browser.wait_until_gone(".current")
+    browser.wait_for(".conversation", "I am Grace")
+    assert len(browser.texts(".conversation")) == 1
+    assert browser.texts("#log > *") == []
+
+
+def test_a_call_is_approved_by_a_button(browser: Browser, served: Served) -> None:
+    served.turns.extend([REFUND, "Done."])
+    browser.open(served.url)
+    send(browser, "Money back")
+    browser.wait_for(".decision", "Front desk asks")
+    browser.open(browser.driver.current_url)
+    browser.wait_for(".decision", "Front desk asks")
+    browser.click(".decision .approve")
+    browser.wait_for(ANSWER, "Done.")
+    assert browser.texts(".tool .output") == ["7 is refunded."]
+    assert served.refunds == ["7"]
+
+
+def test_a_failure_shows_its_details_and_can_be_tried_again(
+    browser: Browser, served: Served
+) -> None:
+    served.turns.extend([ValueError(HOSTILE), "Now then."])
+    browser.open(served.url)
+    send(browser, "Hi")
+    browser.wait_for(".ended", "Something went wrong on our side.")
+    browser.wait_for("#send")
+    browser.click(".ended summary")
+    assert browser.texts(".ended pre") == [f"ValueError: {HOSTILE}"]
+    browser.click(".ended button")
+    browser.wait_for(ANSWER, "Now then.")
+    assert browser.texts(".user") == ["Hi"]
+
+
+def test_hostile_text_everywhere_is_shown_as_text(browser: Browser, served: Served) -> None:
+    served.turns.extend(
+        [
+            [HOSTILE, call("opening_hours", day=HOSTILE)],
+            [f"[{HOSTILE}](https://example.com) `{HOSTILE}`\n> {HOSTILE}\n| {HOSTILE} |\n|---|"],
+        ]
+    )
+    open_wide(browser, served.url)
+    send(browser, HOSTILE)
+    browser.wait_for(".conversation", HOSTILE[:30])
+    browser.open(browser.driver.current_url)
+    browser.wait_for(f"{ANSWER} code", HOSTILE)
+    for selector in (".user", ".tool .call", ".tool .output", f"{ANSWER} a", f"{ANSWER} th"):
+        assert HOSTILE in browser.wait_for(selector, "<script>")
+    with Beside(browser):
+        assert HOSTILE in browser.wait_for("#turn-body", "<script>")
+        assert browser.driver.execute_script("return window.hacked") is None
+    count = "return document.querySelectorAll('img, .agent script').length"
+    assert browser.driver.execute_script(count) == 0
+    assert browser.driver.execute_script("return window.hacked") is None
+
+
+def test_a_narrow_window_shows_chat_and_run_one_at_a_time(browser: Browser, served: Served) -> None:
+    served.turns.append("Hello.\n\n" + "|x" * 60 + "|\n" + "|-" * 60 + "|")
+    narrow = {**WIDE, "width": 400}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    browser.open(served.url)
+    send(browser, "Hi")
+    browser.wait_for(ANSWER, "Hello.")
+    browser.wait_for("#send")
+    assert browser.texts("#run, #list") == []
+    width = "return document.documentElement.scrollWidth"
+    assert browser.driver.execute_script(width) == 400
+    browser.click("#show-run")
+    with Beside(browser):
+        browser.wait_for(".turn-row .outcome", "Hello.")
+    browser.click("#show-run")
+    browser.click("#show-list")
+    browser.wait_for(".conversation", "Hi")
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
