@@ -13,6 +13,7 @@ from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
 from .lifecycle import AgentHooks
+from .methods import check_takes
 from .model_settings import ModelSettings
 from .models.interface import Model
 from .pickling import PickledByName
@@ -335,7 +336,11 @@ class Agent(PickledByName, Generic[TContext]):
 
     def _check_tool_use_behavior(self) -> None:
         behavior: Any = self.tool_use_behavior
-        if behavior in ("run_llm_again", "stop_on_first_tool") or callable(behavior):
+        if callable(behavior):
+            owner = f"Agent {self.name!r}: tool_use_behavior"
+            check_takes(behavior, owner, "context", "tool results")
+            return
+        if behavior in ("run_llm_again", "stop_on_first_tool"):
             return
         if isinstance(behavior, dict) and isinstance(behavior.get("stop_at_tool_names"), list):
             return

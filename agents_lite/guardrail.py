@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, over
 
 from .concurrency.calling import settled
 from .exceptions import UserError
-from .methods import BoundLikeMethods, refuse_class_method
+from .methods import BoundLikeMethods, check_takes, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 
@@ -61,6 +61,8 @@ class AnyGuardrail(BoundLikeMethods, PickledByName, Generic[TFunction]):
     _function_field: ClassVar[str] = "guardrail_function"
     decorator: ClassVar[str]
     """What makes one of a function."""
+    arguments: ClassVar[tuple[str, ...]]
+    """What the function is given, in words."""
     guardrail_function: TFunction
     """Gives the verdict; `def` or `async def`."""
     name: str | None = None
@@ -68,9 +70,10 @@ class AnyGuardrail(BoundLikeMethods, PickledByName, Generic[TFunction]):
 
     def __post_init__(self) -> None:
         """Raise UserError for a function that is none, or none of an instance."""
-        refuse_class_method(self.guardrail_function, self.decorator)
-        if not callable(self.guardrail_function):
-            raise UserError(f"@{self.decorator} takes a function, got {self.guardrail_function!r}")
+        function: Any = self.guardrail_function
+        refuse_class_method(function, self.decorator)
+        wanted = ("the instance", *self.arguments) if is_method(function) else self.arguments
+        check_takes(function, f"What @{self.decorator} decorates", *wanted)
 
     def get_name(self) -> str:
         """The guardrail's name."""
@@ -88,6 +91,7 @@ class InputGuardrail(AnyGuardrail[InputGuardrailFunction[TContext]], Generic[TCo
     """
 
     decorator: ClassVar[str] = "input_guardrail"
+    arguments: ClassVar[tuple[str, ...]] = ("context", "agent", "input")
     run_in_parallel: bool = True
     """False checks before the model is called, on the thread that drives the run."""
 
@@ -110,6 +114,7 @@ class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[T
     """
 
     decorator: ClassVar[str] = "output_guardrail"
+    arguments: ClassVar[tuple[str, ...]] = ("context", "agent", "output")
     on_trip: Literal["raise", "retry"] = "raise"
     """What follows a tripwire: the run ends; or the model is told and asked for another output, as
     often as `output_retries` allows."""

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from .exceptions import ModelBehaviorError, UserError
+from .methods import check_takes
 from .run_context import RunContextWrapper, TContext
 from .schema.adapter import json_schema_of, make_adapter
 from .schema.strict_schema import schema_for_api
-from .tool import check_tool_name, fit_for_tool
+from .tool import check_is_enabled, check_tool_name, fit_for_tool
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -84,12 +85,10 @@ class Handoff(Generic[TContext, TAgent]):
         """
         check_tool_name(self.tool_name, "handoff", "tool_name_override of handoff")
         what = f"The handoff {self.tool_name}"
-        for name in ("on_invoke_handoff", "input_filter"):
-            value = getattr(self, name)
-            if not (callable(value) or (value is None and name == "input_filter")):
-                raise UserError(f"{what}: {name} must be a function, got {value!r}")
-        if not (isinstance(self.is_enabled, bool) or callable(self.is_enabled)):
-            raise UserError(f"{what}: is_enabled must be a bool or a function of context and agent")
+        check_takes(self.on_invoke_handoff, f"{what}: on_invoke_handoff", "context", "arguments")
+        if self.input_filter is not None:
+            check_takes(self.input_filter, f"{what}: input_filter", "the conversation")
+        check_is_enabled(self.is_enabled, what)
         owner = f"the handoff {self.tool_name}"
         schema = schema_for_api(self.input_json_schema, self.strict_json_schema, owner)
         self.input_json_schema = schema
@@ -163,7 +162,8 @@ def handoff(
     if input_type is not None and on_handoff is None:
         raise UserError("handoff(): input_type needs an on_handoff function that receives it")
     if on_handoff is not None:
-        _check_arity(on_handoff, 1 if input_type is None else 2)
+        wanted = ["the context", *(["the input"] if input_type is not None else [])]
+        check_takes(on_handoff, "on_handoff", *wanted)
     adapter: TypeAdapter[Any] | None = None
     schema: dict[str, Any] = {}
     if input_type is not None:
@@ -211,15 +211,3 @@ def _parse_input(adapter: TypeAdapter[Any], arguments: str, agent_name: str) -> 
         raise ModelBehaviorError(
             f"Invalid input for the handoff to {agent_name}: {arguments!r}: {error}"
         ) from error
-
-
-def _check_arity(on_handoff: Callable[..., Any], wanted: int) -> None:
-    try:
-        inspect.signature(on_handoff).bind(*[None] * wanted)
-    except TypeError:
-        if not callable(on_handoff):
-            raise UserError(f"on_handoff must be a function, got {on_handoff!r}") from None
-        takes = "the context" if wanted == 1 else "the context and the input"
-        raise UserError(f"on_handoff must take {takes} ({wanted} positional argument(s))") from None
-    except ValueError:  # no signature to be had: let the call decide
-        return

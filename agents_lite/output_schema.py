@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from abc import ABC, abstractmethod
 from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
@@ -17,6 +18,7 @@ from .schema.strict_schema import check_schema, schema_for_api
 __all__ = ["AgentOutputSchema", "AgentOutputSchemaBase"]
 
 _STILL_TO_BE_DEFINED = ("class-not-fully-defined", "undefined-annotation")
+_FENCED = re.compile(r"\s*```\w*\s(.*)```\s*", re.DOTALL)
 _Described: TypeAlias = tuple[TypeAdapter[Any], dict[str, Any]]
 
 
@@ -98,8 +100,9 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         Raises:
             InvalidFinalOutputError: The text is not JSON of that type.
         """
+        fenced = _FENCED.fullmatch(text)  # as models write it that are not held to the schema
         try:
-            output = self._adapter.validator.validate_json(text)
+            output = self._adapter.validator.validate_json(fenced[1] if fenced else text)
         except ValidationError as error:
             raise InvalidFinalOutputError(
                 f"The model's final output is not valid JSON for {self.name()}: {error}\n"

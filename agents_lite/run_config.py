@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
+from .methods import check_takes
 from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
 from .models.openai_provider import default_provider
@@ -34,13 +35,14 @@ __all__ = [
 
 DEFAULT_MAX_TURNS = 10
 
-_FUNCTION_FIELDS = (
-    "handoff_input_filter",
-    "call_model_input_filter",
-    "session_input_callback",
-    "tool_error_formatter",
-    "step",
-)
+_FUNCTION_FIELDS = {
+    "handoff_input_filter": ["the conversation"],
+    "call_model_input_filter": ["what the model is sent"],
+    "session_input_callback": ["history", "new input"],
+    "tool_error_formatter": ["the call"],
+    "step": ["name", "function"],
+}
+"""Fields that hold functions, with what these are given."""
 
 
 @dataclass
@@ -141,11 +143,12 @@ def check_error_handlers(handlers: Any) -> None:
     if not isinstance(handlers, Mapping | None):
         raise UserError(f"error_handlers must be a dict of functions, got {handlers!r}")
     for name, handler in (handlers or {}).items():
-        if name not in _ERROR_HANDLERS or not callable(handler):
+        if name not in _ERROR_HANDLERS:
             raise UserError(
                 f"error_handlers takes functions for {', '.join(_ERROR_HANDLERS)}, got "
                 f"{name!r}: {handler!r}"
             )
+        check_takes(handler, f"error_handlers[{name!r}]", "the error's data")
 
 
 @dataclass
@@ -252,12 +255,12 @@ class RunConfig:
             for name, kind in kinds.items()
             if (value := getattr(self, name)) is not None and not isinstance(value, kind)
         }
-        for name in _FUNCTION_FIELDS:
-            if not ((value := getattr(self, name)) is None or callable(value)):
-                wrong[name] = value
         for name, part in (("model_provider", "get_model"), ("session_settings", "limit")):
             if not ((value := getattr(self, name)) is None or hasattr(value, part)):
                 wrong[name] = value
         for name, value in wrong.items():  # which may hold secrets
             annotation = self.__dataclass_fields__[name].type
             raise UserError(f"{name} must be {annotation}, not a {type(value).__name__}")
+        for name, arguments in _FUNCTION_FIELDS.items():
+            if (function := getattr(self, name)) is not None:
+                check_takes(function, name, *arguments)

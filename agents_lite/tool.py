@@ -25,7 +25,7 @@ from .computer import AsyncComputer, Computer
 from .concurrency.calling import name_of
 from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
-from .methods import BoundLikeMethods, is_method, refuse_class_method
+from .methods import BoundLikeMethods, check_takes, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 from .schema.function_schema import (
@@ -59,13 +59,6 @@ __all__ = [
     "function_tool",
 ]
 
-_FUNCTION_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "on_invoke_tool": (),
-    "failure_error_function": type(None),
-    "is_enabled": bool,
-    "needs_approval": bool,
-}
-"""Fields of a function tool that hold functions, and what else they may hold."""
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]
@@ -80,6 +73,12 @@ def check_tool_name(name: str, kind: str, remedy: str) -> None:
         raise UserError(
             f"A {kind} cannot be named {name!r}: use 1 to 64 letters, digits, _ and - ({remedy})."
         )
+
+
+def check_is_enabled(value: Any, owner: str) -> None:
+    """Raise UserError for what is neither a bool nor a function of context and agent."""
+    if not isinstance(value, bool):
+        check_takes(value, f"{owner}: is_enabled, if no bool,", "context", "agent")
 
 
 def fit_for_tool(agent_name: str) -> str:
@@ -180,13 +179,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
                 f"Tool {self.name}: the timeout has to be more than 0 seconds, or None for as long"
                 f" as the call wants, not {self.timeout!r}."
             )
-        for field_name, others in _FUNCTION_FIELDS.items():
-            value = getattr(self, field_name)
-            if not (callable(value) or isinstance(value, others)):
-                raise UserError(
-                    f"Tool {self.name}: {field_name} has to be a function"
-                    f"{' or a bool' if others is bool else ''}, not {value!r}."
-                )
+        self._check_functions()
         if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
             raise UserError(
                 f"Tool {self.name}: on_unknown_end is {self.on_unknown_end!r}; use 'rerun', 'ask',"
@@ -205,6 +198,18 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
             self.params_json_schema = schema_for_api(
                 given, self.strict_json_schema, f"tool {self.name}"
             )
+
+    def _check_functions(self) -> None:
+        what = f"Tool {self.name}"
+        if not isinstance(self.on_invoke_tool, _Invocation):
+            check_takes(self.on_invoke_tool, f"{what}: on_invoke_tool", "context", "arguments")
+        explain = self.failure_error_function
+        if explain not in (None, default_tool_error_function):
+            check_takes(explain, f"{what}: failure_error_function", "context", "error")
+        check_is_enabled(self.is_enabled, what)
+        if not isinstance(self.needs_approval, bool):
+            wanted = ("context", "arguments", "call id")
+            check_takes(self.needs_approval, f"{what}: needs_approval", *wanted)
 
     def _with_function(self, function: Callable[..., Any]) -> Self:
         bound = super()._with_function(function)

@@ -82,12 +82,14 @@ class ToolInputGuardrail(AnyGuardrail[_InputCheck]):
     """A check of a tool call before it is made."""
 
     decorator = "tool_input_guardrail"
+    arguments = ("the call",)
 
 
 class ToolOutputGuardrail(AnyGuardrail[_OutputCheck]):
     """A check of what a tool returned, before the model gets to see it."""
 
     decorator = "tool_output_guardrail"
+    arguments = ("the call",)
 
 
 @dataclass

@@ -93,6 +93,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "output_guardrails": ({"output_guardrails": len}, "@output_guardrail"),
     "hooks": ({"hooks": object()}, "hooks must be an AgentHooks"),
     "behavior": ({"tool_use_behavior": "stop"}, "run_llm_again"),
+    "behavior function": ({"tool_use_behavior": lambda results: None}, "context and tool results"),
     "behavior dict": ({"tool_use_behavior": {"stop": []}}, "stop_at_tool_names"),
 }
 

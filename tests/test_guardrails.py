@@ -406,8 +406,10 @@ def test_decorators_are_bare_or_take_a_name(decorate: Any) -> None:
     assert decorate()(check).get_name() == "check"
     assert decorate(name="other")(check).get_name() == "other"
     assert decorate(check).guardrail_function is check
-    with pytest.raises(UserError, match="takes a function"):
+    with pytest.raises(UserError, match="decorates must be a function, got 'check'"):
         decorate("check")
+    with pytest.raises(UserError, match="must take context and agent and (in|out)put, 3 pos"):
+        decorate(lambda context, checked: PASS)
 
 
 def test_the_decorator_decides_whether_the_model_waits() -> None:

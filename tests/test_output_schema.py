@@ -113,6 +113,12 @@ def test_name_reads_like_the_annotation(output_type: Any, name: str) -> None:
     assert AgentOutputSchema(output_type, strict_json_schema=False).name() == name
 
 
+@pytest.mark.parametrize("fence", ["```json\n{}\n```", "\n```\n{}```\n"])
+def test_output_in_a_fence_is_taken_out_of_it(fence: str) -> None:
+    text = fence.replace("{}", '{"response": ["```"]}')
+    assert AgentOutputSchema(list[str]).validate_json(text) == ["```"]
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"name": "fair"}', '{"name": 1, "day": "x"}', "[]"])
 def test_output_that_does_not_fit_is_the_model_s_fault_and_shown(text: str) -> None:
     with pytest.raises(ModelBehaviorError) as caught:

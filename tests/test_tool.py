@@ -240,11 +240,15 @@ def test_schema_is_no_optional_argument() -> None:
         {"is_enabled": "yes"},
         {"needs_approval": "always"},
         {"on_invoke_tool": None},
+        {"on_invoke_tool": lambda arguments: ""},
+        {"failure_error_function": lambda error: ""},
+        {"is_enabled": lambda: True},
+        {"needs_approval": lambda context: True},
     ],
 )
 def test_what_has_to_be_a_function_is_checked_when_declared(wrong: dict[str, Any]) -> None:
     given: dict[str, Any] = {"on_invoke_tool": run_function, **wrong}
-    with pytest.raises(UserError, match=f"Tool f: {next(iter(wrong))} has to be a function"):
+    with pytest.raises(UserError, match=f"Tool f: {next(iter(wrong))}.* must (be|take) "):
         FunctionTool("f", "", {}, **given)
 
 

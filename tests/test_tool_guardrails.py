@@ -68,5 +68,5 @@ def test_verdicts() -> None:
 @pytest.mark.parametrize("decorator", [tool_input_guardrail, tool_output_guardrail])
 def test_what_cannot_be_called_is_no_guardrail(decorator: Any) -> None:
     for declare in (decorator, decorator(name="mine")):
-        with pytest.raises(UserError, match=f"@{decorator.__name__} takes a function, got 'no'"):
+        with pytest.raises(UserError, match=f"@{decorator.__name__} decorates must be a"):
             declare("no")

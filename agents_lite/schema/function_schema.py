@@ -31,7 +31,7 @@ from typing_extensions import TypedDict
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
 from .adapter import json_schema_of, make_adapter
-from .plain import Argument, Schemas, describe_arguments
+from .plain import CONFIG, Argument, Schemas, describe_arguments
 from .strict_schema import schema_for_api
 
 DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
@@ -159,7 +159,9 @@ class FuncSchema:
         arguments = map(self._argument, self.parameters)
         fields = {argument.name: _field_type(argument) for argument in arguments}
         make: Any = TypedDict  # which type checkers know in another form
-        return make_adapter(make(f"{self.name}_args", fields), self._subject)
+        all_of_them = make(f"{self.name}_args", fields)
+        all_of_them.__pydantic_config__ = CONFIG
+        return make_adapter(all_of_them, self._subject)
 
     def _argument(self, parameter: Parameter) -> Argument:
         annotation, default = self.types[parameter.name], parameter.default

@@ -14,6 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 Json = dict[str, Any]
 
+CONFIG: Json = {"allow_inf_nan": False}
+"""Of the object that holds the arguments. Infinity is no JSON, and NaN is under every limit."""
+
 _SCALARS: dict[Any, tuple[Json, Json]] = {
     str: ({"type": "str"}, {"type": "string"}),
     int: ({"type": "int"}, {"type": "integer"}),
@@ -76,7 +79,7 @@ def describe_arguments(title: str, arguments: Iterable[Argument]) -> Schemas | N
     schema: Json = {"properties": properties, "title": title, "type": "object"}
     if required:
         schema = {"properties": properties, "required": required, **schema}
-    config = {"title": title}
+    config = {"title": title, **CONFIG}
     return Schemas({"type": "typed-dict", "fields": fields, "config": config}, schema)
 
 

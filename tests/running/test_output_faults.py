@@ -157,7 +157,9 @@ def test_a_handler_that_gives_none_lets_the_error_be() -> None:
         Runner.run_sync(Agent("A"), "x", max_turns=0, error_handlers=handlers)
 
 
-@pytest.mark.parametrize("wrong", [{"timeout": print}, {"max_turns": 3}, [1]])
+@pytest.mark.parametrize(
+    "wrong", [{"timeout": print}, {"max_turns": 3}, {"max_turns": lambda: 3}, [1]]
+)
 def test_handlers_of_the_wrong_kind_are_refused(wrong: Any) -> None:
     with pytest.raises(UserError, match="error_handlers"):
         RunConfig(error_handlers=wrong)

@@ -327,6 +327,20 @@ def test_field_constraints_and_defaults_hold() -> None:
             call(f, wrong)
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", '"nan"'])
+@pytest.mark.parametrize("unit", [str, Literal["cm"] | datetime.date])  # described by us, or not
+def test_a_number_is_finite(number: str, unit: Any) -> None:
+    def f(size: float, sizes: list[float], unit: Any = "cm") -> Any:
+        return size, sizes
+
+    f.__annotations__["unit"] = unit
+
+    assert call(f, '{"size": 5, "sizes": [6]}') == (5, [6])
+    for arguments in (f'{{"size": {number}, "sizes": []}}', f'{{"size": 1, "sizes": [{number}]}}'):
+        with pytest.raises(ModelBehaviorError, match="finite number"):
+            call(f, arguments)
+
+
 def test_default_that_json_cannot_express_stays_out_of_the_schema_without_a_warning() -> None:
     sentinel = object()
 
