@@ -66,6 +66,9 @@ _KINDS_BY_NAME = [
 ]
 """Words in the name of a string, and the tokens that may be its value."""
 
+_PLACES = stems("path directory folder")
+_HERE = re.compile(r"(?i)\b(?:this|the current|the working) (?:folder|directory)\b")
+
 _SIDE_BY_SIDE = r"['\"”’]?\s*(?:,|and|,\s*and|&)\s*['\"“‘]?"
 _OTHER_KINDS = ("quoted", "name", "code", "place")
 
@@ -151,6 +154,8 @@ class SchemaReader:
         return elements + [self._make_up(schema["items"], name, depth) for _ in range(missing)]
 
     def _find_string(self, schema: Json, name: str, _depth: int) -> Any:
+        if stems(name) & _PLACES and _HERE.search(self._text):
+            return "."
         token = self._take(_string_kinds(schema, name), name)
         return _NOTHING if token is None else token.text[: schema.get("maxLength")]
 

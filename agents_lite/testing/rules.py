@@ -18,6 +18,10 @@ _LITERAL = re.compile(
     r"(?:\s*:?\s*(?P<mark>['\"])(?P<quoted>.+?)(?P=mark)(?!\w)|\s*:\s*(?P<plain>.+))"
 )
 
+_CHANGES = stems("create delete edit move overwrite remove rename update write")
+"""First words of tools that change something: a question alone is no reason to call them."""
+_WHAT_IS_THERE = re.compile(r"(?i)\s*what(?:'s|’s| is| are)(?: there)? in(?:side)?\b")
+
 
 def answer_by_rules(body: Json, items: list[Json]) -> Turn:
     """Answer a request: call what its latest user message asks for, else say what came of it.
@@ -63,13 +67,21 @@ def _choose_tools(body: Json, message: str) -> list[Json]:
     if isinstance(choice, dict):
         return [tool for tool in tools if tool["name"] == choice.get("name")]
     wanted = stems(message)
+    if choice == "auto" and message.rstrip().endswith("?"):
+        tools = [tool for tool in tools if not _first_stem(tool) & (_CHANGES - wanted)]
+    if _WHAT_IS_THERE.match(message):
+        wanted |= stems("list")
     ranked = sorted(tools, key=lambda tool: -_score(tool, wanted))
-    best = _score(ranked[0], wanted)
+    best = _score(ranked[0], wanted) if ranked else 0
     if best == 0:
         return ranked[:1] if choice == "required" else []
-    if _is_handoff(ranked[0]):
+    if _is_handoff(ranked[0]) or _WHAT_IS_THERE.match(message):
         return ranked[:1]
     return [tool for tool in tools if _score(tool, wanted) * 2 >= best and not _is_handoff(tool)]
+
+
+def _first_stem(tool: Json) -> set[str]:
+    return stems(re.split(r"[_\W]|(?<=[a-z])(?=[A-Z])", tool["name"])[0])
 
 
 def _score(tool: Json, wanted: set[str]) -> int:

@@ -17,12 +17,13 @@ _IGNORED = set(
 _ALIASES = {
     "+": "add", "plus": "add", "sum": "add", "minus": "subtract", "*": "multiply",
     "times": "multiply", "divided": "divide", "/": "divide",
+    "folder": "directory", "folders": "directory",
     **dict.fromkeys("hola cómo estás qué gracias dónde buenos español días".split(), "spanish"),
     **dict.fromkeys("bonjour merci êtes français salut où".split(), "french"),
     **dict.fromkeys("hallo guten wie danke ist deutsch bitte".split(), "german"),
     **dict.fromkeys("ciao grazie buongiorno italiano".split(), "italian"),
 }  # fmt: skip
-"""Words that mean another one: arithmetic, and greetings that give away their language."""
+"""Words that mean another one: arithmetic, folders, greetings that give away their language."""
 
 
 def stem(word: str) -> str:

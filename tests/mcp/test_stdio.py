@@ -21,6 +21,7 @@ from agents_lite import MCPServerError, MCPServerStdio, MCPTimeoutError, UserErr
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.mcp.session import Caller
 from tests.mcp.conftest import SCRIPT
+from tests.support.memory import MOST_BYTES, grown_bytes
 from tests.support.threads import no_thread_left
 from tests.support.waiting import wait_until
 
@@ -343,6 +344,7 @@ def test_a_thousand_calls_leave_nothing_behind(script: Script) -> None:
         for number in range(1000):
             say(server, "echo", text=str(number))
         wait_until(lambda: facts() <= before)
+        assert grown_bytes(lambda number: say(server, "echo", text=str(number))) < MOST_BYTES
         assert server._session is not None
         assert not server._session.transport._waiting  # type: ignore[attr-defined]
 

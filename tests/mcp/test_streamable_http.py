@@ -16,6 +16,7 @@ from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.mcp.session import Caller
 from tests.support.loopback import LAST_CHUNK, Peer, Received, chunk, http_answer, stream_head
 from tests.support.mcp_http import ScriptedMCP, event, said
+from tests.support.memory import MOST_BYTES, grown_bytes
 from tests.support.waiting import wait_until
 
 both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
@@ -352,6 +353,12 @@ def test_a_thousand_calls_leave_nothing_behind() -> None:
         for number in range(1000):
             say(server, str(number))
         assert facts() <= before
+
+        def once(number: int) -> None:
+            say(server, str(number))
+            scripted.loopback.requests.clear()
+
+        assert grown_bytes(once) < MOST_BYTES
 
 
 def test_a_server_that_is_not_there_is_a_typed_error() -> None:

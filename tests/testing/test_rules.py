@@ -145,6 +145,25 @@ def test_tool_choice_is_honoured():
     ]
 
 
+LIST = function("list_directory", "List a directory.", path=TEXT)
+MAKE = function("create_directory", "Create a new directory.", path=TEXT)
+TREE = function("directory_tree", "Show a directory as a tree.", path=TEXT)
+
+
+@pytest.mark.parametrize("tools", [(LIST, MAKE, TREE), (MAKE, TREE, LIST)])
+@pytest.mark.parametrize("place", ["this folder", "the current directory"])
+def test_a_question_what_is_somewhere_is_answered_by_looking(tools: Any, place: str):
+    assert asked(f"What is in {place}?", *tools) == [("list_directory", {"path": "."})]
+
+
+def test_a_question_changes_nothing_unless_it_says_so():
+    assert "offline stand-in" in asked("Is there a directory?", MAKE)[0]
+    made = ("create_directory", {"path": "a"})
+    assert asked("Can you create the directory 'a'?", MAKE) == [made]
+    [(name, _)] = asked("Is there a directory?", MAKE, tool_choice="required")
+    assert name == "create_directory"
+
+
 def test_nothing_is_called_twice_even_if_required():
     call = made("add", a=0, b=0)
     work = [call, output_of(call, "0")]
