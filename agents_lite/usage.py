@@ -63,6 +63,7 @@ class RequestUsage(_Fixed):
         return cost_of(self)
 
 
+_SUMMED = ("requests", "input_tokens", "output_tokens", "total_tokens")
 _COUNTS = (
     "input_tokens",
     "output_tokens",
@@ -116,16 +117,16 @@ class Usage(BaseModel):
 
     def add(self, other: Usage) -> None:
         """Add another count to this one, with its entries."""
-        self.requests += other.requests
-        self.input_tokens += other.input_tokens
-        self.output_tokens += other.output_tokens
-        self.total_tokens += other.total_tokens
+        own, more = vars(self), vars(other)  # an attribute of a model is slow to set
+        for name in _SUMMED:
+            own[name] += more[name]
+        self.model_fields_set.update(_SUMMED)
         details = other.input_tokens_details
         if details.cached_tokens or details.cache_write_tokens:
-            own = self.input_tokens_details
+            known = self.input_tokens_details
             self.input_tokens_details = InputTokensDetails(
-                cached_tokens=own.cached_tokens + details.cached_tokens,
-                cache_write_tokens=own.cache_write_tokens + details.cache_write_tokens,
+                cached_tokens=known.cached_tokens + details.cached_tokens,
+                cache_write_tokens=known.cache_write_tokens + details.cache_write_tokens,
             )
         reasoning_tokens = other.output_tokens_details.reasoning_tokens
         if reasoning_tokens:

@@ -791,3 +791,82 @@ def test_a_model_of_another_run_config_goes_on() -> None:
     state = approved(Runner.run_sync(agent, "x").to_state(), agent)
     result = Runner.run_sync(agent, state, run_config=RunConfig(model=other))
     assert result.final_output == "Done elsewhere."
+
+
+def test_states_of_one_result_know_nothing_of_each_other() -> None:
+    agent = agent_of(call("pay", order="a"), "Done.")
+    result = Runner.run_sync(agent, "x")
+    decided, other = result.to_state(), result.to_state()
+    decided.approve(decided.get_interruptions()[0])
+    assert len(other.get_interruptions()) == len(result.interruptions) == 1
+    assert len(Runner.run_sync(agent, other).interruptions) == 1
+    assert done == []
+
+
+def test_an_agent_inside_may_wait_again_and_again() -> None:
+    inner = agent_of(*[call("pay", order=n) for n in "abc"], "inside")
+    outer = agent_of(call("ask", input="go"), "Done.", tools=[inner.as_tool("ask", "Ask.")])
+    result = Runner.run_sync(outer, "x")
+    for _ in "abc":
+        assert [item.agent for item in result.interruptions] == [inner]
+        result = Runner.run_sync(outer, approved(result.to_state(), outer))
+    assert (result.final_output, done) == ("Done.", ["pay a", "pay b", "pay c"])
+
+
+def test_a_state_is_not_changed_by_a_run_that_fails() -> None:
+    def script(request: Any) -> Any:
+        if len(request.input) > 1:
+            raise RuntimeError("down")
+        return call("pay", order="a")
+
+    agent = agent_of(model=ScriptedModel(script))
+    state = approved(Runner.run_sync(agent, "x").to_state(), agent)
+    before = state.to_string()
+    with pytest.raises(RuntimeError, match="down"):
+        Runner.run_sync(agent, state)
+    assert state.to_string() == before
+
+
+def test_a_merge_of_a_session_is_asked_for_once() -> None:
+    def merge(history: list[Any], new: list[Any]) -> list[Any]:
+        done.append("merged")
+        return history[-1:] + new
+
+    session = SQLiteSession("s")
+    for word in "ab":
+        session.add_items([{"role": "user", "content": word}])
+    config = RunConfig(session_input_callback=merge)
+    agent = agent_of(call("pay", order="c"), "Done.")
+    state = Runner.run_sync(agent, "x", session=session, run_config=config).to_state()
+    Runner.run_sync(agent, approved(state, agent), session=session, run_config=config)
+    assert done == ["merged", "pay c"]
+    assert [each.get("content") for each in sent(agent).input[:2]] == ["b", "x"]
+    assert len(session.get_items()) == 6
+
+
+def test_an_answer_inside_that_made_the_run_fail_is_asked_for_again_there() -> None:
+    calls = [call("look", order="a"), call("pay", order="b")]
+    inner = agent_of(calls, "no JSON", text('{"total": 1}'), output_type=Total)
+    tool = inner.as_tool("ask", "Ask.", failure_error_function=None)
+    outer = agent_of(call("ask", input="go", call_id="0"), "Done.", tools=[tool])
+    state = approved(Runner.run_sync(outer, "x").to_state(), outer)
+    with pytest.raises(ModelBehaviorError) as failed:
+        Runner.run_sync(outer, state)
+    data: Any = failed.value.run_data
+    result = Runner.run_sync(outer, carried(data.to_state(), outer))
+    assert outputs(result) == [Total(total=1)]
+    assert (result.final_output, done) == ("Done.", ["look a", "pay b"])
+
+
+def test_a_discarded_answer_leaves_no_run_behind_for_the_next() -> None:
+    inner = agent_of("first")
+    tools = [inner.as_tool("ask", "Ask.")]
+    wrong = [call("ask", input="wrong", call_id="0"), call("nope", call_id="1")]
+    outer = agent_of(wrong, call("ask", input="right", call_id="0"), "Done.", tools=tools)
+    with pytest.raises(ModelBehaviorError, match="nope") as failed:
+        Runner.run_sync(outer, "x")
+    data: Any = failed.value.run_data
+    result = Runner.run_sync(outer, carried(data.to_state(), outer))
+    assert outputs(result) == ["first"]
+    inner_model: Any = inner.model
+    assert [each["content"] for each in inner_model.requests[0].input] == ["right"]
