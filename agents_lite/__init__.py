@@ -112,6 +112,7 @@ _HOMES = {  # module: the names it is home to
     ),
     "http.client": "ResponsesClient",
     "running.run_state": "RunState",
+    "compaction": "Compaction CompactionSession",
     "prices": "Price set_prices",
     "usage": "InputTokensDetails OutputTokensDetails RequestUsage Usage",
 }

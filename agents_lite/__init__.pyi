@@ -5,6 +5,7 @@
 
 from .agent import *
 from .cassettes.recording import *
+from .compaction import *
 from .computer import *
 from .exceptions import *
 from .guardrail import *

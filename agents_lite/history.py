@@ -99,6 +99,24 @@ def latest_items(items: list[TResponseInputItem], limit: int) -> list[TResponseI
     return without_lost_reasoning(items, kept)
 
 
+def turn_starts(items: list[TResponseInputItem]) -> list[int]:
+    """Where a history may be cut in two: before a message of the user's that follows something
+    else, and before what the model made of outputs. No call is open there.
+    """
+    starts = []
+    waiting: set[tuple[str, str]] = set()
+    before: TResponseInputItem = {}
+    for index, item in enumerate(items):
+        asks = item.get("role") == "user" and before.get("role") != "user"
+        if not waiting and (asks or (_is_from_model(item) and _is_output(before))):
+            starts.append(index)
+        pair = _pair(item)
+        if pair is not None:
+            (waiting.discard if _is_output(item) else waiting.add)(pair)
+        before = item
+    return starts
+
+
 def _unpaired(items: list[TResponseInputItem]) -> set[int]:
     """Indices of the calls that no output follows, and of the outputs that answer no call."""
     waiting: dict[tuple[str, str], int] = {}

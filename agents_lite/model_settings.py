@@ -56,8 +56,20 @@ class ModelSettings:
     """The same as `include`, under the name the OpenAI SDK gives it."""
     top_logprobs: int | None = None
     """How many likely tokens to report at each position, 0 to 20."""
+    prompt_cache_key: str | None = None
+    """What requests have in common that begin alike, so that the server finds them in its cache;
+    None: OpenAI's server is told the session, conversation or group."""
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     """How long the server may keep the prompt cached."""
+    context_management: list[dict[str, Any]] | None = None
+    """Has the server compact long conversations: [{"type": "compaction", "compact_threshold":
+    tokens}]. What it makes of them are items like others."""
+    background: bool | None = None
+    """Whether the server answers by itself, and is asked again and again for the answer."""
+    service_tier: str | None = None
+    """How the request is served, such as "flex" or "priority"."""
+    safety_identifier: str | None = None
+    """Stands for the user, in a form that tells nobody who it is."""
     extra_headers: Mapping[str, str] | None = field(default=None, repr=False)
     """Further HTTP headers; since this and the next three may hold keys, no repr shows them."""
     extra_query: Mapping[str, Any] | None = field(default=None, repr=False)

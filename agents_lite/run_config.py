@@ -17,6 +17,7 @@ from .run_context import RunContextWrapper, TContext
 
 if TYPE_CHECKING:
     from .agent import Agent
+    from .compaction import Compaction
     from .exceptions import AgentsException
     from .items import TResponseInputItem
     from .journal import Journal
@@ -217,6 +218,9 @@ class RunConfig:
     so that a process that is killed repeats the turn at hand."""
     usage_limits: UsageLimits | None = None
     """What the run may use at most."""
+    compaction: Compaction | None = None
+    """Keeps what the model is sent within its window; None: as a `CompactionSession` says, else
+    everything is sent."""
     tool_not_found: Literal["raise", "tell_model"] = "raise"
     """A call of a tool that does not exist ends the run, or is told to the model."""
 
@@ -255,7 +259,8 @@ class RunConfig:
             for name, kind in kinds.items()
             if (value := getattr(self, name)) is not None and not isinstance(value, kind)
         }
-        for name, part in (("model_provider", "get_model"), ("session_settings", "limit")):
+        parts = {"model_provider": "get_model", "session_settings": "limit", "compaction": "window"}
+        for name, part in parts.items():
             if not ((value := getattr(self, name)) is None or hasattr(value, part)):
                 wrong[name] = value
         for name, value in wrong.items():  # which may hold secrets

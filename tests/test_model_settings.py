@@ -20,6 +20,7 @@ from agents_lite import (
 from agents_lite.models.openai_responses import request_body
 from agents_lite.testing import ScriptedModel
 
+COMPACT = [{"type": "compaction", "compact_threshold": 100_000}]
 SENT: dict[str, tuple[Any, str, Any]] = {
     "temperature": (0.0, "temperature", 0.0),
     "top_p": (0.5, "top_p", 0.5),
@@ -33,7 +34,12 @@ SENT: dict[str, tuple[Any, str, Any]] = {
     "include": (["x"], "include", ["x"]),
     "response_include": (["x"], "include", ["x"]),
     "top_logprobs": (0, "top_logprobs", 0),
+    "prompt_cache_key": ("chat-7", "prompt_cache_key", "chat-7"),
     "prompt_cache_retention": ("24h", "prompt_cache_retention", "24h"),
+    "context_management": (COMPACT, "context_management", COMPACT),
+    "background": (True, "background", True),
+    "service_tier": ("flex", "service_tier", "flex"),
+    "safety_identifier": ("u1", "safety_identifier", "u1"),
     "extra_body": ({"seed": 1}, "seed", 1),
     "extra_args": ({"user": "me"}, "user", "me"),
     "tool_choice": ("required", "tool_choice", "required"),

@@ -24,6 +24,7 @@ ORDER = """
     schema output_schema
     retry
     model_settings computer guardrail tool_guardrails tool tool_output handoffs lifecycle memory
+    compaction
     mcp
     models
     run_config agent

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 from ..concurrency.timers import Watch, call_at
 from ..concurrency.workers import run_in_thread
 from ..exceptions import JournalError, RunBusy
-from ..running.facts import Answered, Awaited, Begun, Called, Fact, HandedOver, TurnEnded
+from ..running.facts import (
+    Answered,
+    Awaited,
+    Begun,
+    Called,
+    Compacted,
+    Fact,
+    HandedOver,
+    TurnEnded,
+)
 from ..running.record import Record
 from ..running.turn.plan import found_at
 from .entries import encode, tell
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 _WRITTEN_AT_ONCE: dict[str, tuple[type, ...]] = {
-    "call": (Awaited, Answered, Begun, Called, HandedOver),
+    "call": (Awaited, Answered, Compacted, Begun, Called, HandedOver),
     "turn": (Awaited, TurnEnded),
 }
 """Facts that the run does not go on from before they are on disk; others go with the next one.

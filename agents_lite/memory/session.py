@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
-from typing import Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, Protocol, runtime_checkable
 
+from ..concurrency.calling import Ready
 from ..items import TResponseInputItem
 
 
@@ -36,6 +38,18 @@ class Session(Protocol):
     @abstractmethod
     def clear_session(self) -> Awaitable[None] | None:
         """Forget the conversation."""
+
+
+def then(given: Any, use: Callable[[Any], Any]) -> Any:
+    """What is made of a value; of one that is to be awaited, a coroutine."""
+    if isawaitable(given) and not isinstance(given, Ready):
+        return _later(given, use)
+    return use(given)
+
+
+async def _later(given: Awaitable[Any], use: Callable[[Any], Any]) -> Any:
+    made = use(await given)
+    return await made if isawaitable(made) and not isinstance(made, Ready) else made
 
 
 class SessionABC(Session, ABC):

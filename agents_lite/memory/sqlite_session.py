@@ -60,6 +60,16 @@ class SQLiteSession(StoredSession):
             self.db_path, self._schema(), timeout, partial(_failure, session_id, self.db_path)
         )
 
+    def beside(self, suffix: str) -> SQLiteSession:
+        """Another conversation in the same place, whose id is this one's and the suffix."""
+        return SQLiteSession(
+            self.session_id + suffix,
+            self.db_path,
+            self._sessions_table,
+            self._messages_table,
+            timeout=self.timeout,
+        )
+
     def clear_session(self) -> None:
         """Forget the conversation.
 

@@ -28,7 +28,12 @@ _PLAIN_SETTINGS = (
     "metadata",
     "store",
     "top_logprobs",
+    "prompt_cache_key",
     "prompt_cache_retention",
+    "context_management",
+    "background",
+    "service_tier",
+    "safety_identifier",
 )
 """Settings whose names are those of the request's fields."""
 

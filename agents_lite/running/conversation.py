@@ -11,7 +11,7 @@ from ..history import mend_history, without_lost_reasoning
 from ..items import ItemHelpers, RunItem
 from ..run_config import DEFAULT_MAX_TURNS
 from ..tracing import get_current_trace
-from .facts import Saved, Started, TakenUp
+from .facts import Compacted, Saved, Started, TakenUp
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -182,6 +182,13 @@ class Conversation:
         self.server_keeps_history = bool(previous_response_id or conversation_id)
         self._chosen_ids = previous_response_id, conversation_id
         self._server_lacks_turn = is_in_turn and not has_all
+
+    def compact(self, fact: Compacted) -> None:
+        """Send less of what was said."""
+        from ..compaction.view import compacted  # only those who need it pay for it
+
+        shown = compacted(self.next_input, fact.cleared, fact.covered, fact.summary)
+        self.next_input = list(mend_history(shown))
 
     def show_instead(self, filtered: HandoffInputData) -> None:
         """Send the next model call this, as an input filter made it."""

@@ -43,6 +43,7 @@ from .facts import (
     Begun,
     Called,
     Checked,
+    Compacted,
     Decided,
     Fact,
     Failed,
@@ -135,6 +136,10 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
                 "message": verdict.message,
                 **_value("info", verdict.output_info),
             }
+        case Compacted():
+            fields = {name: getattr(fact, name) for name in ("cleared", "covered", "summary")}
+            usage = fact.usage.model_dump(exclude_defaults=True)
+            return {"type": "compacted", **fields, "usage": usage}
         case Finished():
             value = {} if fact.is_typed else _value("output", fact.output)
             said = [item_to_json(item) for item in fact.said]
@@ -193,6 +198,8 @@ def _read(told: JSON, record: Record) -> Fact:
             return Checked(told["index"], _check_from_json(told, record))
         case "tool_checked":
             return ToolChecked(told["call_id"], _tool_check_from_json(told, record))
+        case "compacted":
+            return Compacted(**{**told, "usage": Usage.model_validate(told["usage"])})
         case "finished":
             is_typed = told["is_typed"]
             output = _typed_output(record) if is_typed else told.get("output")

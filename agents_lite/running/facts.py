@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..handoffs import HandoffInputData
     from ..items import ModelResponse, RunItem, TResponseInputItem
     from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
+    from ..usage import Usage
 
 PauseReason = Literal["approval", "timeout", "after_turn"]
 """Why a run stopped before its end: a call waits for a person, its time was up, or it was told to
@@ -193,6 +194,20 @@ class Added:
 
 
 @dataclass(slots=True)
+class Compacted:
+    """What the model is sent was made smaller; see `compaction.view.compacted`."""
+
+    cleared: int
+    """So many items lost their tool results."""
+    covered: int
+    """So many are covered by a summary."""
+    summary: str | None
+    """The summary, or None without one."""
+    usage: Usage
+    """What it took to write it."""
+
+
+@dataclass(slots=True)
 class Failed:
     """The run ended with an error."""
 
@@ -230,6 +245,7 @@ Fact = (
     | TurnEnded
     | Saved
     | Added
+    | Compacted
     | Failed
     | TakenUp
 )

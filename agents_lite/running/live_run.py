@@ -21,6 +21,7 @@ from .hooks import Lifecycle
 
 if TYPE_CHECKING:
     from ..agent import Agent
+    from ..compaction import Compaction
     from ..items import RunItem, ToolApprovalItem, TResponseInputItem
     from ..models.interface import Model
     from ..output_schema import AgentOutputSchemaBase
@@ -64,6 +65,8 @@ class LiveRun:
         records_content: Whether spans hold inputs and outputs.
         output_schema: The type of the final output of the agent at work, or None for plain text.
         turn: The turn at hand, from 1; 0 before the first.
+        compaction: How the model's input is kept within its window, or None.
+        estimate: About how many tokens the latest request had, as far as that is of interest.
         tools_at_work: Names of the local tools that run at this moment.
         closing: What is closed when the run ends.
         pause_reason: Why the run stopped before its end, or None.
@@ -110,6 +113,8 @@ class LiveRun:
         self.records_content = by_default if chosen is None else chosen
         self.output_schema: AgentOutputSchemaBase | None = None
         self.turn = record.turn
+        self.compaction = self._chosen_compaction()
+        self.estimate = 0
         self.tools_at_work: list[str] = []
         self.closing = ExitStack()
         self.pause_reason: PauseReason | None = None
@@ -307,6 +312,11 @@ class LiveRun:
         if error is not None:
             span.set_error(span.describe(error))
         span.finish(reset_current=True)
+
+    def _chosen_compaction(self) -> Compaction | None:
+        if self.options.get("previous_response_id") or self.options.get("conversation_id"):
+            return None  # the server keeps the conversation, and can compact it by itself
+        return self.config.compaction or getattr(self.session, "compaction", None)
 
     def _with_those_around(self) -> Iterator[LiveRun]:
         run: LiveRun | None = self

@@ -22,6 +22,7 @@ from .facts import (
     Begun,
     Called,
     Checked,
+    Compacted,
     Decided,
     Fact,
     Failed,
@@ -292,6 +293,9 @@ class Record:
                 self.output_retries += fact.is_retry
                 if self.answer is None:
                     self._take_added()
+            case Compacted():
+                self._count_usage(self.agent.name, fact.usage)
+                self.conversation.compact(fact)
             case Failed():
                 self._failure = fact
             case Awaited():

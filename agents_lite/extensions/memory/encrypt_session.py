@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable
-from inspect import isawaitable
 from typing import Any, Literal, TypedDict
 
 from pydantic_core import from_json, to_json
 
-from ...concurrency.calling import Ready
 from ...exceptions import UserError
 from ...items import TResponseInputItem
-from ...memory.session import Session, SessionABC
+from ...memory.session import Session, SessionABC, then
 from ...memory.stored_session import StoredItems
 
 try:
@@ -70,7 +67,7 @@ class EncryptedSession(SessionABC):
 
     def get_items(self, limit: int | None = None) -> Any:
         """The newest `limit` items (None: all), without those that are too old."""
-        return _then(self.underlying_session.get_items(limit), self._opened)
+        return then(self.underlying_session.get_items(limit), self._opened)
 
     def add_items(self, items: list[TResponseInputItem]) -> Any:
         """Append the items of a turn."""
@@ -78,7 +75,7 @@ class EncryptedSession(SessionABC):
 
     def pop_item(self) -> Any:
         """Remove the newest item and return it, or None when there is none, or it is too old."""
-        return _then(self.underlying_session.pop_item(), self._open)
+        return then(self.underlying_session.pop_item(), self._open)
 
     def clear_session(self) -> Any:
         """Forget the conversation."""
@@ -101,17 +98,6 @@ class EncryptedSession(SessionABC):
         except InvalidToken:
             return None
         return opened
-
-
-def _then(given: Any, use: Any) -> Any:
-    """What is made of a value; of one that is to be awaited, a coroutine."""
-    if isawaitable(given) and not isinstance(given, Ready):
-        return _later(given, use)
-    return use(given)
-
-
-async def _later(given: Awaitable[Any], use: Any) -> Any:
-    return use(await given)
 
 
 def _session_key(encryption_key: str, session_id: str) -> bytes:

@@ -43,5 +43,5 @@ class AwaitedAnswer:
 def awaited_answer(run: LiveRun, settings: ModelSettings) -> AwaitedAnswer | None:
     """What remembers the answer's id, if the settings ask for a background one, or one is known."""
     asked = {**(settings.extra_args or {}), **(settings.extra_body or {})}
-    is_wanted = asked.get("background") or run.record.awaited is not None
+    is_wanted = asked.get("background") or settings.background or run.record.awaited is not None
     return AwaitedAnswer(run) if is_wanted else None

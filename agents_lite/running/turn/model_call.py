@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...exceptions import ModelBehaviorError
+from ...exceptions import APIError, ModelBehaviorError
 from ...items import ModelResponse
 from ...models.answer import model_events, read_response
 from ...models.interface import ModelRequest
@@ -16,6 +16,7 @@ from ...tracing import Span, generation_span
 from .. import stand_ins
 from ..facts import Answered
 from .plan import find_targets
+from .request import build_request
 
 if TYPE_CHECKING:
     from ...tracing import GenerationSpanData
@@ -25,11 +26,27 @@ if TYPE_CHECKING:
 def ask_model(
     request: ModelRequest, run: LiveRun
 ) -> Generator[RawResponsesStreamEvent, None, None]:
-    """One model call with its hooks and its span; `request.cancellation` cuts it short.
+    """One model call; `request.cancellation` cuts it short.
+
+    A request that is too large for the model is compacted and made once more, if the run is to.
 
     Raises:
         ModelBehaviorError: The answer cannot be used.
     """
+    try:
+        yield from _ask(request, run)
+    except APIError as error:
+        if run.compaction is None:
+            raise
+        from .compacting import has_made_room
+
+        if not has_made_room(error, run, request.cancellation):
+            raise
+        yield from _ask(build_request(run, request.cancellation), run)
+
+
+def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEvent, None, None]:
+    """One model call with its hooks and its span."""
     agent = run.agent
     stand_in = stand_ins.current()
     model = choose_model(agent, run.config) if stand_in is None else stand_in.model_for(run)
@@ -38,11 +55,11 @@ def ask_model(
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
     with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
-        _describe_request(span, request, run.records_content)
+        describe_request(span, request, run.records_content)
         event = completed = None
         with model_events(model, request, run.callbacks) as events:
             step = run.config.step
-            for event in events if step is None else _in_step(step, events, run):
+            for event in events if step is None else in_step(step, events, run):
                 request.cancellation.check()
                 if event.get("type") == "response.completed":  # kept, even if nobody reads on
                     response = read_response(event, model)
@@ -52,7 +69,9 @@ def ask_model(
                     yield RawResponsesStreamEvent(event)
         if response is None:
             response = read_response(event, model)  # which says what is wrong
-        _describe_response(span, response, run.records_content)
+        describe_response(span, response, run.records_content)
+    if run.compaction is not None:
+        run.compaction.measure(run.estimate, response.usage.input_tokens)
     run.lifecycle.model_ended(agent, response)
     if completed is not None:
         yield RawResponsesStreamEvent(completed)
@@ -61,7 +80,7 @@ def ask_model(
         raise fault
 
 
-def _in_step(
+def in_step(
     step: Callable[..., Any], events: Iterator[ResponseStreamEvent], run: LiveRun
 ) -> Iterator[ResponseStreamEvent]:
     """The last event, as the engine keeps it; it may have it already, then nothing is sent."""
@@ -86,9 +105,10 @@ def _take(
     return None
 
 
-def _describe_request(
+def describe_request(
     span: Span[GenerationSpanData], request: ModelRequest, with_content: bool
 ) -> None:
+    """Have a span tell what a model is asked."""
     if span.disabled:
         return
     settings = vars(request.model_settings).items()
@@ -103,9 +123,10 @@ def _describe_request(
         span.span_data.input = [*system, *request.input]
 
 
-def _describe_response(
+def describe_response(
     span: Span[GenerationSpanData], response: ModelResponse, with_content: bool
 ) -> None:
+    """Have a span tell what it answered."""
     if span.disabled:
         return
     usage = response.usage

@@ -41,9 +41,12 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     if agent.mcp_servers:
         tools += _server_tools(run, _names(tools, handoffs), cancellation)
     _check_names(agent, tools, handoffs)
-    model_data = _filtered(
-        ModelInputData(list(conversation.next_input), _instructions(agent, run)), run
-    )
+    instructions = _instructions(agent, run)
+    if run.compaction is not None:
+        from .compacting import compact_if_full  # only those who need it pay for it
+
+        compact_if_full(run, cancellation, instructions, [*tools, *handoffs])
+    model_data = _filtered(ModelInputData(list(conversation.next_input), instructions), run)
     settings = _settings(run)
     return ModelRequest(
         input=model_data.input,

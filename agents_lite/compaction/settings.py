@@ -1,0 +1,79 @@
+"""When a conversation is compacted, and how far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UserError
+
+if TYPE_CHECKING:
+    from ..items import TResponseInputItem
+    from ..models.interface import Model
+
+INSTRUCTIONS = """\
+You keep the summary of a conversation between a user and an assistant who will go on from your
+summary alone. Take over what the summary so far says and add what was said then. Keep what the
+user wants, names, numbers, dates, decisions, what tools have found, and what is still open. Leave
+out greetings and detours. Answer with the new summary and nothing else, in at most {words} words,
+in the language of the conversation."""
+
+
+@dataclass
+class Compaction:
+    """Keeps what a model is sent within its window; what was said stays on record as a whole.
+
+    When the next request would pass `threshold`, old tool results are cleared; if that is not
+    enough, old turns are replaced by a summary, down to `target`. The steps are big ones, since
+    each of them costs the server's cache of the prompt.
+    """
+
+    window: int = 128_000
+    """Tokens that the model takes."""
+    threshold: float = 0.8
+    """The share of the window that is not to be passed."""
+    target: float = 0.4
+    """The share that is left."""
+    keep_turns: int = 4
+    """Newest turns that stay whole; a turn is a message of the user's with its answer, or a model
+    call with the outputs it led to."""
+    clear_tool_results: bool = True
+    """Whether old outputs of function tools may be cleared."""
+    model: str | Model | None = None
+    """Writes the summaries; None: the model of the agent at work."""
+    summarize: Callable[[str | None, list[TResponseInputItem]], Any] | None = None
+    """Writes the summaries instead of a model: gets the summary so far, or None, and the items to
+    be added to it, and returns text; `def` or `async def`."""
+    instructions: str = INSTRUCTIONS
+    """What the model is told to do; `{words}` is replaced."""
+    summary_words: int = 400
+    """About how long a summary may be."""
+    _tokens_per_estimated: float = field(default=1.0, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            UserError: A number is out of its range.
+        """
+        if not 0 < self.target < self.threshold <= 1:
+            raise UserError(
+                "Compaction takes shares of the window, 0 < target < threshold <= 1, got "
+                f"target={self.target!r}, threshold={self.threshold!r}"
+            )
+        for name in ("window", "keep_turns", "summary_words"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"Compaction({name}=...) must be 1 or more, got {value!r}")
+        if self.summarize is not None and not callable(self.summarize):
+            raise UserError(f"Compaction(summarize=...) must be a function, got {self.summarize!r}")
+
+    def tokens(self, estimate: int) -> float:
+        """What an estimate stands for, as the latest usage has told."""
+        return estimate * self._tokens_per_estimated
+
+    def measure(self, estimate: int, tokens: int) -> None:
+        """Learn how many tokens a request had that was estimated; 0: the server did not say."""
+        if estimate and tokens:
+            self._tokens_per_estimated = min(max(tokens / estimate, 0.25), 4.0)
