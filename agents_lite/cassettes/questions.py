@@ -47,7 +47,7 @@ def question_of(request: ModelRequest, model: str) -> JSON:
     asked = {
         "model": model,
         "instructions": request.system_instructions,
-        "settings": _without_secrets(settings),
+        "settings": without_secrets(settings),
         "tools": [
             *(_tool(tool_to_request(tool)) for tool in request.tools),
             *(handoff_to_request(offer) for offer in request.handoffs),
@@ -66,7 +66,7 @@ def _tool(declared: JSON) -> JSON:
     """A tool without keys; the parameters of a function may have any name."""
     if declared["type"] == "function":
         return declared
-    kept: JSON = _without_secrets(declared)
+    kept: JSON = without_secrets(declared)
     if isinstance(url := kept.get("server_url"), str):
         parts = urlsplit(url)
         place = parts.netloc.rpartition("@")[2]
@@ -74,14 +74,15 @@ def _tool(declared: JSON) -> JSON:
     return kept
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
+    """A JSON value without the fields that bear names of secrets."""
     if isinstance(value, dict):
         return {
-            name: _without_secrets(inner)
+            name: without_secrets(inner)
             for name, inner in value.items()
             if inner is not None and not _is_secret(name)
         }
-    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+    return [without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _is_secret(name: str) -> bool:

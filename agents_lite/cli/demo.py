@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, Literal
 
@@ -12,10 +11,8 @@ from pydantic import BaseModel
 
 from ..agent import Agent
 from ..models.default_client import default_client, set_default_openai_api
-from ..models.interface import Model, ModelRequest
-from ..models.openai_provider import FALLBACK_MODEL, OpenAIProvider
-from ..response_types import ResponseStreamEvent
-from ..run import RunConfig, Runner
+from ..models.openai_provider import FALLBACK_MODEL
+from ..run import RunConfig
 from ..tool import function_tool
 from .show import RunView
 from .terminal import paint
@@ -64,21 +61,6 @@ front_desk = Agent(
 )
 
 
-class WatchedModel(Model):
-    """The default provider's model, whose requests are shown before they are sent."""
-
-    def __init__(self, name: str, view: RunView) -> None:
-        self.model = name
-        self._model: Any = OpenAIProvider().get_model(name)
-        self._view = view
-
-    def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
-        """Show the request, then send it."""
-        self._view.show_request(self._model.request_body(request))
-        events: Iterator[ResponseStreamEvent] = self._model.stream(request)
-        return events
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.add_argument(
@@ -100,19 +82,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the demo."""
+    from ..replay.walk import walk_live
     from ..testing.offline import NOTICE, has_model_server, offline
+    from .stepping import step_through
 
     if options.api is not None:
         set_default_openai_api(options.api)
-    view = RunView(options.step)
+    view = RunView(in_full=options.step)
     is_real = has_model_server()
     with nullcontext() if is_real else offline():
         print(f"server    {default_client().base_url}")
         if not is_real:
             print(f"          {NOTICE}")
         print(f"question  {paint(QUESTION, 'green')}")
-        config = RunConfig(model=WatchedModel(options.model, view), workflow_name="Demo")
-        run = Runner.run_streamed(front_desk, QUESTION, run_config=config)
-        for event in run.stream_events():
-            view.show_event(event)
-        view.show_result(run)
+        config = RunConfig(model=options.model, workflow_name="Demo")
+        walk = walk_live(front_desk, QUESTION, {"run_config": config}, view.show_event)
+        step_through(walk, view, waits=options.step)

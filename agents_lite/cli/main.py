@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..exceptions import AgentsException
-from . import batch, chat, demo, run_command, runs, serve, traces
+from . import batch, chat, demo, replay, run_command, runs, serve, traces
 from .approval import NobodyToAsk
 
 _COMMANDS = {
@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": serve,
     "batch": batch,
     "runs": runs,
+    "replay": replay,
     "traces": traces,
 }
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""

@@ -14,8 +14,9 @@ from ..running.facts import Started
 from ..running.record import Record
 from ..running.stand_ins import standing_in
 from ..running.start import new_run
+from ..usage import Usage
 from .comparison import Comparison, compare
-from .recorded import RecordedRun, run_of_record
+from .recorded import RecordedRun, RecordedTurn, run_of_record
 from .sources import recorded_run
 from .stand_in import Replayer, Sides
 
@@ -73,6 +74,7 @@ class Played:
     Attributes:
         run: The run, or the latest part of it.
         replayer: What stands for its models and tools.
+        began: How it begins.
     """
 
     def __init__(
@@ -99,7 +101,8 @@ class Played:
         self._agent = agent
         self._options = options
         self._streamed = streamed
-        record = record or Record(agent, [_beginning(recorded.started)])
+        self.began = _beginning(recorded.started)
+        record = record or Record(agent, [self.began])
         self.run = self._part(record.conversation.given, record)
 
     def events(self) -> Generator[StreamEvent, None, None]:
@@ -118,12 +121,21 @@ class Played:
 
     def so_far(self) -> RecordedRun:
         """What it has done until now, with what the models were asked."""
-        told = run_of_record(self.run.record)
-        for turn in told.turns.values():
-            asking = self.replayer.asked.get(((), turn.number))
-            if asking is not None:
-                turn.model = asking.model
-                turn.instructions = asking.request.system_instructions
+        record = self.run.record
+        if not record.is_started:
+            return RecordedRun(self._agent.name, self.began)
+        told = run_of_record(record)
+        for (address, number), asking in self.replayer.asked.items():
+            if address:
+                continue
+            turn = told.turns.get(number)
+            if turn is None:
+                sent = list(asking.request.input)
+                turn = RecordedTurn(number, record.agent.name, sent, [], Usage())
+                told.unanswered = turn
+            turn.model = asking.model
+            turn.instructions = asking.request.system_instructions
+            turn.asked = asking.told(turn.model)
         return told
 
     def _part(self, input: Any, record: Record | None = None) -> LiveRun:

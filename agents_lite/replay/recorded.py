@@ -25,6 +25,7 @@ from ..running.facts import (
     ToolChecked,
 )
 from ..running.record import Record
+from ..running.turn.approval import interruptions
 from ..usage import Usage
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class RecordedCall:
     """Verdicts of the tool's guardrails."""
     inside: RecordedRun | None = None
     """The run inside it, where the tool is an agent."""
+    hands_over: bool = False
+    """Whether it is of a handoff."""
 
     @property
     def output(self) -> Any:
@@ -85,6 +88,8 @@ class RecordedTurn:
     """The model's settings, as far as they are known."""
     calls: dict[str, RecordedCall] = field(default_factory=dict)
     """By their ids, in the answer's order."""
+    asked: JSON | None = None
+    """The whole request, or None where it is not known."""
 
 
 @dataclass
@@ -121,6 +126,10 @@ class RecordedRun:
     """As JSON."""
     failure: str | None = None
     """What ended it, or None."""
+    unanswered: RecordedTurn | None = None
+    """A request that nothing came back for, if that was the last."""
+    waiting: list[str] = field(default_factory=list)
+    """The calls that wait for a person."""
 
     @property
     def usage(self) -> Usage:
@@ -164,9 +173,11 @@ def run_of_record(record: Record) -> RecordedRun:
         match fact:
             case Answered():
                 turn = told.turns[fact.turn] = _turn_of(fact, shown)
-                for place in (fact.targets or {}).values():
+                for call_id, place in (fact.targets or {}).items():
                     if place[0] == "mcp_servers":
                         told.places.setdefault(turn.agent, set()).add(place)
+                    if place[0] == "handoffs" and call_id in turn.calls:
+                        turn.calls[call_id].hands_over = True
                 for (number, call_id), inner in record.inside.items():
                     if number == fact.turn and call_id in turn.calls and inner.is_started:
                         turn.calls[call_id].inside = run_of_record(inner)
@@ -180,7 +191,8 @@ def run_of_record(record: Record) -> RecordedRun:
             case ToolChecked() if turn is not None and fact.call_id in turn.calls:
                 turn.calls[fact.call_id].checks.append(fact.result)
             case Decided() if turn is not None and fact.call_id in turn.calls:
-                turn.calls[fact.call_id].decided = fact
+                if fact.verdict != "input":  # which belongs to a call that is made
+                    turn.calls[fact.call_id].decided = fact
             case Checked():
                 told.checks.append(_check_of(fact))
             case Added() if not fact.is_retry:
@@ -193,6 +205,7 @@ def run_of_record(record: Record) -> RecordedRun:
         shown.add(fact)
     if record.is_finished:
         told.final_output = plain(record.final_output)
+    told.waiting = [f"{call.tool_name}({call.arguments})" for call in interruptions(record)]
     return told
 
 

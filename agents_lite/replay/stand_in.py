@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..cassettes.model import recorded_events
-from ..cassettes.questions import plain
+from ..cassettes.questions import plain, question_of, without_secrets
 from ..exceptions import ReplayMiss, UserError
 from ..guardrail import GuardrailFunctionOutput, InputGuardrail
 from ..items import ToolCallOutputItem
@@ -280,6 +280,16 @@ class Asking:
     model: str | None
     """Its name; None: the answer is recorded."""
     request: ModelRequest
+    real: Model | None
+    """The model that is asked; None: the answer is recorded."""
+
+    def told(self, model: str | None) -> JSON:
+        """The request as JSON, as it is sent if that is known; without keys."""
+        body = getattr(self.real, "request_body", None)
+        if body is None:
+            return question_of(self.request, self.model or model or "")
+        told: JSON = without_secrets(body(self.request))
+        return told
 
 
 class ReplayModel(Model):
@@ -309,7 +319,8 @@ class ReplayModel(Model):
 
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
         """The recorded answer, or that of the real model."""
-        self._replayer.noted(self._run, Asking(None if self._recorded else self.model, request))
+        name = None if self._recorded else self.model
+        self._replayer.noted(self._run, Asking(name, request, self._real))
         if self._replayer.tells_requests:
             yield as_stream_event({"type": REQUEST})
         if self._recorded is not None:

@@ -166,6 +166,8 @@ class _Reader:
                 case "guardrail":
                     self._take_check(span)
                     self._take_others(span)
+                case "handoff":
+                    self._take_handoff()
                 case _:
                     self._take_others(span)
 
@@ -210,11 +212,9 @@ class _Reader:
         if not self._run.turns:
             self._run.started.given = self._run.started.prepared = sent
         self._note_outputs(sent)
-        if output is None:
-            return  # it failed; the turn was done again, or it was the last
         number = len(self._run.turns) + 1
         items = _items(output)
-        self._turn = self._run.turns[number] = RecordedTurn(
+        turn = RecordedTurn(
             number,
             agent,
             sent,
@@ -226,6 +226,9 @@ class _Reader:
             settings=facts.get("model_config") or {},
             calls=calls_of(items),
         )
+        self._run.unanswered = None if output is not None else turn
+        if output is not None:  # else it failed; the turn was done again, or it was the last
+            self._turn = self._run.turns[number] = turn
 
     def _note_outputs(self, sent: list[JSON]) -> None:
         """Take the outputs of calls as the next request tells them."""
@@ -257,6 +260,11 @@ class _Reader:
             if not spans or (spans[-1].span_data.get("output") is None and not spans[-1].error):
                 return call
         return None
+
+    def _take_handoff(self) -> None:
+        """Note which calls were handoffs: those that no tool's span tells of."""
+        for call in [] if self._turn is None else self._turn.calls.values():
+            call.hands_over = call.hands_over or not self._functions[call.call_id]
 
     def _inner_runs(self, agents: list[StoredSpan]) -> Iterator[RecordedRun]:
         for parts in _split(self._tree, agents):

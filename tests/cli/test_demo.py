@@ -79,6 +79,23 @@ def test_step_waits_at_each_step_and_shows_what_is_sent_and_answered() -> None:
         assert terminal.wait() == 130
 
 
+def test_step_goes_back_and_takes_another_turn() -> None:
+    with Terminal([*COMMAND, "demo", "--step"], env={**os.environ, "NO_COLOR": "1"}) as terminal:
+        for _ in range(3):
+            terminal.read_until("[?: more] ")
+            terminal.type("\n")
+        terminal.read_until("Refund agent is at work")
+        terminal.read_until("[?: more] ")
+        terminal.type("1\n")
+        assert "turn 1" in terminal.read_until("[?: more] ")
+        terminal.type("answer I cannot do that.\n")
+        terminal.read_until("[?: more] ")
+        terminal.type("\n")
+        assert "final output, of type str\r\n  I cannot do that." in terminal.read_until("more] ")
+        terminal.type("\n")
+        assert terminal.wait() == 0
+
+
 def test_step_without_a_user_shows_everything(run: Run) -> None:
     done = run("demo", "--step")
     assert done.returncode == 0

@@ -1,0 +1,69 @@
+"""Play a recorded run again, or step through it and go on live from any moment."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..exceptions import UserError
+from ..run import RunConfig, Runner
+from ..viewer.text import escaped
+from .agent_options import chosen_server
+from .answer import write_output
+from .approval import decided_state
+from .find_agent import find_agent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.epilog = (
+        "Without --step the run is played and compared with the record. A trace can be stepped "
+        "through without an agent."
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help="a file of traces, a journal, a state, or a trace as JSON")
+    add("--agent", metavar="MODULE:AGENT", help="the agent that began the run")
+    add("--run", metavar="ID", help="which trace or run of the file; ID#2: a trace's second run")
+    add("--step", action="store_true", help="walk through it, turn by turn")
+    sides = ("recorded", "live")
+    add("--model", choices=sides, default="recorded", help="where answers come from (%(default)s)")
+    add("--tools", choices=sides, default="recorded", help="where outputs come from (%(default)s)")
+    add(
+        "--on-missing",
+        choices=("raise", "live", "ask"),
+        default="raise",
+        help="what becomes of questions without a recorded answer (%(default)s)",
+    )
+    add("--offline", action="store_true", help="let a stand-in on this machine answer, by rules")
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Play the run, or step through it."""
+    agent = None if options.agent is None else find_agent(options.agent)
+    path = Path(options.file)
+    with chosen_server(options):
+        if options.step:
+            from ..replay.walk import walk_through
+            from .show import RunView
+            from .stepping import step_through
+
+            view = RunView(in_full=True)
+            config = RunConfig(workflow_name="agents-lite replay")
+            given = {"run_config": config}
+            walk = walk_through(agent, path, options.run, given, view.show_event)  # type: ignore[arg-type]
+            step_through(walk, view)
+            return
+        if agent is None:
+            raise UserError("Which agent began it? --agent MODULE:AGENT; or look at it with --step")
+        played = Runner.replay(
+            agent,
+            path,
+            run_id=options.run,
+            model=options.model,
+            tools=options.tools,
+            on_missing=options.on_missing,
+        )
+        print(escaped(str(played.comparison)))
+        if played.result.is_paused and options.on_missing == "ask":
+            result = Runner.run_sync(agent, decided_state(played.result))
+            write_output(result.final_output)
