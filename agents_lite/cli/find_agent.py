@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from inspect import isfunction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ from ..exceptions import UserError
 
 
 def find_agent(name: str) -> Agent[Any]:
-    """The agent object of a module, or of a Python file.
+    """The agent object of a module, or of a Python file; or what a function there gives.
 
     Args:
         name: `package.module:agent`, looked for in the current directory first, or
@@ -25,17 +26,41 @@ def find_agent(name: str) -> Agent[Any]:
         UserError: There is no such module, file or agent.
         Exception: Whatever importing it raises.
     """
-    place, colon, attribute = name.rpartition(":")
-    if not (place and colon and attribute):
-        raise UserError(f"{name!r} names no agent: write module:agent or file.py:agent")
-    module = _load_file(Path(place)) if place.endswith(".py") else _import_module(place)
-    found = getattr(module, attribute, None)
+    module, attribute = _find(name, "agent")
+    found = _given(module, attribute)
     if isinstance(found, Agent):
         return found
     problem = "does not exist" if found is None else "is not an Agent"
     agents = [key for key, value in vars(module).items() if isinstance(value, Agent)]
     remedy = f"its agents are: {', '.join(agents)}" if agents else "there are no agents in it"
-    raise UserError(f"{attribute!r} {problem} in {place}; {remedy}")
+    raise UserError(f"{attribute!r} {problem} in {name.rpartition(':')[0]}; {remedy}")
+
+
+def find_context(name: str) -> Any:
+    """The object that a run is given as its context, named like an agent.
+
+    Raises:
+        UserError: There is no such module, file or object.
+        Exception: Whatever importing it raises.
+    """
+    module, attribute = _find(name, "context")
+    if not hasattr(module, attribute):
+        raise UserError(f"{attribute!r} does not exist in {name.rpartition(':')[0]}")
+    return _given(module, attribute)
+
+
+def _find(name: str, what: str) -> tuple[ModuleType, str]:
+    """The module, and the name in it."""
+    place, colon, attribute = name.rpartition(":")
+    if not (place and colon and attribute):
+        raise UserError(f"{name!r} names no {what}: write module:{what} or file.py:{what}")
+    return _load_file(Path(place)) if place.endswith(".py") else _import_module(place), attribute
+
+
+def _given(module: ModuleType, attribute: str) -> Any:
+    """What stands there, or what the function that stands there gives."""
+    found = getattr(module, attribute, None)
+    return found() if isfunction(found) else found
 
 
 def _load_file(path: Path) -> ModuleType:

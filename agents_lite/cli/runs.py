@@ -8,10 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
+from ..memory import SQLiteSession
 from ..run import RunConfig, Runner
 from .agent_options import chosen_server
 from .answer import write_output
-from .find_agent import find_agent
+from .find_agent import find_agent, find_context
 
 if TYPE_CHECKING:
     from ..journal import Journal, StoredRun
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _ACTIONS = {
     "list": "runs, a line each; with --status only some",
     "show": "what a run has done, and what it waits for",
-    "resume": "go on with a run (--agent MODULE:AGENT)",
+    "resume": "go on with a run (--agent MODULE:AGENT; with the --session and --context it had)",
     "approve": "let a call that waits be made: approve ID CALL",
     "reject": "have the model told that it was not: reject ID CALL [--message WORDS]",
     "forget": "forget a finished run, or those --older-than DAYS; with --unfinished any",
@@ -37,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("run_id", nargs="?", metavar="ID", help="a run")
     add("call_id", nargs="?", metavar="CALL", help="approve, reject: a call that waits")
     add("--db", metavar="PLACE", help="an SQLite file, or the URL of a database or of Redis")
-    add("--agent", metavar="MODULE:AGENT", help="resume: the agent that began the run")
+    add("--agent", metavar="MODULE:AGENT", help="resume: its agent, or a function that gives it")
+    add("--context", metavar="MODULE:NAME", help="resume: its context, or a function that gives it")
+    add("--session", metavar="FILE", help="resume: the file of its conversation")
+    add("--session-id", metavar="ID", default="default", help="one of several conversations there")
     add("--message", metavar="WORDS", help="reject: what the model is told")
     add("--status", help="list: working, paused, failed, stopped, finished, or unfinished")
     add("--limit", type=int, default=50, help="list: how many (%(default)s)")
@@ -145,8 +149,10 @@ def _resume(journal: Journal, options: argparse.Namespace) -> None:
     if not facts:
         raise UserError(f"Nothing of run {options.run_id!r} is written yet")
     given = facts[0]["given"]
+    context = find_context(options.context) if options.context else None
+    session = SQLiteSession(options.session_id, options.session) if options.session else None
     with chosen_server(options):
-        result = Runner.run_sync(agent, given, run_config=config)
+        result = Runner.run_sync(agent, given, context=context, session=session, run_config=config)
     if result.is_paused:
         for item in result.interruptions:
             print(f"waits: {item.tool_name}({item.arguments}), {item.call_id}")

@@ -15,7 +15,7 @@ COMMAND = [sys.executable, "-m", "agents_lite"]
 AGENTS = '''
 from pydantic import BaseModel
 
-from agents_lite import Agent, function_tool
+from agents_lite import Agent, RunContextWrapper, function_tool
 
 
 class Sum(BaseModel):
@@ -39,6 +39,25 @@ def refund(order: int) -> str:
 
 
 cashier = Agent(name="Cashier", tools=[refund])
+
+
+def make_cashier():
+    return cashier
+
+
+@function_tool
+def who(ctx: RunContextWrapper[str]) -> str:
+    """Tell who asks."""
+    return f"{ctx.context} asks"
+
+
+waiter = Agent(name="Waiter", tools=[who, refund])
+
+
+def make_context():
+    return "Ada"
+
+
 hasty = calculator.clone(tool_use_behavior="stop_on_first_tool")
 desk = Agent(name="Desk", handoffs=[calculator])
 broken = Agent(name="Broken", instructions=lambda context, agent: 1 / 0)

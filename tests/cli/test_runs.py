@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool
+from agents_lite import (
+    Agent,
+    RunConfig,
+    RunContextWrapper,
+    Runner,
+    SQLiteJournal,
+    SQLiteSession,
+    function_tool,
+)
 from agents_lite.testing import ScriptedModel, call
 from tests.cli.conftest import Run
 
@@ -57,6 +65,36 @@ def test_a_run_is_approved_and_resumed(run: Run, journal: SQLiteJournal) -> None
     assert run("runs", "approve", "first", "c1", *DB).returncode == 0
     assert "refunded order 7" in run(*resume).stdout
     assert "refunded order 7" in run(*resume).stdout  # the stored result
+
+
+def test_a_run_is_resumed_with_its_session_and_its_context(
+    run: Run, journal: SQLiteJournal, tmp_path: Path
+) -> None:
+    @function_tool
+    def who(ctx: RunContextWrapper[str]) -> str:
+        """Tell who asks."""
+        return f"{ctx.context} asks"
+
+    model = ScriptedModel([call("who"), call("refund", call_id="c1", order=7)])
+    waiter = Agent("Waiter", model=model, tools=[who, refund])
+    session = SQLiteSession("ada", tmp_path / "sessions.db")
+    config = RunConfig(journal=journal, run_id="fourth", tracing_disabled=True)
+    Runner.run_sync(waiter, "Who asks?", context="Bob", session=session, run_config=config)
+    journal.reject("fourth", "c1", "No. Tell who asks.")
+    resumed = run(
+        *("runs", "resume", "fourth", *DB, "--agent", "agents:waiter", "--offline"),
+        *("--context", "agents:make_context", "--session", "sessions.db", "--session-id", "ada"),
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert [item.get("role", item.get("type")) for item in session.get_items()] == [
+        *("user", "function_call", "function_call_output"),
+        *("function_call", "function_call_output", "assistant"),
+    ]
+
+
+def test_a_function_may_give_the_agent(run: Run, journal: SQLiteJournal) -> None:
+    resume = ["runs", "resume", "first", *DB, "--agent", "agents:make_cashier", "--offline"]
+    assert run(*resume).stdout == 'waits: refund({"order":7}), c1\n'
 
 
 def test_a_run_is_rejected_in_words(run: Run, journal: SQLiteJournal) -> None:

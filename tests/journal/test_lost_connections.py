@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from agents_lite import Agent, JournalError, RunConfig, Runner, function_tool
 from agents_lite.testing import ScriptedModel, call
 from tests.journal.conftest import make_store
 from tests.support.journal_stores import JournalStore
+from tests.support.servers import Server, ServerMissing, postgres_server, redis_server
 
 
 @function_tool
@@ -97,3 +100,57 @@ def test_an_entry_whose_confirmation_is_lost_is_written_once(store: JournalStore
 
     assert run_with(store, lossy) == "done"
     assert len(lost) > 8
+
+
+def crash_postgres(server: Server) -> None:
+    """End the server at once, without a checkpoint, as a power cut would."""
+    server.stop(signal.SIGQUIT)
+
+
+RESTARTS: Any = {
+    "sqlalchemy": (postgres_server, crash_postgres),
+    "redis": (
+        partial(redis_server, "--appendonly", "yes", "--appendfsync", "always"),
+        Server.stop,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RESTARTS)
+def test_a_server_that_crashes_and_comes_back_in_mid_run_loses_nothing(kind: str) -> None:
+    pytest.importorskip({"sqlalchemy": "psycopg"}.get(kind, kind))
+    start, crash = RESTARTS[kind]
+    try:
+        with start() as (url, server):
+            restart_in_mid_run(JournalStore(kind, url), server, crash)
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+def restart_in_mid_run(
+    store: JournalStore, server: Server, crash: Callable[[Server], None]
+) -> None:
+    journal = store.open()
+    effects: list[int] = []
+
+    @function_tool
+    def charge(amount: int) -> str:
+        """Charges an amount; the server crashes meanwhile."""
+        effects.append(amount)
+        crash(server)
+        thread = threading.Thread(target=server.start)
+        thread.start()  # the next write has to wait for it
+        threads.append(thread)
+        return "charged"
+
+    threads: list[threading.Thread] = []
+    turns = [call("charge", amount=1), call("charge", amount=2), "done"]
+    agent = Agent("A", model=ScriptedModel(turns), tools=[charge])
+    config = RunConfig(journal=journal, run_id="r", tracing_disabled=True)
+    assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
+    for thread in threads:
+        thread.join()
+    assert effects == [1, 2]
+    kinds = [fact["type"] for fact in store.open().facts("r")]
+    turn = ["answered", "begun", "called", "turn_ended"]
+    assert kinds == ["started", *turn, *turn, "answered", "finished", "turn_ended"]

@@ -113,6 +113,16 @@ def drive(attempt: Attempt) -> dict[str, Any]:
     return {"ended": "done", "output": result.final_output}
 
 
+def set_up_django(location: str) -> None:
+    """Have the Django example in this process, on that database."""
+    import django
+
+    sys.path.insert(0, str(CHECKOUT / "examples" / "django_app"))
+    os.environ["CHAT_DATABASE"] = location
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.support.django_settings"
+    django.setup()
+
+
 def make_agents(
     attempt: Attempt, points: Points, store: JournalStore, shared: Any
 ) -> Agent[Any]:
@@ -248,7 +258,10 @@ def main() -> None:
         with suppress(ImportError):  # once, and not in each fork
             import_module(name)
     for line in sys.stdin:
-        print(json.dumps(_fork(Attempt(**json.loads(line)))), flush=True)
+        attempt = Attempt(**json.loads(line))
+        if attempt.kind == "django" and "DJANGO_SETTINGS_MODULE" not in os.environ:
+            set_up_django(attempt.location)
+        print(json.dumps(_fork(attempt)), flush=True)
 
 
 if __name__ == "__main__":

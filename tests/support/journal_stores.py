@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,12 +22,16 @@ class JournalStore:
     """A place for runs, and a table of charges that tools add to."""
 
     kind: str
-    """"sqlite", "sqlalchemy" or "redis"."""
+    """"sqlite", "sqlalchemy", "redis" or "django"."""
     location: str
     """A path, or a URL."""
 
     def open(self, around: Around = nullcontext, shared: Any = None, **options: Any) -> Journal:
         """A journal in this place; each of its writes is made in a block of `around`."""
+        if self.kind == "django":
+            from chat.journal import DjangoJournal  # type: ignore[import-not-found]
+
+            return watched(DjangoJournal, around)(**options)  # type: ignore[no-any-return]
         if self.kind == "redis":
             from agents_lite.extensions.journal import RedisJournal
 
@@ -40,8 +45,21 @@ class JournalStore:
             return watched(SQLiteJournal, around)(connection=shared, **options)  # type: ignore[no-any-return]
         return watched(SQLiteJournal, around)(self.location, **options)  # type: ignore[no-any-return]
 
+    @property
+    def plain(self) -> JournalStore:
+        """The same tables, whatever the settings of Django are in this process."""
+        if self.kind != "django":
+            return self
+        is_file = self.location.startswith("/")
+        return JournalStore("sqlite" if is_file else "sqlalchemy", self.location)
+
     def open_charges(self, folder: str) -> Any:
         """A connection to the database of the charges, which is that of the journal."""
+        if self.kind == "django":
+            from django.db import connection as of_this_thread
+
+            self.plain.open_charges(folder).close()
+            return of_this_thread
         if self.kind == "sqlalchemy":
             return _sqlalchemy_charges(self.location)
         path = self.location if self.kind == "sqlite" else os.path.join(folder, "charges.db")
@@ -59,9 +77,10 @@ class JournalStore:
 
     def charges(self, folder: str, run_id: str) -> list[tuple[str, int]]:
         """Key and amount of what was charged for a run."""
-        connection = self.open_charges(folder)
+        connection = self.plain.open_charges(folder)
         chosen = "SELECT token, amount FROM charges WHERE run_id = :run"
-        rows = [(key, amount) for key, amount in self._execute(connection, chosen, {"run": run_id})]
+        found = self.plain._execute(connection, chosen, {"run": run_id})
+        rows = [(key, amount) for key, amount in found]
         connection.close()
         return rows
 
@@ -70,6 +89,8 @@ class JournalStore:
             import sqlalchemy as sa
 
             return connection.execute(sa.text(statement), values)
+        if self.kind == "django":
+            return connection.cursor().execute(re.sub(":([a-z]+)", r"%(\1)s", statement), values)
         return connection.execute(statement, values)
 
 

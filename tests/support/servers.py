@@ -34,7 +34,7 @@ def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server, one for all tests."""
     pytest.importorskip("psycopg")
     try:
-        with postgres_server() as url:
+        with postgres_server() as (url, _server):
             yield url
     except ServerMissing as missing:
         pytest.skip(str(missing))
@@ -66,14 +66,14 @@ def redis_url() -> Iterator[str]:
     """The URL of a Redis server, one for all tests."""
     pytest.importorskip("redis")
     try:
-        with redis_server() as (url, _process):
+        with redis_server() as (url, _server):
             yield url
     except ServerMissing as missing:
         pytest.skip(str(missing))
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server() -> Iterator[tuple[str, Server]]:
     """A PostgreSQL server; gives the SQLAlchemy URL (driver psycopg) of an empty database."""
     programs = _postgres_programs()
     account = _unprivileged_account()
@@ -96,10 +96,10 @@ def postgres_server() -> Iterator[str]:
                 word for setting in settings for word in ("-c", setting)
             ]
 
-        with _running(command, _postgres_is_ready, cwd=directory, **account) as (port, process):
-            yield f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
-            process.send_signal(signal.SIGINT)  # disconnect the clients and end
-            process.wait(_START_SECONDS)
+        with _running(command, _postgres_is_ready, cwd=directory, **account) as server:
+            yield f"postgresql+psycopg://tester@127.0.0.1:{server.port}/postgres", server
+            server.process.send_signal(signal.SIGINT)  # disconnect the clients and end
+            server.process.wait(_START_SECONDS)
 
 
 @contextmanager
@@ -121,8 +121,8 @@ def pgbouncer(postgres_url: str) -> Iterator[str]:
             )
             return [program, str(settings)]
 
-        with _running(command, _postgres_is_ready, cwd=directory, **account) as (port, _process):
-            yield f"postgresql+psycopg://{server.username}@127.0.0.1:{port}/postgres"
+        with _running(command, _postgres_is_ready, cwd=directory, **account) as pool:
+            yield f"postgresql+psycopg://{server.username}@127.0.0.1:{pool.port}/postgres"
 
 
 @contextmanager
@@ -151,21 +151,21 @@ def mariadb_server() -> Iterator[str]:
             place = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={directory}/socket"]
             return [program, "--no-defaults", data, *place, "--character-set-server=latin1"]
 
-        with _running(command, _mariadb_greets, cwd=directory, **account) as (port, _process):
-            yield f"mysql+pymysql://root@127.0.0.1:{port}/test"
+        with _running(command, _mariadb_greets, cwd=directory, **account) as server:
+            yield f"mysql+pymysql://root@127.0.0.1:{server.port}/test"
 
 
 @contextmanager
-def redis_server(*options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """An empty Redis server that keeps nothing on disk; gives its URL and its process."""
+def redis_server(*options: str) -> Iterator[tuple[str, Server]]:
+    """An empty Redis server that keeps nothing on disk, unless told to; gives its URL."""
     program = _find_program("redis-server", "redis-server")
 
     def command(port: int) -> list[str]:
         return [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
 
     with TemporaryDirectory() as directory:
-        with _running(command, _answers_ping, cwd=directory) as (port, process):
-            yield f"redis://127.0.0.1:{port}/0", process
+        with _running(command, _answers_ping, cwd=directory) as server:
+            yield f"redis://127.0.0.1:{server.port}/0", server
 
 
 @contextmanager
@@ -186,33 +186,49 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+class Server:
+    """A server's process, on a port of its own."""
+
+    process: subprocess.Popen[bytes]
+
+    def __init__(
+        self, command: list[str], port: int, is_ready: Callable[[int], bool], **options: Any
+    ) -> None:
+        self.port = port
+        self._command, self._is_ready, self._options = command, is_ready, options
+
+    def start(self) -> bool:
+        """Start it; gives whether it serves."""
+        silent: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(self._command, **silent, **self._options)
+        deadline = time.monotonic() + _START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if self._is_ready(self.port):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def stop(self, by: int = signal.SIGKILL) -> None:
+        """End it by a signal."""
+        self.process.send_signal(by)
+        self.process.wait()
+
+
 @contextmanager
 def _running(
     command: Callable[[int], list[str]], is_ready: Callable[[int], bool], **options: Any
-) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+) -> Iterator[Server]:
     """Start a server on a free port, and on another one should that be taken meanwhile."""
     for _attempt in range(3):
         port = free_port()
-        process = subprocess.Popen(
-            command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
-        )
+        server = Server(command(port), port, is_ready, **options)
         try:
-            if _becomes_ready(process, lambda port=port: is_ready(port)):
-                yield port, process
+            if server.start():
+                yield server
                 return
         finally:
-            process.kill()
-            process.wait()
+            server.stop()
     raise RuntimeError(f"{command(0)[0]} does not start")
-
-
-def _becomes_ready(process: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if is_ready():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _postgres_is_ready(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""What the database holds: repairs, refunds, conversations item by item, and runs that wait."""
+"""What the database holds: repairs, refunds, conversations, runs that wait, and a journal."""
 
 from django.db import models
 
@@ -41,3 +41,35 @@ class Item(models.Model):
 
     class Meta:
         ordering = ["-id"]
+
+
+class JournalRun(models.Model):
+    """A run in the journal: its fields are those of `agents_lite.journal.RunRow`, its table is that
+    of other journals, so `agents-lite runs list --db shop.db` shows it.
+    """
+
+    run_id = models.TextField(primary_key=True)
+    about = models.TextField()
+    status = models.CharField(max_length=16)
+    note = models.TextField()
+    holder = models.TextField(null=True)
+    lease_until = models.FloatField()
+    started_at = models.FloatField()
+    changed_at = models.FloatField()
+    entries = models.IntegerField()
+
+    class Meta:
+        db_table = "agent_runs"
+        indexes = [models.Index(fields=["status", "changed_at"], name="agent_runs_by_change")]
+
+
+class JournalEntry(models.Model):
+    """What a run has done, commit by commit."""
+
+    run_id = models.TextField()
+    number = models.IntegerField()
+    entry = models.TextField()
+
+    class Meta:
+        db_table = "agent_run_entries"
+        constraints = [models.UniqueConstraint(fields=["run_id", "number"], name="one_entry")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 from unittest import mock
@@ -13,11 +14,20 @@ from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 from django.test import Client, TransactionTestCase
 
-from agents_lite import Runner, SessionError
+from agents_lite import (
+    Agent,
+    BadRequestError,
+    RunConfig,
+    Runner,
+    SessionError,
+    UserError,
+    function_tool,
+)
 from agents_lite.chat_page import visitor_words
 from agents_lite.testing import ResponsesServer, call, handoff_to, status
 
 from .agents import model_config, workshop
+from .journal import DjangoJournal
 from .models import Item, Repair
 from .sessions import DjangoSession
 
@@ -175,3 +185,45 @@ class CommandTests(ModelTestCase):
             call_command("ask", "When do you open?", session="cron")
         call_command("ask", "When do you open?", session="cron", stdout=StringIO())
         self.assertEqual(self.kinds(), ["user", "assistant"])
+
+
+class JournalTests(ModelTestCase):
+    """The journal: what a tool writes and the fact of its call are one transaction."""
+
+    def config(self) -> RunConfig:
+        return replace(model_config(), journal=DjangoJournal(), run_id="r")
+
+    def test_a_finished_run_is_not_run_again(self) -> None:
+        self.script(handoff_to("Workshop"), VISIT, "It is booked.")
+        for _ in range(2):
+            output = StringIO()
+            call_command("ask", "Book a visit", run_id="visit-7", stdout=output)
+            self.assertEqual(output.getvalue(), "It is booked.\n")
+        self.assertEqual(Repair.objects.count(), 1)
+        (run,) = DjangoJournal().runs()
+        self.assertEqual((run.run_id, run.status), ("visit-7", "finished"))
+        self.assertEqual(DjangoJournal().forget(), 1)
+
+    def test_a_failed_run_goes_on_and_books_nothing_twice(self) -> None:
+        self.script([VISIT, OTHER_VISIT], BROKEN, "Both are booked.")
+        with self.assertRaises(BadRequestError):
+            Runner.run_sync(workshop, "Book two", run_config=self.config())
+        run = Runner.run_sync(workshop, "Book two", run_config=self.config())
+        self.assertEqual(run.final_output, "Both are booked.")
+        self.assertEqual([repair.customer for repair in Repair.objects.all()], ["Ada", "Grace"])
+
+    def test_what_a_tool_wrote_before_it_failed_is_undone(self) -> None:
+        @function_tool
+        def book() -> str:
+            """Books, and fails."""
+            Repair.objects.create(customer="Ada", problem="flat tyre")
+            raise ValueError("no")
+
+        self.script(call("book"), "It failed.")
+        Runner.run_sync(Agent("A", tools=[book]), "Book", run_config=self.config())
+        self.assertFalse(Repair.objects.exists())
+
+    def test_a_run_inside_a_transaction_is_refused(self) -> None:
+        self.script()
+        with transaction.atomic(), self.assertRaisesMessage(UserError, "run it outside of"):
+            Runner.run_sync(workshop, "Book", run_config=self.config())

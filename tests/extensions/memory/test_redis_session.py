@@ -73,13 +73,12 @@ def test_a_key_of_another_kind_is_an_error_and_left_alone(
 
 def test_a_server_that_goes_away_is_a_session_error() -> None:
     try:
-        with redis_server() as (url, process):
+        with redis_server() as (url, server):
             no_retries = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
             client = redis.Redis.from_url(url, retry=no_retries)
             session = RedisSession("s", redis_client=client)
             session.add_items(TURN)
-            process.kill()
-            process.wait()
+            server.stop()
             for use in (
                 session.get_items,
                 lambda: session.add_items(TURN),
@@ -116,7 +115,7 @@ def test_what_cannot_be_used_is_refused_at_once() -> None:
 
 def test_a_client_of_a_cluster_is_refused_before_anything_is_sent() -> None:
     try:
-        with redis_server("--cluster-enabled", "yes") as (url, _process):
+        with redis_server("--cluster-enabled", "yes") as (url, _server):
             one_node = redis.Redis.from_url(url)
             one_node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             wait_until(lambda: b"cluster_state:ok" in one_node.execute_command("CLUSTER", "INFO"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,6 +11,7 @@ from agents_lite import AgentsException, Runner
 from agents_lite.testing.offline import NOTICE, has_model_server
 
 from ...agents import front_desk, model_config
+from ...journal import DjangoJournal
 from ...sessions import DjangoSession
 
 
@@ -19,9 +21,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("message")
         parser.add_argument("--session", help="go on with this conversation, and keep it")
+        parser.add_argument("--run-id", help="write it down by this name: killed, it goes on there")
         parser.add_argument("--timeout", type=float, default=300, help="seconds for all of it")
 
-    def handle(self, *, message: str, session: str | None, timeout: float, **_: Any) -> None:
+    def handle(
+        self, *, message: str, session: str | None, run_id: str | None, timeout: float, **_: Any
+    ) -> None:
         if not has_model_server():
             self.stderr.write(NOTICE)
         try:
@@ -29,7 +34,9 @@ class Command(BaseCommand):
                 front_desk,
                 message,
                 session=None if session is None else DjangoSession(session),
-                run_config=model_config(),
+                run_config=replace(
+                    model_config(), run_id=run_id, journal=DjangoJournal() if run_id else None
+                ),
                 timeout=timeout,
             )
         except AgentsException as error:

@@ -1,0 +1,127 @@
+"""A journal on Django's ORM: what a tool writes is committed together with the fact of its call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from agents_lite import Journal, JournalError, UserError
+from agents_lite.journal import Change, RunRow, SharedTransaction, Status
+
+from .models import JournalEntry, JournalRun
+
+T = TypeVar("T")
+
+
+class DjangoJournal(Journal):
+    """Keeps runs in the tables of this app.
+
+    It uses the connection of the thread that drives the run. Each call is made in a transaction of
+    its own, so a run cannot be a part of the caller's.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.shared = _CallTransaction()
+
+    def change(self, run_id: str, change: Change) -> None:
+        while True:
+            try:
+                return self.shared.change(lambda _: _change(run_id, change))
+            except JournalError as error:  # another process began it at the same moment
+                if not isinstance(error.__cause__, IntegrityError):
+                    raise
+
+    def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
+        def read(_: Any) -> tuple[RunRow, list[str]] | None:
+            row = _row(JournalRun.objects.filter(run_id=run_id))
+            if row is None:
+                return None
+            found = JournalEntry.objects.filter(run_id=run_id, number__lt=row.entries)
+            return row, list(found.order_by("number").values_list("entry", flat=True))
+
+        return self.shared.read(read)
+
+    def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
+        found = JournalRun.objects.filter(status__in=statuses).order_by("-changed_at")
+        chosen = found[offset : offset + limit].values()
+        return self.shared.read(lambda _: [RunRow(**row) for row in chosen])
+
+    def delete(self, run_id: str | None, statuses: list[Status], before: float) -> int:
+        chosen = JournalRun.objects.filter(status__in=statuses)
+        if before != float("inf"):
+            chosen = chosen.filter(changed_at__lt=before)
+        if run_id is not None:
+            chosen = chosen.filter(run_id=run_id)
+
+        def work(_: Any) -> int:
+            JournalEntry.objects.filter(run_id__in=chosen.values("run_id")).delete()
+            return chosen.delete()[0]
+
+        return self.shared.change(work)
+
+
+class _CallTransaction(threading.local, SharedTransaction):
+    """The transaction of the call that this thread makes."""
+
+    block: Any = None
+
+    def read(self, work: Callable[[Any], T]) -> T:
+        return self.explained(work)  # inside a transaction of the caller's, too
+
+    def explained(self, work: Callable[[Any], T]) -> T:
+        try:
+            return work(connection)
+        except DatabaseError as error:
+            raise JournalError(
+                f"The journal failed: {error}. Check that the database is there, that its "
+                "migrations were run, and that its user may write to it."
+            ) from error
+
+    def begin_transaction(self, _: Any) -> None:
+        block = transaction.atomic(durable=True)
+        try:
+            block.__enter__()
+        except RuntimeError as error:
+            raise UserError(
+                "A run with a DjangoJournal commits step by step: run it outside of "
+                "transaction.atomic() and ATOMIC_REQUESTS"
+            ) from error
+        self.block = block
+
+    def has_ended(self) -> bool:
+        return not connection.in_atomic_block  # Django lets no tool do that
+
+    def commit(self, _: Any) -> None:
+        block, self.block = self.block, None
+        block.__exit__(None, None, None)
+
+    def roll_back(self, _: Any) -> None:
+        block, self.block = self.block, None
+        if block is not None:
+            block.__exit__(DatabaseError, DatabaseError(), None)
+
+
+def _change(run_id: str, change: Change) -> None:
+    found = JournalRun.objects.filter(run_id=run_id)
+    before = _row(found.select_for_update())
+    after, entry = change(before, time.time())
+    number = 0 if before is None else before.entries
+    if entry is not None:
+        JournalEntry.objects.create(run_id=run_id, number=number, entry=entry)
+    elif after.entries < number:
+        JournalEntry.objects.filter(run_id=run_id, number__gte=after.entries).delete()
+    if before is None:
+        JournalRun.objects.create(**asdict(after))
+    elif after != before:
+        found.update(**asdict(after))
+
+
+def _row(found: Any) -> RunRow | None:
+    values = found.values().first()
+    return None if values is None else RunRow(**values)
