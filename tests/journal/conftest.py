@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.journal_stores import JournalStore, in_folder
+from tests.support.servers import mariadb_url as mariadb_url
 from tests.support.servers import postgres_url as postgres_url
 from tests.support.servers import redis_url as redis_url
 from tests.support.sites import EXAMPLES, django_environment, manage
@@ -22,6 +23,9 @@ def make_store(name: str, request: pytest.FixtureRequest) -> JournalStore:
     if name == "postgresql":
         pytest.importorskip("sqlalchemy")
         return JournalStore("sqlalchemy", request.getfixturevalue("postgres_url"))
+    if name == "mariadb":
+        pytest.importorskip("sqlalchemy")
+        return JournalStore("sqlalchemy", request.getfixturevalue("mariadb_url"))
     if name == "redis":
         return JournalStore("redis", request.getfixturevalue("redis_url"))
     return in_folder(str(request.getfixturevalue("tmp_path")))
@@ -55,7 +59,7 @@ def django_url(postgres_url: str) -> str:
     return place
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "redis"])
 def store(request: pytest.FixtureRequest) -> JournalStore:
     """Any store."""
     return make_store(request.param, request)

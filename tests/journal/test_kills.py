@@ -130,6 +130,8 @@ EVERY_WAY = [
     ("postgresql", False),
     ("postgresql", True),
     ("redis", False),
+    ("mariadb", False),
+    ("mariadb", True),
     ("django", True),
     ("django-postgresql", True),
 ]
