@@ -1,17 +1,7 @@
 """Journals: runs written down step by step, so that they outlive the processes that drive them."""
 
-from .journal import Change, Journal
-from .shared_transaction import SharedTransaction
+from .journal import Journal
 from .sqlite_journal import SQLiteJournal
-from .stored_run import RunRow, Status, StoredRun, WaitingCall
+from .stored_run import RunRow, StoredRun, WaitingCall
 
-__all__ = [
-    "Change",
-    "Journal",
-    "RunRow",
-    "SQLiteJournal",
-    "SharedTransaction",
-    "Status",
-    "StoredRun",
-    "WaitingCall",
-]
+__all__ = ["Journal", "RunRow", "SQLiteJournal", "StoredRun", "WaitingCall"]

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from agents_lite import Journal, JournalError, UserError
-from agents_lite.journal import Change, RunRow, SharedTransaction, Status
+from agents_lite import Journal, JournalError, RunRow, UserError
+from agents_lite.journal.journal import Change
+from agents_lite.journal.shared_transaction import SharedTransaction
+from agents_lite.journal.stored_run import Status
 
 from .models import JournalEntry, JournalRun
 
