@@ -54,8 +54,8 @@ _HOMES = {  # module: the names it is home to
     ),
     "model_settings": "MCPToolChoice ModelSettings",
     "models": (
-        "get_default_model is_gpt_5_default Model ModelProvider ModelRequest OpenAIProvider "
-        "OpenAIResponsesModel"
+        "get_default_model is_gpt_5_default Model ModelProvider ModelRequest ModelTracing "
+        "OpenAIProvider OpenAIResponsesModel"
     ),
     "models.anthropic": "AnthropicModel",
     "models.chat": "OpenAIChatCompletionsModel",

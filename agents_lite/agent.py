@@ -182,6 +182,8 @@ class Agent(PickledByName, Generic[TContext]):
         self.tools = _as_list(self.tools)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
+        if isinstance(self.model_settings, dict):
+            self.model_settings = ModelSettings(**self.model_settings)
         if not isinstance(self.model_settings, ModelSettings):  # its headers may hold secrets
             raise UserError(
                 f"Agent {self.name!r}: model_settings must be a ModelSettings, "

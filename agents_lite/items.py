@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic_core import to_json
@@ -61,6 +61,12 @@ class ModelResponse:
     """The server's id of the response, or None when it gave none."""
     request_id: str | None = None
     """The server's id of the HTTP request (`x-request-id`), or None when it named none."""
+    referenceable_id: InitVar[str | None] = None
+    """The response's id under an older name."""
+
+    def __post_init__(self, referenceable_id: str | None) -> None:
+        if referenceable_id is not None:
+            self.response_id = referenceable_id
 
     def to_input_items(self) -> list[TResponseInputItem]:
         """The output as input items of a later request."""
@@ -106,7 +112,8 @@ class ToolCallItem(RunItemBase):
     @property
     def tool_name(self) -> str:
         """The tool that is called; of one that the server runs, the type of its call."""
-        return str(self.raw_item.get("name") or self.raw_item.type)
+        fields = as_json(self.raw_item)
+        return str(fields.get("name") or fields["type"])
 
     @property
     def call_id(self) -> str | None:
@@ -196,17 +203,18 @@ class ToolApprovalItem(RunItemBase):
     @property
     def tool_name(self) -> str:
         """The tool that is to be called."""
-        return str(self.raw_item.get("name") or self.raw_item.type)
+        fields = as_json(self.raw_item)
+        return str(fields.get("name") or fields["type"])
 
     name = tool_name
 
     @property
     def arguments(self) -> str:
         """The call's arguments: JSON text; for a computer, its actions."""
-        arguments = self.raw_item.get("arguments")
+        fields = as_json(self.raw_item)
+        arguments = fields.get("arguments")
         if arguments is None:
-            actions = self.raw_item.get("actions") or [self.raw_item.get("action")]
-            return to_json([as_json(action) for action in actions]).decode()
+            return to_json(fields.get("actions") or [fields.get("action")]).decode()
         return str(arguments)
 
 
@@ -315,7 +323,8 @@ def output_item(
 
 
 def _call_id(raw_item: Any) -> str | None:
-    found = raw_item.get("call_id") or raw_item.get("id")
+    fields = as_json(raw_item)
+    found = fields.get("call_id") or fields.get("id")
     return None if found is None else str(found)
 
 

@@ -110,6 +110,10 @@ class AgentOutputSchema(AgentOutputSchemaBase):
             ) from error
         return output["response"] if self._wrapped else output
 
+    def as_answer(self, output: Any) -> Any:
+        """The object as which a model would give an output: one that is no object is wrapped."""
+        return {"response": output} if self._wrapped else output
+
 
 def check_output_type(output_type: Any, owner: str) -> None:
     """Refuse an output type that the API would refuse, when it is declared.

@@ -91,9 +91,7 @@ class ResponsesObject:
     to_json = model_dump_json
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, ResponsesObject):
-            return self._fields == other._fields
-        return self._fields == other
+        return bool(self._fields == as_json(other))
 
     __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, like a dict
 
@@ -120,8 +118,14 @@ def as_object(value: Any) -> Any:
 
 
 def as_json(value: Any) -> Any:
-    """The JSON value behind an attribute object, not copied; anything else as it is."""
-    return value._fields if isinstance(value, ResponsesObject) else value
+    """The JSON value behind an attribute object, not copied; anything else as it is.
+
+    Of an object of the `openai` package: what was set.
+    """
+    if isinstance(value, ResponsesObject):
+        return value._fields
+    dump = getattr(value, "model_dump", None)
+    return value if dump is None else dump(mode="json", exclude_unset=True, warnings=False)
 
 
 def _quick(name: str) -> Any:

@@ -171,6 +171,16 @@ class RunResult(RunResultBase):
 class RunErrorDetails(RunResultBase):
     """What a run had done when it failed, those items included that its turn had led to."""
 
+    @property
+    def output(self) -> list[TResponseInputItem]:
+        """The new items as input items."""
+        return [item.to_input_item() for item in self.new_items]
+
+    @property
+    def history(self) -> list[TResponseInputItem]:
+        """The same as `to_input_list()`."""
+        return self.to_input_list()
+
 
 class RunResultStreaming(RunResultBase):
     """A run that goes on as its events are read; see `stream_events`."""

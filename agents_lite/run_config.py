@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from .exceptions import UserError
@@ -223,13 +223,25 @@ class RunConfig:
     everything is sent."""
     tool_not_found: Literal["raise", "tell_model"] = "raise"
     """A call of a tool that does not exist ends the run, or is told to the model."""
+    tool_not_found_behavior: InitVar[Literal["raise_error", "return_error_to_model"] | None] = None
+    """The same, as the OpenAI Agents SDK says it."""
+    nest_handoff_history: bool = False
+    """Whether handoffs without a filter fold the history into one message, as
+    `extensions.handoff_filters.nest_handoff_history` does."""
+    handoff_history_mapper: Callable[[list[TResponseInputItem]], Any] | None = None
+    """Makes other items of the history than that one message: gets a list of items, and returns
+    one."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, tool_not_found_behavior: str | None) -> None:
         """Check what was given.
 
         Raises:
             UserError: A field is of the wrong kind.
         """
+        if tool_not_found_behavior == "return_error_to_model":
+            self.tool_not_found = "tell_model"
+        if isinstance(self.model_settings, dict):
+            self.model_settings = ModelSettings(**self.model_settings)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         check_error_handlers(self.error_handlers)

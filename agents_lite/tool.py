@@ -225,8 +225,8 @@ class _Invocation:
     function: Callable[..., Any]
     schema: FuncSchema
 
-    def __call__(self, context: ToolContext[Any], json_text: str) -> Any:
-        args, kwargs = self.schema.bind(json_text, context.tool_name)
+    def __call__(self, context: RunContextWrapper[Any], json_text: str) -> Any:
+        args, kwargs = self.schema.bind(json_text, getattr(context, "tool_name", ""))
         if self.schema.takes_context:
             return self.function(context, *args, **kwargs)
         return self.function(*args, **kwargs)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
+from .concurrency.calling import settled
 from .guardrail import AnyGuardrail, declare
 from .tool_context import ToolContext
 
@@ -84,12 +85,22 @@ class ToolInputGuardrail(AnyGuardrail[_InputCheck]):
     decorator = "tool_input_guardrail"
     arguments = ("the call",)
 
+    async def run(self, data: ToolInputGuardrailData) -> ToolGuardrailFunctionOutput:
+        """The verdict on a call, outside a run."""
+        verdict: ToolGuardrailFunctionOutput = await settled(self.guardrail_function(data))
+        return verdict
+
 
 class ToolOutputGuardrail(AnyGuardrail[_OutputCheck]):
     """A check of what a tool returned, before the model gets to see it."""
 
     decorator = "tool_output_guardrail"
     arguments = ("the call",)
+
+    async def run(self, data: ToolOutputGuardrailData) -> ToolGuardrailFunctionOutput:
+        """The verdict on an output, outside a run."""
+        verdict: ToolGuardrailFunctionOutput = await settled(self.guardrail_function(data))
+        return verdict
 
 
 @dataclass

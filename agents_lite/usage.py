@@ -10,9 +10,9 @@ __all__ = ["InputTokensDetails", "OutputTokensDetails", "RequestUsage", "Usage"]
 
 
 class _Fixed(BaseModel):
-    """What is never changed, so that sums share it."""
+    """What is never changed, so that sums share it; also given as objects of other packages."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class InputTokensDetails(_Fixed):

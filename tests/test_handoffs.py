@@ -504,6 +504,19 @@ def test_a_conversation_is_folded_into_one_message() -> None:
     assert lines == ["user: first", "assistant: 3.", "user: second", "assistant: so"]
 
 
+@pytest.mark.parametrize("mapper", [None, lambda items: items[:1]])
+def test_a_config_has_conversations_folded_where_handoffs_have_no_filter(mapper: Any) -> None:
+    config = RunConfig(nest_handoff_history=True, handoff_history_mapper=mapper)
+    a, _, model = pair([handoff_to("B"), "ok"])
+    Runner.run_sync(a, HISTORY, run_config=config)
+    (message,) = model.requests[1].input
+    folded = ["user: first", "assistant: 3.", "user: second"]
+    assert message["content"].splitlines()[1:] == (folded if mapper is None else [])
+    a, _, model = pair([handoff_to("B"), "ok"], input_filter=remove_all_tools)
+    Runner.run_sync(a, HISTORY, run_config=config)
+    assert len(model.requests[1].input) == 3
+
+
 def test_prompts_tell_of_handoffs() -> None:
     assert "transfer_to_" in RECOMMENDED_PROMPT_PREFIX
     prompt = prompt_with_handoff_instructions("Be kind.")

@@ -171,6 +171,26 @@ def test_reading_a_message(
     assert ItemHelpers.extract_refusal(message) == refused
 
 
+def test_messages_and_calls_may_be_objects_of_another_package() -> None:
+    class Part(BaseModel):
+        type: str
+        text: str
+
+    class Item(BaseModel):
+        type: str
+        name: str = ""
+        call_id: str | None = None
+        content: list[Part] = []
+
+    message = Item(type="message", content=[Part(type="output_text", text="Hi")])
+    assert ItemHelpers.extract_text(message) == "Hi"
+    assert ItemHelpers.extract_last_content(message) == "Hi"
+    called = ToolCallItem(Agent(name="A"), Item(type="function_call", name="f", call_id="1"))
+    assert (called.tool_name, called.call_id) == ("f", "1")
+    assert called.to_input_item() == {"type": "function_call", "name": "f", "call_id": "1"}
+    assert ResponsesObject(called.to_input_item()) == called.raw_item
+
+
 def test_reading_items() -> None:
     result = Runner.run_sync(calculator_with([[text("a"), text("b")]]), "x")
     assert ItemHelpers.text_message_outputs(result.new_items) == "ab"

@@ -40,6 +40,7 @@ ORDER = """
 
 EXCEPTIONS = {
     ("agent", "running"): "Agent.as_tool runs the agent",
+    ("running", "extensions"): "a filter of handoffs that few runs ask for",
     ("memory", "models"): "a session at the model's server asks through the default client",
     ("run", "replay"): "Runner.replay plays a run again",
     ("exceptions", "result"): "RunErrorDetails can be had from exceptions, too",

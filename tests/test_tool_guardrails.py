@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -70,3 +71,18 @@ def test_what_cannot_be_called_is_no_guardrail(decorator: Any) -> None:
     for declare in (decorator, decorator(name="mine")):
         with pytest.raises(UserError, match=f"@{decorator.__name__} decorates must be a"):
             declare("no")
+
+
+def test_they_can_be_asked_outside_a_run() -> None:
+    @tool_input_guardrail
+    def plain(data: ToolInputGuardrailData) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput(data.context.tool_name)
+
+    @tool_output_guardrail
+    async def later(data: ToolOutputGuardrailData) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput(data.output)
+
+    verdict = asyncio.run(plain.run(ToolInputGuardrailData(CONTEXT, AGENT)))
+    assert verdict.output_info == "f"
+    verdict = asyncio.run(later.run(ToolOutputGuardrailData(CONTEXT, AGENT, "seen")))
+    assert verdict.output_info == "seen"

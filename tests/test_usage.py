@@ -105,3 +105,13 @@ def test_a_request_counted_by_hand_is_an_entry_too() -> None:
     total.add(Usage(requests=1, input_tokens=3, output_tokens=1, total_tokens=4))
     assert [entry.input_tokens for entry in total.request_usage_entries] == [3]
     assert isinstance(total.request_usage_entries[0], RequestUsage)
+
+
+def test_details_may_come_as_objects_of_another_package() -> None:
+    class Details:
+        cached_tokens = 3
+        reasoning_tokens = 2
+
+    usage = Usage(input_tokens_details=Details(), output_tokens_details=Details())  # type: ignore[arg-type]
+    assert usage.input_tokens_details == InputTokensDetails(cached_tokens=3)
+    assert usage.output_tokens_details.reasoning_tokens == 2

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..handoffs import HandoffInputData
-from ..items import ItemHelpers, MessageOutputItem, RunItem
+from ..items import ItemHelpers, MessageOutputItem, RunItem, TResponseInputItem
 from ..response_types import ResponsesObject
 
 
@@ -21,10 +21,19 @@ def remove_all_tools(handoff_input_data: HandoffInputData) -> HandoffInputData:
     )
 
 
-def nest_handoff_history(handoff_input_data: HandoffInputData) -> HandoffInputData:
+def nest_handoff_history(
+    handoff_input_data: HandoffInputData,
+    *,
+    history_mapper: Callable[[list[TResponseInputItem]], Iterable[TResponseInputItem]]
+    | None = None,
+) -> HandoffInputData:
     """Fold the conversation so far into one message, a transcript, that the next agent starts from.
 
     Tool calls, their outputs and reasoning are left out of it.
+
+    Args:
+        handoff_input_data: The conversation.
+        history_mapper: Makes other items of all that was said; None: that message.
     """
     data = handoff_input_data
     items = [
@@ -33,6 +42,9 @@ def nest_handoff_history(handoff_input_data: HandoffInputData) -> HandoffInputDa
         ),
         *(item.to_input_item() for item in (*data.pre_handoff_items, *data.new_items)),
     ]
+    if history_mapper is not None:
+        made = tuple(history_mapper(items))
+        return data.clone(input_history=made, pre_handoff_items=(), new_items=())
     lines = [f"{item['role']}: {_text(item)}" for item in items if _is_message(item)]
     transcript = "\n".join(["The conversation before you took over:", *lines])
     message = {"role": "user", "content": transcript}

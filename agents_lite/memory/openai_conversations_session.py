@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem
 from .session import SessionABC
-from .stored_session import StoredItems
+from .session_settings import SessionSettings
+from .stored_session import Done, StoredItem, StoredItems
 
 if TYPE_CHECKING:
     from ..http.client import ResponsesClient
@@ -30,13 +32,16 @@ class OpenAIConversationsSession(SessionABC):
         *,
         conversation_id: str | None = None,
         openai_client: ResponsesClient | Any | None = None,
+        session_settings: SessionSettings | None = None,
     ) -> None:
         """Name the conversation and the server; nothing is sent yet.
 
         Args:
             conversation_id: None begins a conversation when the session is first used.
             openai_client: None takes the default client.
+            session_settings: How much of it runs read; None: all of it.
         """
+        self.session_settings = session_settings
         self._id = conversation_id
         self._client = openai_client
         self._lock = threading.Lock()
@@ -76,7 +81,7 @@ class OpenAIConversationsSession(SessionABC):
         items = found[::-1]
         return StoredItems(items if limit is None else latest_items(items, limit))
 
-    def add_items(self, items: list[TResponseInputItem]) -> None:
+    def add_items(self, items: list[TResponseInputItem]) -> Done:
         """Append items, 20 with each request.
 
         Raises:
@@ -84,8 +89,9 @@ class OpenAIConversationsSession(SessionABC):
         """
         for start in range(0, len(items), _ADDED_AT_ONCE):
             self._ask("POST", "/items", {"items": items[start : start + _ADDED_AT_ONCE]})
+        return Done()
 
-    def pop_item(self) -> TResponseInputItem | None:
+    def pop_item(self) -> StoredItem | None:
         """Remove the newest item and return it, or None when there is none.
 
         Raises:
@@ -94,11 +100,11 @@ class OpenAIConversationsSession(SessionABC):
         found = self._ask("GET", "/items", query={"order": "desc", "limit": 1})["data"]
         if not found:
             return None
-        item: TResponseInputItem = found[0]
+        item = StoredItem(found[0])
         self._ask("DELETE", f"/items/{item['id']}")
         return item
 
-    def clear_session(self) -> None:
+    def clear_session(self) -> Done:
         """Forget the conversation; the session begins a new one when it is used again.
 
         Raises:
@@ -107,10 +113,9 @@ class OpenAIConversationsSession(SessionABC):
         with self._lock:
             conversation, self._id = self._id, None
         if conversation is not None:
-            try:
+            with suppress(NotFoundError):
                 self._connected().ask("DELETE", f"/conversations/{conversation}")
-            except NotFoundError:
-                return
+        return Done()
 
     def _ask(
         self,

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import SessionError, UserError
+from .session_settings import SessionSettings
 from .sqlite_file import IN_MEMORY, SQLiteFile
-from .stored_session import StoredSession
+from .stored_session import Done, StoredSession
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +30,7 @@ class SQLiteSession(StoredSession):
         db_path: str | os.PathLike[str] = IN_MEMORY,
         sessions_table: str = "agent_sessions",
         messages_table: str = "agent_messages",
+        session_settings: SessionSettings | None = None,
         *,
         timeout: float = 30.0,
     ) -> None:
@@ -39,6 +41,7 @@ class SQLiteSession(StoredSession):
             db_path: The file, created when it is missing, or ":memory:".
             sessions_table: The table of conversations, created when it is missing.
             messages_table: The table of their items, created when it is missing.
+            session_settings: How much of it runs read; None: all of it.
             timeout: Seconds to wait for a database that another process has locked, but no longer
                 than the run may take.
 
@@ -47,6 +50,7 @@ class SQLiteSession(StoredSession):
                 digits and underscores.
         """
         super().__init__(session_id)
+        self.session_settings = session_settings
         for name in (sessions_table, messages_table):
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise UserError(
@@ -70,7 +74,7 @@ class SQLiteSession(StoredSession):
             timeout=self.timeout,
         )
 
-    def clear_session(self) -> None:
+    def clear_session(self) -> Done:
         """Forget the conversation.
 
         Raises:
@@ -82,6 +86,7 @@ class SQLiteSession(StoredSession):
                 connection.execute(f"DELETE FROM {table} WHERE session_id = ?", [self.session_id])
 
         self._database.change(clear)
+        return Done()
 
     def close(self) -> None:
         """Close the database; using the session again opens it again, and in memory anew."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 class StoredItems(Ready, list[TResponseInputItem]):
     """Items of a store, which a program that awaits them may await."""
+
+
+class StoredItem(Ready, TResponseInputItem):
+    """An item of a store, which may be awaited, too."""
+
+
+class Done(Ready):
+    """What a method returns that has nothing to tell: it may be awaited, and gives None."""
+
+    def __await__(self) -> Generator[None, None, None]:  # type: ignore[override]
+        return
+        yield
 
 
 class StoredSession(SessionABC):
@@ -54,7 +66,7 @@ class StoredSession(SessionABC):
         items = [self._decode(text) for text in self._read_texts(limit + 1)]
         return StoredItems(latest_items(items, limit))
 
-    def add_items(self, items: list[TResponseInputItem]) -> None:
+    def add_items(self, items: list[TResponseInputItem]) -> Done:
         """Append the items of a turn: all of them or, when it raises, none.
 
         Raises:
@@ -64,15 +76,16 @@ class StoredSession(SessionABC):
         texts = [self._encode(item) for item in items]
         if texts:
             self._append_texts(texts)
+        return Done()
 
-    def pop_item(self) -> TResponseInputItem | None:
+    def pop_item(self) -> StoredItem | None:
         """Remove the newest item and return it, or None when there is none.
 
         Raises:
             SessionError: The store failed.
         """
         text = self._pop_text()
-        return None if text is None else self._decode(text)
+        return None if text is None else StoredItem(self._decode(text))
 
     def close(self) -> None:  # noqa: B027  (a store with nothing to close need not say so)
         """Close what the session has opened itself; using it again opens it again."""

@@ -1,6 +1,6 @@
 """Models: what the loop asks of one, and those behind the Responses API and Chat Completions."""
 
-from .interface import Model, ModelProvider, ModelRequest
+from .interface import Model, ModelProvider, ModelRequest, ModelTracing
 from .openai_provider import OpenAIProvider, get_default_model, is_gpt_5_default
 from .openai_responses import OpenAIResponsesModel
 
@@ -8,6 +8,7 @@ __all__ = [
     "Model",
     "ModelProvider",
     "ModelRequest",
+    "ModelTracing",
     "OpenAIProvider",
     "OpenAIResponsesModel",
     "get_default_model",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..concurrency.cancellation import Cancellation
 from ..model_settings import ModelSettings
@@ -52,8 +53,40 @@ class ModelRequest:
     """Tells a waiting model to stop; `check()` it, or register what interrupts the wait."""
 
 
+class ModelTracing(Enum):
+    """What spans of a model of two methods are to hold."""
+
+    DISABLED = 0
+    """Nothing is traced."""
+    ENABLED = 1
+    """Everything."""
+    ENABLED_WITHOUT_DATA = 2
+    """Neither inputs nor outputs."""
+
+    def is_disabled(self) -> bool:
+        """Whether nothing is traced."""
+        return self is ModelTracing.DISABLED
+
+    def include_data(self) -> bool:
+        """Whether spans hold inputs and outputs."""
+        return self is ModelTracing.ENABLED
+
+
 class Model(ABC):
-    """A large language model. Subclasses implement `stream`."""
+    """A large language model. Subclasses implement `stream`.
+
+    Those that have `get_response` and `stream_response` instead, as in the OpenAI Agents SDK, are
+    asked through these.
+    """
+
+    traces_itself: ClassVar[bool] = False
+    """Whether its calls open spans of their own, so that none is opened around them."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "get_response" in vars(cls) and "stream" not in vars(cls):
+            cls.stream = _stream_of_two_methods  # type: ignore[method-assign, assignment]
+            cls.traces_itself = True
 
     @property
     def hostname(self) -> str | None:
@@ -82,3 +115,11 @@ class ModelProvider(ABC):
     @abstractmethod
     def get_model(self, model_name: str | None) -> Model:
         """The model of that name; None asks for the provider's default."""
+
+
+def _stream_of_two_methods(
+    model: Model, request: ModelRequest
+) -> AsyncIterator[ResponseStreamEvent]:
+    from .two_methods import events_of  # only those who need it pay for it
+
+    return events_of(model, request)

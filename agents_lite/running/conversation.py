@@ -53,7 +53,8 @@ class Conversation:
         self.session_size: int | None = None
         """Items that the session has without those; None: that is not known."""
         self.previous_response_id: str | None = None
-        """The server's latest response, where the server keeps the conversation so."""
+        """The server's latest response, where the server keeps the conversation so; "": there is
+        none yet."""
         self.conversation_id: str | None = None
         """The server's conversation, where it keeps one."""
         self.server_keeps_history = False
@@ -137,6 +138,7 @@ class Conversation:
         self.unsaved += [*self._owed, *inputs]
         self._owed = []
         self.shown_items += items
+        self.server_keeps_history |= self.previous_response_id == ""
         if self.server_keeps_history and not self._server_lacks_turn:
             self.next_input = [
                 sent for sent in inputs if sent.get("type", "").endswith(("_output", "_response"))
@@ -268,7 +270,8 @@ def open_conversation(run: LiveRun) -> None:
             prepared=prepared,
             owed=owed,
             max_turns=options.get("max_turns", DEFAULT_MAX_TURNS),
-            previous_response_id=options.get("previous_response_id"),
+            previous_response_id=options.get("previous_response_id")
+            or ("" if options.get("auto_previous_response_id") else None),
             conversation_id=options.get("conversation_id"),
             session_size=session_size,
         )

@@ -17,6 +17,7 @@ from ..exceptions import (
     words_of,
 )
 from ..items import MessageOutputItem
+from ..output_schema import AgentOutputSchema
 from ..response_types import as_object
 from ..result import RunErrorDetails
 from ..run_config import RunErrorHandlerInput, RunErrorHandlerResult
@@ -96,7 +97,10 @@ def end_by_handler(
 
 def _as_message(output: Any, run: LiveRun) -> MessageOutputItem:
     try:
-        text = output if isinstance(output, str) else to_json(output).decode()
+        said = output
+        if isinstance(run.output_schema, AgentOutputSchema):
+            said = run.output_schema.as_answer(output)
+        text = said if isinstance(said, str) else to_json(said).decode()
     except ValueError as error:
         raise UserError(
             f"An error handler's output has to be JSON to be in the history: {error}; return "

@@ -7,13 +7,15 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic_core import from_json, to_json
 
 from ..concurrency.calling import Ready
 from ..exceptions import UserError
+from ..handoffs import TAgent
 from ..items import ItemHelpers, ToolApprovalItem
+from ..run_context import TContext
 from .fact_json import fact_from_json, fact_to_json
 from .facts import Added, Answered, Awaited, Decided, Fact, Saved, Started, TurnEnded
 from .record import Record
@@ -38,7 +40,7 @@ _FINISHED = (
 )
 
 
-class RunState(Ready):
+class RunState(Ready, Generic[TContext, TAgent]):
     """What a run has done: all that it takes to go on with it, here or elsewhere.
 
     It is given to `Runner.run_sync` and its like where they take an input. Running a state does not

@@ -61,6 +61,9 @@ class RunOptions(TypedDict, Generic[TContext], total=False):
     """Remembers the conversation: its history goes before the input, what is new is added."""
     previous_response_id: str | None
     """Continue from this response, where the server keeps responses."""
+    auto_previous_response_id: bool
+    """Whether each turn continues from the response before it, from the second one on, so that
+    only what is new is sent."""
     conversation_id: str | None
     """Continue this conversation of the server."""
     timeout: float | None
@@ -97,6 +100,8 @@ def new_run(
     Raises:
         UserError: An argument is of the wrong kind, or two do not go together.
     """
+    if isinstance(options.get("run_config"), dict):
+        options = {**options, "run_config": RunConfig(**options["run_config"])}  # type: ignore[arg-type]
     if not isinstance(input, str | list):
         record, options = _taken_up(agent, input, options)
         input = record.conversation.given
@@ -246,7 +251,9 @@ def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
     if session is not None and not hasattr(session, "get_items"):
         raise UserError(f"session must be a Session such as SQLiteSession, got {session!r}")
     if session is not None and (
-        options.get("previous_response_id") or options.get("conversation_id")
+        options.get("previous_response_id")
+        or options.get("conversation_id")
+        or options.get("auto_previous_response_id")
     ):
         raise UserError(
             "A session keeps the history here, previous_response_id and conversation_id keep it "

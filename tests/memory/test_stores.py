@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -25,6 +26,18 @@ CALL = {"type": "function_call", "call_id": "call_1", "name": "add", "arguments"
 OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "5"}
 ANSWER = {"type": "message", "role": "assistant", "content": [{"type": "output_text"}]}
 TURN = [USER, REASONING, CALL, OUTPUT, ANSWER]
+
+
+def test_methods_may_be_awaited_though_they_are_plain(store: Store) -> None:
+    async def talk() -> None:
+        session = store.open_new()
+        assert await session.add_items([USER, ANSWER]) is None
+        assert await session.get_items() == [USER, ANSWER]
+        assert await session.pop_item() == ANSWER
+        assert await session.clear_session() is None
+        assert session.get_items() == []
+
+    asyncio.run(talk())
 
 
 def test_a_store_is_a_session(store: Store) -> None:

@@ -229,6 +229,7 @@ def test_a_broken_history_is_mended_and_logged_once(
     [
         ("previous_response_id", {"previous_response_id": "resp_0"}, "resp_1"),
         ("conversation_id", {"conversation_id": "conv_1"}, "conv_1"),
+        ("previous_response_id", {"auto_previous_response_id": True}, "resp_1"),
     ],
 )
 def test_only_what_is_new_is_sent_where_the_server_keeps_the_history(
@@ -237,7 +238,7 @@ def test_only_what_is_new_is_sent_where_the_server_keeps_the_history(
     agent, model = scripted_calculator([turn(ADD, id="resp_1"), "3"])
     result = Runner.run_sync(agent, "x", **option)
     assert [kinds(each.input) for each in model.requests] == [["user"], ["function_call_output"]]
-    assert getattr(model.requests[0], server) == option[server]
+    assert getattr(model.requests[0], server) == option.get(server)
     assert getattr(model.requests[1], server) == later
     assert kinds(result.to_input_list()) == [
         "user",

@@ -11,6 +11,7 @@ from agents_lite import (
     Agent,
     GuardrailFunctionOutput,
     InvalidFinalOutputError,
+    ItemHelpers,
     MaxTurnsExceeded,
     ModelRefusalError,
     OutputGuardrailTripwireTriggered,
@@ -143,6 +144,28 @@ def test_a_handler_gives_the_final_output(run: Any, kind: str) -> None:
     assert isinstance(fault.error, error)
     assert (fault.agent, fault.context.context) == (result.last_agent, None)
     assert fault.run_data.input == "x"
+
+
+def test_a_handler_s_output_is_told_as_the_model_would_have_given_it() -> None:
+    handlers = {"max_turns": lambda fault: ["a", "b"]}
+    agent = Agent("A", output_type=list[str])
+    result = Runner.run_sync(agent, "x", max_turns=0, error_handlers=handlers)
+    assert result.final_output == ["a", "b"]
+    assert ItemHelpers.text_message_outputs(result.new_items) == '{"response":["a","b"]}'
+
+
+def test_a_handler_may_read_what_was_said() -> None:
+    make, _ = FAULTS["max_turns"]
+    read: list[Any] = []
+
+    def handle(fault: Any) -> str:
+        read.append((fault.run_data.output, fault.run_data.history))
+        return "Sorry."
+
+    Runner.run_sync(make(), "x", max_turns=1, error_handlers={"max_turns": handle})
+    [(output, history)] = read
+    assert [item["type"] for item in output] == ["function_call", "function_call_output"]
+    assert history == [{"role": "user", "content": "x"}, *output]
 
 
 def test_a_handler_s_output_may_stay_out_of_the_history() -> None:

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from ...exceptions import UserError
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, then
-from ...memory.stored_session import StoredItems
+from ...memory.stored_session import StoredItem, StoredItems
 
 try:
     from cryptography.fernet import Fernet, InvalidToken
@@ -94,10 +94,9 @@ class EncryptedSession(SessionABC):
         if item is None or item.get("__enc__") != 1:
             return item
         try:
-            opened: TResponseInputItem = from_json(self._cipher.decrypt(item["payload"], self.ttl))
+            return StoredItem(from_json(self._cipher.decrypt(item["payload"], self.ttl)))
         except InvalidToken:
             return None
-        return opened
 
 
 def _session_key(encryption_key: str, session_id: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
-from ...memory.stored_session import StoredSession
+from ...memory.stored_session import Done, StoredSession
 
 try:
     import redis
@@ -79,13 +79,14 @@ class RedisSession(StoredSession):
         session._owns_client = True
         return session
 
-    def clear_session(self) -> None:
+    def clear_session(self) -> Done:
         """Forget the conversation.
 
         Raises:
             SessionError: The server failed.
         """
         self._call(lambda: self._client.delete(self._key))
+        return Done()
 
     def close(self) -> None:
         """Close the session's own client (`from_url`); one that was given stays as it is."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ...exceptions import SessionError
-from ...memory.stored_session import StoredSession
+from ...memory.stored_session import Done, StoredSession
 from ..databases import Database, ExactText, IntegrityError, SQLAlchemyError, long_text, sa
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class SQLAlchemySession(StoredSession):
         """The same as giving `url` to the class; `options` are its other arguments."""
         return cls(session_id, url=url, **options)
 
-    def clear_session(self) -> None:
+    def clear_session(self) -> Done:
         """Forget the conversation.
 
         Raises:
@@ -74,6 +74,7 @@ class SQLAlchemySession(StoredSession):
                 connection.execute(sa.delete(table).where(self._is_ours(table)))
 
         self._change(clear)
+        return Done()
 
     def close(self) -> None:
         """Close the connections of the session's own engine; one that was given stays as it is."""

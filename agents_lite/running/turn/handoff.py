@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...agent import Agent
 from ...exceptions import UserError
-from ...handoffs import Handoff, HandoffInputData
+from ...handoffs import Handoff, HandoffInputData, HandoffInputFilter
 from ...items import HandoffOutputItem, ItemHelpers, RunItem, output_item
 from ...response_types import ResponsesObject
 from ...tracing import handoff_span
@@ -67,6 +68,8 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
     The run's record, its result and the session keep everything.
     """
     change = chosen.input_filter or run.config.handoff_input_filter
+    if change is None and run.config.nest_handoff_history:
+        change = _nesting(run)
     if change is None:
         return
     conversation = run.record.conversation
@@ -79,3 +82,10 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
     if not isinstance(filtered, HandoffInputData):
         raise UserError(f"A handoff input filter must return HandoffInputData, got {filtered!r}")
     run.record.add(Filtered(filtered))
+
+
+def _nesting(run: LiveRun) -> HandoffInputFilter:
+    """The filter that folds the history into one message, or what the mapper makes of it."""
+    from ...extensions.handoff_filters import nest_handoff_history
+
+    return partial(nest_handoff_history, history_mapper=run.config.handoff_history_mapper)

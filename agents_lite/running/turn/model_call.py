@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import APIError, ModelBehaviorError
@@ -54,7 +55,9 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     run.lifecycle.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
-    with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
+    name = getattr(model, "model", type(model).__name__)
+    span = generation_span(model=name, disabled=model.traces_itself)
+    with nullcontext() if model.traces_itself else span:
         describe_request(span, request, run.records_content)
         event = completed = None
         with model_events(model, request, run.callbacks) as events:

@@ -55,7 +55,7 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
         tools=tools,
         handoffs=handoffs,
         output_schema=run.output_schema,
-        previous_response_id=conversation.previous_response_id,
+        previous_response_id=conversation.previous_response_id or None,
         conversation_id=conversation.conversation_id,
         prompt=_prompt(agent, run),
         stream=run.streamed,

@@ -1,0 +1,157 @@
+"""Models of two methods, `get_response` and `stream_response`, as another SDK asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents_lite import (
+    Agent,
+    Model,
+    ModelResponse,
+    ModelTracing,
+    RunConfig,
+    Runner,
+    Usage,
+    function_tool,
+    generation_span,
+)
+from agents_lite.testing import call, text
+from agents_lite.testing.builders import turn
+from agents_lite.testing.wire import build_response, stream_events
+from tests.support.spans import recorded_spans
+
+
+class OfTwo(Model):
+    """Answers with prepared output items, and keeps what it was given."""
+
+    def __init__(self, *outputs: list[Any]) -> None:
+        self.outputs = list(outputs)
+        self.asked: list[tuple[Any, ...]] = []
+        self.later: list[dict[str, Any]] = []
+
+    async def get_response(self, *asked: Any, **later: Any) -> ModelResponse:
+        self.asked.append(asked)
+        self.later.append(later)
+        usage = Usage(requests=1, input_tokens=3, output_tokens=4, total_tokens=7)
+        return ModelResponse(self.outputs.pop(0), usage, "resp_1", "req_1")
+
+    async def stream_response(self, *asked: Any, **later: Any) -> AsyncIterator[Any]:
+        self.asked.append(asked)
+        for event in stream_events(build_response(turn(*self.outputs.pop(0)), {})):
+            yield event
+
+
+def test_a_run_asks_through_get_response() -> None:
+    add = function_tool(lambda: 3, name_override="add")
+    model = OfTwo([call("add", call_id="1")], [text("Three")])
+    agent = Agent(name="A", instructions="Count", model=model, tools=[add])
+    result = Runner.run_sync(agent, "1 and 2?")
+    assert result.final_output == "Three"
+    instructions, asked, _, tools, output_schema, handoffs, _ = model.asked[0]
+    assert (instructions, asked[0]["content"]) == ("Count", "1 and 2?")
+    assert (tools, output_schema, handoffs) == ([add], None, [])
+    assert result.usage.requests == 2 and result.usage.total_tokens == 14
+    response = result.raw_responses[0]
+    assert (response.response_id, response.request_id) == ("resp_1", "req_1")
+
+
+def test_a_streamed_run_passes_on_what_stream_response_yields() -> None:
+    async def read() -> list[str]:
+        stream = Runner.run_streamed(Agent(name="A", model=OfTwo([text("Good day")])), "Hi")
+        deltas = [
+            event.data.delta
+            async for event in stream.stream_events()
+            if event.type == "raw_response_event"
+            and event.data.type == "response.output_text.delta"
+        ]
+        assert stream.final_output == "Good day"
+        return deltas
+
+    assert "".join(asyncio.run(read())) == "Good day"
+
+
+def test_a_model_that_cannot_stream_is_asked_for_the_whole_answer() -> None:
+    class Whole(Model):
+        async def get_response(self, *asked: Any) -> ModelResponse:
+            return ModelResponse([text("Hi")], Usage())
+
+    events = list(Runner.stream(Agent(name="A", model=Whole()), "Hello"))
+    assert events[-1].item.raw_item.content[0].text == "Hi"  # type: ignore[union-attr]
+
+
+def test_arguments_of_later_days_are_for_those_that_take_them() -> None:
+    model = OfTwo([text("Hi")])
+    Runner.run_sync(Agent(name="A", model=model), "Hello", previous_response_id="resp_0")
+    assert model.later[0]["previous_response_id"] == "resp_0"
+
+
+class Part(BaseModel):
+    type: str = "output_text"
+    text: str
+    annotations: list[Any] = []
+
+
+class Message(BaseModel):
+    """A message as an object, as the `openai` package has them."""
+
+    type: str
+    role: str
+    content: list[Part]
+    phase: str | None = None
+
+
+def test_an_answer_may_consist_of_objects_of_pydantic() -> None:
+    part = Part(type="output_text", text="Hi", annotations=[])
+    said = Message(type="message", role="assistant", content=[part])
+    result = Runner.run_sync(Agent(name="A", model=OfTwo([said])), "Hello")
+    assert result.final_output == "Hi"
+    assert result.raw_responses[0].output == [said]
+    assert "phase" not in result.to_input_list()[1]
+
+
+def test_what_it_raises_is_raised() -> None:
+    class Broken(Model):
+        async def get_response(self, *asked: Any) -> ModelResponse:
+            raise LookupError("no model")
+
+    with pytest.raises(LookupError, match="no model"):
+        Runner.run_sync(Agent(name="A", model=Broken()), "Hello")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (RunConfig(), ModelTracing.ENABLED),
+        (RunConfig(trace_include_sensitive_data=False), ModelTracing.ENABLED_WITHOUT_DATA),
+        (RunConfig(tracing_disabled=True), ModelTracing.DISABLED),
+    ],
+)
+def test_it_is_told_what_its_spans_are_to_hold(config: RunConfig, expected: ModelTracing) -> None:
+    model = OfTwo([text("Hi")])
+    with recorded_spans():
+        Runner.run_sync(Agent(name="A", model=model), "Hello", run_config=config)
+    told = model.asked[0][6]
+    assert told is expected
+    assert told.is_disabled() == (expected is ModelTracing.DISABLED)
+    assert told.include_data() == (expected is ModelTracing.ENABLED)
+
+
+def test_its_calls_are_traced_by_itself() -> None:
+    class Traced(OfTwo):
+        async def get_response(self, *asked: Any, **later: Any) -> ModelResponse:
+            with generation_span(model="its own"):
+                return await super().get_response(*asked, **later)
+
+    with recorded_spans() as recorder:
+        Runner.run_sync(Agent(name="A", model=Traced([text("Hi")])), "Hello")
+    models = [getattr(span.span_data, "model", None) for span in recorder.spans]
+    assert [model for model in models if model is not None] == ["its own"]
+
+
+def test_an_older_name_of_the_response_id_is_known() -> None:
+    assert ModelResponse([], Usage(), referenceable_id="resp_1").response_id == "resp_1"
