@@ -88,7 +88,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "handoffs": ({"handoffs": Agent(name="B")}, "handoffs must be a list"),
     "a handoff": ({"handoffs": ["B"]}, "handoffs must be a list of agents"),
     "model": ({"model": 4}, "model must be a model's name or a Model"),
-    "model_settings": ({"model_settings": {}}, "must be a ModelSettings"),
+    "model_settings": ({"model_settings": 5}, "must be a ModelSettings"),
     "input_guardrails": ({"input_guardrails": len}, "@input_guardrail"),
     "output_guardrails": ({"output_guardrails": len}, "@output_guardrail"),
     "hooks": ({"hooks": object()}, "hooks must be an AgentHooks"),

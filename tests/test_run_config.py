@@ -31,7 +31,8 @@ FIELDS = (
     "tracing_disabled trace_include_sensitive_data workflow_name trace_id group_id trace_metadata "
     "call_model_input_filter session_input_callback session_settings max_tool_concurrency "
     "parallel_tools tool_error_formatter output_retries error_handlers run_id journal step "
-    "durability usage_limits tool_not_found"
+    "durability usage_limits compaction tool_not_found nest_handoff_history "
+    "handoff_history_mapper"
 ).split()
 
 
@@ -50,7 +51,7 @@ def test_the_fields_of_a_run_config() -> None:
         {"model": 5},
         {"model": OpenAIResponsesModel},
         {"model_provider": "openai"},
-        {"model_settings": {"temperature": 1}},
+        {"model_settings": [("temperature", 1)]},
         {"trace_metadata": "production"},
         {"output_retries": "2"},
         {"usage_limits": {"requests": 1}},

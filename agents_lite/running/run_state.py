@@ -55,7 +55,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         """The user's context object, or None."""
 
     @classmethod
-    def of(cls, run: LiveRun) -> RunState:
+    def of(cls, run: LiveRun) -> RunState[TContext, TAgent]:
         """The state of a run, as it is now."""
         return cls(_copy(run.record), run.context.context, run.options)
 
@@ -167,7 +167,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
             raise UserError(_FINISHED)
         self._record.add(Added(ItemHelpers.input_to_new_input_list(input)))
 
-    def fork(self, turn: int) -> RunState:
+    def fork(self, turn: int) -> RunState[TContext, TAgent]:
         """An earlier moment of the same run, as a state of its own.
 
         Args:
@@ -226,7 +226,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         *,
         context: Any = _NOT_GIVEN,
         context_deserializer: Callable[[Any], Any] | None = None,
-    ) -> RunState:
+    ) -> RunState[TContext, TAgent]:
         """The state that `to_json` gave.
 
         Args:
@@ -262,7 +262,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         key: bytes | None = None,
         context: Any = _NOT_GIVEN,
         context_deserializer: Callable[[Any], Any] | None = None,
-    ) -> RunState:
+    ) -> RunState[TContext, TAgent]:
         """The state that `to_string` gave; see `from_json`.
 
         Args:

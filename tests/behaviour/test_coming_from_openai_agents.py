@@ -16,22 +16,29 @@ from agents_lite import (
     Agent,
     AgentHooks,
     BatchTraceProcessor,
+    CallModelData,
     ConsoleSpanExporter,
+    ModelInputData,
+    ModelRequest,
     ModelSettings,
+    OpenAIChatCompletionsModel,
     OpenAIResponsesModel,
     ResponsesClient,
     RunConfig,
+    RunContextWrapper,
     Runner,
     RunState,
     SQLiteSession,
     UserError,
     add_trace_processor,
     function_tool,
+    handoff,
     set_trace_processors,
     trace,
 )
 from agents_lite.extensions.memory import trim_items
-from agents_lite.testing import ScriptedModel, call, handoff_to, turn
+from agents_lite.schema.function_schema import function_schema
+from agents_lite.testing import ResponsesServer, ScriptedModel, call, handoff_to, reasoning, turn
 from tests.support.spans import recorded_spans
 
 ROOT = Path(__file__).parents[2]
@@ -47,9 +54,9 @@ HELD = {
     "test_a_client_of_the_openai_package_says_which_server",
     "`isinstance(event.data": "test_response_types.py::"
     "test_objects_are_of_the_classes_that_openai_has_for_them",
-    "a `Model` with": HERE + "test_a_model_has_one_method",
-    "`await session.get_items": "extensions/memory/test_async_sqlite_session.py::"
-    "test_items_of_a_plain_session_may_be_awaited",
+    "a `Model` with": "models/test_two_methods.py::test_its_calls_are_traced_by_itself",
+    "`await session.add_items": "memory/test_stores.py::"
+    "test_methods_may_be_awaited_though_they_are_plain",
     "`await RunState": HERE + "test_a_state_may_be_awaited",
     "`await server.list_tools": "mcp/test_server.py::test_async_with_connects_and_closes",
     "`SQLAlchemySession": "extensions/memory/test_sqlalchemy_session.py::"
@@ -60,16 +67,23 @@ HELD = {
     "`enable_verbose": HERE + "test_spans_are_printed",
     "`run_demo_loop": HERE + "test_what_there_is_not_has_no_name",
     "`ModelSettings(frequency": HERE + "test_penalties_are_refused_by_the_responses_api",
-    "`RunConfig(tool_not_found": HERE + "test_a_tool_that_is_not_there_may_be_told",
     "`RunConfig(tool_execution": HERE + "test_tools_run_side_by_side_as_the_config_says",
-    "`RunConfig(nest_handoff": "test_handoffs.py::"
-    "test_without_a_filter_the_next_agent_sees_everything",
     "`ModelSettings(retry": "models/test_retrying.py::test_a_policy_decides_about_each_try",
-    "`Runner.run(..., auto": "behaviour/test_coming_from_openai_agents.py::"
-    "test_a_run_follows_the_response_before_it",
     "`result.to_input_list": "test_results.py::test_a_conversation_goes_on_with_the_input_list",
     "`function_tool(timeout": HERE + "test_a_function_says_what_a_late_tool_tells_the_model",
-    "`Agent(model_settings={": HERE + "test_settings_are_no_dicts",
+    "`await model.get_response": HERE + "test_a_model_may_be_asked_outside_a_run",
+    "`await tool.on_invoke": HERE + "test_a_tool_is_invoked_without_await",
+    "`function_schema": HERE + "test_a_function_schema_reads_arguments",
+    "`OpenAIResponsesModel(..., openai": "models/test_provider.py::"
+    "test_a_client_of_the_openai_package_says_which_server",
+    "`RunResult(input": HERE + "test_results_are_made_by_runs",
+    "`context.approve_tool": HERE + "test_calls_are_decided_on_the_state",
+    "`RunConfig(reasoning_item": HERE + "test_a_filter_takes_ids_off_reasoning",
+    "`RunConfig(tool_name_coll": HERE + "test_names_are_unique",
+    "`ModelSettings(include": HERE + "test_streams_of_chat_completions_tell_their_usage",
+    "`class Mine(MCPServer": HERE + "test_a_server_of_two_methods_is_none",
+    "\"After the turn": HERE + "test_after_the_turn_is_after_the_turn_at_hand",
+    "A filter may be": HERE + "test_a_filter_may_be_async",
     "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
     "Websockets": HERE + "test_what_there_is_not_has_no_name",
     "Tools that act": HERE + "test_what_there_is_not_has_no_name",
@@ -119,19 +133,10 @@ def test_what_the_page_names_is_there() -> None:
 
 MISSING = """
     AdvancedSQLiteSession ApplyPatchTool CustomTool DaprSession LocalShellTool MCPServerManager
-    MCPServerSse MCPUtil ModelTracing MongoDBSession OpenAIResponsesCompactionSession
+    MCPServerSse MCPUtil MongoDBSession OpenAIResponsesCompactionSession
     OpenAIResponsesWSModel ProgrammaticToolCallingTool ShellTool ToolSearchTool run_demo_loop
     enable_verbose_stdout_logging responses_websocket_session tool_namespace
 """.split()
-
-
-def test_a_run_follows_the_response_before_it() -> None:
-    model = ScriptedModel(["Hi", "Bye"])
-    agent = Agent(name="A", model=model)
-    before = Runner.run_sync(agent, "Hello").last_response_id
-    Runner.run_sync(agent, "And?", previous_response_id=before)
-    assert before is not None and model.requests[1].previous_response_id == before
-    assert [item["content"] for item in model.requests[1].input] == ["And?"]
 
 
 def test_a_function_says_what_a_late_tool_tells_the_model() -> None:
@@ -147,12 +152,13 @@ def test_a_function_says_what_a_late_tool_tells_the_model() -> None:
     assert output.raw_item.output == "late: ToolTimeoutError"
 
 
-def test_settings_are_no_dicts() -> None:
-    with pytest.raises(UserError, match="ModelSettings"):
-        Agent(name="A", model_settings={"temperature": 0.0})  # type: ignore[arg-type]
-    options: Any = {"run_config": {"model": "m"}}
-    with pytest.raises(UserError, match="RunConfig"):
-        Runner.run_sync(Agent(name="A"), "Hi", **options)
+def test_settings_may_be_dicts() -> None:
+    model = ScriptedModel(["Hi"])
+    agent = Agent(name="A", model=model, model_settings={"temperature": 0.5})  # type: ignore[arg-type]
+    options: Any = {"run_config": {"model_settings": {"top_p": 0.3}}}
+    assert Runner.run_sync(agent, "Hello", **options).final_output == "Hi"
+    settings = model.requests[0].model_settings
+    assert (settings.temperature, settings.top_p) == (0.5, 0.3)
 
 
 def test_what_there_is_not_has_no_name() -> None:
@@ -160,12 +166,96 @@ def test_what_there_is_not_has_no_name() -> None:
     assert [name for name in MISSING if f"`{name}" not in PAGE] == []
 
 
-def test_a_model_has_one_method() -> None:
-    class OfTwo(agents_lite.Model):
-        async def get_response(self, *_: Any) -> Any: ...
+def test_a_model_may_be_asked_outside_a_run() -> None:
+    answer = ScriptedModel(["Hi"]).respond(ModelRequest([{"role": "user", "content": "Hello"}]))
+    assert agents_lite.ItemHelpers.extract_text(answer.output[0]) == "Hi"
 
-    with pytest.raises(TypeError, match="stream"):
-        OfTwo()  # type: ignore[abstract]
+
+def test_a_tool_is_invoked_without_await() -> None:
+    double = function_tool(lambda n: n * 2, name_override="double", strict_mode=False)
+    context = RunContextWrapper(None)
+    assert double.on_invoke_tool(context, '{"n": 2}') == 4  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="double"):
+        double.on_invoke_tool(context, "{}")  # type: ignore[arg-type]
+
+
+def test_a_function_schema_reads_arguments() -> None:
+    def add(a: int, b: int = 2) -> int:
+        return a + b
+
+    schema = function_schema(add)
+    assert schema.params_json_schema["required"] == ["a", "b"]
+    args, named = schema.bind('{"a": 1, "b": 4}')
+    assert add(*args, **named) == 5
+
+
+def test_results_are_made_by_runs() -> None:
+    with pytest.raises(TypeError):
+        agents_lite.RunResult(input="x", new_items=[])  # type: ignore[call-arg]
+
+
+def test_calls_are_decided_on_the_state() -> None:
+    tool = function_tool(lambda: "done", name_override="do", needs_approval=True)
+    agent = Agent(name="A", model=ScriptedModel([call("do"), "ok"]), tools=[tool])
+    paused = Runner.run_sync(agent, "Hi")
+    state = paused.to_state()
+    state.approve(paused.interruptions[0])
+    assert Runner.run_sync(agent, state).final_output == "ok"
+    assert not hasattr(paused.context_wrapper, "approve_tool")
+
+
+def test_a_filter_takes_ids_off_reasoning() -> None:
+    def change(given: CallModelData) -> ModelInputData:
+        for item in given.model_data.input:
+            if item.get("type") == "reasoning":
+                item.pop("id")
+        return given.model_data
+
+    tool = function_tool(lambda: "done", name_override="do")
+    model = ScriptedModel([turn(reasoning("so"), call("do")), "ok"])
+    config = RunConfig(call_model_input_filter=change)
+    Runner.run_sync(Agent(name="A", model=model, tools=[tool]), "Hi", run_config=config)
+    thought = model.requests[1].input[1]
+    assert thought["type"] == "reasoning" and "id" not in thought
+
+
+def test_streams_of_chat_completions_tell_their_usage() -> None:
+    with ResponsesServer(["Hi"]) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="any")
+        agent = Agent(name="A", model=OpenAIChatCompletionsModel("m", client))
+        stream = Runner.run_streamed(agent, "Hello")
+        for _ in stream.stream_events():
+            pass
+        assert stream.usage.total_tokens > 0
+
+
+def test_a_server_of_two_methods_is_none() -> None:
+    class Mine(agents_lite.MCPServer):
+        def list_tools(self, *_: Any) -> Any: ...
+
+    with pytest.raises(TypeError):
+        Mine()  # type: ignore[abstract]
+
+
+def test_after_the_turn_is_after_the_turn_at_hand() -> None:
+    stream = Runner.run_streamed(Agent(name="A", model=ScriptedModel([])), "Hi")
+    for _ in stream.stream_events():
+        stream.cancel(mode="after_turn")
+    assert stream.pause_reason == "after_turn" and stream.raw_responses == []
+
+
+def test_a_filter_may_be_async() -> None:
+    async def nothing_else(data: Any) -> Any:
+        return data.clone(input_history=(), pre_handoff_items=(), new_items=data.new_items)
+
+    model = ScriptedModel([handoff_to("B"), "ok"])
+    b = Agent(name="B", model=model)
+    offer = handoff(b, input_filter=nothing_else)
+    Runner.run_sync(Agent(name="A", model=model, handoffs=[offer]), "Hi")
+    assert [item["type"] for item in model.requests[1].input] == [
+        "function_call",
+        "function_call_output",
+    ]
 
 
 def test_a_state_may_be_awaited() -> None:
@@ -212,7 +302,7 @@ def test_penalties_are_refused_by_the_responses_api() -> None:
 
 def test_a_tool_that_is_not_there_may_be_told() -> None:
     agent = Agent(name="A", model=ScriptedModel([call("nothing"), "done"]))
-    config = RunConfig(tool_not_found="tell_model")
+    config = RunConfig(tool_not_found_behavior="return_error_to_model")
     assert Runner.run_sync(agent, "Hi", run_config=config).final_output == "done"
 
 
