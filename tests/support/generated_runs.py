@@ -104,9 +104,13 @@ def keep_the_last(data: HandoffInputData) -> HandoffInputData:
 
 
 class GeneratedRun:
-    """Agents, options and an input; all of it follows from a number."""
+    """Agents, options and an input; all of it follows from a number.
 
-    def __init__(self, number: int, notes: Notes) -> None:
+    With `asks` some calls ask a person in their middle, as those of MCP servers do.
+    """
+
+    def __init__(self, number: int, notes: Notes, asks: bool = False) -> None:
+        self.asks = asks
         self.chance = random.Random(number)
         self.notes = notes
         self.streamed = self.chance.random() < 0.5
@@ -136,6 +140,8 @@ class GeneratedRun:
         tools = [self.tool("plain"), self.tool("also"), self.tool("coroutine", is_async=True)]
         tools.append(self.tool("beside", parallel=True))
         tools.append(self.tool("paid", needs_approval=True))
+        if self.asks and not depth:
+            tools.append(function_tool(self.asking))
         names = [each.name for each in tools]
         if depth:
             inner = self.front(f"{label}i", depth - 1)
@@ -201,6 +207,16 @@ class GeneratedRun:
 
         return function_tool(made_async if is_async else made, name_override=name, **options)
 
+    def asking(self, context: ToolContext[Any], number: int) -> Any:
+        """Ask a person."""
+        run: Any = context.run
+        _, answers, state = run.answered_in_call(context.tool_call_id)
+        if state is None:
+            question = {"server_name": "s", "message": f"{number}?"}
+            raise run.ask_in_call(context.tool_call_id, {"a": question, "b": question}, {"n": 1})
+        self.notes.add(f"call asking {context.tool_call_id}")
+        return [number, answers, state]
+
     def input_check(self, name: str, run_in_parallel: bool) -> Any:
         @input_guardrail(name=name, run_in_parallel=run_in_parallel)
         def check(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
@@ -257,7 +273,7 @@ def go_on(number: int, folder: Path, state: str | None, most_facts: int | None) 
     Calls that wait are approved at the next start. Returns the state as text, and once the run is
     over what came of it.
     """
-    generated = GeneratedRun(number, Notes(folder / "notes"))
+    generated = GeneratedRun(number, Notes(folder / "notes"), asks=True)
     left: list[int | None] = [most_facts]
     options = generated.options()
     if state is None:
@@ -265,7 +281,10 @@ def go_on(number: int, folder: Path, state: str | None, most_facts: int | None) 
     else:
         value = RunState.from_string(generated.agent, state, key=b"k", context=options["context"])
         for item in value.get_interruptions():
-            value.approve(item)
+            if item.reason == "input":
+                value.provide_input(item, {"name": item.question_name})
+            else:
+                value.approve(item)
         record = _with_limit(value.take_up(generated.agent)[0], left)
     run = new_run(
         generated.agent,
