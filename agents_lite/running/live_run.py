@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .record import Record
     from .run_state import RunState
     from .start import RunOptions
+    from .turn.prompt_cache import SentPrompt
 
 
 class RunPaused(BaseException):
@@ -67,6 +68,7 @@ class LiveRun:
         turn: The turn at hand, from 1; 0 before the first.
         compaction: How the model's input is kept within its window, or None.
         estimate: About how many tokens the latest request had, as far as that is of interest.
+        cached_prompt: What the latest request began with, if its server may have it cached.
         tools_at_work: Names of the local tools that run at this moment.
         closing: What is closed when the run ends.
         pause_reason: Why the run stopped before its end, or None.
@@ -115,6 +117,7 @@ class LiveRun:
         self.turn = record.turn
         self.compaction = self._chosen_compaction()
         self.estimate = 0
+        self.cached_prompt: SentPrompt | None = None
         self.tools_at_work: list[str] = []
         self.closing = ExitStack()
         self.pause_reason: PauseReason | None = None

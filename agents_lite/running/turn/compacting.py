@@ -107,6 +107,7 @@ def _compact(run: LiveRun, cancellation: Cancellation, room: float) -> bool:
     if after < before:
         _note(run, items, step)
         run.record.add(step)
+        run.cached_prompt = None  # it is meant to begin otherwise from now on
     elif step.usage.requests:
         run.record.add(Compacted(0, 0, None, step.usage))  # it has cost something all the same
     return after < before

@@ -17,6 +17,7 @@ from ...tracing import Span, generation_span
 from .. import stand_ins
 from ..facts import Answered
 from .plan import find_targets
+from .prompt_cache import SMALLEST_CACHED, sent_prompt, warn_of_change, with_cache_key
 from .request import build_request
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     stand_in = stand_ins.current()
     model = choose_model(agent, run.config) if stand_in is None else stand_in.model_for(run)
     run.check_price(model)
+    request = with_cache_key(request, model, run)
+    if run.cached_prompt is not None:
+        warn_of_change(run.cached_prompt, sent_prompt(request, run))
     run.lifecycle.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
@@ -73,6 +77,8 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
         if response is None:
             response = read_response(event, model)  # which says what is wrong
         describe_response(span, response, run.records_content)
+    is_cached = response.usage.input_tokens >= SMALLEST_CACHED
+    run.cached_prompt = sent_prompt(request, run) if is_cached else None
     if run.compaction is not None:
         run.compaction.measure(run.estimate, response.usage.input_tokens)
     run.lifecycle.model_ended(agent, response)
