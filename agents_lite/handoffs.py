@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from .exceptions import ModelBehaviorError, UserError
+from .items import RunItemBase
 from .methods import check_takes
 from .run_context import RunContextWrapper, TContext
 from .schema.adapter import json_schema_of, make_adapter
@@ -41,6 +42,17 @@ class HandoffInputData:
     """Items of that turn, the handoff's own call and output included."""
     run_context: RunContextWrapper[Any] | None = None
     """The run's context."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for parts of the wrong kind, as an input filter may make them."""
+        history = self.input_history
+        if not (isinstance(history, str) or _all_are(dict, history)):
+            raise UserError(
+                f"HandoffInputData: input_history must be text or input items, got {history!r}"
+            )
+        for name in ("pre_handoff_items", "new_items"):
+            if not _all_are(RunItemBase, items := getattr(self, name)):
+                raise UserError(f"HandoffInputData: {name} must be run items, got {items!r}")
 
     def clone(self, **changes: Any) -> HandoffInputData:
         """A copy with some fields changed."""
@@ -198,6 +210,10 @@ def handoff(
         is_enabled=is_enabled,
         agent=agent,
     )
+
+
+def _all_are(kind: type, parts: Any) -> bool:
+    return isinstance(parts, tuple | list) and all(isinstance(part, kind) for part in parts)
 
 
 def _given(value: str | None, default: str) -> str:

@@ -426,6 +426,22 @@ def test_a_filter_must_return_the_conversation() -> None:
         Runner.run_sync(a, "hi")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input_history": 5},
+        {"input_history": [{"role": "user", "content": "Hi"}, "Hi"]},
+        {"new_items": ({"role": "user", "content": "Hi"},)},
+        {"pre_handoff_items": None},
+    ],
+    ids=str,
+)
+def test_a_filter_must_keep_to_the_kinds_of_the_parts(changes: dict[str, Any]) -> None:
+    a, _, _ = pair([handoff_to("B")], input_filter=lambda data: data.clone(**changes))
+    with pytest.raises(UserError, match=f"HandoffInputData: {next(iter(changes))} must be"):
+        Runner.run_sync(a, "hi")
+
+
 def test_what_a_filter_broke_is_mended() -> None:
     def drop_outputs(data: HandoffInputData) -> HandoffInputData:
         return data.clone(new_items=data.new_items[:1])

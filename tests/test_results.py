@@ -93,6 +93,11 @@ def test_the_input_list_of_an_unfinished_stream_is_valid() -> None:
     assert kinds(stream.to_input_list()) == ["user"]
 
 
+def test_the_input_list_of_an_unread_stream_is_the_input() -> None:
+    stream = Runner.run_streamed(calculator_with([]), "x")
+    assert stream.to_input_list() == [{"role": "user", "content": "x"}]
+
+
 def test_a_typed_output_is_an_object() -> None:
     result = Runner.run_sync(calculator_with([final(Sum(total=3))], output_type=Sum), "x")
     assert result.final_output == Sum(total=3)

@@ -91,6 +91,8 @@ class LiveRun:
     ) -> None:
         self.record = record
         self.given = given if isinstance(given, str) else list(given)
+        if not record.is_started:
+            record.conversation.given = self.given
         self.options = options
         self.context = RunContextWrapper(
             options.get("context"), record.usage, record.usage_by_agent
