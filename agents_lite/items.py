@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic_core import to_json
 
+from .exceptions import UserError
 from .response_types import ResponsesObject, as_json
 from .usage import Usage
 
@@ -305,6 +306,22 @@ class ItemHelpers:
             output: Text, or a list of content parts.
         """
         return {"type": "function_call_output", "call_id": tool_call.call_id, "output": output}
+
+
+def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
+    """A user's list of input items, checked; also a tuple of them.
+
+    Raises:
+        UserError: It is none; the message names whose it is.
+    """
+    if not isinstance(items, list | tuple):
+        raise UserError(f"{owner} must be a list of input items, got {items!r}")
+    for item in items:
+        if not (isinstance(item, dict) and isinstance(item.get("type"), str | None)):
+            raise UserError(
+                f"{owner}: each input item must be a dict such as {{'role': ...}}, got {item!r}"
+            )
+    return items if isinstance(items, list) else list(items)
 
 
 def output_item(

@@ -23,6 +23,7 @@ from agents_lite import (
     Runner,
     RunResult,
     RunResultStreaming,
+    SQLiteSession,
     UserError,
     function_tool,
     get_current_span,
@@ -111,6 +112,7 @@ WRONG: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "item": (None, ["x"], {}, r"must be a dict such as \{'role': ...\}, got 'x'"),
     "agent hooks": (None, "x", {"hooks": AgentHooks()}, r"Agent\(hooks=...\)"),
     "run_config": (None, "x", {"run_config": {"model": "m"}}, "must be a RunConfig"),
+    "session": (None, "x", {"session": SQLiteSession}, "must be a Session such as SQLiteSession"),
 }
 
 

@@ -226,9 +226,18 @@ def test_a_filter_s_list_is_its_own() -> None:
     assert len(agent.model.requests[1].input) == 3  # type: ignore[union-attr]
 
 
-def test_a_filter_must_return_what_is_to_be_sent() -> None:
-    config = RunConfig(call_model_input_filter=lambda data: None)
-    with pytest.raises(UserError, match="must return ModelInputData"):
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (None, "must return ModelInputData"),
+        (ModelInputData("x", None), "a list of input items"),  # type: ignore[arg-type]
+        (ModelInputData([None], None), "each input item must be a dict"),
+        (ModelInputData([], 5), "instructions .* must be text"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_filter_must_return_what_is_to_be_sent(made: Any, message: str) -> None:
+    config = RunConfig(call_model_input_filter=lambda data: made)
+    with pytest.raises(UserError, match=message):
         Runner.run_sync(agent_with_tool(["never"]), "x", run_config=config)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
-from ..items import TResponseInputItem
+from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
-from .session_settings import SessionSettings
+from .session_settings import SessionSettings, check_limit
 from .stored_session import Done, StoredItem, StoredItems
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class OpenAIConversationsSession(SessionABC):
         Raises:
             APIError: The server could not be reached, or refused.
         """
+        check_limit(limit)
         if limit is not None and limit <= 0:
             return StoredItems()
         found: list[TResponseInputItem] = []
@@ -85,10 +86,12 @@ class OpenAIConversationsSession(SessionABC):
         """Append items, 20 with each request.
 
         Raises:
+            UserError: These are no items.
             APIError: The server could not be reached, or refused.
         """
-        for start in range(0, len(items), _ADDED_AT_ONCE):
-            self._ask("POST", "/items", {"items": items[start : start + _ADDED_AT_ONCE]})
+        given = as_input_items(items, "What the conversation is to add")
+        for start in range(0, len(given), _ADDED_AT_ONCE):
+            self._ask("POST", "/items", {"items": given[start : start + _ADDED_AT_ONCE]})
         return Done()
 
     def pop_item(self) -> StoredItem | None:

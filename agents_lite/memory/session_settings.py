@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import UserError
 
 __all__ = ["SessionSettings"]
 
@@ -13,3 +16,13 @@ class SessionSettings:
 
     limit: int | None = None
     """Only so many of the newest items go before the input; None: all."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for a limit that is no number."""
+        check_limit(self.limit)
+
+
+def check_limit(limit: Any) -> None:
+    """Raise UserError for a limit of items that is neither a whole number nor None."""
+    if not isinstance(limit, int | None):
+        raise UserError(f"The limit of a session's items is a whole number or None, not {limit!r}")

@@ -12,8 +12,9 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from ..concurrency.calling import Ready
 from ..exceptions import SessionError, UserError
 from ..history import latest_items
-from ..items import TResponseInputItem
+from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
+from .session_settings import check_limit
 
 if TYPE_CHECKING:
     from typing import Self
@@ -60,6 +61,7 @@ class StoredSession(SessionABC):
         """
         if limit is None:
             return StoredItems(self._decode(text) for text in self._read_texts(None))
+        check_limit(limit)
         if limit <= 0:
             return StoredItems()
         # One more than asked for shows whether the limit would cut something in two.
@@ -70,10 +72,11 @@ class StoredSession(SessionABC):
         """Append the items of a turn: all of them or, when it raises, none.
 
         Raises:
-            UserError: An item cannot be written as JSON.
+            UserError: An item is no dict, or cannot be written as JSON.
             SessionError: The store failed.
         """
-        texts = [self._encode(item) for item in items]
+        given = as_input_items(items, f"What session {self.session_id!r} is to add")
+        texts = [self._encode(item) for item in given]
         if texts:
             self._append_texts(texts)
         return Done()
@@ -129,7 +132,7 @@ class StoredSession(SessionABC):
             raise self._damaged(f"that is not JSON: {error}") from error
         if not isinstance(item, dict):
             raise self._damaged("that is no JSON object")
-        if not isinstance(item.get("type", ""), str):
+        if not isinstance(item.get("type"), str | None):
             raise self._damaged("whose type is no text")
         return item
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ModelBehaviorError, UserError
+from ..exceptions import ModelBehaviorError
 from ..handoffs import Handoff, HandoffInputData
 from ..history import mend_history, without_lost_reasoning
-from ..items import ItemHelpers, RunItem
+from ..items import ItemHelpers, RunItem, as_input_items
 from ..run_config import DEFAULT_MAX_TURNS
 from ..tracing import get_current_trace
 from .facts import Compacted, Saved, Started, TakenUp
@@ -141,7 +141,7 @@ class Conversation:
         self.server_keeps_history |= self.previous_response_id == ""
         if self.server_keeps_history and not self._server_lacks_turn:
             self.next_input = [
-                sent for sent in inputs if sent.get("type", "").endswith(("_output", "_response"))
+                sent for sent in inputs if str(sent.get("type")).endswith(("_output", "_response"))
             ]
             if self.previous_response_id is not None:
                 self.previous_response_id = self._response_id
@@ -319,14 +319,12 @@ def _with_history(
     settings = run.config.session_settings or getattr(session, "session_settings", None)
     limit = None if settings is None else settings.limit
     history = run.call(session.get_items, *([] if limit is None else [limit]))
-    if not isinstance(history, list):
-        raise UserError(f"{session!r}.get_items() must return a list of items, got {history!r}")
+    history = as_input_items(history, f"What {session!r}.get_items() returns")
     size = len(history) if limit is None else None
     merge = run.config.session_input_callback
     if merge is not None:
         merged = run.call(merge, list(history), list(new))
-        if not isinstance(merged, list):
-            raise UserError(f"session_input_callback must return a list, got {merged!r}")
+        merged = as_input_items(merged, "What session_input_callback returns")
         return without_lost_reasoning([*history, *new], merged), list(new), size
     if _is_unanswered(history, new) and _always_answers(run.agent):
         return history, [], size

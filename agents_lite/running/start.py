@@ -24,6 +24,7 @@ from ..exceptions import (
     UserError,
     words_of,
 )
+from ..items import as_input_items
 from ..lifecycle import RunHooks
 from ..result import RunErrorDetails, RunResult
 from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
@@ -238,9 +239,8 @@ def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
         raise UserError(f"on_timeout must be 'raise' or 'pause', got {options['on_timeout']!r}")
     if not isinstance(agent, Agent):
         raise UserError(f"The starting agent must be an Agent, got {agent!r}")
-    for item in input if isinstance(input, list) else ():
-        if not isinstance(item, dict):
-            raise UserError(f"Each input item must be a dict such as {{'role': ...}}, got {item!r}")
+    if isinstance(input, list):
+        as_input_items(input, "The input")
     check_error_handlers(options.get("error_handlers"))
     hooks, run_config = options.get("hooks"), options.get("run_config")
     if not isinstance(hooks, RunHooks | None):
@@ -248,7 +248,7 @@ def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
     if not isinstance(run_config, RunConfig | None):
         raise UserError(f"run_config must be a RunConfig, got {run_config!r}")
     session = options.get("session")
-    if session is not None and not hasattr(session, "get_items"):
+    if session is not None and (isinstance(session, type) or not hasattr(session, "get_items")):
         raise UserError(f"session must be a Session such as SQLiteSession, got {session!r}")
     if session is not None and (
         options.get("previous_response_id")

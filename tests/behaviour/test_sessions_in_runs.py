@@ -395,10 +395,24 @@ def test_the_callback_changes_what_is_sent_and_the_session_keeps_what_was_said()
     assert model.requests[0].input[1]["content"] == "now, please"
 
 
-def test_the_callback_must_return_a_list() -> None:
-    config = RunConfig(session_input_callback=lambda history, new: None)
-    with pytest.raises(UserError, match="session_input_callback must return a list"):
+NO_ITEMS: list[Any] = [None, "hi", [None], ["hi"], [{"type": 5}]]
+
+
+@pytest.mark.parametrize("items", NO_ITEMS, ids=str)
+def test_the_callback_must_return_input_items(items: Any) -> None:
+    config = RunConfig(session_input_callback=lambda history, new: items)
+    with pytest.raises(UserError, match="What session_input_callback returns"):
         Runner.run_sync(calculator_with([]), "hi", session=ListSession(), run_config=config)
+
+
+@pytest.mark.parametrize("items", NO_ITEMS, ids=str)
+def test_a_session_must_give_input_items(items: Any) -> None:
+    class OddSession(ListSession):
+        def get_items(self, limit: int | None = None) -> Any:
+            return items
+
+    with pytest.raises(UserError, match=r"What .*OddSession.*get_items\(\) returns"):
+        Runner.run_sync(calculator_with([]), "hi", session=OddSession())
 
 
 def test_the_callback_cannot_reach_into_the_session() -> None:

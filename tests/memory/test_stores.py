@@ -10,11 +10,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents_lite.exceptions import UserError
-from agents_lite.memory import Session
+from agents_lite.memory import Session, SessionSettings
 from tests.support.session_stores import Store, make_turn, whole_turns
 from tests.support.waiting import wait_until
 
@@ -135,6 +136,24 @@ def test_a_turn_with_an_item_that_is_not_json_is_refused_whole(store: Store) -> 
     with pytest.raises(UserError, match="cannot be written as JSON"):
         session.add_items([USER, {"role": "user", "content": object()}])
     assert session.get_items() == []
+
+
+@pytest.mark.parametrize(
+    "items", [None, "hi", USER, [USER, None], [["role"]], [{"type": 1}]], ids=str
+)
+def test_what_are_no_items_is_refused_whole(store: Store, items: Any) -> None:
+    session = store.open_new()
+    with pytest.raises(UserError, match="input item"):
+        session.add_items(items)
+    assert session.get_items() == []
+
+
+@pytest.mark.parametrize("limit", ["2", 2.0, []])
+def test_a_limit_is_a_whole_number(store: Store, limit: Any) -> None:
+    with pytest.raises(UserError, match="a whole number or None"):
+        store.open_new().get_items(limit)
+    with pytest.raises(UserError, match="a whole number or None"):
+        SessionSettings(limit=limit)
 
 
 def test_threads_share_a_session_and_their_turns_stay_whole(store: Store) -> None:

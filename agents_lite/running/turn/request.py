@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...handoffs import Handoff
 from ...history import mend_history, without_lost_reasoning
+from ...items import as_input_items
 from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
 from ...prompts import GenerateDynamicPromptData
@@ -155,6 +156,13 @@ def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
     changed = run.call(change, data)
     if not isinstance(changed, ModelInputData):
         raise UserError(f"call_model_input_filter must return ModelInputData, got {changed!r}")
+    given = as_input_items(changed.input, "The input that call_model_input_filter returns")
+    changed = replace(changed, input=given)
+    if not isinstance(changed.instructions, str | None):
+        raise UserError(
+            "The instructions that call_model_input_filter returns must be text, got "
+            f"{changed.instructions!r}"
+        )
     conversation = run.record.conversation
     if conversation.server_keeps_history:
         return changed
