@@ -332,6 +332,6 @@ def _words(error: JSON) -> str:
     return f"{kind}: {error.get('message')}" if kind else str(error.get("message"))
 
 
-def _last_text(output: Iterable[JSON]) -> Any:
+def _last_text(output: Iterable[JSON]) -> str:
     messages = [item for item in output if item.get("type") == "message"]
-    return ItemHelpers.extract_text(as_object(messages[-1])) if messages else None
+    return (ItemHelpers.extract_text(as_object(messages[-1])) if messages else None) or ""

@@ -32,6 +32,7 @@ from agents_lite import (
 from agents_lite.testing import HTTPRequest, ResponsesServer, call
 from tests.support.drivers import stream, whole_and_streamed
 from tests.support.servers import free_port
+from tests.support.without_network import played_without_network, recorded
 
 PROGRAM = os.environ.get("LITELLM", ".venv-litellm/bin/litellm")
 KEY = "sk-of-the-proxy"
@@ -168,3 +169,22 @@ def test_a_conversation_crosses_all_four_ways(client: ResponsesClient) -> None:
 def test_an_unknown_model_is_a_typed_error(kind: Any, client: ResponsesClient) -> None:
     with pytest.raises((BadRequestError, NotFoundError), match="nonsense"):
         Runner.run_sync(Agent(name="A", model=kind("nonsense", client)), "Hello")
+
+
+def agent_by_chat() -> Agent[Any]:
+    return Agent(name="A", tools=[add], model="by_chat")
+
+
+def agent_by_responses() -> Agent[Any]:
+    return Agent(name="A", tools=[add], model="by_responses")
+
+
+@whole_and_streamed
+def test_a_run_is_played_without_any_network(
+    run: Any, agent: Agent[Any], tmp_path: Path
+) -> None:
+    was = recorded(run, agent, "Please add", tmp_path)
+    place = f"{__name__}:agent_{agent.model.model}"  # type: ignore[union-attr]
+    lists = played_without_network(place, "Please add", tmp_path)
+    assert set(lists.values()) == {json.dumps(was.to_input_list())}
+    assert len(lists) == 3

@@ -7,6 +7,7 @@ Not collected with the other tests, since its packages want an environment of th
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ from agents_lite import (
 )
 from tests.support.drivers import kinds, stream, whole_and_streamed
 from tests.support.servers import free_port
+from tests.support.without_network import played_without_network, recorded
 
 PYTHON = os.environ.get("LLAMA_CPP", ".venv-llama-cpp/bin/python")
 MODELS = [OpenAIChatCompletionsModel, OpenAIResponsesModel, AnthropicModel]
@@ -166,3 +168,34 @@ def test_an_answer_that_is_too_long_is_an_error(run: Any, client: ResponsesClien
     agent = agent_with(OpenAIChatCompletionsModel, client, settings=settings)
     with pytest.raises(ResponseFailedError, match="max_output_tokens"):
         run(agent, "Hi")
+
+
+def random_agent() -> Agent[Any]:
+    """One whose model, at first, is likely to make calls."""
+    return Agent(
+        "A",
+        model="random",
+        tools=[add],
+        model_settings=CALLING,
+        tool_use_behavior="stop_on_first_tool",
+    )
+
+
+def speaking_agent() -> Agent[Any]:
+    """One that speaks, with a tool that it does not call."""
+    return Agent("A", model="random", tools=[add], model_settings=SPEAKING)
+
+
+@every_api
+@whole_and_streamed
+@pytest.mark.parametrize("make", [random_agent, speaking_agent])
+def test_a_run_is_played_without_any_network(
+    make: Any, run: Any, kind: type[Any], client: ResponsesClient, tmp_path: Path
+) -> None:
+    if kind is AnthropicModel and make is speaking_agent:  # its server knows no such tool_choice
+        make = random_agent
+    agent = make().clone(model=kind("random", client))
+    was = until_done(lambda: recorded(run, agent, "Hi", tmp_path))
+    lists = played_without_network(f"{__name__}:{make.__name__}", "Hi", tmp_path)
+    assert set(lists.values()) == {json.dumps(was.to_input_list())}
+    assert len(lists) == 3
