@@ -52,6 +52,13 @@ _HOMES = {  # module: the names it is home to
     "memory": (
         "OpenAIConversationsSession Session SessionABC SessionSettings SQLiteSession StoredSession"
     ),
+    "local_tools": (
+        "apply_diff ApplyPatchEditor ApplyPatchOperation ApplyPatchResult ApplyPatchTool "
+        "CustomTool FolderEditor LocalShell LocalShellCommandRequest LocalShellTool "
+        "ShellActionRequest ShellCallData ShellCallOutcome ShellCommandOutput "
+        "ShellCommandRequest ShellResult ShellTool"
+    ),
+    "input_parts": "input_audio input_file input_image",
     "model_settings": "MCPToolChoice ModelSettings",
     "models": (
         "get_default_model is_gpt_5_default Model ModelProvider ModelRequest ModelTracing "
@@ -85,7 +92,7 @@ _HOMES = {  # module: the names it is home to
     "tool": (
         "CodeInterpreterTool ComputerTool ComputerToolSafetyCheckData "
         "default_tool_error_function FileSearchTool function_tool FunctionTool HostedMCPTool "
-        "ImageGenerationTool MCPToolApprovalFunctionResult MCPToolApprovalRequest Tool "
+        "ImageGenerationTool LocalTool MCPToolApprovalFunctionResult MCPToolApprovalRequest Tool "
         "WebSearchTool"
     ),
     "tool_guardrails": (
@@ -123,6 +130,8 @@ __all__ = sorted(_MODULE_OF)
 
 _PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
     "agent_output": "output_schema",
+    "apply_diff": "local_tools",
+    "editor": "local_tools",
     "function_schema": "schema.function_schema",
     "mcp.util": "mcp",
     "models.openai_chatcompletions": "models.chat",

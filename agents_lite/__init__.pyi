@@ -11,9 +11,11 @@ from .exceptions import *
 from .guardrail import *
 from .handoffs import *
 from .http.client import *
+from .input_parts import *
 from .items import *
 from .journal import *
 from .lifecycle import *
+from .local_tools import *
 from .mcp import *
 from .memory import *
 from .model_settings import *

@@ -211,12 +211,16 @@ class ToolApprovalItem(RunItemBase):
 
     @property
     def arguments(self) -> str:
-        """The call's arguments: JSON text; for a computer, its actions."""
+        """The call's arguments: JSON text; for a computer, its actions, and so on."""
         fields = as_json(self.raw_item)
-        arguments = fields.get("arguments")
-        if arguments is None:
-            return to_json(fields.get("actions") or [fields.get("action")]).decode()
-        return str(arguments)
+        for name in ("arguments", "input"):
+            if fields.get(name) is not None:
+                return str(fields[name])
+        for name in ("operation", "actions"):
+            if fields.get(name):
+                return to_json(fields[name]).decode()
+        action = fields.get("action")
+        return to_json([action] if fields.get("type") == "computer_call" else action).decode()
 
 
 class UnknownItem(RunItemBase):

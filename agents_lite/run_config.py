@@ -96,7 +96,7 @@ class ToolErrorFormatterArgs(Generic[TContext]):
 
     kind: Literal["approval_rejected"]
     """What the model is to be told of: a person rejected the call."""
-    tool_type: Literal["function", "computer"]
+    tool_type: Literal["function", "computer", "shell", "local_shell", "apply_patch", "custom"]
     """The kind of tool."""
     tool_name: str
     """The tool."""

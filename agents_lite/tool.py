@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,12 +22,13 @@ from typing import (
     overload,
 )
 
-from .computer import AsyncComputer, Computer
+from .computer import AsyncComputer, Computer, perform_action
 from .concurrency.calling import name_of
 from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
 from .methods import BoundLikeMethods, check_takes, is_method, refuse_class_method
 from .pickling import PickledByName
+from .response_types import as_json
 from .run_context import RunContextWrapper, TContext
 from .schema.function_schema import (
     DocstringStyle,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from typing import NotRequired, Unpack
 
     from .agent import Agent
+    from .items import ToolApprovalItem
+    from .running.turn.tool_call import ToolCall
 
 __all__ = [
     "CodeInterpreterTool",
@@ -51,6 +55,7 @@ __all__ = [
     "FunctionTool",
     "HostedMCPTool",
     "ImageGenerationTool",
+    "LocalTool",
     "MCPToolApprovalFunctionResult",
     "MCPToolApprovalRequest",
     "Tool",
@@ -61,6 +66,9 @@ __all__ = [
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+NeedsApproval: TypeAlias = bool | Callable[..., bool | Awaitable[bool]]
+OnApproval: TypeAlias = Callable[[RunContextWrapper[Any], "ToolApprovalItem"], Any]
+"""Decides about a call: {"approve": True or False, "reason": why not}; `def` or `async def`."""
 ToolInvocation: TypeAlias = Callable[[ToolContext[Any], str], Any]
 ToolEnabled: TypeAlias = Callable[[RunContextWrapper[Any], "Agent[Any]"], bool | Awaitable[bool]]
 UnknownEnd: TypeAlias = Literal["rerun", "ask", "fail"]
@@ -146,7 +154,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
     timeout runs on a thread of its own, which is left behind when its time is over."""
     failure_error_function: ToolErrorFunction | None = None
     """Turns an exception of the tool into what the model is told; None lets it leave the run."""
-    needs_approval: bool | Callable[..., bool | Awaitable[bool]] = False
+    needs_approval: NeedsApproval = False
     """Whether a call waits for consent, or a function of context, arguments and call id."""
     parallel: bool = False
     """Whether a `def` function may run on another thread, beside the turn's other calls. Without,
@@ -253,7 +261,7 @@ class FunctionToolOptions(TypedDict, total=False):
     """Whether the schema has to be in the API's strict form."""
     is_enabled: bool | ToolEnabled
     timeout: float | None
-    needs_approval: bool | Callable[..., bool | Awaitable[bool]]
+    needs_approval: NeedsApproval
     parallel: bool
     on_unknown_end: UnknownEnd | None
     tool_input_guardrails: list[ToolInputGuardrail] | None
@@ -424,6 +432,55 @@ class HostedMCPTool:
     """Answers the server's questions; None leaves them unanswered in the result's new_items."""
 
 
+class LocalTool(ABC):
+    """A tool that the model calls by items of their own type, and whose calls are made here."""
+
+    call_type: ClassVar[str]
+    """The type of such an item: "computer_call"."""
+    call_id_of_output: ClassVar[str] = "call_id"
+    """The field of an output that names the call."""
+    name: str
+    """What the model's server calls the tool."""
+    needs_approval: NeedsApproval
+    """Whether a call waits for consent, or a function of context, what is asked for and call id."""
+    on_approval: OnApproval | None = None
+    """Decides about a call that needs an approval; None asks a person: the run pauses."""
+
+    @abstractmethod
+    def to_request(self) -> dict[str, Any]:
+        """The tool as an element of `tools` in a request to the Responses API."""
+
+    def is_meant(self, raw: Any) -> bool:
+        """Whether a call of the tool's type is one of this tool."""
+        return True
+
+    @abstractmethod
+    def asked_of(self, raw: Any) -> Any:
+        """What a call asks for, as JSON."""
+
+    @abstractmethod
+    def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
+        """Make a call.
+
+        Returns:
+            The fields of the output item, and the output for those who read results.
+        """
+
+    @abstractmethod
+    def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
+        """The same for a call that was not made: what the model is told instead.
+
+        Args:
+            call: The call.
+            shown: Text or content parts: a refusal's words, or the output as it was given.
+            is_refusal: Whether a person has refused the call.
+        """
+
+    def explain(self, call: ToolCall, error: Exception) -> tuple[dict[str, Any], Any]:
+        """The same for a call that failed; raises what is to leave the run."""
+        raise error
+
+
 @dataclass
 class ComputerToolSafetyCheckData:
     """The model's server wants a person to know of something before an action is performed."""
@@ -439,16 +496,67 @@ class ComputerToolSafetyCheckData:
 
 
 @dataclass
-class ComputerTool:
+class ComputerTool(LocalTool):
     """The model operates a computer."""
 
-    name: ClassVar[str] = "computer_use_preview"
+    call_type: ClassVar[str] = "computer_call"
+    name: ClassVar[str] = "computer_use_preview"  # type: ignore[misc]  # one name for all
     computer: Computer | AsyncComputer
     """Performs the actions."""
     on_safety_check: Callable[[ComputerToolSafetyCheckData], bool | Awaitable[bool]] | None = None
     """Whether to go on in spite of a safety check; None refuses."""
-    needs_approval: bool | Callable[..., bool | Awaitable[bool]] = False
-    """Whether a call waits for consent, or a function of context, arguments and call id."""
+    needs_approval: NeedsApproval = False
+    """Whether a call waits for consent, or a function of context, actions and call id."""
+
+    def to_request(self) -> dict[str, Any]:
+        """The tool as an element of `tools` in a request to the Responses API."""
+        width, height = self.computer.dimensions
+        return {
+            "type": "computer_use_preview",
+            "environment": self.computer.environment,
+            "display_width": width,
+            "display_height": height,
+        }
+
+    def asked_of(self, raw: Any) -> Any:
+        """The actions."""
+        return [as_json(action) for action in raw.get("actions") or [raw.get("action")]]
+
+    def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
+        """Do what the model wants done, and show it the screen.
+
+        Raises:
+            UserError: A safety check was not acknowledged.
+            ModelBehaviorError: There is no such action.
+        """
+        acknowledged = self._acknowledge(call)
+        for action in call.raw.get("actions") or [call.raw.get("action")]:
+            call.ask(perform_action, self.computer, action)
+        return self._screen(call, acknowledged)
+
+    def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
+        """The screen as it is; there is no place for words."""
+        return self._screen(call, [])
+
+    def _screen(self, call: ToolCall, acknowledged: list[Any]) -> tuple[dict[str, Any], Any]:
+        image_url = f"data:image/png;base64,{call.ask(self.computer.screenshot)}"
+        return {
+            "output": {"type": "computer_screenshot", "image_url": image_url},
+            "acknowledged_safety_checks": acknowledged,
+        }, image_url
+
+    def _acknowledge(self, call: ToolCall) -> list[dict[str, Any]]:
+        """Safety checks that the user's function has agreed to."""
+        acknowledged = []
+        for check in call.raw.get("pending_safety_checks") or ():
+            data = ComputerToolSafetyCheckData(call.context, call.run.agent, call.raw, check)
+            if self.on_safety_check is None or not call.ask(self.on_safety_check, data):
+                raise UserError(
+                    f"The safety check {check.get('code')!r} of a computer call was not "
+                    "acknowledged; ComputerTool(on_safety_check=...) decides about it"
+                )
+            acknowledged.append(check.model_dump())
+        return acknowledged
 
 
 Tool: TypeAlias = (
@@ -458,7 +566,7 @@ Tool: TypeAlias = (
     | CodeInterpreterTool
     | ImageGenerationTool
     | HostedMCPTool
-    | ComputerTool
+    | LocalTool
 )
 
 
@@ -469,7 +577,7 @@ _TOOL_CLASSES = (
     CodeInterpreterTool,
     ImageGenerationTool,
     HostedMCPTool,
-    ComputerTool,
+    LocalTool,
 )
 
 

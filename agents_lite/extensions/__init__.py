@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .journal.redis_journal import RedisJournal
     from .journal.sqlalchemy_journal import SQLAlchemyJournal
+    from .tool_output_trimmer import ToolOutputTrimmer
 
-__all__ = ["RedisJournal", "SQLAlchemyJournal"]
+_HOMES = {
+    "RedisJournal": ".journal",
+    "SQLAlchemyJournal": ".journal",
+    "ToolOutputTrimmer": ".tool_output_trimmer",
+}
+
+__all__ = ["RedisJournal", "SQLAlchemyJournal", "ToolOutputTrimmer"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module(".journal", __name__), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,8 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
+from ..concurrency.processes import small_environment
+
 LONGEST_LINE = 2000
 """Bytes of a line of standard error that are read as one."""
 GRACE = 1.0
@@ -27,15 +29,6 @@ BLOCK_SIZE = 65536
 """Bytes read at a time."""
 LAST_WORDS = 0.5
 """Seconds to wait for what a dead process left in its standard error."""
-
-INHERITED = (
-    ["APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "SYSTEMDRIVE"]
-    + ["SYSTEMROOT", "TEMP", "USERNAME", "USERPROFILE"]
-    if sys.platform == "win32"
-    else ["HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR"]
-    + ["TZ", "USER"]
-)
-"""The environment variables that a server is given; all others may hold secrets."""
 
 _CAN_POLL = hasattr(select, "poll")  # which Windows lacks
 _alive: WeakSet[Child] = WeakSet()
@@ -63,7 +56,7 @@ class Child:
     Args:
         command: The program.
         arguments: What it is given.
-        environment: Added to the variables of `INHERITED`.
+        environment: Added to the few variables that every program needs.
         directory: Where it runs; None: here.
         listener: Hears what it says.
 
@@ -79,14 +72,13 @@ class Child:
         directory: str | os.PathLike[str] | None,
         listener: Listener,
     ) -> None:
-        inherited = {key: os.environ[key] for key in INHERITED if key in os.environ}
         program = shutil.which(command, path=environment.get("PATH")) or command
         self._process = subprocess.Popen(
             [program, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**inherited, **environment},
+            env=small_environment(environment),
             cwd=directory,
             bufsize=0,
             # A group, not a session: Linux would schedule that apart from its callers.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..tool import (
     CodeInterpreterTool,
-    ComputerTool,
     FileSearchTool,
     FunctionTool,
     HostedMCPTool,
     ImageGenerationTool,
+    LocalTool,
     Tool,
     WebSearchTool,
 )
@@ -46,14 +46,8 @@ def tool_to_request(tool: Tool) -> dict[str, Any]:
                 ranking_options=tool.ranking_options,
                 filters=tool.filters,
             )
-        case ComputerTool():
-            width, height = tool.computer.dimensions
-            return {
-                "type": "computer_use_preview",
-                "environment": tool.computer.environment,
-                "display_width": width,
-                "display_height": height,
-            }
+        case LocalTool():
+            return tool.to_request()
         case CodeInterpreterTool() | ImageGenerationTool() | HostedMCPTool():
             return tool.tool_config
 

@@ -86,7 +86,7 @@ HELD = {
     "A filter may be": HERE + "test_a_filter_may_be_async",
     "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
     "Websockets": HERE + "test_what_there_is_not_has_no_name",
-    "Tools that act": HERE + "test_what_there_is_not_has_no_name",
+    "Sandboxes and Codex": HERE + "test_what_there_is_not_has_no_name",
     "`ToolSearchTool`": HERE + "test_what_there_is_not_has_no_name",
     "Synchronous first": "test_run.py::test_run_sync_works_inside_a_running_loop",
     "The reader drives": "behaviour/test_cancelling.py::"
@@ -132,9 +132,9 @@ def test_what_the_page_names_is_there() -> None:
 
 
 MISSING = """
-    AdvancedSQLiteSession ApplyPatchTool CustomTool DaprSession LocalShellTool MCPServerManager
-    MCPServerSse MCPUtil MongoDBSession OpenAIResponsesCompactionSession
-    OpenAIResponsesWSModel ProgrammaticToolCallingTool ShellTool ToolSearchTool run_demo_loop
+    AdvancedSQLiteSession DaprSession MCPServerManager MCPServerSse MCPUtil MongoDBSession
+    OpenAIResponsesCompactionSession SandboxAgent ShellToolLocalSkill codex_tool
+    OpenAIResponsesWSModel ProgrammaticToolCallingTool ToolSearchTool run_demo_loop
     enable_verbose_stdout_logging responses_websocket_session tool_namespace
 """.split()
 

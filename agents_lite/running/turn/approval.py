@@ -15,11 +15,9 @@ from ...items import (
 )
 from ...response_types import ResponsesObject
 from ...run_config import ToolErrorFormatterArgs
-from ...tool import ComputerTool, FunctionTool, HostedMCPTool, MCPToolApprovalRequest
+from ...tool import FunctionTool, HostedMCPTool, LocalTool, MCPToolApprovalRequest, OnApproval
 from ...tool_output import output_for_model
 from ..facts import Asked, Called, Decided
-from .computer_call import show_screen
-from .function_call import read_arguments
 
 if TYPE_CHECKING:
     from ...mcp.objects import MCPElicitation
@@ -50,7 +48,9 @@ def may_be_made(call: ToolCall) -> bool:
         reason = _question(call, known)
         if reason is None:
             return True
-        if reason != "approval" or record.decision_for_all(call_id) is None:
+        if reason == "approval" and isinstance(call.tool, LocalTool) and call.tool.on_approval:
+            record.add(_decide(call, call.tool.on_approval))
+        elif reason != "approval" or record.decision_for_all(call_id) is None:
             record.add(Asked(call_id, reason))
             return False
     decision = decision_of(record, call_id)
@@ -69,11 +69,7 @@ def answer_server(raw: Any, tool: HostedMCPTool, run: LiveRun) -> None:
         return
     if tool.on_approval_request is not None:
         answer = run.call(tool.on_approval_request, MCPToolApprovalRequest(run.context, raw))
-        if not isinstance(answer, dict) or "approve" not in answer:
-            raise UserError(
-                f"on_approval_request must return {{'approve': True or False}}, got {answer!r}"
-            )
-        approve, why = bool(answer["approve"]), answer.get("reason")
+        approve, why = _verdict(answer, "on_approval_request")
     else:
         decision = decision_of(run.record, raw.id)
         if decision is None:
@@ -133,9 +129,9 @@ def _question(call: ToolCall, known: CallRecord) -> Any:
     tool = call.tool
     needed = tool.needs_approval
     if callable(needed):
-        arguments = read_arguments(call.context.tool_arguments)
-        needed = arguments is None or call.ask(
-            needed, call.context, arguments, call.context.tool_call_id
+        asked_for = call.asked_for
+        needed = asked_for is None or call.ask(
+            needed, call.context, asked_for, call.context.tool_call_id
         )
     if not known.is_begun:
         return "approval" if needed else None
@@ -147,14 +143,29 @@ def _question(call: ToolCall, known: CallRecord) -> Any:
     return "unknown_end" if policy == "ask" else None
 
 
+def _decide(call: ToolCall, on_approval: OnApproval) -> Decided:
+    """What the tool's own function decides about a call."""
+    item = ToolApprovalItem(call.run.agent, call.raw, call_id=call.raw.call_id)
+    approve, why = _verdict(call.ask(on_approval, call.context, item), "on_approval")
+    return Decided(call.raw.call_id, "approve" if approve else "reject", message=why)
+
+
+def _verdict(answer: Any, name: str) -> tuple[bool, str | None]:
+    """Whether a function of the user approves, and why not."""
+    if not isinstance(answer, dict) or "approve" not in answer:
+        raise UserError(f"{name} must return {{'approve': True or False}}, got {answer!r}")
+    return bool(answer["approve"]), answer.get("reason")
+
+
 def _answer(call: ToolCall, decision: Decided) -> RunItem:
     """The output of a call that was not made."""
     if decision.verdict == "output":
         output, shown = decision.output, output_for_model(decision.output)
     else:
         output = shown = decision.message or _formatted(call) or REJECTED
-    if isinstance(call.tool, ComputerTool):
-        return call.known_output() or show_screen(call, call.tool, [])
+    if isinstance(call.tool, LocalTool):
+        made = partial(call.tool.stand_in, call, shown, decision.verdict != "output")
+        return call.known_output() or call.output_of(call.tool, *made())
     return output_item(call.run.agent, call.raw, shown, output)
 
 
@@ -165,7 +176,7 @@ def _formatted(call: ToolCall) -> str | None:
         return None
     facts = ToolErrorFormatterArgs(
         kind="approval_rejected",
-        tool_type="computer" if call.raw.type == "computer_call" else "function",
+        tool_type=call.raw.type.removesuffix("_call").removesuffix("_tool"),
         tool_name=call.tool.name,
         call_id=call.raw.call_id,
         default_message=REJECTED,

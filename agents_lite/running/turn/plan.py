@@ -22,7 +22,7 @@ from ...items import (
     UnknownItem,
 )
 from ...response_types import ResponsesObject, as_json
-from ...tool import ComputerTool, FunctionTool, HostedMCPTool
+from ...tool import FunctionTool, HostedMCPTool, LocalTool
 
 if TYPE_CHECKING:
     from ...agent import Agent
@@ -39,8 +39,12 @@ _ITEM_CLASSES: dict[str, Callable[[Agent[Any], Any], RunItem]] = {
 }
 _REQUIRED_TEXTS = {
     "function_call": ("call_id", "name"),
-    "computer_call": ("call_id",),
     "mcp_approval_request": ("id",),
+    "computer_call": ("call_id",),
+    "shell_call": ("call_id",),
+    "local_shell_call": ("call_id",),
+    "apply_patch_call": ("call_id",),
+    "custom_tool_call": ("call_id", "name"),
 }
 """What an item must hold for its call to be answered; the first is what names the call."""
 
@@ -53,8 +57,8 @@ class Plan:
     """An item for each thing in the answer."""
     message: Any = None
     """The last message, or None."""
-    calls: list[tuple[Any, FunctionTool | ComputerTool]] = field(default_factory=list)
-    """Calls of functions, then those for actions on a computer, each with its tool."""
+    calls: list[tuple[Any, FunctionTool | LocalTool]] = field(default_factory=list)
+    """Calls of functions, then those of local tools of other types, each with its tool."""
     unknown_calls: list[Any] = field(default_factory=list)
     """Calls of functions that the agent does not have."""
     approval_requests: list[tuple[Any, HostedMCPTool]] = field(default_factory=list)
@@ -89,10 +93,10 @@ def find_targets(
         kind = item["type"]
         if kind == "function_call":
             place = _place_of_function(item["name"], request, agent)
-        elif kind == "computer_call":
-            place = _place_of_computer(agent)
         elif kind == "mcp_approval_request":
             place = _place_of_server(item, agent)
+        elif kind in _REQUIRED_TEXTS:
+            place = _place_of_local_tool(raw, agent)
         else:
             continue
         if place is None:
@@ -121,7 +125,8 @@ def items_of(answer: Answered, agent: Agent[Any]) -> list[RunItem]:
 def ranks_of(answer: Answered) -> dict[str, int]:
     """The order in which the outputs of an answer's calls stand, by call id.
 
-    Those of functions come first, then of computers, of functions that do not exist, of servers.
+    Those of functions come first, then of other local tools, of functions that do not exist, of
+    servers.
     """
     groups: tuple[list[str], ...] = ([], [], [], [])
     targets = answer.targets or {}
@@ -130,10 +135,10 @@ def ranks_of(answer: Answered) -> dict[str, int]:
         kind = item["type"]
         if kind == "function_call":
             groups[0 if item["call_id"] in targets else 2].append(item["call_id"])
-        elif kind == "computer_call":
-            groups[1].append(item["call_id"])
         elif kind == "mcp_approval_request":
             groups[3].append(item["id"])
+        elif kind in _REQUIRED_TEXTS:
+            groups[1].append(item["call_id"])
     in_order = [call_id for group in groups for call_id in group]
     return {call_id: rank for rank, call_id in enumerate(in_order)}
 
@@ -147,7 +152,7 @@ def make_plan(record: Record) -> Plan:
     agent, items = record.agent, record.conversation.answer_items
     targets = (record.answer and record.answer.targets) or {}
     plan = Plan(items)
-    computer_calls: list[tuple[Any, FunctionTool | ComputerTool]] = []
+    others: list[tuple[Any, FunctionTool | LocalTool]] = []
     for item in items:
         raw = item.raw_item
         fields = as_json(raw)
@@ -163,17 +168,17 @@ def make_plan(record: Record) -> Plan:
                     f"Agent {agent.name} has something else at {place[0]}[{place[1]}] than the "
                     f"{raw.get('name') or kind} that the run means"
                 )
-            if kind == "computer_call":
-                computer_calls.append((raw, target))
-            elif kind == "mcp_approval_request":
+            if kind == "mcp_approval_request":
                 plan.approval_requests.append((raw, target))
+            elif kind != "function_call":
+                others.append((raw, target))
             elif place[0] == "handoffs":
                 plan.handoffs.append((raw, target))
             else:
                 plan.calls.append((raw, target))
         elif kind == "function_call":
             plan.unknown_calls.append(raw)
-    plan.calls += computer_calls
+    plan.calls += others
     return plan
 
 
@@ -197,8 +202,8 @@ def found_at(place: Place, agent: Agent[Any]) -> Any:
 def _is_meant(raw: Any, target: Any) -> bool:
     """Whether it is that tool or handoff which a call means."""
     call = as_json(raw)
-    if call["type"] == "computer_call":
-        return isinstance(target, ComputerTool)
+    if isinstance(target, LocalTool):
+        return call["type"] == target.call_type and target.is_meant(raw)
     if call["type"] == "mcp_approval_request":
         return isinstance(target, HostedMCPTool) and _label_of(target) == call.get("server_label")
     name = target.tool_name if isinstance(target, Handoff) else getattr(target, "name", None)
@@ -222,13 +227,16 @@ def _place_of_function(name: str, request: ModelRequest, agent: Agent[Any]) -> P
     return None
 
 
-def _place_of_computer(agent: Agent[Any]) -> Place:
+def _place_of_local_tool(raw: Any, agent: Agent[Any]) -> Place | None:
+    """Where the tool is that such a call means; None where the call is the server's affair."""
     for tool in agent.tools:
-        if isinstance(tool, ComputerTool):
+        if isinstance(tool, LocalTool) and _is_meant(raw, tool):
             return _place_of_tool(tool, agent)
-    raise ModelBehaviorError(
-        f"Agent {agent.name}: the model asked for a computer, but the agent has no ComputerTool"
-    )
+    if raw.type == "computer_call":
+        raise ModelBehaviorError(
+            f"Agent {agent.name}: the model asked for a computer, but the agent has no ComputerTool"
+        )
+    return None
 
 
 def _place_of_server(item: dict[str, Any], agent: Agent[Any]) -> Place | None:

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic_core import to_json
+
 from ...concurrency.cancellation import Cancellation
 from ...items import ToolCallOutputItem, output_item
-from ...tool import ComputerTool, FunctionTool
+from ...response_types import ResponsesObject
+from ...tool import FunctionTool, LocalTool
 from ...tool_context import ToolContext
 from ...tracing import FunctionSpanData, Span, function_span
 from .. import stand_ins
 from ..facts import Begun, Called
 from ..live_run import RunPaused
-from .computer_call import use_computer
 from .function_call import call_function, read_arguments
 from .tool_failure import note_failure
 
@@ -28,7 +30,7 @@ class ToolCall:
 
     raw: Any
     """The Responses API call."""
-    tool: FunctionTool | ComputerTool
+    tool: FunctionTool | LocalTool
     """The tool that is called."""
     run: LiveRun
     """The run."""
@@ -44,13 +46,20 @@ class ToolCall:
             run.context.usage_by_agent,
             tool_name=self.tool.name,
             tool_call_id=self.raw.call_id,
-            tool_arguments=self.raw.get("arguments") or "",
+            tool_arguments=self._arguments(),
             agent=run.agent,
             run=run,
         )
         known = run.record.call(self.raw.call_id)
         self.goes_on = known.input is not None or run.record.has_inner(self.raw.call_id)
         """Whether it was begun, and waited for a person in its middle."""
+
+    @property
+    def asked_for(self) -> Any:
+        """What is asked for: a function's arguments, or None where they are no JSON object."""
+        if isinstance(self.tool, FunctionTool):
+            return read_arguments(self.context.tool_arguments)
+        return self.tool.asked_of(self.raw)
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""
@@ -65,7 +74,8 @@ class ToolCall:
         """Tell the hooks that the tool is about to run."""
         lifecycle, agent = self.run.lifecycle, self.run.agent
         if lifecycle.hears_of_tools(agent) and not self.goes_on:
-            arguments = read_arguments(self.context.tool_arguments) or {}
+            given = self.asked_for
+            arguments = given if isinstance(given, dict) else {}
             lifecycle.tool_started(self.context, agent, self.tool, arguments)
 
     def make(self) -> ToolCallOutputItem | None:
@@ -106,14 +116,39 @@ class ToolCall:
         known = self.known_output()
         if known is not None:
             return known
-        if isinstance(self.tool, ComputerTool):
-            try:
-                return use_computer(self, self.tool)
-            except Exception as error:
-                note_failure(error, self, span)
-                raise
-        output, shown = call_function(self, self.tool, span)
-        return output_item(self.run.agent, self.raw, shown, output)
+        if isinstance(self.tool, FunctionTool):
+            output, shown = call_function(self, self.tool, span)
+            return output_item(self.run.agent, self.raw, shown, output)
+        return self._carry_out(self.tool, span)
+
+    def _carry_out(self, tool: LocalTool, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
+        self.context.cancellation = self.cancellation
+        try:
+            made = tool.carry_out(self)
+        except Exception as error:
+            self.cancellation.check()  # being stopped is no failure of the tool
+            note_failure(error, self, span)
+            made = tool.explain(self, error)
+        return self.output_of(tool, *made)
+
+    def output_of(
+        self, tool: LocalTool, fields: dict[str, Any], output: Any
+    ) -> ToolCallOutputItem:
+        """The item for the output of a tool that has an item type of its own."""
+        raw_item = ResponsesObject(
+            {
+                "type": f"{tool.call_type}_output",
+                tool.call_id_of_output: self.raw.call_id,
+                **fields,
+            }
+        )
+        return ToolCallOutputItem(self.run.agent, raw_item, output)
+
+    def _arguments(self) -> str:
+        if isinstance(self.tool, FunctionTool):
+            return self.raw.get("arguments") or ""
+        asked_for = self.tool.asked_of(self.raw)
+        return asked_for if isinstance(asked_for, str) else to_json(asked_for).decode()
 
     def _call_in_step(
         self, step: Callable[..., Any], span: Span[FunctionSpanData]

@@ -1,0 +1,78 @@
+"""Showing the model long tool outputs of earlier turns by their beginnings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import UserError
+from ..items import TResponseInputItem
+from ..run_config import CallModelData, ModelInputData
+
+
+@dataclass
+class ToolOutputTrimmer:
+    """A `call_model_input_filter`: long tool outputs of earlier turns are shortened.
+
+    What the run and its session keep stays whole. Each output is shortened once, when it has become
+    old, and stays so: the beginning that a server has cached stays the same for long.
+    """
+
+    recent_turns: int = 2
+    """How many of the last user messages, with all that follows them, stay as they are."""
+    max_output_chars: int = 500
+    """Outputs of more characters are shortened; of those in parts, the text counts."""
+    preview_chars: int = 200
+    """How many characters of an output are left."""
+    trimmable_tools: str | Iterable[str] | None = None
+    """Names of the tools whose outputs may be shortened; None: of all."""
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            UserError: A number is below 0, or previews are longer than what is shortened.
+        """
+        if isinstance(self.trimmable_tools, str):
+            self.trimmable_tools = [self.trimmable_tools]
+        if min(self.recent_turns, self.max_output_chars, self.preview_chars) < 0:
+            raise UserError("ToolOutputTrimmer: numbers of turns and characters are 0 or more")
+        if self.preview_chars > self.max_output_chars:
+            raise UserError(
+                "ToolOutputTrimmer: preview_chars is more than max_output_chars, so previews would "
+                "be longer than what they stand for"
+            )
+
+    def __call__(self, data: CallModelData) -> ModelInputData:
+        """What the model is sent."""
+        items = data.model_data.input
+        said = [place for place, item in enumerate(items) if item.get("role") == "user"]
+        recent = said[-self.recent_turns :] if self.recent_turns else [len(items)]
+        names = {item.get("call_id"): item.get("name") for item in items if "name" in item}
+        shown = [
+            self._shortened(item, names) if place < (recent or [0])[0] else item
+            for place, item in enumerate(items)
+        ]
+        return ModelInputData(shown, data.model_data.instructions)
+
+    def _shortened(
+        self, item: TResponseInputItem, names: dict[Any, str | None]
+    ) -> TResponseInputItem:
+        if item.get("type") not in ("function_call_output", "custom_tool_call_output"):
+            return item
+        name = names.get(item.get("call_id"))
+        if self.trimmable_tools is not None and name not in set(self.trimmable_tools):
+            return item
+        text = _text_of(item.get("output"))
+        if len(text) <= self.max_output_chars:
+            return item
+        preview = f"{text[: self.preview_chars]}... [{len(text)} characters, shortened]"
+        return {**item, "output": preview}
+
+
+def _text_of(output: Any) -> str:
+    if isinstance(output, str):
+        return output
+    parts = output if isinstance(output, list) else []
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))

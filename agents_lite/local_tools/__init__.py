@@ -1,0 +1,43 @@
+"""Tools that act on this machine by item types of their own: a shell, patches, free text."""
+
+from .apply_patch import (
+    ApplyPatchEditor,
+    ApplyPatchOperation,
+    ApplyPatchResult,
+    ApplyPatchTool,
+    FolderEditor,
+)
+from .custom import CustomTool
+from .diffs import apply_diff
+from .local_shell import LocalShell
+from .shell import (
+    LocalShellCommandRequest,
+    LocalShellTool,
+    ShellActionRequest,
+    ShellCallData,
+    ShellCallOutcome,
+    ShellCommandOutput,
+    ShellCommandRequest,
+    ShellResult,
+    ShellTool,
+)
+
+__all__ = [
+    "ApplyPatchEditor",
+    "ApplyPatchOperation",
+    "ApplyPatchResult",
+    "ApplyPatchTool",
+    "CustomTool",
+    "FolderEditor",
+    "LocalShell",
+    "LocalShellCommandRequest",
+    "LocalShellTool",
+    "ShellActionRequest",
+    "ShellCallData",
+    "ShellCallOutcome",
+    "ShellCommandOutput",
+    "ShellCommandRequest",
+    "ShellResult",
+    "ShellTool",
+    "apply_diff",
+]

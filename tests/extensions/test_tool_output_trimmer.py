@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, RunConfig, Runner, UserError, function_tool
+from agents_lite.extensions import ToolOutputTrimmer
+from agents_lite.testing import ScriptedModel, call
+
+
+@function_tool
+def search(text: str) -> str:
+    """Search."""
+    return text * 1000
+
+
+def outputs(requests: list[Any]) -> list[list[int]]:
+    """How long the outputs are that each request holds."""
+    return [
+        [len(item["output"]) for item in request.input if item.get("output") is not None]
+        for request in requests
+    ]
+
+
+def talk(trimmer: ToolOutputTrimmer, times: int = 4) -> list[Any]:
+    model = ScriptedModel([turn for _ in range(times) for turn in (call("search", text="a"), "ok")])
+    agent = Agent(name="A", model=model, tools=[search])
+    said: list[Any] = []
+    for _ in range(times):
+        said = [*said, {"role": "user", "content": "Go on."}]
+        result = Runner.run_sync(agent, said, run_config=RunConfig(call_model_input_filter=trimmer))
+        said = result.to_input_list()
+        assert all(len(item.get("output", "a" * 1000)) == 1000 for item in said)
+    return model.requests
+
+
+def test_old_outputs_are_shortened_and_stay_so() -> None:
+    short = 200 + len("... [1000 characters, shortened]")
+    assert outputs(talk(ToolOutputTrimmer()))[1::2] == [
+        [1000],
+        [1000, 1000],
+        [short, 1000, 1000],
+        [short, short, 1000, 1000],
+    ]
+
+
+def test_only_those_of_named_tools_are() -> None:
+    assert outputs(talk(ToolOutputTrimmer(trimmable_tools="other")))[-1] == [1000] * 4
+    trimmer = ToolOutputTrimmer(recent_turns=1, trimmable_tools=["search"], preview_chars=0)
+    assert max(outputs(talk(trimmer))[-1][:-1]) < 100
+
+
+def test_short_ones_and_pictures_stay() -> None:
+    assert outputs(talk(ToolOutputTrimmer(max_output_chars=1000)))[-1] == [1000] * 4
+
+
+@pytest.mark.parametrize(
+    "options", [{"recent_turns": -1}, {"max_output_chars": 10}, {"preview_chars": -1}]
+)
+def test_what_cannot_be_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(UserError):
+        ToolOutputTrimmer(**options)
