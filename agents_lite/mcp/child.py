@@ -231,6 +231,7 @@ class Child:
             block = b""
         if not block:
             self._is_at_end = True
+            self._listener.take(b"".join(self._unfinished))
             self._listener.end()
             return
         first, *others = block.split(b"\n")

@@ -66,8 +66,13 @@ class MCPPromptResult(MCPObject):
     @property
     def text(self) -> str:
         """The text of all its messages, as instructions of an agent for example."""
-        contents = [message.get("content") for message in self.messages]
-        return "\n\n".join(part.text for part in contents if getattr(part, "text", None))
+        messages = self._fields.get("messages")
+        texts = []
+        for message in messages if isinstance(messages, list) else ():
+            content = message.get("content") if isinstance(message, dict) else None
+            text = content.get("text") if isinstance(content, dict) else None
+            texts += [text] if isinstance(text, str) and text else []
+        return "\n\n".join(texts)
 
 
 @dataclass

@@ -319,7 +319,10 @@ class MCPServer(ABC):
     def _list_tools(self, caller: Caller) -> list[MCPTool]:
         session = self._connected(caller)
         session.has_new_tools = False
-        tools = [MCPTool(tool) for tool in self._all("tools", caller)]
+        listed = self._all("tools", caller)
+        tools = [MCPTool(tool) for tool in listed if isinstance(tool.get("name"), str)]
+        if len(tools) < len(listed):
+            logger.warning("Tools of MCP server %s that have no name are left out", self.name)
         self.know(tools)
         self._listing = _Listing(tools, session)
         return tools
@@ -343,8 +346,8 @@ class MCPServer(ABC):
             cursor = page.get("nextCursor")
             if not cursor:
                 return found
-            if cursor in seen:
-                what = f"listing its {kind} goes round in circles: a cursor came twice"
+            if not isinstance(cursor, str) or cursor in seen:
+                what = f"listing its {kind} goes round in circles: a cursor came twice, or is none"
                 raise MCPServerError(what, self.name)
             seen.add(cursor)
 

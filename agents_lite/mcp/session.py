@@ -173,7 +173,7 @@ class Session:
         except MCPServerError as error:
             if not _may_be_older(error):
                 raise
-        if found is None or MODERN_VERSION not in (found.get("supportedVersions") or ()):
+        if found is None or MODERN_VERSION not in _as_list(found.get("supportedVersions")):
             try:
                 self._shake_hands(caller)
                 return
@@ -222,6 +222,9 @@ class Session:
             if answer.get("resultType") != "input_required":
                 return answer
             wanted = answer.get("inputRequests") or {}
+            if not isinstance(wanted, dict):
+                what = f"what it asks for before it does {method} cannot be understood"
+                raise MCPServerError(what, self._server_name)
             if not wanted:
                 caller.cancellation.wait(BETWEEN_ROUNDS)
             elif self._can_pause(caller) and all(map(_is_elicitation, wanted.values())):
@@ -460,5 +463,8 @@ def _may_be_older(error: MCPServerError) -> bool:
 
 def _versions_named_by(error: MCPServerError) -> list[str]:
     """The revisions that the server speaks, where an error says so."""
-    supported = error.data.get("supported") if isinstance(error.data, dict) else None
-    return supported if isinstance(supported, list) else []
+    return _as_list(error.data.get("supported") if isinstance(error.data, dict) else None)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

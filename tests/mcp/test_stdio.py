@@ -69,6 +69,12 @@ def test_noise_notifications_and_split_messages_do_no_harm(script: Script) -> No
         assert say(server, "echo", text="still here") == "still here"
 
 
+def test_a_last_message_may_do_without_an_end_of_line(script: Script) -> None:
+    with script() as server:
+        assert say(server, "farewell") == "farewell"
+        assert say(server, "echo", text="anew") == "anew"
+
+
 def test_a_banner_is_no_message(script: Script) -> None:
     with script({"banner": "Welcome!\n"}) as server:
         assert say(server, "echo", text="a") == "a"

@@ -6,14 +6,23 @@ import logging
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
-from agents_lite import MCPServerError, MCPServerStreamableHttp, MCPTimeoutError
+from agents_lite import (
+    Agent,
+    MCPServerError,
+    MCPServerStreamableHttp,
+    MCPTimeoutError,
+    RunConfig,
+    Runner,
+)
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.mcp.session import Caller
+from agents_lite.testing import ScriptedModel, call
 from tests.support.loopback import LAST_CHUNK, Peer, Received, chunk, http_answer, stream_head
 from tests.support.mcp_http import ScriptedMCP, event, said
 from tests.support.memory import MOST_BYTES, grown_bytes
@@ -365,3 +374,46 @@ def test_a_server_that_is_not_there_is_a_typed_error() -> None:
     server = MCPServerStreamableHttp({"url": "http://127.0.0.1:9/mcp"}, name="ghost")
     with pytest.raises(MCPServerError, match="'ghost'.*connection failed.*refused"):
         server.connect()
+
+
+NAMELESS = [None, 5, {}, {"name": 5}, {"name": "x", "inputSchema": 5}, {"name": "y"}]
+ASKED = {"resultType": "input_required", "inputRequests": 5}
+
+
+@both_eras
+@pytest.mark.parametrize("field", ["result", "error"])
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [
+        ("server/discover", {"supportedVersions": 5}),
+        ("server/discover", {"supportedVersions": ["2026-07-28"], "capabilities": 5}),
+        ("initialize", {"protocolVersion": []}),
+        ("tools/list", {"tools": NAMELESS}),
+        ("tools/list", {"tools": [], "nextCursor": [5]}),
+        ("tools/list", ASKED),
+        ("tools/list", [5]),
+        ("echo", {"content": [5, {}, {"type": "text"}, {"type": "image", "data": 5}]}),
+        ("echo", {"structuredContent": 5}),
+        ("echo", {**ASKED, "inputRequests": {"a": {"method": "elicitation/create", "params": 5}}}),
+        ("prompts/get", {"messages": [5, {}, {"content": {"type": "text", "text": 5}}]}),
+        ("prompts/get", ASKED),
+    ],
+)
+def test_answers_of_the_wrong_shape_are_typed_errors_or_left_aside(
+    modern: bool, field: str, method: str, value: Any
+) -> None:
+    def play(peer: Peer, message: dict[str, Any]) -> None:
+        peer.send(http_answer(200, {"jsonrpc": "2.0", "id": message["id"], field: value}))
+
+    def script(request: Any) -> Any:
+        return "done" if len(request.input) > 1 else call("echo", text="a")
+
+    with ScriptedMCP(modern=modern, plays={method: play}) as peer:
+        server = client(peer)
+        agent = Agent("A", mcp_servers=[server], model=ScriptedModel(script))
+        config = RunConfig(tool_not_found="tell_model")
+        with suppress(MCPServerError):
+            Runner.run_sync(agent, "go", run_config=config)
+        with suppress(MCPServerError):
+            assert server.get_prompt("x").text == ""
+        server.close()

@@ -120,6 +120,9 @@ def call(name: str, arguments: dict[str, Any], id: Any, params: dict[str, Any]) 
         return None
     if name == "book":
         return book(id, params)
+    if name == "farewell":  # the last line has no end
+        write(json.dumps({"jsonrpc": "2.0", "id": id, "result": text("farewell")}))
+        os._exit(0)
     if name == "slow":  # answered after a moment, while other messages are read
         threading.Timer(0.3, send, [{"id": id, "result": text("slow")}]).start()
         return None
