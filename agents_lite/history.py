@@ -43,7 +43,8 @@ def mend_history(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
     left out. What was left out is logged, one warning for each history.
     """
     broken = _unpaired(items)
-    broken |= _reasoning_without_follower(items, broken)
+    if _holds(items, "reasoning"):
+        broken |= _reasoning_without_follower(items, broken)
     if not broken:
         return items
     counts = Counter(items[index]["type"] for index in broken)
@@ -120,20 +121,24 @@ def turn_starts(items: list[TResponseInputItem]) -> list[int]:
 def _unpaired(items: list[TResponseInputItem]) -> set[int]:
     """Indices of the calls that no output follows, and of the outputs that answer no call."""
     waiting: dict[tuple[str, str], int] = {}
-    unpaired = set()
-    has_references = any(item.get("type") == "item_reference" for item in items)  # to calls, maybe
+    unpaired: set[int] = set()
+    outputs_alone: set[int] = set()
     for index, item in enumerate(items):
         pair = _pair(item)
         if pair is None:
             continue
         call_index = waiting.pop(pair, None)
-        if not _is_output(item):
+        if _is_output(item):
+            if call_index is None:
+                outputs_alone.add(index)
+        else:
             waiting[pair] = index
             if call_index is not None:  # asked again before it was answered
                 unpaired.add(call_index)
-        elif call_index is None and not has_references:
-            unpaired.add(index)
-    return unpaired.union(waiting.values())
+    unpaired.update(waiting.values())
+    if outputs_alone and not _holds(items, "item_reference"):  # which may be to their calls
+        unpaired |= outputs_alone
+    return unpaired
 
 
 def _reasoning_without_follower(items: list[TResponseInputItem], left_out: set[int]) -> set[int]:
@@ -146,6 +151,10 @@ def _reasoning_without_follower(items: list[TResponseInputItem], left_out: set[i
         elif not is_followed:
             lonely.add(index)
     return lonely
+
+
+def _holds(items: list[TResponseInputItem], item_type: str) -> bool:
+    return item_type in [item.get("type") for item in items]
 
 
 def _belong_together(item: TResponseInputItem, following: TResponseInputItem) -> bool:

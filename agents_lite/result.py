@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .concurrency.cancellation import RunCancelled
 from .items import ModelResponse, RunItem
+from .response_types import ResponseCompletedEvent
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper
 from .stream_events import RawResponsesStreamEvent, StreamEvent
@@ -267,6 +268,10 @@ class EventStream:
 
 
 def _has_consequences(event: StreamEvent) -> bool:
-    """Whether the run may do something with effects once it goes on after this event."""
-    kind = event.data.get("type") if isinstance(event, RawResponsesStreamEvent) else None
-    return not (isinstance(kind, str) and kind.endswith(".delta"))
+    """Whether the run may do something with effects once it goes on after this event.
+
+    After most events of a model it only takes in the next one.
+    """
+    if not isinstance(event, RawResponsesStreamEvent):
+        return True
+    return type(event.data) is ResponseCompletedEvent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,6 +64,8 @@ class RequestUsage(_Fixed):
         return cost_of(self)
 
 
+_OF_INPUT = tuple(InputTokensDetails.model_fields)
+_OF_OUTPUT = tuple(OutputTokensDetails.model_fields)
 _SUMMED = ("requests", "input_tokens", "output_tokens", "total_tokens")
 _COUNTS = (
     "input_tokens",
@@ -152,28 +155,31 @@ def usage_of_request(
     reported = response.get("usage")
     counts = reported if isinstance(reported, dict) else {}
     input_tokens, output_tokens = _count(counts, "input_tokens"), _count(counts, "output_tokens")
-    sent = counts.get("input_tokens_details")
-    cached = {name: _count(sent, name) for name in InputTokensDetails.model_fields}
-    reasoning_tokens = _count(counts.get("output_tokens_details"), "reasoning_tokens")
-    entry = RequestUsage.model_validate(
-        {
-            "input_tokens": input_tokens,
-            "output_tokens": output_tokens,
-            "total_tokens": _count(counts, "total_tokens") or input_tokens + output_tokens,
-            "input_tokens_details": cached,
-            "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
-            "model": (model := _text(response, "model")),
-            "asked_model": None if asked_model == model else asked_model,
-            "hostname": hostname,
-            "service_tier": _text(response, "service_tier"),
-            "reported_cost": _cost(counts),
-        }
+    entry: dict[str, Any] = {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "total_tokens": _count(counts, "total_tokens") or input_tokens + output_tokens,
+        **_details(counts, "input_tokens_details", _OF_INPUT),
+        **_details(counts, "output_tokens_details", _OF_OUTPUT),
+    }
+    model = _text(response, "model")
+    facts = {
+        "model": model,
+        "asked_model": None if asked_model == model else asked_model,
+        "hostname": hostname,
+        "service_tier": _text(response, "service_tier"),
+        "reported_cost": _cost(counts),
+    }
+    return Usage.model_validate(
+        {"requests": 1, **entry, "request_usage_entries": [{**entry, **facts}]}
     )
-    return Usage(
-        requests=1,
-        request_usage_entries=[entry],
-        **{name: getattr(entry, name) for name in _COUNTS},
-    )
+
+
+def _details(counts: dict[str, Any], name: str, kinds: Iterable[str]) -> dict[str, Any]:
+    """What a count is made of, where any of it is counted."""
+    told = counts.get(name)
+    details = {kind: count for kind in kinds if (count := _count(told, kind))}
+    return {name: details} if details else {}
 
 
 def _entry(usage: Usage) -> RequestUsage:

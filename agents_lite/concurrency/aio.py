@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary, ref
 
 from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
@@ -41,13 +42,17 @@ class Work(Protocol[T, TResult]):
 
 async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     """Drain work on a thread of its own; cancelling the awaiting task stops it."""
-    work.callbacks.use_loop(asyncio.get_running_loop())
-    future = run_in_thread(drain, work.events)
+    loop = asyncio.get_running_loop()
+    work.callbacks.use_loop(loop)
+    over, bell = loop.create_future(), _bell_of(loop)
+    future: Future[TResult] = run_in_thread(drain, work.events)
+    future.add_done_callback(lambda _: bell.ring(over))
     try:
-        return await asyncio.wrap_future(future)
+        await over
     except asyncio.CancelledError:
         await _stop(work, future)
         raise
+    return future.result()
 
 
 class AsyncReader(Generic[T]):
@@ -111,6 +116,7 @@ class _Driver(Generic[T]):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.loop = loop
+        self._bell = _bell_of(loop)
         self.buffer: deque[T] = deque()
         self.error: BaseException | None = None
         self.is_over = False  # nothing more will come
@@ -125,9 +131,10 @@ class _Driver(Generic[T]):
         """Wait until there is something in the buffer, or nothing more will come."""
         reader = self.loop.create_future()
         with self._lock:
+            self._reader = reader  # before the look at the buffer, or a value could slip through
             if self.buffer or self.is_over:
+                self._reader = None
                 return
-            self._reader = reader
             self._asked.put(None)
         await reader
 
@@ -138,7 +145,12 @@ class _Driver(Generic[T]):
         try:
             with self._work.cancellation.interrupting(self._leave):
                 for event in events:
-                    if not self._put(event):
+                    self.buffer.append(event)
+                    if self._reader is not None:
+                        self._wake_reader()
+                    if self._has_consequences(event) or len(self.buffer) >= MOST_AHEAD:
+                        self._wait_for_reader()
+                    if self._is_left:
                         break
         except RunCancelled:
             pass
@@ -152,14 +164,10 @@ class _Driver(Generic[T]):
             self.error, self.is_over = error, True
             self._wake_reader()
 
-    def _put(self, event: T) -> bool:
-        """Hand over a value; wait for the reader where that is due. Whether to go on."""
-        self.buffer.append(event)
-        self._wake_reader()
-        if self._has_consequences(event) or len(self.buffer) >= MOST_AHEAD:
-            while self._reader is None and not self._is_left:
-                self._asked.get()
-        return not self._is_left
+    def _wait_for_reader(self) -> None:
+        """Wait until the reader has taken all and asks for more, or has left."""
+        while (self.buffer or self._reader is None) and not self._is_left:
+            self._asked.get()
 
     def _leave(self) -> None:
         self._is_left = True
@@ -169,15 +177,49 @@ class _Driver(Generic[T]):
         with self._lock:
             reader, self._reader = self._reader, None
         if reader is not None:
-            try:
-                self.loop.call_soon_threadsafe(_settle, reader)
-            except RuntimeError:  # the loop is closed: nobody reads any more
-                self._leave()
+            if not self._bell.ring(reader):
+                self._leave()  # the loop is closed: nobody reads any more
 
 
-def _settle(reader: asyncio.Future[None]) -> None:
-    if not reader.done():
-        reader.set_result(None)
+class Bell:
+    """Wakes what waits on an event loop, from any thread; many with one call of the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = ref(loop)
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_rung = False
+
+    def ring(self, future: asyncio.Future[None]) -> bool:
+        """Settle a future on its loop. False: the loop is closed."""
+        self._waiting.append(future)
+        if self._is_rung:
+            return True
+        self._is_rung = True
+        loop = self._loop()
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self._settle)
+                return True
+        except RuntimeError:
+            self._is_rung = False
+        return False
+
+    def _settle(self) -> None:
+        self._is_rung = False  # first: what is appended from now on rings again, or is seen here
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+
+
+_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Bell] = WeakKeyDictionary()
+
+
+def _bell_of(loop: asyncio.AbstractEventLoop) -> Bell:
+    bell = _bells.get(loop)
+    if bell is None:
+        bell = _bells[loop] = Bell(loop)
+    return bell
 
 
 async def _stop(work: Work[Any, Any], driver: Future[Any]) -> None:

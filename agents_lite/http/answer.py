@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from ..exceptions import APIConnectionError, APIError
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_stream_event
-from .assembly import ResponseSoFar, place_of, reason_of
+from .assembly import ResponseSoFar, reason_of
 from .chunked import BLOCK_SIZE
 from .connections import Exchange
 from .endpoint import redirect_of
@@ -114,9 +114,8 @@ class Answer:
         blocks = chain([first], blocks)
         content_type = response.headers.get("content-type", "")
         if _is_event_stream(first, content_type, is_stream_wanted):
-            yield from self._streamed(blocks, after)
-        else:
-            yield from self._whole(b"".join(blocks), is_background)
+            return self._streamed(blocks, after)
+        return self._whole(b"".join(blocks), is_background)
 
     def _blocks(self) -> Iterator[bytes]:
         read, size = _reader(self._response), 0
@@ -135,7 +134,8 @@ class Answer:
 
     def _streamed(self, blocks: Iterator[bytes], after: float) -> Iterator[ResponseStreamEvent]:
         so_far, exchange = self._so_far, self._exchange
-        place, pieces, kind = None, so_far.text.pieces, ResponseStreamEvent
+        place_of, place = so_far.place_of, None
+        pieces, kind = so_far.text.pieces, ResponseStreamEvent
         new = object.__new__
         events: Iterator[dict[str, Any]] = chain.from_iterable(self._received(blocks))
         if self._translate is not None:
@@ -160,7 +160,8 @@ class Answer:
                 if so_far.error is not None:
                     exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
                 seen = as_stream_event(event)
-                place, pieces, kind = so_far.place, so_far.text.pieces, type(seen)
+                place_of, place = so_far.place_of, so_far.place
+                pieces, kind = so_far.text.pieces, type(seen)
             so_far.last_event = event
             yield seen
             if exchange.is_cut:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..response_types import ResponseStreamEvent
-from .streamed_texts import Slot, StreamedText, StreamedTexts
+from .streamed_texts import Slot, StreamedText, StreamedTexts, as_id
 
 Item = dict[str, Any]
 
@@ -17,8 +17,8 @@ _OTHER_WORDS = {"canceled": "cancelled", "error": "failed"}
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 _ERROR_EVENTS = frozenset({"error", "response.error"})
 
-place_of = itemgetter("type", "item_id", "output_index")
-"""Where a delta belongs; a KeyError for events that do not say so."""
+_PLACE = itemgetter("type", "item_id", "output_index")
+_PLACE_OF_PART = itemgetter("type", "item_id", "output_index", "content_index")
 
 
 _NO_TEXT = StreamedText()
@@ -56,6 +56,8 @@ class ResponseSoFar:
         self._added: list[tuple[int, Item]] = []
         self._done: list[tuple[int, Item]] = []
         self._texts = StreamedTexts()
+        self.place_of: itemgetter[Any] = _PLACE
+        """Reads off an event where such a delta belongs; a KeyError for one that does not say."""
         self.place: tuple[Any, ...] | None = None
         """Where the last event belongs if it was a delta, else None."""
         self.text = _NO_TEXT
@@ -69,7 +71,7 @@ class ResponseSoFar:
         """
         if self.place is not None:  # thousands of deltas follow each other to the same place
             try:
-                if place_of(event) == self.place:
+                if self.place_of(event) == self.place:
                     self.text.pieces.append(event.get("delta"))
                     return event
             except KeyError:
@@ -99,7 +101,8 @@ class ResponseSoFar:
         text = self._texts.take(kind, event)
         if text is not None:
             if kind.endswith(".delta") and "item_id" in event and "output_index" in event:
-                self.place, self.text = place_of(event), text
+                self.place_of = _PLACE_OF_PART if "content_index" in event else _PLACE
+                self.place, self.text = self.place_of(event), text
         elif kind in ("response.output_item.added", "response.output_item.done"):
             self._take_item(event, self._added if kind.endswith(".added") else self._done)
         elif not kind and _is_response(event):
@@ -143,8 +146,10 @@ class ResponseSoFar:
         ending = ending_of(kind, response)
         if ending is not None:
             self.is_finished = True
-            response = self._whole(response)
-            event = {**event, "type": f"response.{ending}", "response": response}
+            whole, settled = self._whole(response), f"response.{ending}"
+            if whole is not event.get("response") or settled != event.get("type"):
+                event = {**event, "type": settled, "response": whole}
+            response = whole
         elif not kind and isinstance(response.get("status"), str):
             event = {**event, "type": f"response.{response['status']}"}
         self.response = response
@@ -156,7 +161,10 @@ class ResponseSoFar:
             return response
         listed = response.get("output")
         listed = listed if isinstance(listed, list) else []
-        response = complete_output(response, _in_order(self._done))
+        done, begun = _in_order(self._done), [item for _, item in self._added]
+        if listed == done and self._texts.stand_in(listed, begun):
+            return response  # as a rule it is whole, and nothing need be put together
+        response = complete_output(response, done)
         output = self._texts.fill(self._slots(response.get("output") or [], listed))
         is_whole = output == (response.get("output") or [])
         return response if is_whole else {**response, "output": output}
@@ -276,9 +284,8 @@ def _in_order(items: list[tuple[int, Item]]) -> list[Item]:
     return [item for _, item in sorted(items, key=lambda entry: entry[0])]
 
 
-def _id(item: Any) -> Any:
-    name = item.get("id") if isinstance(item, dict) else None
-    return name if isinstance(name, str) else None
+def _id(item: Any) -> str | None:
+    return as_id(item.get("id")) if isinstance(item, dict) else None
 
 
 def complete_output(response: dict[str, Any], announced: list[dict[str, Any]]) -> dict[str, Any]:

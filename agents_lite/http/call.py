@@ -75,8 +75,7 @@ class Call:
         self._outgoing = self._first = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
-        self.poll_after: float | None = None
-        """Seconds that the server wants to be left alone before it is asked again, or None."""
+        self._headers: Mapping[str, str] = {}
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
         self._background = background
@@ -104,9 +103,8 @@ class Call:
         except BaseException as error:
             hide_frames(error)
             raise
-        headers = response.headers
+        self._headers = headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
-        self.poll_after = parse_poll_after(headers)
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )
@@ -121,6 +119,11 @@ class Call:
     def is_over(self) -> bool:
         """Whether all events have come; else the server is still at work on a response."""
         return not self._so_far.is_under_way
+
+    @property
+    def poll_after(self) -> float | None:
+        """Seconds that the server wants to be left alone before it is asked again, or None."""
+        return parse_poll_after(self._headers)
 
     def ask_later(self) -> None:
         """Have the next try ask what has become of the response."""

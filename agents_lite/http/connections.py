@@ -51,6 +51,9 @@ model may think for minutes. Each system has some of the options.
 """
 
 
+_lock = new_lock()  # of all exchanges: it is held for a moment only
+
+
 class Exchange:
     """The socket that a request waits on, known from before it connects.
 
@@ -60,7 +63,6 @@ class Exchange:
 
     def __init__(self) -> None:
         self.is_cut = False
-        self._lock = new_lock()
         self._socket: Any = None
 
     def watch(self, sock: Any) -> None:
@@ -69,7 +71,7 @@ class Exchange:
         Raises:
             ConnectionAbortedError: The request was cut short before.
         """
-        with self._lock:
+        with _lock:
             self._socket = sock
             if self.is_cut:
                 raise ConnectionAbortedError("the request was cut short")
@@ -81,19 +83,19 @@ class Exchange:
 
     def release(self) -> None:
         """Wait on no socket any more: it goes back to the pool, where others take it."""
-        with self._lock:
+        with _lock:
             self._socket = None
 
     def cut(self) -> None:
         """Shut the socket down; what waits on it fails or ends."""
-        with self._lock:
+        with _lock:
             self.is_cut = True
             if self._socket is not None:
                 _shut_down(self._socket)
 
     def limit_wait(self, seconds: float) -> None:
         """Let each read of the rest of this answer wait no longer than so many seconds."""
-        with self._lock, suppress(OSError):
+        with _lock, suppress(OSError):
             if self._socket is not None:
                 self._socket.settimeout(min(seconds, self._socket.gettimeout() or seconds))
 
@@ -327,6 +329,12 @@ class WatchedAdapter(HTTPAdapter):
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **options)
         return self._pool
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """What a request line names; without a proxy the path, with no need to look for one."""
+        if self._pool is None or self._pool.proxy is not None:
+            return super().request_url(request, proxies)
+        return request.path_url
 
     def close(self) -> None:
         """Close idle connections."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from email.message import Message
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from requests.hooks import default_hooks
+from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import Timeout
 
@@ -90,7 +88,7 @@ class Endpoint:
             self._session.get_adapter(url)
             if session is None:
                 empty = Outgoing("POST", "/", {}, {})
-                self._template = self._prepared_by_session(empty, url, {}, {})
+                self._own_headers = dict(self._prepared_by_session(empty, url, {}, {}).headers)
                 self._settings = self._session_settings(url)
         except (requests.RequestException, ValueError):
             shown = repr(without_login(address.url))
@@ -126,20 +124,17 @@ class Endpoint:
     def _prepared(
         self, outgoing: Outgoing, url: str, is_redirected: bool
     ) -> requests.PreparedRequest:
-        check_headers(outgoing.headers)
         headers = dict(outgoing.headers)
         if not self._has_login and "authorization" not in map(str.lower, headers):
             key = self._key()
             if key:
                 headers["Authorization"] = f"Bearer {key}"
-                check_headers({"Authorization": headers["Authorization"]})
+        check_headers(headers)
         query = {} if is_redirected else {**self.address.query, **outgoing.query}
         if not self._is_ours:
             return self._prepared_by_session(outgoing, url, headers, query)
-        request = copy(self._template)
-        request.headers = self._template.headers.copy()
-        request.headers.update(headers)
-        request.hooks = default_hooks()
+        request = requests.PreparedRequest()
+        request.headers = CaseInsensitiveDict({**self._own_headers, **headers})
         request.method, request.body = outgoing.method, outgoing.content
         if outgoing.content is None:
             del request.headers["Content-Type"], request.headers["Content-Length"]
@@ -214,10 +209,17 @@ class _LastHook:
 
 def _own_session() -> requests.Session:
     session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.cookies = _NoCookies()
     for scheme in ("https://", "http://"):
         session.mount(scheme, WatchedAdapter())
     return session
+
+
+class _NoCookies(RequestsCookieJar):
+    """Takes none."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Leave them where they are."""
 
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +27,7 @@ class StreamedText:
 
     name: str = ""
     """The name of its events, up to the last dot."""
-    item_id: Any = None
+    item_id: str | None = None
     position: Any = None
     """The index of its item in the output, or None."""
     part: Any = None
@@ -81,13 +80,36 @@ class StreamedTexts:
             name = f"response.{told.get('type')}"
         if name not in _FIELDS or step not in ("delta", "done"):
             return None
-        where = (event.get("item_id"), event.get("output_index"), event.get("content_index"))
-        text = self._texts.setdefault((name, *map(repr, where)), StreamedText(name, *where))
+        where = (as_id(event.get("item_id")), event.get("output_index"), event.get("content_index"))
+        key = (name, *map(repr, where))
+        text = self._texts.get(key)
+        if text is None:
+            text = self._texts[key] = StreamedText(name, *where)
         if step == "delta":
             text.pieces.append(event.get("delta"))
         else:
             text.whole = max(text.whole, _as_text(told.get(_FIELDS[name][1])), key=len)
         return text
+
+    def stand_in(self, items: list[Item], begun: list[Item]) -> bool:
+        """Whether items that are complete show all that was streamed.
+
+        False also where that is not plain to see, so that the slots have to tell.
+
+        Args:
+            items: The items.
+            begun: The same as they were announced at first; they may show texts, too.
+        """
+        by_id = {as_id(item.get("id")): item for item in items}
+        if None in by_id or len(by_id) < len(items):
+            return False
+        texts = [(text.item_id, text) for text in self._texts.values()]
+        for item in begun:
+            item_id = as_id(item.get("id"))
+            if item_id not in by_id:
+                return False
+            texts += [(item_id, text) for text in _texts_of(item) if text.whole]
+        return all(_stands_in(by_id.get(item_id), text) for item_id, text in texts)
 
     def fill(self, slots: list[Slot]) -> list[Item]:
         """The items of the slots, each with what was streamed of it where it lacks that.
@@ -117,6 +139,21 @@ class StreamedTexts:
         return list(groups.values())
 
 
+def _stands_in(item: Item | None, text: StreamedText) -> bool:
+    """Whether an item has a text where one belongs, so that none is taken from its events."""
+    item_type, name = _FIELDS[text.name]
+    if item is None or item.get("type") != item_type:
+        return False
+    if item_type != "message":
+        given = item.get(name)
+        return isinstance(given, str) and _says_something(given, is_json=name == "arguments")
+    parts = item.get("content")
+    if not isinstance(parts, list) or text.part not in range(len(parts)):
+        return False
+    part = parts[text.part]
+    return isinstance(part, dict) and bool(part.get(name))
+
+
 def _is_of_type(item: Any, item_type: str) -> bool:
     return isinstance(item, dict) and item.get("type") == item_type
 
@@ -137,7 +174,7 @@ def _give(group: list[StreamedText], slots: list[Slot]) -> None:
 
 def _made_up(item_type: str, group: list[StreamedText]) -> Slot:
     item: Item = {"type": item_type}
-    if isinstance(group[0].item_id, str):
+    if group[0].item_id is not None:
         item["id"] = group[0].item_id
     if item_type == "message":
         item |= {"role": "assistant", "status": "completed", "content": []}
@@ -218,10 +255,23 @@ def _best_arguments(*readings: str) -> str:
     """The first that says something in whole JSON, else the first that says anything."""
     telling = [text for text in readings if text.strip() not in ("", "null")]
     for text in telling:
-        with suppress(ValueError):
-            if from_json(text):
-                return text
+        if _says_something(text, is_json=True):
+            return text
     return telling[0] if telling else readings[0]
+
+
+def _says_something(text: str, is_json: bool) -> bool:
+    if not is_json:
+        return text != ""
+    try:
+        return bool(from_json(text))
+    except ValueError:
+        return False
+
+
+def as_id(value: Any) -> str | None:
+    """The id that an item or event names, or None where it names none."""
+    return value if isinstance(value, str) else None
 
 
 def _as_text(value: Any) -> str:

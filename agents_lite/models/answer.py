@@ -11,7 +11,13 @@ from ..concurrency.calling import Callbacks
 from ..exceptions import APIResponseError, ResponseFailedError, UserError
 from ..http.assembly import ResponseSoFar, SettledEvents, reason_of
 from ..items import ModelResponse
-from ..response_types import ResponseStreamEvent, as_json, as_object, as_stream_event
+from ..response_types import (
+    ResponseCompletedEvent,
+    ResponseStreamEvent,
+    as_json,
+    as_object,
+    as_stream_event,
+)
 from ..usage import usage_of_request
 from .mending import mend_output
 
@@ -102,4 +108,7 @@ def _assembled(events: Iterator[ResponseStreamEvent]) -> Iterator[ResponseStream
         if not so_far.is_finished:
             fields = as_json(event)
             taken = so_far.take(fields)
-            yield event if taken == fields else as_stream_event(taken)
+            is_seen = taken is fields and (
+                not so_far.is_finished or type(event) is ResponseCompletedEvent
+            )
+            yield event if is_seen else as_stream_event(taken)

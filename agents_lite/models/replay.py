@@ -14,6 +14,6 @@ server may insist on seeing again, such as `reasoning_content` or the signatures
 
 def without_replayed(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The items without such reasoning; the very same list where there is none."""
-    if not any(REPLAYED in item for item in items):
+    if True not in [REPLAYED in item for item in items]:
         return items
     return [item for item in items if REPLAYED not in item]

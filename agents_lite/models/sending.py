@@ -27,7 +27,7 @@ def send(
     Trace and span are told of the server and of tries that failed.
     """
     trace = get_current_trace()
-    if trace is not None:
+    if trace is not None and not trace.disabled:
         trace.note_model_host(client.hostname)
     settings = request.model_settings
     return client.stream(

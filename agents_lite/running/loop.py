@@ -58,7 +58,7 @@ def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, N
     Raises:
         RunPaused: Something of it waits for a person.
     """
-    results = yield from call_tools(plan, run)
+    yield from call_tools(plan, run)
     if plan.handoffs:
         yield from hand_over(plan.handoffs, run)
         return
@@ -66,7 +66,7 @@ def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, N
         if plan.is_done:
             finish(final_output_of_message(plan, run), run)
         else:
-            finish(final_output_of_tools(results, run), run)
+            finish(final_output_of_tools(plan, run), run)
     except (InvalidFinalOutputError, OutputGuardrailTripwireTriggered) as error:
         if not asks_again(error, run):
             raise

@@ -396,7 +396,10 @@ class Record:
 
     def _count_usage(self, agent_name: str, usage: Usage) -> None:
         self.usage.add(usage)
-        self.usage_by_agent.setdefault(agent_name, Usage()).add(usage)
+        by_agent = self.usage_by_agent
+        if agent_name not in by_agent:
+            by_agent[agent_name] = Usage()
+        by_agent[agent_name].add(usage)
         if self.around is not None:
             with self.around._lock:
                 self.around._count_usage(agent_name, usage)

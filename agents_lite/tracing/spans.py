@@ -56,7 +56,7 @@ class Span(Activity, Generic[Data]):
         super().__init__(disabled or parent is None or parent.disabled)
         self.hides_content = parent is not None and parent.hides_content
         self.span_data = span_data
-        self.span_id = span_id or gen_span_id()
+        self.span_id = span_id or ("no-op" if self.disabled else gen_span_id())
         self.trace: Trace | None = None if parent is None else parent.trace
         self.parent_id: str | None = None if parent is None else parent.span_id
         self.error: SpanError | None = None

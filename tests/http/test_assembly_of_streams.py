@@ -216,6 +216,45 @@ def test_text_counts_however_it_came(events: list[Event], listed: Any) -> None:
     assert (item["type"], item["role"]) == ("message", "assistant")
 
 
+@pytest.mark.parametrize("events", [*TEXTS.values(), *ARGUMENTS.values()])
+def test_what_was_streamed_counts_when_the_end_lists_the_items_as_they_came(
+    events: list[Event],
+) -> None:
+    listed = tuple(event["item"] for event in events if event["type"].endswith("item.done"))
+
+    assert output_of(CREATED, *events, completed(listed)) == output_of(*events, completed())
+
+
+def test_a_part_that_only_its_events_tell_of_is_added_to_items_that_are_whole() -> None:
+    whole = message(part("One"))
+    second = text_deltas("Two", content_index=1)
+
+    (item,) = output_of(*text_deltas("One"), *second, done(whole), completed((whole,)))
+
+    assert item["content"] == [part("One"), part("Two")]
+
+
+def test_an_item_that_only_began_is_added_to_items_that_are_whole() -> None:
+    whole, begun = message(part("One")), {**PAY, "arguments": ADA}
+    events = [added(message()), *text_deltas("One"), done(whole), added(begun, 1)]
+
+    assert output_of(*events, completed((whole,))) == [whole, begun]
+
+
+def test_what_an_item_showed_at_first_is_added_to_it() -> None:
+    whole, begun = message(part("One")), message(part("One"), part("Two"))
+
+    (item,) = output_of(added(begun), done(whole), completed((whole,)))
+
+    assert item["content"] == [part("One"), part("Two")]
+
+
+def test_an_id_that_is_no_text_harms_nothing() -> None:
+    (item,) = output_of(*text_deltas("Hello", item_id=["x"]), done(message()), completed())
+
+    assert item["content"] == [part("Hello")]
+
+
 def test_a_text_that_the_server_replaced_is_left_alone() -> None:
     replaced = message(part("I cannot say that."))
 

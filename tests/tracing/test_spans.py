@@ -256,3 +256,9 @@ def test_ids_stay_unique_when_the_program_seeds_its_random_numbers(remembered):
     first = trace("W").trace_id
     random.seed(1)
     assert trace("W").trace_id != first
+
+
+def test_disabled_spans_have_no_ids_of_their_own(remembered):
+    with trace("W", disabled=True), custom_span("a") as first, custom_span("b") as second:
+        pass
+    assert (first.span_id, second.span_id, second.parent_id) == ("no-op", "no-op", "no-op")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...agent import FunctionToolResult, ToolsToFinalOutputResult
 from ...exceptions import ModelRefusalError, UserError
-from ...items import ItemHelpers
+from ...items import ItemHelpers, ToolCallOutputItem
+from ...tool import FunctionTool
 
 if TYPE_CHECKING:
     from ..live_run import LiveRun
@@ -23,14 +24,17 @@ class FinalOutput:
     """Whether it was parsed by the agent's output type."""
 
 
-def final_output_of_tools(results: list[FunctionToolResult], run: LiveRun) -> FinalOutput | None:
+def final_output_of_tools(plan: Plan, run: LiveRun) -> FinalOutput | None:
     """What the agent's `tool_use_behavior` makes of a turn's tool calls; None: go on.
 
     Raises:
         UserError: Its function returned something else than ToolsToFinalOutputResult.
     """
     behavior: Any = run.agent.tool_use_behavior
-    if not results or behavior == "run_llm_again":
+    if behavior == "run_llm_again":
+        return None
+    results = _results(plan, run)
+    if not results:
         return None
     if behavior == "stop_on_first_tool":
         return _as_final(results[0].output, run)
@@ -63,6 +67,16 @@ def final_output_of_message(plan: Plan, run: LiveRun) -> FinalOutput | None:
     if schema is None:
         return FinalOutput(text or "")
     return FinalOutput(schema.validate_json(text), is_typed=True) if text else None
+
+
+def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
+    """What came of a turn's functions."""
+    return [
+        FunctionToolResult(tool, item.output, item)
+        for raw, tool in plan.calls
+        if isinstance(tool, FunctionTool)
+        and isinstance(item := run.record.call(raw.call_id).output, ToolCallOutputItem)
+    ]
 
 
 def _as_final(output: Any, run: LiveRun) -> FinalOutput:

@@ -11,7 +11,7 @@ from ...items import ModelResponse
 from ...models.answer import model_events, read_response
 from ...models.interface import ModelRequest
 from ...models.openai_provider import choose_model
-from ...response_types import ResponseStreamEvent, as_json, as_stream_event
+from ...response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
 from .. import stand_ins
@@ -35,11 +35,16 @@ def ask_model(
     Raises:
         ModelBehaviorError: The answer cannot be used.
     """
+    return _ask(request, run) if run.compaction is None else _ask_again(request, run)
+
+
+def _ask_again(
+    request: ModelRequest, run: LiveRun
+) -> Generator[RawResponsesStreamEvent, None, None]:
+    """A model call that may be made once more, after compacting."""
     try:
         yield from _ask(request, run)
     except APIError as error:
-        if run.compaction is None:
-            raise
         from .compacting import has_made_room
 
         if not has_made_room(error, run, request.cancellation):
@@ -68,7 +73,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
             step = run.config.step
             for event in events if step is None else in_step(step, events, run):
                 request.cancellation.check()
-                if event.get("type") == "response.completed":  # kept, even if nobody reads on
+                if type(event) is ResponseCompletedEvent:  # kept, even if nobody reads on
                     response = read_response(event, model)
                     fault = _take(response, request, run)
                     completed = event

@@ -52,10 +52,8 @@ def with_cache_key(request: ModelRequest, model: Model, run: LiveRun) -> ModelRe
     conversation or of a group go by the same key. It tells nobody what they are called.
     """
     settings = request.model_settings
-    if settings.prompt_cache_key is not None or model.hostname != _CACHES_BY_KEY:
-        return request
     name = request.conversation_id or _session_id(run) or run.config.group_id
-    if not name:
+    if not name or settings.prompt_cache_key is not None or model.hostname != _CACHES_BY_KEY:
         return request
     key = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32]
     return replace(request, model_settings=replace(settings, prompt_cache_key=key))

@@ -7,7 +7,6 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
-from ...agent import FunctionToolResult
 from ...concurrency.cancellation import Cancellation
 from ...concurrency.parallel import run_in_threads
 from ...exceptions import ModelBehaviorError
@@ -24,16 +23,11 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 
-def call_tools(
-    plan: Plan, run: LiveRun
-) -> Generator[RunItemStreamEvent, None, list[FunctionToolResult]]:
+def call_tools(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, None]:
     """Make the calls of an answer that were not made yet, and announce the outputs in call order.
 
     `def` tools run on this thread, one after the other. Those that say `parallel`, and `async def`
     ones, run beside them, each on a thread. Hooks run on this thread in any case.
-
-    Returns:
-        What came of the functions, as `tool_use_behavior` functions are given it.
 
     Raises:
         AgentsException: A tool failed and has no `failure_error_function`, a tool guardrail
@@ -41,7 +35,7 @@ def call_tools(
         RunPaused: A call waits for a person.
     """
     if not (plan.calls or plan.unknown_calls or plan.approval_requests):
-        return []
+        return
     _check_found(plan, run)
     with Cancellation(run.cancellation) as scope:
         open_calls = [
@@ -61,12 +55,6 @@ def call_tools(
     if waiting:
         yield from run.announce(waiting)
         raise RunPaused("approval")
-    return [
-        FunctionToolResult(tool, item.output, item)
-        for raw, tool in plan.calls
-        if isinstance(tool, FunctionTool)
-        and isinstance(item := run.record.call(raw.call_id).output, ToolCallOutputItem)
-    ]
 
 
 def _make(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:

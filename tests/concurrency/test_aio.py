@@ -1,0 +1,108 @@
+"""Work driven by a thread, read from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Generator
+from typing import Any
+
+from agents_lite.concurrency.aio import AsyncReader, Bell, run_on_thread
+from agents_lite.concurrency.calling import Callbacks
+from agents_lite.concurrency.cancellation import Cancellation
+
+
+class Counting:
+    """Work that counts from 0, and notes how far it has got."""
+
+    def __init__(self, count: int) -> None:
+        self.begun: list[int] = []
+        self.callbacks, self.cancellation = Callbacks(), Cancellation()
+        self.tools_at_work: list[str] = []
+        self.events = self._count(count)
+
+    def _count(self, count: int) -> Generator[int, None, int]:
+        for number in range(count):
+            self.begun.append(number)
+            yield number
+        return count
+
+
+def reader_of(work: Counting, consequences: tuple[int, ...] = ()) -> AsyncReader[int]:
+    return AsyncReader(work, consequences.__contains__)
+
+
+def test_every_value_is_read_in_order() -> None:
+    async def read() -> list[int]:
+        return [number async for number in reader_of(Counting(5000))]
+
+    assert asyncio.run(read()) == list(range(5000))
+
+
+def test_the_work_goes_on_after_a_value_with_consequences_only_when_more_is_asked_for() -> None:
+    async def read() -> None:
+        work = Counting(400)
+        reader = reader_of(work, tuple(range(0, 400, 7)))
+        async for number in reader:
+            if number % 7 == 0:
+                await asyncio.sleep(0)
+                assert work.begun[-1] == number
+        assert work.begun == list(range(400))
+
+    asyncio.run(read())
+
+
+def test_many_readers_of_a_loop_each_get_all_of_theirs() -> None:
+    async def read(count: int) -> int:
+        return len([number async for number in reader_of(Counting(count), (0, 1, 2))])
+
+    async def read_all() -> list[int]:
+        return await asyncio.gather(*map(read, range(200)))
+
+    assert asyncio.run(read_all()) == list(range(200))
+
+
+def test_many_are_awaited_at_once() -> None:
+    async def run_all() -> list[Any]:
+        return await asyncio.gather(*(run_on_thread(Counting(count)) for count in range(200)))
+
+    assert asyncio.run(run_all()) == list(range(200))
+
+
+def test_what_is_ready_together_wakes_the_loop_once() -> None:
+    async def ring_all() -> None:
+        loop, calls = asyncio.get_running_loop(), []
+        call_soon = loop.call_soon_threadsafe
+        loop.call_soon_threadsafe = lambda settle: (  # type: ignore[assignment]
+            calls.append(settle), call_soon(settle),
+        )[1]  # fmt: skip
+        bell, futures = Bell(loop), [loop.create_future() for _ in range(100)]
+        assert all(bell.ring(future) for future in futures)
+        await asyncio.gather(*futures)
+        assert len(calls) == 1
+        later = loop.create_future()
+        assert bell.ring(later)
+        await later
+
+    asyncio.run(ring_all())
+
+
+def test_a_bell_says_that_its_loop_is_closed() -> None:
+    loop = asyncio.new_event_loop()
+    bell, future = Bell(loop), loop.create_future()
+    loop.close()
+    assert [bell.ring(future), bell.ring(future)] == [False, False]
+
+
+def test_a_loop_is_not_kept_alive_by_what_was_awaited_on_it() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        assert loop.run_until_complete(run_on_thread(Counting(3))) == 3
+    finally:
+        loop.close()
+    left = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert left() is None
+
