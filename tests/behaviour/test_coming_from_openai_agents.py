@@ -86,7 +86,7 @@ HELD = {
     "A filter may be": HERE + "test_a_filter_may_be_async",
     "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
     "Websockets": HERE + "test_what_there_is_not_has_no_name",
-    "Sandboxes and Codex": HERE + "test_what_there_is_not_has_no_name",
+    "Sandboxes (`SandboxAgent`)": HERE + "test_what_there_is_not_has_no_name",
     "`ToolSearchTool`": HERE + "test_what_there_is_not_has_no_name",
     "Synchronous first": "test_run.py::test_run_sync_works_inside_a_running_loop",
     "The reader drives": "behaviour/test_cancelling.py::"
