@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Do what the action says."""
-    journal = _open(options.db)
+    journal = open_journal(options.db)
     if options.action == "list":
         for run in journal.runs(options.status, options.limit):
             print(_line(run))
@@ -72,7 +72,12 @@ def execute(options: argparse.Namespace) -> None:
         journal.reject(options.run_id, options.call_id, options.message)
 
 
-def _open(place: str | None) -> Journal:
+def open_journal(place: str | None) -> Journal:
+    """The journal in an SQLite file, or at the URL of a database or of Redis.
+
+    Raises:
+        UserError: There is none.
+    """
     if not place:
         raise UserError("Where are the runs? Name their journal: --db FILE, or --db URL")
     if place.startswith(("redis:", "rediss:")):

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--db", metavar="FILE", help="the traces (AGENTS_LITE_TRACE_DB)")
     parser.add_argument("--limit", type=int, default=50, help="list: how many (%(default)s)")
+    parser.add_argument("--journal", metavar="PLACE", help="serve: runs to be listed beside them")
     parser.add_argument("--port", type=int, default=0, help="serve: the port (any free one)")
 
 
@@ -49,7 +50,7 @@ def execute(options: argparse.Namespace) -> None:
     if options.action == "list":
         _list(store, options.limit)
     elif options.action == "serve":
-        _serve(store, options.port)
+        _serve(store, options.port, options.journal)
     elif options.trace_id is None:
         raise UserError(f"Which trace? `agents-lite traces {options.action} ID`, see `traces list`")
     elif options.action == "show":
@@ -120,10 +121,11 @@ def _export(trace: StoredTrace, file: str | None) -> None:
     print(path)
 
 
-def _serve(store: TraceStore, port: int) -> None:
+def _serve(store: TraceStore, port: int, journal: str | None) -> None:
     from ..viewer.server import serve_store
+    from .runs import open_journal
 
-    server = serve_store(store, port)
+    server = serve_store(store, port, None if journal is None else open_journal(journal))
     print(f"Traces are at {server.url} until Ctrl-C", flush=True)
     while True:  # in short waits: a Ctrl-C just before one of them is noticed at its end
         time.sleep(0.5)

@@ -10,7 +10,7 @@ from ..handoffs import Handoff, HandoffInputData
 from ..history import mend_history, without_lost_reasoning
 from ..items import ItemHelpers, RunItem, as_input_items
 from ..run_config import DEFAULT_MAX_TURNS
-from ..tracing import get_current_trace
+from ..tracing import custom_span, get_current_trace
 from .facts import Compacted, Saved, Started, TakenUp
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..items import TResponseInputItem
     from ..run_context import RunContextWrapper
     from .live_run import LiveRun
+    from .record import Record
     from .start import RunOptions
 
 ServerIds = tuple[str | None, str | None]  # of a response, and of a conversation
@@ -252,6 +253,8 @@ def open_conversation(run: LiveRun) -> None:
     """
     record, given, options = run.record, run.given, run.options
     if record.is_started:
+        if record.writer is not None:
+            _tell_trace(record)
         other_ids = record.conversation.other_ids(options)
         record.add(TakenUp(options.get("max_turns", record.max_turns), other_ids))
         save_turn(run)
@@ -276,6 +279,13 @@ def open_conversation(run: LiveRun) -> None:
             session_size=session_size,
         )
     )
+
+
+def _tell_trace(record: Record) -> None:
+    """Have the trace tell what is not done in this part of the run."""
+    counts = {"answers": len(record.raw_responses), "tool_calls": record.tool_calls}
+    with custom_span("Taken up from the journal", {"run_id": record.run_id, **counts}):
+        pass
 
 
 def save_turn(run: LiveRun) -> None:

@@ -10,7 +10,7 @@ from .whole_page import whole_page
 
 Json = dict[str, Any]
 
-_SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live", "app"]
+_SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live", "runs", "app"]
 """In this order: each uses what stands before it."""
 
 

@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from ..exceptions import UserError
+from ..exceptions import JournalError, UserError
 from ..local_server.messages import HTTPReply, HTTPRequest
 from ..local_server.pages import json_answer, page_reply, refusal, refuse_strangers, serve_pages
 from ..local_server.server import LocalServer
 from ..tracing.sqlite_store import TraceStore
 from .page import live_page, trace_json
+from .runs import list_runs
+
+if TYPE_CHECKING:
+    from ..journal import Journal
 
 
-def serve_store(store: TraceStore, port: int = 0) -> LocalServer:
+def serve_store(
+    store: TraceStore, port: int = 0, journal: Journal | None = None
+) -> LocalServer:
     """Serve a store on 127.0.0.1 until closed, to those who call it by a name of this machine.
 
     Args:
         store: What to show.
         port: The port; 0 picks a free one.
+        journal: Its runs are listed beside the traces; None: none are.
 
     Raises:
         UserError: The port cannot be used.
     """
 
     def answer(request: HTTPRequest) -> HTTPReply:
-        return answer_viewer(store, request.path.removeprefix("/"), request.query)
+        return answer_viewer(store, request.path.removeprefix("/"), request.query, journal)
 
     return serve_pages(answer, _refuse, port=port)
 
 
-def answer_viewer(store: TraceStore, path: str, query: dict[str, str]) -> HTTPReply:
+def answer_viewer(
+    store: TraceStore, path: str, query: dict[str, str], journal: Journal | None = None
+) -> HTTPReply:
     """The answer to a GET.
 
     Args:
         store: What to show.
-        path: "" for the page, "traces" (with `limit`), or "traces/ID".
+        path: "" for the page, "traces" (with `limit`), "traces/ID", or "runs" (with `limit`).
         query: The parameters.
+        journal: Where the runs are; None: null is the answer.
     """
     try:
         if path == "":
             return page_reply(live_page())
         if path == "traces":
             return _answer_list(store, query.get("limit", ""))
+        if path == "runs":
+            runs = None if journal is None else list_runs(journal, _number(query.get("limit", "")))
+            return json_answer(runs)
         return _answer_trace(store, unquote(path.removeprefix("traces/")))
-    except UserError as error:
+    except (UserError, JournalError) as error:
         return refusal(500, str(error))
 
 
@@ -54,8 +68,11 @@ def _refuse(request: HTTPRequest) -> HTTPReply | None:
 
 
 def _answer_list(store: TraceStore, limit: str) -> HTTPReply:
-    traces = store.list_traces(int(limit[:18]) if limit.isdecimal() else 50)  # 18: all there are
-    return json_answer([trace_json(trace) for trace in traces])
+    return json_answer([trace_json(trace) for trace in store.list_traces(_number(limit))])
+
+
+def _number(limit: str) -> int:
+    return int(limit[:18]) if limit.isdecimal() else 50  # 18: all there are
 
 
 def _answer_trace(store: TraceStore, trace_id: str) -> HTTPReply:

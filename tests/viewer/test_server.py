@@ -9,10 +9,18 @@ from pathlib import Path
 import pytest
 import requests
 
+from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool
 from agents_lite.exceptions import UserError
+from agents_lite.testing import ScriptedModel, call
 from agents_lite.tracing.sqlite_store import StoredTrace, TraceStore
 from agents_lite.viewer.page import trace_json
 from agents_lite.viewer.server import serve_store
+
+
+@function_tool(needs_approval=True)
+def refund(order: int) -> str:
+    """Refund an order."""
+    return f"refunded order {order}"
 
 
 @pytest.fixture
@@ -20,6 +28,39 @@ def url(sample_db: Path) -> Iterator[str]:
     server = serve_store(TraceStore(sample_db))
     yield server.url
     server.close()
+
+
+def test_runs_of_a_journal_are_listed(sample_db: Path, tmp_path: Path) -> None:
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    model = ScriptedModel([call("refund", call_id="c", order=7)])
+    agent = Agent("Cashier", model=model, tools=[refund])
+    Runner.run_sync(agent, "Refund", run_config=RunConfig(journal=journal, run_id="r"))
+    server = serve_store(TraceStore(sample_db), journal=journal)
+    try:
+        (run,) = get(f"{server.url}/runs").json()
+        assert get(f"{server.url}/runs?limit=0").json() == []
+    finally:
+        server.close()
+    assert (run["run_id"], run["status"], run["agent_name"]) == ("r", "paused", "Cashier")
+    assert (run["waiting"][0]["tool_name"], run["waiting"][0]["arguments"]) == (
+        "refund",
+        '{"order":7}',
+    )
+    assert run["trace_id"].startswith("trace_")
+
+
+def test_without_a_journal_there_are_no_runs(url: str) -> None:
+    assert get(f"{url}/runs").json() is None
+
+
+def test_a_journal_that_went_bad_is_told(sample_db: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs.db").write_bytes(b"no journal" * 1000)
+    server = serve_store(TraceStore(sample_db), journal=SQLiteJournal(tmp_path / "runs.db"))
+    try:
+        refused = get(f"{server.url}/runs")
+        assert (refused.status_code, "not a database" in refused.json()["error"]) == (500, True)
+    finally:
+        server.close()
 
 
 def get(url: str, **headers: str) -> requests.Response:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, Runner, function_tool, trace
+from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool, trace
 from agents_lite.testing import ScriptedModel, call
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
@@ -501,3 +501,32 @@ def test_hostile_trace_in_the_list_is_shown_as_text(browser: Browser, live: str)
     browser.click(".trace-row")
     assert "<script>window.hacked = 1</script>" in browser.wait_for("#name", "<script>")
     assert browser.driver.execute_script("return window.hacked") is None
+
+
+def test_runs_of_a_journal_lead_to_their_traces(
+    browser: Browser, live: str, tmp_path: Path
+) -> None:
+    @function_tool(needs_approval=True)
+    def refund(order: int) -> str:
+        """Refund an order."""
+        return "refunded"
+
+    model = ScriptedModel([call("refund", call_id="c", order=7), "All done."])
+    agent = Agent("Cashier", tools=[refund], model=model)
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    config = RunConfig(journal=journal, run_id="refund-7", workflow_name="Refund")
+    Runner.run_sync(agent, "Go", run_config=config)
+    flush_traces()
+    server = serve_store(TraceStore(tmp_path / "traces.db"), journal=journal)
+    try:
+        browser.open(server.url)
+        shown = browser.wait_for("#runs .trace-row", "refund-7")
+        assert "paused" in shown and 'waits: refund({"order":7})' in shown
+        journal.approve("refund-7", "c")
+        Runner.run_sync(agent, "Go", run_config=config)
+        browser.wait_for("#runs .trace-row", "finished")
+        browser.click("#runs .trace-row")
+        browser.wait_for("#name", "Refund")
+        browser.wait_for("#rows", "Taken up from the journal")
+    finally:
+        server.close()

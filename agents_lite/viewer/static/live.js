@@ -29,6 +29,7 @@ function openPage() {
 
 async function poll() {
   if (!document.hidden && !app.trace?.isFinished) await refresh();
+  if (!document.hidden && !wantedId()) await refreshRuns().catch(() => {}); // `refresh` has told
   setTimeout(poll, POLL);
 }
 
