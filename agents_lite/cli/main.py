@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Sequence
 
 from .. import __version__
-from ..exceptions import AgentsException
+from ..exceptions import AgentsException, words_of
+from ..viewer.text import plain
 from . import batch, chat, demo, replay, run_command, runs, serve, traces
 from .approval import NobodyToAsk
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def describe_error(error: Exception) -> str:
     """The error in one line; for those of the user's own code, with the place they came from."""
-    message = " ".join(str(error).split())
+    message = plain(words_of(error))
     if isinstance(error, AgentsException):
         return message
     frames = traceback.extract_tb(error.__traceback__)

@@ -12,10 +12,11 @@ from ..memory import SQLiteSession
 from ..result import RunResultBase
 from ..run import Runner, RunOptions
 from ..running.run_state import RunState
+from ..viewer.text import escaped
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer, write_output
 from .approval import decided_state
-from .terminal import safe
+from .terminal import tell
 from .usage import usage_lines
 
 
@@ -46,7 +47,7 @@ def execute(options: argparse.Namespace) -> None:
             run = _answer(agent, decided_state(run), run_options, options.stream)
     if options.usage:
         for line in usage_lines(run):
-            print(safe(line), file=sys.stderr)
+            tell(escaped(line))
 
 
 def _answer(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import UserError
 from ..memory import SQLiteSession
 from ..run import RunConfig, Runner
+from ..viewer.text import plain
 from .agent_options import chosen_server
 from .answer import write_output
 from .find_agent import find_agent, find_context
@@ -97,10 +98,10 @@ def open_journal(place: str | None) -> Journal:
 
 def _line(run: StoredRun) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.changed_at))
-    words = [f"{when}  {run.status:<8}  {run.run_id}  ({run.agent_name})"]
-    words += [f"waits: {call.tool_name}({call.arguments}), {call.call_id}" for call in run.waiting]
+    words = [f"waits: {call.tool_name}({call.arguments}), {call.call_id}" for call in run.waiting]
     words += [each for each in (run.holder, run.error) if each]
-    return "  ".join(words)
+    first = f"{when}  {run.status:<8}  {plain(run.run_id)}  ({plain(run.agent_name)})"
+    return "  ".join([first, *map(plain, words)])
 
 
 def _show(journal: Journal, run_id: str) -> None:
@@ -110,7 +111,7 @@ def _show(journal: Journal, run_id: str) -> None:
         print(f"trace {run.trace_id}")
     for fact in facts:
         indent = "  " * (1 + len(fact.get("in", ())))
-        print(f"{indent}{_told(fact)}")
+        print(indent + plain(_told(fact)))
 
 
 def _told(fact: dict[str, Any]) -> str:
@@ -160,7 +161,7 @@ def _resume(journal: Journal, options: argparse.Namespace) -> None:
         result = Runner.run_sync(agent, given, context=context, session=session, run_config=config)
     if result.is_paused:
         for item in result.interruptions:
-            print(f"waits: {item.tool_name}({item.arguments}), {item.call_id}")
+            print(plain(f"waits: {item.tool_name}({item.arguments}), {item.call_id}"))
     else:
         write_output(result.final_output)
 

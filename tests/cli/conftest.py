@@ -58,6 +58,13 @@ def make_context():
     return "Ada"
 
 
+@function_tool(failure_error_function=None)
+def fail(words: str) -> None:
+    """Fail with these words."""
+    raise ValueError(words)
+
+
+failing = Agent(name="Failing", tools=[fail])
 hasty = calculator.clone(tool_use_behavior="stop_on_first_tool")
 desk = Agent(name="Desk", handoffs=[calculator])
 broken = Agent(name="Broken", instructions=lambda context, agent: 1 / 0)

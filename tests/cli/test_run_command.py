@@ -10,11 +10,21 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents_lite.local_server.messages import json_reply
-from agents_lite.testing import ResponsesServer, handoff_to, text, token_usage, turn
+from agents_lite.testing import (
+    ResponsesServer,
+    call,
+    handoff_to,
+    refusal,
+    status,
+    text,
+    token_usage,
+    turn,
+)
 from agents_lite.testing.wire import build_response
 from tests.cli.conftest import COMMAND, Run
 from tests.support.models import held_stream
@@ -160,6 +170,28 @@ def test_text_that_the_output_cannot_encode_is_escaped(run: Run) -> None:
     with ResponsesServer(["5 €"]) as server:
         done = run("run", "Hi", OPENAI_BASE_URL=server.base_url, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout) == (0, "5 \\u20ac\n")
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J"
+
+
+@pytest.mark.parametrize(
+    ("answer", "agent"),
+    [
+        (call(HOSTILE), "agents:calculator"),
+        (call("fail", words=HOSTILE), "agents:failing"),
+        (refusal(HOSTILE), "agents:calculator"),
+        (HOSTILE, "agents:typed"),
+        (status(400, {"error": {"message": HOSTILE}}), "agents:calculator"),
+    ],
+    ids=["unknown tool", "failing tool", "refusal", "invalid output", "server"],
+)
+def test_no_error_line_controls_the_terminal(run: Run, answer: Any, agent: str) -> None:
+    with ResponsesServer([answer]) as server:
+        done = run("run", agent, "Hi", OPENAI_BASE_URL=server.base_url)
+    assert done.returncode == 1
+    assert "owned" in done.stderr
+    assert not set("\x1b\x07\x9b") & set(done.stdout + done.stderr)
 
 
 def test_ctrl_c_stops_at_once_with_130() -> None:

@@ -49,6 +49,19 @@ def test_runs_are_listed_with_what_they_wait_for(run: Run, journal: SQLiteJourna
     assert len(run("runs", "list", *DB, "--status", "paused").stdout.splitlines()) == 2
 
 
+def test_what_models_say_does_not_control_the_terminal(run: Run, tmp_path: Path) -> None:
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    asked = call("refund", '"\x1b]0;owned\x07"')
+    for run_id, answer in (("waits", asked), ("ends", "\x9b2J owned")):
+        agent = Agent("\x1b[2J", model=ScriptedModel([answer]), tools=[refund])
+        config = RunConfig(journal=journal, run_id=run_id, tracing_disabled=True)
+        Runner.run_sync(agent, "Hi", run_config=config)
+    for words in (["list"], ["show", "waits"], ["show", "ends"]):
+        shown = run("runs", *words, *DB).stdout
+        assert "owned" in shown
+        assert not set("\x1b\x07\x9b") & set(shown)
+
+
 def test_a_run_is_shown_step_by_step(run: Run, journal: SQLiteJournal) -> None:
     lines = run("runs", "show", "third", *DB).stdout.splitlines()
     assert [line.strip() for line in lines[2:]] == [
