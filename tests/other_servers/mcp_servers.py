@@ -30,7 +30,9 @@ from agents_lite import (
     MCPServerStreamableHttp,
     MCPTimeoutError,
     Runner,
+    RunState,
     ToolOutputImage,
+    UserError,
 )
 from agents_lite.testing import call
 from tests.support.servers import free_port
@@ -153,6 +155,27 @@ def test_a_question_is_answered(opened: Opened, package: str) -> None:
             assert text(served) == "served at 44"
 
 
+def test_a_question_pauses_the_run_until_it_is_answered(
+    opened: Opened, package: str, scripted: Any
+) -> None:
+    with opened(name="bar") as server:
+        agent = Agent("A", mcp_servers=[server], model=scripted([call("drink"), "done"]))
+        paused = Runner.run_sync(agent, "Go")
+        if package == "fastmcp":  # it does not ask in the newest revision, and says so
+            assert not paused.is_paused
+            return
+        state = RunState.from_string(agent, paused.to_state().to_string())
+        [item] = state.get_interruptions()
+        assert item.question is not None
+        assert (item.question.server_name, item.question.message) == ("bar", "How old are you?")
+        with pytest.raises(UserError, match="age"):
+            state.provide_input(item, {"age": "old"})
+        state.provide_input(item, {"age": 44})
+        result = Runner.run_sync(agent, state)
+        [output] = [i.output for i in result.new_items if i.type == "tool_call_output_item"]
+        assert "served at 44" in str(output)
+
+
 def test_a_list_is_kept_until_the_tools_change(opened: Opened, package: str) -> None:
     with opened(cache_tools_list=True) as server:
         before = len(server.list_tools())
@@ -230,6 +253,20 @@ def test_every_tool_of_server_everything_is_called(scripted: Any) -> None:
     assert "completed" in outputs["trigger-long-running-operation"]
     failed = {name for name, output in outputs.items() if "An error occurred" in str(output)}
     assert failed <= {"simulate-research-query"}  # it may be called as a task only
+
+
+def test_server_everything_asks_a_person(scripted: Any) -> None:
+    name = "trigger-elicitation-request"
+    with npm("everything") as server:
+        agent = Agent("A", mcp_servers=[server], model=scripted([call(name), "done"]))
+        state = Runner.run_sync(agent, "Go").to_state()
+        [item] = state.get_interruptions()
+        assert item.question is not None and item.question.requested_schema is not None
+        assert "name" in item.question.requested_schema["properties"]
+        state.provide_input(item, {"name": "Bo"})
+        result = Runner.run_sync(agent, state)
+        [output] = [i.output for i in result.new_items if i.type == "tool_call_output_item"]
+        assert "Bo" in str(output)
 
 
 def test_server_everything_has_prompts_and_resources() -> None:
