@@ -73,7 +73,9 @@ _HOMES = {  # module: the names it is home to
     "output_schema": "AgentOutputSchema AgentOutputSchemaBase",
     "prompts": "DynamicPromptFunction GenerateDynamicPromptData Prompt",
     "replay.comparison": "Comparison Difference",
+    "replay.moments": "Moment",
     "replay.playing": "Replay",
+    "replay.walk": "Walk walk_through",
     "response_types": "ResponsesObject ResponseStreamEvent",
     "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "retry": (

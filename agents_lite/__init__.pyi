@@ -28,7 +28,9 @@ from .output_schema import *
 from .prices import *
 from .prompts import *
 from .replay.comparison import *
+from .replay.moments import *
 from .replay.playing import *
+from .replay.walk import *
 from .response_types import *
 from .result import *
 from .retry import *

@@ -49,8 +49,9 @@ def execute(options: argparse.Namespace) -> None:
 
             view = RunView(in_full=True)
             config = RunConfig(workflow_name="agents-lite replay")
-            given = {"run_config": config}
-            walk = walk_through(agent, path, options.run, given, view.show_event)  # type: ignore[arg-type]
+            walk = walk_through(
+                agent, path, run_id=options.run, on_event=view.show_event, run_config=config
+            )
             step_through(walk, view)
             return
         if agent is None:

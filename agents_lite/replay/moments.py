@@ -9,6 +9,8 @@ from typing import Any, Literal
 from ..usage import Usage
 from .recorded import JSON, UNKNOWN, RecordedCall, RecordedRun, RecordedTurn
 
+__all__ = ["Moment"]
+
 Kind = Literal["request", "answer", "output", "end"]
 
 

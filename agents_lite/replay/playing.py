@@ -133,7 +133,7 @@ class Played:
                 sent = list(asking.request.input)
                 turn = RecordedTurn(number, record.agent.name, sent, [], Usage())
                 told.unanswered = turn
-            turn.model = asking.model
+            turn.model = asking.model or turn.model
             turn.instructions = asking.request.system_instructions
             turn.asked = asking.told(turn.model)
         return told

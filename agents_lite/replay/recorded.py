@@ -219,8 +219,14 @@ def _turn_of(answered: Answered, before: Record) -> RecordedTurn:
         output,
         response.usage,
         response.response_id,
+        model=_asked_model(response.usage),
         calls=calls_of(output),
     )
+
+
+def _asked_model(usage: Usage) -> str | None:
+    entries = usage.request_usage_entries
+    return (entries[0].asked_model or entries[0].model) if entries else None
 
 
 def _take_output(call: RecordedCall, called: Called) -> None:

@@ -12,16 +12,21 @@ from ..run_config import RunConfig
 from ..running.facts import Started
 from ..running.run_state import RunState
 from ..stream_events import RawResponsesStreamEvent
+from ..tracing.sqlite_store import StoredTrace
 from .moments import Moment, moments_of
 from .playing import Played, options_for
 from .recorded import JSON, RecordedCall, RecordedRun, RecordedTurn, calls_of
-from .sources import open_source, recorded_run
+from .sources import chosen_run, open_source, recorded_run
 from .stand_in import REQUEST, Sides
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..agent import Agent
     from ..running.start import RunOptions
     from ..stream_events import StreamEvent
+
+__all__ = ["Walk", "walk_through"]
 
 _NEWS = (REQUEST, "response.completed")
 """Events of a model after which there may be a new moment."""
@@ -265,21 +270,26 @@ class Walk:
 
 def walk_through(
     agent: Agent[Any] | None,
-    source: Any,
-    run_id: str | None,
-    options: RunOptions[Any],
-    on_event: OnEvent,
+    recorded: Any,
+    *,
+    run_id: str | None = None,
+    on_event: OnEvent = lambda event: None,
+    **options: Unpack[RunOptions[Any]],
 ) -> Walk:
     """A walk through a recorded run.
+
+    Args:
+        agent: The agent that began the run; None is enough for looking at a trace.
+        recorded: The run, as `Runner.replay` takes it.
+        run_id: Which one of several, as there.
+        on_event: Told of the events of what goes on live.
+        options: Those of a run that goes on live.
 
     Raises:
         UserError: There is no such run; or it is told by a state or a journal, and there is no
             agent to read it with.
     """
-    from ..tracing.sqlite_store import StoredTrace
-    from .sources import chosen_run
-
-    source = open_source(source, run_id)
+    source = open_source(recorded, run_id)
     if isinstance(source, StoredTrace) and agent is None:
         return Walk(None, chosen_run(source, run_id), options, on_event)
     if agent is None:

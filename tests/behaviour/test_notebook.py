@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom and prints what it was published with."""
+"""The notebooks run from top to bottom and print what they were published with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
+NOTEBOOKS = sorted((ROOT / "docs").glob("*.ipynb"))
 
 
 def printed(notebook: Any) -> list[str]:
@@ -22,10 +22,14 @@ def printed(notebook: Any) -> list[str]:
     ]
 
 
-def test_the_notebook_runs_in_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_in_a_kernel(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The kernel's event loop is running, and run_sync is called inside it."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    published = nbformat.read(NOTEBOOK, as_version=4)
+    monkeypatch.chdir(tmp_path)
+    published = nbformat.read(path, as_version=4)
     notebook = nbformat.from_dict(published)
     for cell in notebook.cells:
         cell.pop("outputs", None)
