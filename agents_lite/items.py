@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from pydantic_core import to_json
 
 from .exceptions import UserError
-from .response_types import ResponsesObject, as_json
+from .response_types import ResponsesObject, ResponseStreamEvent, as_json
+from .tool_output import output_for_model
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ __all__ = [
 
 TResponseInputItem = dict[str, Any]
 """An input item as the Responses API takes it, {"role": ..., "content": ...} or with a "type"."""
+
+TResponseOutputItem: TypeAlias = Any
+"""An item of an answer: a Responses API object."""
+TResponseStreamEvent: TypeAlias = ResponseStreamEvent
+"""An event of an answer's stream."""
 
 
 def as_input(raw_item: Any) -> TResponseInputItem:
@@ -307,9 +313,10 @@ class ItemHelpers:
 
         Args:
             tool_call: The Responses API `function_call`.
-            output: Text, or a list of content parts.
+            output: What the tool returned: text, text, image and file outputs, or anything else,
+                which becomes JSON.
         """
-        return {"type": "function_call_output", "call_id": tool_call.call_id, "output": output}
+        return _output_fields(tool_call, output_for_model(output))
 
 
 def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
@@ -339,8 +346,11 @@ def output_item(
         shown: What the model gets to see.
         output: What the tool returned.
     """
-    raw_item = ResponsesObject(ItemHelpers.tool_call_output_item(call, shown))
-    return ToolCallOutputItem(agent, raw_item, output)
+    return ToolCallOutputItem(agent, ResponsesObject(_output_fields(call, shown)), output)
+
+
+def _output_fields(call: Any, shown: str | list[dict[str, Any]]) -> TResponseInputItem:
+    return {"type": "function_call_output", "call_id": call.call_id, "output": shown}
 
 
 def _call_id(raw_item: Any) -> str | None:

@@ -21,6 +21,8 @@ NAMES = {
     "memory.openai_conversations_session": ["OpenAIConversationsSession"],
     "memory.session_settings": ["SessionSettings"],
     "retry": ["ModelRetrySettings", "retry_policies"],
+    "items": ["ModelResponse", "TResponseInputItem", "TResponseOutputItem", "TResponseStreamEvent"],
+    "models.interface": ["Model", "ModelProvider", "ModelTracing"],
     "prompts": ["GenerateDynamicPromptData", "Prompt"],
     "run_error_handlers": ["RunErrorHandlerInput", "RunErrorHandlerResult"],
     "run_state": ["RunState"],

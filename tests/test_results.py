@@ -19,6 +19,8 @@ from agents_lite import (
     Runner,
     ToolCallItem,
     ToolCallOutputItem,
+    ToolOutputImage,
+    ToolOutputText,
     function_tool,
 )
 from agents_lite.result import RunResultBase
@@ -194,6 +196,21 @@ def test_messages_and_calls_may_be_objects_of_another_package() -> None:
     assert (called.tool_name, called.call_id) == ("f", "1")
     assert called.to_input_item() == {"type": "function_call", "name": "f", "call_id": "1"}
     assert ResponsesObject(called.to_input_item()) == called.raw_item
+
+
+def test_an_output_item_holds_what_the_model_gets_to_see() -> None:
+    called = ResponsesObject(type="function_call", name="f", call_id="1", arguments="{}")
+    for output, shown in (
+        ("text", "text"),
+        ({"a": 1}, '{"a":1}'),
+        (ToolOutputText("t"), [{"type": "input_text", "text": "t"}]),
+        ([ToolOutputImage("https://x/y.png"), "t"], [
+            {"type": "input_image", "image_url": "https://x/y.png"},
+            {"type": "input_text", "text": "t"},
+        ]),
+    ):
+        item = ItemHelpers.tool_call_output_item(called, output)
+        assert item == {"type": "function_call_output", "call_id": "1", "output": shown}
 
 
 def test_reading_items() -> None:

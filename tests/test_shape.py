@@ -19,12 +19,12 @@ ORDER = """
     exceptions prices usage run_context tool_context prompts pickling methods
     concurrency
     response_types http
-    items input_parts stream_events history
+    tool_output items input_parts stream_events history
     tracing
     schema output_schema
     retry
-    model_settings computer guardrail tool_guardrails tool tool_output local_tools handoffs
-    lifecycle memory compaction
+    model_settings computer guardrail tool_guardrails tool local_tools handoffs lifecycle
+    memory compaction
     mcp
     models
     run_config agent

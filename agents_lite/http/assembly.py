@@ -273,8 +273,8 @@ def _is_error(kind: str, event: dict[str, Any]) -> bool:
 
 
 def _is_same(item: Item, other: Item) -> bool:
-    """Whether two announcements are of one item: by its id, else by the id of its call."""
-    for name in ("id", "call_id"):
+    """Whether two announcements are of one item: by the id of its call, else by its own."""
+    for name in ("call_id", "id"):
         if item.get(name) and other.get(name):
             return bool(item[name] == other[name])
     return False

@@ -77,6 +77,9 @@ HELD = {
     "`OpenAIResponsesModel(..., openai": "models/test_provider.py::"
     "test_a_client_of_the_openai_package_says_which_server",
     "`RunResult(input": HERE + "test_results_are_made_by_runs",
+    "`verdict.behavior": "test_tool_guardrails.py::test_verdicts",
+    "Error handlers have": "running/test_output_faults.py::test_a_handler_gives_the_final_output",
+    "A run that goes on": HERE + "test_a_run_that_goes_on_begins_its_trace_again",
     "`context.approve_tool": HERE + "test_calls_are_decided_on_the_state",
     "`RunConfig(reasoning_item": HERE + "test_a_filter_takes_ids_off_reasoning",
     "`RunConfig(tool_name_coll": HERE + "test_names_are_unique",
@@ -202,6 +205,18 @@ def test_calls_are_decided_on_the_state() -> None:
     state.approve(paused.interruptions[0])
     assert Runner.run_sync(agent, state).final_output == "ok"
     assert not hasattr(paused.context_wrapper, "approve_tool")
+
+
+def test_a_run_that_goes_on_begins_its_trace_again() -> None:
+    tool = function_tool(lambda: "done", name_override="do", needs_approval=True)
+    agent = Agent(name="A", model=ScriptedModel([call("do"), "ok"]), tools=[tool])
+    with recorded_spans() as recorder:
+        paused = Runner.run_sync(agent, "Hi")
+        state = paused.to_state()
+        state.approve(paused.interruptions[0])
+        Runner.run_sync(agent, state)
+    first, second = recorder.traces
+    assert first is not second and first.trace_id == second.trace_id
 
 
 def test_a_filter_takes_ids_off_reasoning() -> None:

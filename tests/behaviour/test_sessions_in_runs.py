@@ -430,13 +430,11 @@ def test_the_callback_cannot_reach_into_the_session() -> None:
 
 @pytest.mark.parametrize("by_session", [True, False])
 def test_only_the_newest_of_a_history_may_be_read(by_session: bool) -> None:
-    session: Any = SQLiteSession("chat")
+    settings = SessionSettings(limit=2)
+    session = SQLiteSession("chat", session_settings=settings if by_session else None)
     session.add_items([{"role": "user", "content": str(number)} for number in range(5)])
     model = ScriptedModel(["Hi"])
-    settings = SessionSettings(limit=2)
     config = RunConfig() if by_session else RunConfig(session_settings=settings)
-    if by_session:
-        session.session_settings = settings
     Runner.run_sync(Agent(name="A", model=model), "new", session=session, run_config=config)
     assert [item["content"] for item in model.requests[0].input] == ["3", "4", "new"]
     assert len(session.get_items()) == 7

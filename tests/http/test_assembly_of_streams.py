@@ -176,6 +176,13 @@ def test_a_call_announced_twice_without_an_item_id_counts_once(position: Any) ->
     assert output_of(done(call, position), done(dict(call), position), completed()) == [call]
 
 
+def test_calls_of_one_item_id_and_position_are_two_calls() -> None:
+    first = {"type": "function_call", "id": "1", "call_id": "c1", "name": "a", "arguments": "{}"}
+    second = {**first, "call_id": "c2", "name": "b"}
+
+    assert output_of(done(first, 0), done(second, 0), completed()) == [first, second]
+
+
 def test_arguments_of_no_call_are_not_lost_silently() -> None:
     (call,) = output_of(*argument_deltas(ADA), completed())
 

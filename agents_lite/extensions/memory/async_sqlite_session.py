@@ -7,6 +7,7 @@ import os
 
 from ...items import TResponseInputItem
 from ...memory.session import SessionABC
+from ...memory.session_settings import SessionSettings
 from ...memory.sqlite_session import SQLiteSession
 
 
@@ -19,9 +20,11 @@ class AsyncSQLiteSession(SessionABC):
         db_path: str | os.PathLike[str] = ":memory:",
         sessions_table: str = "agent_sessions",
         messages_table: str = "agent_messages",
+        session_settings: SessionSettings | None = None,
     ) -> None:
         """Name the conversation and its place, as for `SQLiteSession`."""
         self.session_id = session_id
+        self.session_settings = session_settings
         self._session = SQLiteSession(session_id, db_path, sessions_table, messages_table)
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from ...exceptions import UserError
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, then
+from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredItem, StoredItems
 
 try:
@@ -64,6 +65,11 @@ class EncryptedSession(SessionABC):
         self.underlying_session = underlying_session
         self.ttl = ttl
         self._cipher = Fernet(_session_key(encryption_key, session_id))
+
+    @property
+    def session_settings(self) -> SessionSettings | None:
+        """Those of the session that keeps the items."""
+        return getattr(self.underlying_session, "session_settings", None)
 
     def get_items(self, limit: int | None = None) -> Any:
         """The newest `limit` items (None: all), without those that are too old."""

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from agents_lite import Agent, Runner, SQLiteSession, UserError
+from agents_lite import (
+    Agent,
+    OpenAIConversationsSession,
+    Runner,
+    SessionSettings,
+    SQLiteSession,
+    UserError,
+)
 from agents_lite.extensions.memory import AsyncSQLiteSession, EncryptedSession
 from agents_lite.testing import ScriptedModel
 
@@ -66,3 +73,13 @@ def test_the_store_may_be_awaited() -> None:
 def test_a_key_is_needed() -> None:
     with pytest.raises(UserError, match="encryption_key"):
         EncryptedSession("a", SQLiteSession("chat"), "")
+
+
+def test_settings_are_those_of_the_store() -> None:
+    settings = SessionSettings(limit=2)
+    for store in (
+        SQLiteSession("chat", session_settings=settings),
+        AsyncSQLiteSession("chat", session_settings=settings),
+        OpenAIConversationsSession(session_settings=settings),
+    ):
+        assert EncryptedSession("chat", store, "secret").session_settings is settings
