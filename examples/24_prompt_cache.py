@@ -1,6 +1,6 @@
 """The cache of the prompt: a warning names what a run changes at the beginning of its requests.
 
-Run it: python examples/23_prompt_cache.py
+Run it: python examples/24_prompt_cache.py
 """
 
 import itertools
