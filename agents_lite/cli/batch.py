@@ -24,6 +24,10 @@ class LinesFailed(AgentsException):
     """Not every line of a batch is done."""
 
 
+class LinesWait(AgentsException):
+    """Lines wait for answers of the Batch API."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     add = parser.add_argument
@@ -41,11 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", help="the model, for every agent that comes to work")
     add("--price-input", metavar="PRICE", type=float, help="of a million input tokens")
     add("--price-output", metavar="PRICE", type=float, help="of a million output tokens")
+    add(
+        "--batch-api", action="store_true",
+        help="submit requests by the Batch API, and leave; the next start collects the answers",
+    )  # fmt: skip
     add("--quiet", action="store_true", help="print errors only")
     add("--offline", action="store_true", help="let a stand-in on this machine answer, by rules")
     parser.epilog = (
         "Ends with 0 when all lines are done; 1 when some failed, or after an error; 2 for wrong "
-        "usage; 130 after Ctrl-C."
+        "usage; 4 when lines wait for the Batch API; 130 after Ctrl-C."
     )
 
 
@@ -54,6 +62,7 @@ def execute(options: argparse.Namespace) -> None:
 
     Raises:
         LinesFailed: Some could not be done.
+        LinesWait: The rest waits for the Batch API.
         UserError: There is no such agent, or a file is not what it should be.
     """
     errors = options.errors or f"{options.out}.errors.jsonl"
@@ -68,7 +77,10 @@ def execute(options: argparse.Namespace) -> None:
         agent = find_agent(options.agent)
         work = BatchWork(source, done, failed, tally, os.path.abspath(options.out))
         failed.clear()
-        _run(work, agent, tally, options)
+        if options.batch_api:
+            _run_by_batch_api(work, agent, tally, options)
+        else:
+            _run(work, agent, tally, options)
     if not options.quiet:
         print(tally, file=sys.stderr)
     if tally.failed:
@@ -77,6 +89,30 @@ def execute(options: argparse.Namespace) -> None:
             f"{work.first_error} (see {errors}; the next start tries them again)"
         )
     Path(errors).unlink()
+    if tally.waiting:
+        raise LinesWait(
+            f"{tally.waiting} lines wait for answers of the Batch API: start again to collect them"
+        )
+
+
+def _run_by_batch_api(
+    work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace
+) -> None:
+    """Collect what the Batch API has answered, go on from there, submit what comes of it."""
+    from ..models.default_client import default_client
+    from .batch_answers import BatchAnswers
+    from .batch_api import Batches
+
+    if options.offline:
+        raise UserError("--batch-api needs a server that is still there at the next start")
+    options.journal = options.journal or f"{options.out}.runs.db"
+    with Journal(f"{options.out}.batches.jsonl") as record:
+        batches = Batches(record, default_client())
+        batches.collect()
+        with BatchAnswers(batches) as answers:
+            _run(work, agent, tally, options)
+        batches.note_collected()
+        batches.submit(answers.wanted)
 
 
 def _run(work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace) -> None:

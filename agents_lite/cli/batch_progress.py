@@ -23,6 +23,8 @@ class Tally:
     """Lines with an output."""
     failed: int = 0
     """Lines without one."""
+    waiting: int = 0
+    """Lines whose answers come at another start."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float = 0.0
@@ -42,8 +44,9 @@ class Tally:
         self.unpriced += cost is None
 
     def __str__(self) -> str:
+        waiting = f", {self.waiting:,} waiting" if self.waiting else ""
         parts = [
-            f"{self.done:,} done, {self.failed:,} failed",
+            f"{self.done:,} done, {self.failed:,} failed{waiting}",
             f"{self.input_tokens:,} + {self.output_tokens:,} tokens",
         ]
         if self.price_input is not None or self.price_output is not None:

@@ -80,6 +80,9 @@ class BatchWork:
             self._record_failure(entry, outcome.error)
             return
         result = outcome.unwrap()
+        if result.pause_reason == "answer":
+            self._tally.waiting += 1
+            return
         if result.is_paused:
             self._record_failure(entry, NobodyToAsk(result))
             return

@@ -27,6 +27,9 @@ _COMMANDS = {
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
 
 
+_CODES = ((NobodyToAsk, 3), (batch.LinesWait, 4))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
@@ -35,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when all went well, 1 after an error (one line on standard error tells of it), 3 when a
-        call waits for an approval and there is nobody to ask, 130 when Ctrl-C
+        call waits for an approval and there is nobody to ask, 4 when lines of a batch wait for
+        the Batch API, 130 when Ctrl-C
         ended it. Wrong usage raises SystemExit(2), as `argparse` does.
     """
     parser = _main_parser()
@@ -62,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)
-        return 3 if isinstance(error, NobodyToAsk) else 1
+        return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
 
 
 def describe_error(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from urllib3.util import Timeout
@@ -24,7 +24,12 @@ from .endpoint import Endpoint
 from .frames import hide_frames
 from .retries import Retries, RetryNote, RetryPolicy
 
+if TYPE_CHECKING:
+    from .plain import Upload
+
 __all__ = ["ResponsesClient"]
+
+T = TypeVar("T")
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
@@ -164,16 +169,19 @@ class ResponsesClient:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: dict[str, Any] | Upload | None = None,
         query: Mapping[str, Any] | None = None,
+        *,
+        may_be_repeated: bool = True,
     ) -> Any:
         """The JSON that the server answers to any other request than one for a response.
 
         Args:
             method: "GET", "POST" or "DELETE".
             path: Behind the base URL.
-            body: The request as JSON, or None.
+            body: The request as JSON, a file, or None.
             query: Added to the URL.
+            may_be_repeated: Whether it is tried again after a failure.
 
         Raises:
             APIError: Of the class that says what happened.
@@ -182,13 +190,26 @@ class ResponsesClient:
         from .plain import PlainCall
 
         call = PlainCall(self._connected(), method, path, body, query or {})
+        return self._insist(call.json, may_be_repeated)
+
+    def download(self, path: str) -> bytes:
+        """What the server has under a path behind the base URL.
+
+        Raises:
+            APIError: Of the class that says what happened.
+        """
+        from .plain import PlainCall
+
+        return self._insist(PlainCall(self._connected(), "GET", path, None, {}).content, True)
+
+    def _insist(self, attempt: Callable[[float], T], may_be_repeated: bool) -> T:
         deadline = time.monotonic() + self._timeout
         retries = Retries(self.retry_policy, deadline, None)
         while True:
             try:
-                return call.answer(deadline)
+                return attempt(deadline)
             except APIError as error:
-                delay = retries.delay_after(error)
+                delay = retries.delay_after(error) if may_be_repeated else None
                 if delay is None:
                     raise
             time.sleep(delay)

@@ -1,11 +1,14 @@
-"""Requests that are not for responses: JSON out, JSON in."""
+"""Requests that are not for responses: JSON, files."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from urllib3.filepost import encode_multipart_formdata
 
 from ..concurrency.timers import call_at
 from ..exceptions import APITimeoutError
@@ -15,6 +18,20 @@ from .connections import Exchange
 from .endpoint import Endpoint, Outgoing
 from .errors import ErrorWriter, parse_json
 from .frames import hide_frames
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to be sent, with fields beside it."""
+
+    name: str
+    content: bytes
+    fields: Mapping[str, str]
+
+    def encoded(self) -> tuple[bytes, str]:
+        """The body and its type."""
+        file = ("file", (self.name, self.content, "application/octet-stream"))
+        return encode_multipart_formdata([*self.fields.items(), file])
 
 
 class PlainCall:
@@ -29,23 +46,39 @@ class PlainCall:
         endpoint: Endpoint,
         method: str,
         path: str,
-        body: dict[str, Any] | None,
+        body: dict[str, Any] | Upload | None,
         query: Mapping[str, Any],
     ) -> None:
         self._endpoint = endpoint
         headers = {"Idempotency-Key": f"agents-lite-{os.urandom(16).hex()}"}
-        content = None if body is None else serialized(body)
+        content: bytes | None = None
+        if isinstance(body, Upload):
+            content, headers["Content-Type"] = body.encoded()
+        elif body is not None:
+            content = serialized(body)
         self._outgoing = Outgoing(method, path, headers, query, content, [*endpoint.secrets])
 
-    def answer(self, deadline: float) -> Any:
+    def json(self, deadline: float) -> Any:
+        """Send the request once and read the JSON that comes; see `content`.
+
+        Raises:
+            APIError: As for `content`; or it is no JSON.
+            UserError: A header cannot be sent.
+        """
+        content = self.content(deadline)
+        try:
+            return parse_json(content)
+        except ValueError:
+            raise self._errors().no_response(content) from None
+
+    def content(self, deadline: float) -> bytes:
         """Send the request once and read what comes, until `deadline` (of `time.monotonic()`).
 
         Raises:
-            APIError: No answer, an error for an answer, or no JSON.
+            APIError: No answer, or an error for an answer.
             UserError: A header cannot be sent.
         """
-        endpoint, exchange = self._endpoint, Exchange()
-        errors = ErrorWriter(endpoint.address.host, endpoint.timeout, self._outgoing.secrets)
+        endpoint, exchange, errors = self._endpoint, Exchange(), self._errors()
         limit = call_at(deadline, exchange.cut)
         try:
             response = endpoint.send(self._outgoing, exchange)
@@ -65,7 +98,8 @@ class PlainCall:
             exchange.release()
         if response.status_code >= 300:
             raise errors.status(response, content, False)
-        try:
-            return parse_json(content)
-        except ValueError:
-            raise errors.no_response(content) from None
+        return content
+
+    def _errors(self) -> ErrorWriter:
+        endpoint = self._endpoint
+        return ErrorWriter(endpoint.address.host, endpoint.timeout, self._outgoing.secrets)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
     from ..usage import Usage
 
-PauseReason = Literal["approval", "timeout", "after_turn"]
-"""Why a run stopped before its end: a call waits for a person, its time was up, or it was told to
-stop after the turn."""
+PauseReason = Literal["approval", "timeout", "after_turn", "answer"]
+"""Why a run stopped before its end: a call waits for a person, its time was up, it was told to
+stop after the turn, or its model will answer another time."""
 
 Telling = Literal["agent_started", "agent_ended", "handed_off"]
 """What hooks are told once over all parts of a run."""

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import APIStatusError, UserError
 from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_reply
+from .batches import BATCHES as BATCHES_PATH
+from .batches import FILES as FILES_PATH
+from .batches import Batches
 from .builders import ScriptedTurn, Turn
 from .chat_validation import check_chat_request
 from .chat_wire import as_responses_request, build_completion, chat_usage, completion_chunks
@@ -84,6 +87,7 @@ class ResponsesServer:
 
     Attributes:
         requests: Every request so far, in order, refused ones included.
+        batches: The batches of the Batch API; `batches.are_held = True` keeps them in progress.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class ResponsesServer:
         self._http: LocalServer | None = None
         self._responses: dict[str, _StoredResponse] = {}
         self._conversations = Conversations()
+        self.batches = Batches(self._create)
         self._lock = threading.Lock()
 
     @property
@@ -159,6 +164,8 @@ class ResponsesServer:
             return self._complete_chat(request)
         if request.path.startswith(CONVERSATIONS_PATH):
             return self._conversations.answer(request)
+        if request.path.startswith((FILES_PATH, BATCHES_PATH)):
+            return self.batches.answer(request)
         if request.path.startswith(_PATH + "/"):
             response_id, _, action = request.path.removeprefix(_PATH + "/").partition("/")
             if (request.method, action) == ("GET", ""):

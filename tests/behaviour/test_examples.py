@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 LONGEST = 60
-RESPONSES_ONLY = ["15_hosted_tools", "23_local_tools"]
+RESPONSES_ONLY = ["15_hosted_tools", "23_local_tools", "26_batch_api"]
 """Examples of what Chat Completions do not have."""
 BY_API = [
     pytest.param(path, api, id=f"{path.stem}-{api}")

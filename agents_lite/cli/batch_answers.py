@@ -1,0 +1,116 @@
+"""Models that answer by the Batch API: now, or at another start."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+from ..exceptions import UserError
+from ..models.interface import Model, ModelRequest
+from ..models.openai_provider import choose_model
+from ..models.openai_responses import OpenAIResponsesModel
+from ..response_types import ResponseStreamEvent, as_stream_event
+from ..running import stand_ins
+from ..running.live_run import LiveRun, RunPaused
+from .batch_api import Batches, answer_in
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..running.stand_ins import Made
+    from ..tool import FunctionTool
+
+Json = dict[str, Any]
+
+
+class BatchAnswers:
+    """For a `with` block, stands for the models of all runs that have a journal.
+
+    A run whose answer is not there is paused; its journal knows how to go on.
+
+    Attributes:
+        wanted: The requests that are to be submitted, by their names.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self.wanted: dict[str, Json] = {}
+        self._batches = batches
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        stand_ins.in_use.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stand_ins.in_use.remove(self)
+
+    def model_for(self, run: LiveRun) -> Model:
+        """The model of the next call; of a run of its own, inside a tool, the real one.
+
+        Raises:
+            UserError: The model is not asked by the Responses API.
+        """
+        model = choose_model(run.agent, run.config)
+        if run.config.journal is None:
+            return model
+        if not isinstance(model, OpenAIResponsesModel):
+            raise UserError(
+                f"The Batch API is for models behind the Responses API, and agent {run.agent.name} "
+                f"has {model!r}"
+            )
+        record = run.record
+        place = [run.run_id, *map(str, record.address), str(len(record.raw_responses))]
+        name = hashlib.sha256("/".join(place).encode()).hexdigest()[:40]
+        return _BatchedModel(model, name, self)
+
+    def answer(self, name: str, body: Json) -> Json:
+        """The response to a request.
+
+        Raises:
+            APIStatusError: The request was refused.
+            RunPaused: There is none yet.
+        """
+        with self._lock:
+            line = self._batches.answers.pop(name, None)
+            if line is None and name not in self._batches.waiting:
+                self.wanted[name] = body
+        if line is None:
+            raise RunPaused("answer")
+        return answer_in(line)
+
+    def server_tools(
+        self, agent: Agent[Any], listed: Callable[[], list[FunctionTool]]
+    ) -> list[FunctionTool]:
+        """The tools of an agent's MCP servers, as they are."""
+        return listed()
+
+    def make_call(self, call: Any, tool: FunctionTool, make: Callable[[], Made]) -> Made:
+        """What comes of a call, which is made."""
+        return make()
+
+    def known_output(self, call: Any) -> None:
+        """No output is known before a call."""
+
+    def verdict(self, run: Any, guardrail: Any, checked: Any, ask: Callable[[], Any]) -> Any:
+        """What a guardrail says, which is asked."""
+        return ask()
+
+
+class _BatchedModel(Model):
+    def __init__(self, real: OpenAIResponsesModel, name: str, answers: BatchAnswers) -> None:
+        self.model = real.model
+        self._real = real
+        self._name = name
+        self._answers = answers
+
+    @property
+    def hostname(self) -> str:
+        return self._real.hostname
+
+    def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
+        body = self._real.request_body(request)
+        body = {key: value for key, value in body.items() if key not in ("stream", "background")}
+        response = self._answers.answer(self._name, body)
+        kind = f"response.{response.get('status', 'completed')}"
+        yield as_stream_event({"type": kind, "response": response})

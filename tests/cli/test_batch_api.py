@@ -1,0 +1,227 @@
+"""`agents-lite batch --batch-api`: submit, leave, collect at the next start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite.testing import HTTPRequest, ResponsesServer, call, status, token_usage, turn
+from tests.cli.conftest import COMMAND, Run
+from tests.cli.test_batch import read_lines, write_lines
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("agents_file")
+
+BATCH = ["batch", "in.jsonl", "--agent", "agents:calculator", "--out", "out.jsonl", "--batch-api"]
+WAITING = 4
+
+Start = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def reply(request: HTTPRequest) -> Any:
+    """A call for what is to be added, the sum for its output, an echo else."""
+    last = request.body["input"][-1]
+    if last.get("type") == "function_call_output":
+        return turn(f"It is {last['output']}.", usage=token_usage(1000, 100))
+    numbers = [int(word) for word in last["content"].split() if word.isdigit()]
+    if len(numbers) == 2:
+        return turn(call("add", a=numbers[0], b=numbers[1]), usage=token_usage(1000, 100))
+    if last["content"] == "bad":
+        return status(400, {"message": "not acceptable", "code": "nope"})
+    return turn(f"You said {last['content']}.", usage=token_usage(1000, 100))
+
+
+@pytest.fixture
+def server() -> Iterator[ResponsesServer]:
+    with ResponsesServer(reply) as server:
+        yield server
+
+
+@pytest.fixture
+def start(run: Run, server: ResponsesServer) -> Start:
+    return lambda *more: run(*BATCH, *more, OPENAI_BASE_URL=server.base_url)
+
+
+def asked(server: ResponsesServer) -> list[str]:
+    return [f"{request.method} {request.path.split('/')[2]}" for request in server.requests]
+
+
+def test_lines_are_submitted_left_and_collected(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", "hello", {"id": "b", "input": "bye"})
+    server.batches.are_held = True
+    first = start()
+    assert first.returncode == WAITING
+    assert "0 done, 0 failed, 2 waiting" in first.stderr
+    assert "start again to collect them" in first.stderr
+    assert start().returncode == WAITING  # nothing is submitted twice
+    assert asked(server) == ["POST files", "POST batches", "GET batches"]
+    server.batches.are_held = False
+    last = start()
+    assert last.returncode == 0
+    assert [line["output"] for line in read_lines(tmp_path / "out.jsonl")] == [
+        "You said hello.",
+        "You said bye.",
+    ]
+    assert "POST responses" not in asked(server)
+    again = start()
+    assert (again.returncode, len(read_lines(tmp_path / "out.jsonl"))) == (0, 2)
+    assert asked(server).count("POST batches") == 1
+
+
+def test_runs_with_tools_go_on_from_batch_to_batch(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", "add 2 and 3", "hello", "add 4 and 5")
+    codes = [start().returncode for _ in range(3)]
+    assert codes == [WAITING, WAITING, 0]
+    outputs = [line["output"] for line in read_lines(tmp_path / "out.jsonl")]
+    assert outputs == ["It is 5.", "You said hello.", "It is 9."]
+    assert asked(server).count("POST batches") == 2
+
+
+def test_batches_cost_half(start: Start, tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", "hello")
+    start()
+    done = start()
+    (line,) = read_lines(tmp_path / "out.jsonl")
+    assert line["usage"]["cost"] == pytest.approx((1000 * 2.5 + 100 * 10) / 1e6 / 2)
+    assert "cost $0.0018" in done.stderr
+
+
+def test_a_line_that_is_refused_fails_and_is_tried_again(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", "hello", "bad")
+    start()
+    failed = start()
+    assert failed.returncode == 1
+    assert "1 done, 1 failed" in failed.stderr
+    (error,) = read_lines(tmp_path / "out.jsonl.errors.jsonl")
+    assert error["error"]["type"] == "BadRequestError"
+    assert "not acceptable" in error["error"]["message"]
+    assert start().returncode == WAITING
+    assert asked(server).count("POST batches") == 2
+
+
+def test_new_lines_are_submitted_beside_those_that_wait(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    server.batches.are_held = True
+    write_lines(tmp_path / "in.jsonl", "a")
+    start()
+    write_lines(tmp_path / "in.jsonl", "a", "b")
+    assert "2 waiting" in start().stderr
+    server.batches.are_held = False
+    assert start().returncode == 0
+    assert asked(server).count("POST batches") == 2
+    assert len(read_lines(tmp_path / "out.jsonl")) == 2
+
+
+def test_requests_that_expired_are_submitted_again(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    server.batches.are_held = True
+    write_lines(tmp_path / "in.jsonl", "a")
+    start()
+    (batch,) = server.batches._batches.values()
+    batch["status"] = "expired"
+    server.batches.are_held = False
+    assert start().returncode == WAITING
+    assert start().returncode == 0
+    assert asked(server).count("POST batches") == 2
+
+
+def test_a_batch_that_is_refused_as_a_whole_is_told_of(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    server.batches.are_held = True
+    write_lines(tmp_path / "in.jsonl", "a")
+    start()
+    (batch,) = server.batches._batches.values()
+    batch |= {"status": "failed", "errors": {"data": [{"message": "quota is used up"}]}}
+    done = start()
+    assert done.returncode == 1
+    assert "quota is used up" in done.stderr
+    server.batches.are_held = False
+    assert [start().returncode for _ in range(2)] == [WAITING, 0]
+
+
+def test_a_process_killed_while_it_submits_submits_nothing_twice(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    """The batch is made, and its id does not arrive: it is found by the name it bears."""
+    write_lines(tmp_path / "in.jsonl", "a", "b")
+    create = server.batches._create
+    killed: list[int] = []
+
+    def create_once(body: Any) -> Any:
+        made = create(body)
+        if not killed:
+            killed.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        return made
+
+    server.batches._create = create_once  # type: ignore[method-assign]
+    environment = {**os.environ, "OPENAI_BASE_URL": server.base_url}
+    process = subprocess.Popen([*COMMAND, *BATCH], cwd=tmp_path, env=environment)
+    process.wait(60)
+    wait_until(lambda: bool(killed))
+    server.batches._create = create  # type: ignore[method-assign]
+    assert start().returncode == 0
+    assert len(server.batches._batches) == 1
+    assert len(read_lines(tmp_path / "out.jsonl")) == 2
+
+
+def test_a_process_killed_while_it_collects_collects_again(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", *map(str, range(20)))
+    start()
+    record = tmp_path / "out.jsonl.batches.jsonl"
+    before = record.read_bytes()
+    start()
+    lines = (tmp_path / "out.jsonl").read_bytes().splitlines(keepends=True)
+    record.write_bytes(before)  # as if it had been killed behind the tenth line
+    (tmp_path / "out.jsonl").write_bytes(b"".join(lines[:10]))
+    assert start().returncode == 0
+    assert sorted(line["index"] for line in read_lines(tmp_path / "out.jsonl")) == list(range(20))
+    assert asked(server).count("POST batches") == 1
+
+
+def test_other_apis_are_refused_before_anything_is_sent(
+    run: Run, server: ResponsesServer, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", "a")
+    done = run(*BATCH, OPENAI_BASE_URL=server.base_url, OPENAI_API_TYPE="chat_completions")
+    assert "models behind the Responses API" in done.stderr
+    assert server.requests == []
+
+
+def test_a_stand_in_that_ends_with_the_process_is_refused(run: Run, tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", "a")
+    done = run(*BATCH, "--offline")
+    assert done.returncode == 1
+    assert "still there at the next start" in done.stderr
+
+
+def test_what_is_submitted_is_what_the_api_takes(
+    start: Start, server: ResponsesServer, tmp_path: Path
+) -> None:
+    write_lines(tmp_path / "in.jsonl", "add 1 and 2 \ud83d\ude00")
+    server.batches.are_held = True
+    start()
+    (content,) = server.batches._files.values()
+    (line,) = map(json.loads, content.splitlines())
+    assert (line["method"], line["url"]) == ("POST", "/v1/responses")
+    assert line["body"].keys() == {"model", "input", "tools"}
+    assert len(line["custom_id"]) <= 64
