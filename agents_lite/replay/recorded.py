@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,9 @@ class RecordedCall:
     name: str
     """The tool's name, or the kind of the call where it has none."""
     arguments: str
-    """JSON text."""
+    """What it asks for, JSON text or free text."""
+    kind: str = "function_call"
+    """The type of its item."""
     item: JSON | None = None
     """Its output, an input item; None: there is none."""
     value: Any = UNKNOWN
@@ -156,11 +159,35 @@ def calls_of(output: list[JSON]) -> dict[str, RecordedCall]:
         call_id = item.get("id" if kind == "mcp_approval_request" else "call_id")
         if call_id and kind.endswith(("_call", "_request")):
             name = str(item.get("name") or kind)
-            arguments = item.get("arguments")
-            if arguments is None:
-                arguments = str(plain(item.get("actions") or item.get("action")))
-            calls[str(call_id)] = RecordedCall(str(call_id), name, str(arguments))
+            calls[str(call_id)] = RecordedCall(str(call_id), name, _asked_for(item), kind)
     return calls
+
+
+def _asked_for(item: JSON) -> str:
+    """What a call asks for, JSON text or free text."""
+    if item.get("type") == "computer_call":
+        return json.dumps(item.get("actions") or [item.get("action")])
+    for name in ("arguments", "input", "action", "operation"):
+        if (asked_for := item.get(name)) is not None:
+            return asked_for if isinstance(asked_for, str) else json.dumps(asked_for)
+    return ""
+
+
+def call_id_in(item: JSON) -> str | None:
+    """The id of the call that an output answers."""
+    return item.get("call_id") or item.get("approval_request_id") or item.get("id")
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts are the same, or the same JSON."""
+    return one == other or _read(one) == _read(other)
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def run_of_record(record: Record) -> RecordedRun:

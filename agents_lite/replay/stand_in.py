@@ -19,7 +19,15 @@ from ..models.openai_provider import choose_model
 from ..response_types import ResponsesObject, ResponseStreamEvent, as_stream_event
 from ..running.facts import Asked, Decided, ToolChecked
 from ..running.live_run import RunPaused
-from .recorded import JSON, UNKNOWN, RecordedCall, RecordedCheck, RecordedRun, RecordedTurn
+from .recorded import (
+    JSON,
+    UNKNOWN,
+    RecordedCall,
+    RecordedCheck,
+    RecordedRun,
+    RecordedTurn,
+    same_words,
+)
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -152,7 +160,7 @@ class Replayer:
             ReplayMiss: There is none, and it must not be made.
             UserError: The recorded call ended its run.
         """
-        known = self._call_of(call.run, call.raw.call_id, call.tool.name, call.raw)
+        known = self._call_of(call)
         is_agent = getattr(call.tool, "agent", None) is not None
         if is_agent and known is not None and known.inside is not None:
             self._runs[(*call.run.record.address, (call.run.turn, call.raw.call_id))] = known.inside
@@ -167,7 +175,8 @@ class Replayer:
             return None
         for check in known.checks:
             call.run.record.add(ToolChecked(call.raw.call_id, check))
-        item = {**known.item, "call_id": call.raw.call_id}
+        name_of_id = getattr(call.tool, "call_id_of_output", "call_id")
+        item = {**known.item, name_of_id: call.raw.call_id}
         value = known.output if known.value is UNKNOWN else known.value
         return ToolCallOutputItem(call.run.agent, ResponsesObject(item), value)
 
@@ -204,13 +213,14 @@ class Replayer:
                 return call.decided
         return None
 
-    def _call_of(self, run: LiveRun, call_id: str, name: str, raw: Any) -> RecordedCall | None:
-        arguments = raw.get("arguments") or ""
+    def _call_of(self, call: ToolCall) -> RecordedCall | None:
+        run, name = call.run, call.raw.get("name") or call.raw.type
+        arguments = call.context.tool_arguments
         is_ours = self._is_ours(run)
         known = self._runs.get(run.record.address) if is_ours else None
         if self._sides.model == "recorded" and is_ours:
             turn = None if known is None else known.turns.get(run.turn)
-            return None if turn is None else turn.calls.get(call_id)
+            return None if turn is None else turn.calls.get(call.raw.call_id)
         turns = list(known.turns.values()) if known is not None else []
         if not is_ours:
             turns = list(_others_of(self._recorded))
@@ -372,16 +382,9 @@ def _alike(
     """A call of a turn with that name and those arguments, or None."""
     for call in turn.calls.values():
         if call.name == name and id(call) not in (but or ()):
-            if _read(call.arguments) == _read(arguments):
+            if same_words(call.arguments, arguments):
                 return call
     return None
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -14,7 +14,16 @@ from ..response_types import as_object
 from ..running.facts import Decided, Started
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
 from ..usage import Usage, usage_of_request
-from .recorded import JSON, RecordedCall, RecordedCheck, RecordedRun, RecordedTurn, calls_of
+from .recorded import (
+    JSON,
+    RecordedCall,
+    RecordedCheck,
+    RecordedRun,
+    RecordedTurn,
+    call_id_in,
+    calls_of,
+    same_words,
+)
 
 
 def runs_of_trace(trace: StoredTrace) -> list[RecordedRun]:
@@ -140,7 +149,7 @@ def _goes_on(tree: _Tree, run: list[StoredSpan], span: StoredSpan) -> bool:
     if not following:
         return bool(calls)
     sent = _items(following[0].span_data.get("input"))
-    return any(item.get("call_id") in calls for item in sent if _is_output(item))
+    return any(call_id_in(item) in calls for item in sent if _is_output(item))
 
 
 class _Reader:
@@ -234,7 +243,7 @@ class _Reader:
         """Take the outputs of calls as the next request tells them."""
         calls = {} if self._turn is None else self._turn.calls
         for item in sent:
-            call_id = item.get("call_id") or item.get("approval_request_id")
+            call_id = call_id_in(item)
             if _is_output(item) and call_id in calls and calls[call_id].item is None:
                 calls[call_id].item = item
 
@@ -306,15 +315,16 @@ def _is_output(item: JSON) -> bool:
 
 
 def _fits(call: RecordedCall, span: StoredSpan) -> bool:
+    """Whether a tool's span may be of that call; some calls do not name their tool."""
     name, arguments = span.span_data.get("name"), span.span_data.get("input")
-    if call.name == "computer_call":
-        return name == "computer_use_preview"
-    return name == call.name and arguments in (call.arguments, None)
+    is_named = call.name != call.kind
+    is_same = arguments is None or same_words(str(arguments), call.arguments)
+    return is_same and (name == call.name or not is_named)
 
 
 def _output_item(call: RecordedCall, output: Any) -> JSON:
-    kind = "computer_call_output" if call.name == "computer_call" else "function_call_output"
-    return {"type": kind, "call_id": call.call_id, "output": output}
+    name_of_id = "id" if call.kind == "local_shell_call" else "call_id"
+    return {"type": f"{call.kind}_output", name_of_id: call.call_id, "output": output}
 
 
 def _decision(call: RecordedCall, was_made: bool) -> Decided:

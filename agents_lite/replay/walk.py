@@ -30,6 +30,8 @@ __all__ = ["Walk", "walk_through"]
 
 _NEWS = (REQUEST, "response.completed")
 """Events of a model after which there may be a new moment."""
+_OF_TEXT = ("function_call", "custom_tool_call")
+"""Calls whose output may be a text."""
 OnEvent = Callable[["StreamEvent"], object]
 
 
@@ -162,8 +164,12 @@ class Walk:
         if call_id not in calls:
             raise UserError(f"Which call? This turn has {', '.join(calls) or 'none'}")
         call = calls[call_id]
-        item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        changed = RecordedCall(call_id, call.name, call.arguments, item, decided=call.decided)
+        if call.kind not in _OF_TEXT:
+            raise UserError(f"The output of a {call.kind} is more than a text")
+        item = {"type": f"{call.kind}_output", "call_id": call_id, "output": output}
+        changed = RecordedCall(
+            call_id, call.name, call.arguments, call.kind, item, decided=call.decided
+        )
         kept = {**turn.calls, call_id: changed}
         self._fork(turn.number, replace(turn, calls=kept), (turn.number, "output", call_id))
 

@@ -15,14 +15,17 @@ from agents_lite import (
     Agent,
     Computer,
     ComputerTool,
+    CustomTool,
     GuardrailFunctionOutput,
     InputGuardrailTripwireTriggered,
+    LocalShellTool,
     MaxTurnsExceeded,
     MCPServerStdio,
     ModelSettings,
     ReplayMiss,
     RunConfig,
     Runner,
+    ShellTool,
     SQLiteJournal,
     SQLiteSession,
     UserError,
@@ -331,6 +334,46 @@ def test_a_computer_is_left_alone(traces: Callable[[], Path], of_trace: bool) ->
     played = Runner.replay(clerk(tools=tools), traces() if of_trace else was.to_state())
     assert json.dumps(played.result.to_input_list()) == json.dumps(was.to_input_list())
     assert made == []
+
+
+def noted(*_: Any) -> str:
+    made.append(1)
+    return "noted"
+
+
+LOCAL_TOOLS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "shell": (
+        ShellTool(noted),
+        {"type": "shell_call", "call_id": "s1", "action": {"commands": ["ls"]}},
+    ),
+    "local shell": (
+        LocalShellTool(noted),
+        {
+            "type": "local_shell_call", "id": "l1", "call_id": "p1",
+            "action": {"type": "exec", "command": ["ls"], "env": {}},
+        },
+    ),
+    "free text": (
+        CustomTool("note", "Notes.", noted),
+        {"type": "custom_tool_call", "call_id": "c1", "name": "note", "input": "some words"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["recorded", "live"])
+@pytest.mark.parametrize("of_trace", [False, True])
+@pytest.mark.parametrize(("tool", "asked"), LOCAL_TOOLS.values(), ids=list(LOCAL_TOOLS))
+def test_local_tools_are_left_alone(
+    traces: Callable[[], Path], tool: Any, asked: dict[str, Any], of_trace: bool, model: Any
+) -> None:
+    turns = [{**asked, "status": "completed"}, "Done."]
+    was = Runner.run_sync(clerk(turns, tools=[tool]), "Go")
+    assert made == [1]
+    made.clear()
+    agent = clerk(turns if model == "live" else (), tools=[tool])
+    played = Runner.replay(agent, traces() if of_trace else was.to_state(), model=model)
+    assert json.dumps(played.result.to_input_list()[:3]) == json.dumps(was.to_input_list()[:3])
+    assert (made, played.comparison.differences) == ([], [])
 
 
 @pytest.mark.parametrize("of_trace", [False, True])
