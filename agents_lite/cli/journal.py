@@ -22,11 +22,15 @@ class Journal:
         """Open the file, or begin it.
 
         Raises:
-            UserError: Another process has it open as a journal.
-            OSError: It cannot be opened.
+            UserError: It cannot be opened, or another process has it open as a journal.
         """
         self._path = path
-        self._file = open(path, "a+b")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UserError(f"{path} is no file that lines can be added to")
+        try:
+            self._file = open(path, "a+b")
+        except OSError as error:
+            raise UserError(f"{path} cannot be opened: {error.strerror}") from error
         try:
             _keep_others_out(self._file, path)
             _mend_end(self._file)
@@ -51,12 +55,19 @@ class Journal:
             yield entry
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Write an entry, JSON values by name, and wait until it is on disk."""
+        """Write an entry, JSON values by name, and wait until it is on disk.
+
+        Raises:
+            UserError: It cannot be written, as on a full disk.
+        """
         text = json.dumps(entry, ensure_ascii=False)
-        # What UTF-8 cannot take, a lone surrogate, becomes the escape that JSON has for it.
-        self._file.write(text.encode(errors="backslashreplace") + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            # What UTF-8 cannot take, a lone surrogate, becomes the escape that JSON has for it.
+            self._file.write(text.encode(errors="backslashreplace") + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be written: {error}") from error
 
     def clear(self) -> None:
         """Drop all entries."""
@@ -66,7 +77,8 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # of what `append` could not write
+            self._file.close()
 
 
 def _keep_others_out(file: BinaryIO, path: str) -> None:

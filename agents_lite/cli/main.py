@@ -62,9 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # nobody reads on, as after `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except Exception as error:
+        if _is_of_output(error):
+            _drop_output()
         print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)
         return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
 
@@ -74,9 +76,29 @@ def describe_error(error: Exception) -> str:
     message = plain(words_of(error))
     if isinstance(error, AgentsException):
         return message
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    if _is_of_output(error):
+        return f"The output cannot be written: {message}"
+    place = "" if _is_ours(error) else " ({0.filename}, line {0.lineno})".format(_origin(error))
     return f"{type(error).__name__}: {message}{place}"
+
+
+def _origin(error: Exception) -> traceback.FrameSummary:
+    return traceback.extract_tb(error.__traceback__)[-1]
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether it was raised in this package, and not by the user's own code."""
+    return _origin(error).filename.startswith(os.path.dirname(os.path.dirname(__file__)))
+
+
+def _is_of_output(error: Exception) -> bool:
+    """Whether standard output could not be written: no other error of files lacks a name."""
+    return isinstance(error, OSError) and error.filename is None and _is_ours(error)
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere, so that the interpreter's exit is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main_parser() -> argparse.ArgumentParser:

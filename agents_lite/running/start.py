@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -143,6 +145,9 @@ def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
                 yield from run_loop(run)
             except (MaxTurnsExceeded, ModelBehaviorError) as fault:
                 yield from end_by_handler(fault, run)
+            except (OSError, ImportError) as fault:
+                _explain_lost_import(fault)
+                raise
             return RunResult(run)
         except RunPaused as pause:
             run.pause_reason = pause.reason
@@ -163,6 +168,17 @@ def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
             run.closing.close()
             if run.around is None:
                 run.callbacks.close()
+
+
+def _explain_lost_import(error: OSError | ImportError) -> None:
+    """Raise UserError for a module that could not be loaded: too many files are open."""
+    name = getattr(error, "filename", None) or getattr(error, "path", None)
+    is_source = isinstance(name, str) and name.endswith((".py", ".pyc", ".so", ".pyd"))
+    if is_source and os.strerror(errno.EMFILE) in str(error):
+        raise UserError(
+            f"Too many files are open: a part of Python that the run needs, {name}, could not be "
+            "loaded. Close files, or allow the process more (ulimit -n)."
+        ) from error
 
 
 def _failure(error: Exception, record: Record) -> Failed:

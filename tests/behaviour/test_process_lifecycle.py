@@ -493,6 +493,26 @@ def test_100_threads_share_a_client_an_agent_and_a_session_file(tmp_path: Path) 
     assert answers == {n * 2 + turn: f"{n}, {turn}" for n in range(count) for turn in range(2)}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits here")
+def test_a_run_that_can_load_no_more_modules_says_that_too_many_files_are_open() -> None:
+    program = """
+        import resource
+        from agents_lite import Agent, Runner, UserError
+
+        agent = Agent(name="A", model="m")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, 1000))
+        try:
+            Runner.run_sync(agent, "x")
+        except UserError as error:
+            print(error)
+    """
+    environment = {**os.environ, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    told = subprocess.run(
+        [sys.executable, "-c", dedent(program)], env=environment, capture_output=True, text=True
+    )
+    assert told.stdout.startswith("Too many files are open: a part of Python"), told.stderr
+
+
 SOAK = dedent(EVERYTHING) + dedent("""
     import asyncio, gc, time
 

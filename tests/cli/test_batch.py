@@ -180,7 +180,8 @@ class TestErrors:
             (["batch", "no.jsonl", *BATCH[2:]], "no.jsonl"),
             ([*BATCH, "--errors", "in.jsonl"], "three different files"),
             ([*BATCH[:-1], "./in.jsonl"], "three different files"),
-            ([*BATCH[:-1], "missing/out.jsonl"], "missing/out.jsonl"),
+            ([*BATCH[:-1], "missing/out.jsonl"], "missing/out.jsonl cannot be opened"),
+            ([*BATCH[:-1], "/dev/zero"], "/dev/zero is no file that lines can be added to"),
             ([*BATCH[:-1], "agents.py"], "Line 1 of agents.py is no JSON object"),
             ([*BATCH[:-1], "other.jsonl"], "The output file was not written by a batch"),
         ],
@@ -197,6 +198,19 @@ class TestErrors:
             before.items()
             <= {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}.items()
         )
+
+
+    @pytest.mark.parametrize("full", ["out.jsonl", "out.jsonl.errors.jsonl"])
+    def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(
+        self, run: Run, tmp_path: Path, full: str
+    ) -> None:
+        write_lines(tmp_path / "in.jsonl", "Add 1 and 2")
+        agent = "calculator" if full == "out.jsonl" else "broken"
+        command = [*COMMAND, *BATCH, "--offline", "--agent", f"agents:{agent}"]
+        most = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh"]  # as if there was no room for files
+        done = subprocess.run([*most, *command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert f"agents-lite: {full} cannot be written: [Errno" in done.stderr
 
 
 class TestStartingAgain:

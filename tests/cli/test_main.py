@@ -90,6 +90,18 @@ def test_output_that_nobody_reads_any_more_is_no_error(
     assert done.stderr.removeprefix(f"{NOTICE}\n") == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no such file")
+@pytest.mark.parametrize("arguments", [["demo"], ["run", "--offline", "Hi"]])
+def test_output_that_finds_no_room_is_told(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [*COMMAND, *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    told = done.stderr.removeprefix(f"{NOTICE}\n")
+    assert told.startswith("agents-lite: The output cannot be written: [Errno 28]")
+    assert told.count("\n") == 1
+
+
 def test_importing_the_package_leaves_the_command_line_alone() -> None:
     check = "import agents_lite, sys; print('agents_lite.cli' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
