@@ -17,6 +17,7 @@ from agents_lite import (
     RunConfig,
     Runner,
     RunState,
+    SQLiteJournal,
     SQLiteSession,
     UserError,
     function_tool,
@@ -448,3 +449,35 @@ print([name for name in sys.modules if "compact" in name])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_run_from_a_journal_pays_no_summary_twice(tmp_path: Any) -> None:
+    def agent_that(answers: Any) -> Agent[Any]:
+        def reply(request: Any) -> Any:
+            return uncounted("summary") if is_summary_of(request) else answers()
+
+        return Agent(name="A", model=ScriptedModel(reply))
+
+    config = RunConfig(
+        journal=SQLiteJournal(tmp_path / "runs.db"), run_id="r", compaction=small()
+    )
+    history = [*[user(LONG), answer(LONG)] * 4, user("new")]
+    lost = agent_that(lambda: APIConnectionError("lost"))
+    with pytest.raises(APIConnectionError):
+        Runner.run_sync(lost, history, run_config=config)
+    back = agent_that(lambda: uncounted("done"))
+    result = Runner.run_sync(back, history, run_config=config)
+    sent = [model.requests for model in (lost.model, back.model)]  # type: ignore[union-attr]
+    assert not any(map(is_summary_of, sent[1]))
+    assert sent[1][0].input == sent[0][-1].input
+    assert result.usage.requests == len(sent[0]) - 1 + len(sent[1])
+
+
+def test_a_summary_that_saves_nothing_is_counted_and_not_shown() -> None:
+    model = ScriptedModel(lambda request: turn("w" * 9000, usage=token_usage(0, 0)))
+    agent = Agent(name="A", model=model)
+    history = [user("a" * 4000), answer("b" * 3000), user("c" * 200)]
+    config = RunConfig(compaction=small(summary_words=5000))
+    result = Runner.run_sync(agent, history, run_config=config)
+    assert model.requests[-1].input == history
+    assert result.usage.requests == len(model.requests) > 1
