@@ -302,17 +302,19 @@ def save_turn(run: LiveRun) -> None:
 
 
 def _is_held(unsaved: list[Any], held: list[Any], size_before: int | None) -> bool:
-    """Whether a session holds these items already.
+    """Whether a session holds these items already, maybe with those of other runs behind them.
 
-    They may look different there, as where secrets are masked; then their ids tell, if it has
-    grown by as many.
+    They may look different there, as where secrets are masked; then their ids tell.
     """
-    last = held[-len(unsaved) :]
-    if last == unsaved:
-        return True
-    has_grown = size_before is not None and len(held) >= size_before + len(unsaved)
+    count = len(unsaved)
+    if size_before is None or size_before > len(held):
+        return held[-count:] == unsaved
     ids = list(map(_id_of, unsaved))
-    return has_grown and any(ids) and list(map(_id_of, last)) == ids
+    return any(
+        held[start : start + count] == unsaved
+        or (any(ids) and list(map(_id_of, held[start : start + count])) == ids)
+        for start in range(size_before, len(held) - count + 1)
+    )
 
 
 def _id_of(item: dict[str, Any]) -> str | None:

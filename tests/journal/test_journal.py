@@ -396,6 +396,25 @@ def test_any_text_names_a_run_of_its_own(store: JournalStore, run_id: str) -> No
     assert run_id in [each.run_id for each in journal.runs(limit=1000)]
 
 
+LONG = "".join(map(chr, range(100, 9000)))
+
+
+@pytest.mark.parametrize("run_id", ["a\0b", LONG], ids=["nul", "long"])
+def test_a_name_that_a_store_cannot_take_is_an_error_before_the_model_is_asked(
+    store: JournalStore, run_id: str
+) -> None:
+    journal = store.open()
+    agent = Agent("A", model=ScriptedModel(["done"]))
+    try:
+        result = Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
+    except JournalError as error:
+        assert store.kind == "sqlalchemy" and "failed" in str(error)
+    else:
+        assert result.final_output == "done"
+        assert journal.run(run_id).status == "finished"
+        assert journal.forget(run_id) == 1
+
+
 @pytest.mark.parametrize("run_id", ["\ud83d", 7, "", lambda given: None or 5])
 def test_what_is_no_text_names_no_run(run_id: Any, tmp_path: Any) -> None:
     agent = Agent("A", model=ScriptedModel([]))
@@ -539,3 +558,23 @@ def test_a_session_is_given_each_turn_once(
         *("message", "function_call", "function_call_output"),
         *("function_call", "function_call_output", "message"),
     ]
+
+
+def test_a_turn_is_given_once_to_a_session_that_another_run_has_used_meanwhile(
+    journal: Journal, scripted: Scripted, tmp_path: Any
+) -> None:
+    class Dies(SQLiteSession):
+        def add_items(self, items: list[Any]) -> None:
+            super().add_items(items)
+            raise Stopped
+
+    place = tmp_path / "sessions.db"
+    first = Agent("A", model=scripted([call("look", call_id="l", what="a"), "done"]), tools=[look])
+    with pytest.raises(Stopped):
+        Runner.run_sync(first, "One", session=Dies("s", place), run_config=config(journal))
+    session = SQLiteSession("s", place)
+    Runner.run_sync(Agent("B", model=ScriptedModel(["hello"])), "Two", session=session)
+    Runner.run_sync(first, "One", session=session, run_config=config(journal))
+    told = [item.get("call_id") or item["content"] for item in session.get_items()]
+    assert told[:4] == ["One", "l", "l", "Two"]
+    assert len(told) == 6  # and what each of the two said last

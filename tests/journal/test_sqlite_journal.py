@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from agents_lite import (
 from agents_lite.testing import ScriptedModel, call
 
 Scripted = Callable[..., ScriptedModel]
+CHECKOUT = Path(__file__).parents[2]
 
 
 def config(journal: Journal, run_id: str = "r", **options: Any) -> RunConfig:
@@ -76,6 +78,53 @@ def test_a_file_that_is_no_journal_is_an_error_before_the_model_is_asked(
 def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="Check that its directory exists"):
         settle(SQLiteJournal(tmp_path / "nowhere" / "runs.db"), script=[])
+
+
+@pytest.mark.parametrize("has_runs", [True, False])
+def test_a_file_that_may_not_be_written_is_an_error(tmp_path: Path, has_runs: bool) -> None:
+    path = tmp_path / "runs.db"
+    if has_runs:
+        journal = SQLiteJournal(path)
+        settle(journal, "old")
+        journal.close()
+    else:
+        sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close()
+    readable = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    with pytest.raises(JournalError, match="Check that you may write to the file"):
+        settle(SQLiteJournal(connection=readable), script=[])
+
+
+READ_ONLY = """
+import os, sys
+from agents_lite import Agent, JournalError, RunConfig, Runner, SQLiteJournal
+from agents_lite.testing import ScriptedModel
+
+def settle(path, *script):
+    config = RunConfig(journal=SQLiteJournal(path), run_id="new", tracing_disabled=True)
+    Runner.run_sync(Agent("A", model=ScriptedModel(list(script))), "Go", run_config=config)
+
+settle(sys.argv[2], "done")  # all modules are loaded
+if os.getuid() == 0:
+    os.setuid(65534)  # nobody is kept out that is root
+try:
+    settle(sys.argv[1])
+except JournalError as error:
+    print(error)
+"""
+
+
+def test_a_file_of_somebody_else_is_an_error(tmp_path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "runs.db")
+        journal = SQLiteJournal(path)
+        settle(journal, "old")
+        journal.close()
+        path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        command = [sys.executable, "-c", READ_ONLY, str(path), str(tmp_path / "own.db")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT)
+        Path(folder).chmod(0o755)
+    assert "Check that you may write" in done.stdout
 
 
 def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
