@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from agents_lite.testing import call, handoff_to, turn
 from tests.chat_page.conftest import Served
@@ -14,6 +17,13 @@ ANSWER = ".bubble.agent"
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 REFUND = call("refund", call_id="c1", repair="7")
 WIDE = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+
+
+@pytest.fixture(autouse=True)
+def leave(browser: Browser, served: Served) -> Iterator[None]:
+    """The browser leaves before the server does."""
+    yield
+    browser.open("about:blank")
 
 
 def send(browser: Browser, text: str) -> None:

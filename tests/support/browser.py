@@ -55,7 +55,7 @@ def browser(browser_process: Any) -> Iterator[Browser]:
     errors = [entry for entry in browser_process.get_log("browser") if entry["level"] == "SEVERE"]
     browser_process.get("about:blank")
     browser_process.execute_cdp_cmd("Network.clearBrowserCookies", {})
-    assert not errors
+    assert not errors, errors
 
 
 class Browser:

@@ -311,8 +311,8 @@ async function askAgain() {
 // ---- the conversations, and the run ----
 
 async function showConversations() {
-  const response = await fetch(settings.conversations);
-  if (!response.ok) return;
+  const response = await fetch(settings.conversations).catch(() => null);
+  if (!response?.ok) return; // the list stays as it is
   byId("list").replaceChildren(...(await response.json()).map(conversationRow));
 }
 
