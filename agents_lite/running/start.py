@@ -193,14 +193,16 @@ def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:
     config = run.config
     if config.tracing_disabled:
         return trace(config.workflow_name, disabled=True)
-    if get_current_trace() is not None:
-        return nullcontext()
-    return trace(
+    current = get_current_trace()
+    whole = current or trace(
         config.workflow_name,
         trace_id=run.record.trace_id or config.trace_id,
         group_id=config.group_id,
         metadata=config.trace_metadata,
     )
+    if whole.session_id is None:
+        whole.session_id = getattr(run.session, "session_id", None)
+    return whole if current is None else nullcontext()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .export import BackendSpanExporter
 from .processor_interface import TracingProcessor
 from .processors import BatchTraceProcessor
+from .warnings import logger
 
 if TYPE_CHECKING:
     from .spans import Span
@@ -70,10 +71,27 @@ class OpenAITraceProcessor(BatchTraceProcessor):
 
 
 def environment_processors() -> list[TracingProcessor]:
-    """The processors that the environment asks for: a store where `AGENTS_LITE_TRACE_DB` is set."""
+    """The processors that the environment asks for: a store where `AGENTS_LITE_TRACE_DB` is set.
+
+    `AGENTS_LITE_TRACE_KEEP` says how much it keeps: "1000" traces, or those of "30d", of days.
+    """
     path = os.environ.get("AGENTS_LITE_TRACE_DB")
     if not path:
         return []
     from .sqlite_store import SQLiteTraceProcessor
 
-    return [SQLiteTraceProcessor(path)]
+    return [SQLiteTraceProcessor(path, **_kept(os.environ.get("AGENTS_LITE_TRACE_KEEP", "")))]
+
+
+def _kept(text: str) -> dict[str, Any]:
+    """The limits of a store, as `AGENTS_LITE_TRACE_KEEP` names them."""
+    number, unit = (text[:-1], "d") if text.endswith("d") else (text, "")
+    if number.isascii() and number.isdecimal():
+        return {"keep_days": int(number)} if unit else {"keep_traces": int(number)}
+    if text:
+        logger.warning(
+            'AGENTS_LITE_TRACE_KEEP=%s is neither a number of traces, such as "1000", nor one of '
+            'days, such as "30d"; all traces are kept.',
+            text,
+        )
+    return {}

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..concurrency.forks import new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..exceptions import UserError
-from .json_text import json_text
 from .processor_interface import TracingExporter, convert_each
 from .processors import BatchTraceProcessor
+from .sqlite_rows import SAVE_SPAN, SAVE_TRACE, Row, make_tables, span_row, text_column, trace_row
+from .trace_filter import TraceFilter
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -25,55 +26,38 @@ if TYPE_CHECKING:
     from .spans import Span
     from .traces import Trace
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS traces (
-    trace_id TEXT PRIMARY KEY,
-    workflow_name TEXT NOT NULL,
-    group_id TEXT,
-    metadata TEXT,
-    started_ns INTEGER NOT NULL,
-    ended_ns INTEGER
-);
-CREATE INDEX IF NOT EXISTS traces_by_start ON traces (started_ns);
-CREATE TABLE IF NOT EXISTS spans (
-    span_id TEXT PRIMARY KEY,
-    trace_id TEXT NOT NULL,
-    parent_id TEXT,
-    started_ns INTEGER NOT NULL,
-    ended_ns INTEGER,
-    span_data TEXT NOT NULL,
-    error TEXT
-);
-CREATE INDEX IF NOT EXISTS spans_by_trace ON spans (trace_id, started_ns);
-"""
-_SAVE_TRACE = """
-INSERT INTO traces VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (trace_id) DO UPDATE SET ended_ns = excluded.ended_ns
-"""
-_SAVE_SPAN = """
-INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (span_id) DO UPDATE
-SET ended_ns = excluded.ended_ns, span_data = excluded.span_data, error = excluded.error
-"""
 _TOO_OLD = "SELECT trace_id FROM traces WHERE started_ns < ?"
 _TOO_MANY = "SELECT trace_id FROM traces ORDER BY started_ns DESC LIMIT -1 OFFSET ?"
 _DELETE_ORPHANS = """
 DELETE FROM spans WHERE trace_id = ?1 AND NOT EXISTS (SELECT 1 FROM traces WHERE trace_id = ?1)
 """
 _SELECT_TRACES = """
-SELECT traces.*,
+SELECT traces.trace_id, workflow_name, group_id, metadata, started_ns, ended_ns,
     (SELECT count(*) FROM spans WHERE spans.trace_id = traces.trace_id),
-    (SELECT count(error) FROM spans WHERE spans.trace_id = traces.trace_id)
+    (SELECT count(*) FROM spans WHERE spans.trace_id = traces.trace_id AND error IS NOT NULL),
+    conversation
 FROM traces
 """
 _LIST_TRACES = f"{_SELECT_TRACES} ORDER BY started_ns DESC LIMIT ? OFFSET ?"
 _LOAD_TRACE = f"{_SELECT_TRACES} WHERE trace_id = ?"
 _LOAD_SPANS = """
 SELECT span_id, parent_id, started_ns, ended_ns, span_data, error FROM spans
-WHERE trace_id = ? ORDER BY started_ns, rowid
+WHERE trace_id = ? ORDER BY started_ns, id
 """
+_FIND_TRACES = "SELECT conversation, trace_id FROM traces {where} ORDER BY started_ns DESC"
+_LIST_CALLS = """
+SELECT span_id, parent_id, started_ns, ended_ns, question, answer, usage FROM spans
+WHERE trace_id = ? AND kind = 'generation' ORDER BY started_ns
+"""
+_HAS_INDEX = """
+SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'search')
+    AND EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')
+"""
+_WORKFLOWS = "SELECT DISTINCT workflow_name FROM traces ORDER BY 1 LIMIT 500"
+_AGENTS = "SELECT DISTINCT name FROM spans WHERE kind = 'agent' ORDER BY 1 LIMIT 500"
+MOST_TRACES = 100
+"""Traces of one conversation in a list."""
 T = TypeVar("T")
-_Row = tuple[Any, ...]
 _DAY_NS = 24 * 60 * 60 * 10**9
 _BUSY_TIMEOUT = 10.0  # seconds to wait for other processes that write
 
@@ -139,21 +123,21 @@ class _StoreWriter(TracingExporter):
 
     def _write(self, store: sqlite3.Connection, items: Sequence[Trace | Span[Any]]) -> None:
         latest = dict.fromkeys(items)  # most are queued twice, at their start and at their end
-        traces = self._rows(_trace_row, [item for item in latest if item.is_trace])
-        spans = self._rows(_span_row, [item for item in latest if not item.is_trace])
+        traces = self._rows(trace_row, [item for item in latest if item.is_trace])
+        spans = self._rows(span_row, [item for item in latest if not item.is_trace])
         store.execute("PRAGMA journal_mode = WAL")
         store.execute("PRAGMA synchronous = NORMAL")
-        store.executescript(_SCHEMA)
+        make_tables(store)
         store.execute("BEGIN IMMEDIATE")
-        store.executemany(_SAVE_TRACE, traces)
-        store.executemany(_SAVE_SPAN, spans)
+        store.executemany(SAVE_TRACE, traces)
+        store.executemany(SAVE_SPAN, spans)
         if traces:
             self._delete_old(store)
         if self._keep_days is not None or self._keep_traces is not None:
             trace_ids = {trace_id for _, trace_id, *_ in spans}
             store.executemany(_DELETE_ORPHANS, [(trace_id,) for trace_id in trace_ids])
 
-    def _rows(self, convert: Callable[[Any], _Row], items: list[Any]) -> list[_Row]:
+    def _rows(self, convert: Callable[[Any], Row], items: list[Any]) -> list[Row]:
         return list(convert_each(convert, items, self._warn_item))
 
     def _delete_old(self, store: sqlite3.Connection) -> None:
@@ -166,26 +150,6 @@ class _StoreWriter(TracingExporter):
 def _delete(store: sqlite3.Connection, chosen: str, limit: int) -> None:
     store.execute(f"DELETE FROM spans WHERE trace_id IN ({chosen})", (limit,))
     store.execute(f"DELETE FROM traces WHERE trace_id IN ({chosen})", (limit,))
-
-
-def _trace_row(trace: Any) -> _Row:
-    names = map(_text_column, (trace.trace_id, trace.name, trace.group_id))
-    return (*names, _json_column(trace.metadata), trace.started_ns, trace.ended_ns)
-
-
-def _span_row(span: Any) -> _Row:
-    ids = map(_text_column, (span.span_id, span.trace_id, span.parent_id))
-    times = (span.started_ns, span.ended_ns)
-    return (*ids, *times, _json_column(span.span_data.export()), _json_column(span.error))
-
-
-def _text_column(value: Any) -> str | None:
-    """The value as text that SQLite takes: none with half a surrogate pair."""
-    return None if value is None else str(value).encode("utf-8", "replace").decode()
-
-
-def _json_column(value: dict[str, Any] | None) -> str | None:
-    return None if value is None else json_text(value).decode()
 
 
 @dataclass
@@ -222,6 +186,34 @@ class StoredTrace:
     """How many of its spans have an error."""
     spans: list[StoredSpan] = field(default_factory=list)
     """In the order in which they started; empty in a list of traces."""
+    conversation: str = ""
+    """What links it to others: its group, else its session, else its own id."""
+
+
+@dataclass
+class StoredConversation:
+    """Traces that belong together."""
+
+    name: str
+    """Their group or session; the id of a trace that stands for itself."""
+    trace_count: int
+    """How many of its traces are wanted."""
+    previews: list[TracePreview]
+    """The latest of those, the newest first."""
+
+
+@dataclass
+class TracePreview:
+    """What a list tells of a trace."""
+
+    trace: StoredTrace
+    """Without its spans."""
+    question: str | None
+    """How its first question begins; None: not known."""
+    answer: str | None
+    """How the last words of a model begin; None: none are known."""
+    calls: list[StoredSpan]
+    """Its model calls, with nothing but their usage."""
 
 
 class TraceStore:
@@ -262,13 +254,56 @@ class TraceStore:
             lambda store: [_stored_trace(row) for row in store.execute(_LIST_TRACES, window)]
         )
 
+    def list_conversations(
+        self, wanted: TraceFilter | None = None, limit: int = 50, offset: int = 0
+    ) -> list[StoredConversation]:
+        """Traces by the conversation they belong to, that with the latest one first.
+
+        Args:
+            wanted: Which traces; None: all.
+            limit: How many conversations at most.
+            offset: How many of the first to pass over.
+
+        Raises:
+            UserError: The file is no trace store.
+        """
+        start = max(offset, 0)
+
+        def read(store: sqlite3.Connection) -> list[StoredConversation]:
+            has_index = bool(store.execute(_HAS_INDEX).fetchone()[0])
+            where, values = (wanted or TraceFilter()).where(has_index)
+            found: dict[str, list[str]] = {}
+            for conversation, trace_id in store.execute(_FIND_TRACES.format(where=where), values):
+                found.setdefault(conversation, []).append(trace_id)
+            return [
+                StoredConversation(
+                    name, len(ids), [_preview(store, trace_id) for trace_id in ids[:MOST_TRACES]]
+                )
+                for name, ids in list(found.items())[start : start + max(limit, 0)]
+            ]
+
+        return self._read(read)
+
+    def list_names(self) -> tuple[list[str], list[str]]:
+        """The names of workflows, and those of agents.
+
+        Raises:
+            UserError: The file is no trace store.
+        """
+
+        def read(store: sqlite3.Connection) -> tuple[list[str], list[str]]:
+            workflows = [name for (name,) in store.execute(_WORKFLOWS)]
+            return workflows, [name for (name,) in store.execute(_AGENTS)]
+
+        return self._read(read)
+
     def load_trace(self, trace_id: str) -> StoredTrace | None:
         """One trace with its spans so far, or None when it is not there.
 
         Raises:
             UserError: The file is no trace store.
         """
-        wanted = (_text_column(trace_id),)
+        wanted = (text_column(trace_id),)
 
         def load(store: sqlite3.Connection) -> StoredTrace | None:
             row = store.execute(_LOAD_TRACE, wanted).fetchone()
@@ -285,7 +320,7 @@ class TraceStore:
 
         def make() -> None:
             with closing(sqlite3.connect(self._path, timeout=TRY_SECONDS)) as store:
-                store.executescript(_SCHEMA)
+                make_tables(store)
 
         try:
             call_sqlite(self._lock, make, _BUSY_TIMEOUT)
@@ -318,9 +353,27 @@ class TraceStore:
             raise UserError(f"{self._path} is no readable trace store: {error}") from error
 
 
-def _stored_trace(row: tuple[Any, ...]) -> StoredTrace:
-    trace_id, name, group_id, metadata, *numbers = row
-    return StoredTrace(trace_id, name, group_id, metadata and json.loads(metadata), *numbers)
+def _stored_trace(row: Row) -> StoredTrace:
+    trace_id, name, group_id, metadata, *numbers, conversation = row
+    told = metadata and json.loads(metadata)
+    found = StoredTrace(trace_id, name, group_id, told, *numbers)
+    found.conversation = conversation
+    return found
+
+
+def _preview(store: sqlite3.Connection, trace_id: str) -> TracePreview:
+    found = store.execute(_LOAD_TRACE, (trace_id,)).fetchone()
+    preview = TracePreview(_stored_trace(found), None, None, [])
+    answered_ns = 0
+    for span_id, parent_id, started_ns, ended_ns, question, answer, usage in store.execute(
+        _LIST_CALLS, (trace_id,)
+    ):
+        data = {"type": "generation", "usage": json.loads(usage or "null")}
+        preview.calls.append(StoredSpan(span_id, parent_id, started_ns, ended_ns, data, None))
+        preview.question = preview.question or question
+        if answer and (ended_ns or 0) >= answered_ns:
+            preview.answer, answered_ns = answer, ended_ns or 0
+    return preview
 
 
 def _stored_span(row: tuple[Any, ...]) -> StoredSpan:

@@ -35,6 +35,8 @@ class Trace(Activity):
         self.group_id = group_id
         self.metadata = metadata
         self.provider = provider
+        self.session_id: str | None = None
+        """The session of its run, or of the first of its runs that has one."""
         self.talks_to_openai = False
         """Whether a model call of this trace went to OpenAI's own server."""
         self.held: list[Trace | Span[Any]] | None = None

@@ -10,7 +10,9 @@ from .whole_page import whole_page
 
 Json = dict[str, Any]
 
-_SCRIPTS = ["text", "trace", "elements", "content", "timeline", "turns", "live", "runs", "app"]
+_SCRIPTS = """
+    text trace elements content timeline turns exchange live runs app
+""".split()
 """In this order: each uses what stands before it."""
 
 

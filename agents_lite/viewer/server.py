@@ -10,6 +10,7 @@ from ..local_server.messages import HTTPReply, HTTPRequest
 from ..local_server.pages import json_answer, page_reply, refusal, refuse_strangers, serve_pages
 from ..local_server.server import LocalServer
 from ..tracing.sqlite_store import TraceStore
+from .listing import listing_json
 from .page import live_page, trace_json
 from .runs import list_runs
 
@@ -44,15 +45,16 @@ def answer_viewer(
 
     Args:
         store: What to show.
-        path: "" for the page, "traces" (with `limit`), "traces/ID", or "runs" (with `limit`).
+        path: "" for the page, "conversations" (see `listing_json`), "traces/ID", or "runs" (with
+            `limit`).
         query: The parameters.
         journal: Where the runs are; None: null is the answer.
     """
     try:
         if path == "":
             return page_reply(live_page())
-        if path == "traces":
-            return _answer_list(store, query.get("limit", ""))
+        if path == "conversations":
+            return json_answer(listing_json(store, query))
         if path == "runs":
             runs = None if journal is None else list_runs(journal, _number(query.get("limit", "")))
             return json_answer(runs)
@@ -65,10 +67,6 @@ def _refuse(request: HTTPRequest) -> HTTPReply | None:
     if request.method != "GET":
         return refusal(405, "Traces can be read, not changed")
     return refuse_strangers(request)
-
-
-def _answer_list(store: TraceStore, limit: str) -> HTTPReply:
-    return json_answer([trace_json(trace) for trace in store.list_traces(_number(limit))])
 
 
 def _number(limit: str) -> int:

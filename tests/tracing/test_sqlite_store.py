@@ -10,7 +10,9 @@ import threading
 
 import pytest
 
+from agents_lite import Agent, Runner, SQLiteSession
 from agents_lite.exceptions import UserError
+from agents_lite.testing import ScriptedModel
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
     TraceStore,
@@ -18,9 +20,12 @@ from agents_lite.tracing import (
     custom_span,
     flush_traces,
     function_span,
+    generation_span,
     set_trace_processors,
     trace,
 )
+from agents_lite.tracing.default import environment_processors
+from agents_lite.tracing.trace_filter import TraceFilter
 from tests.support.waiting import wait_until
 
 
@@ -328,3 +333,142 @@ def test_span_that_ends_after_its_trace_was_deleted_is_not_kept(path):
 def test_any_limit_is_taken(store):
     assert len(store.list_traces(10**30)) == 1
     assert store.list_traces(-(10**30)) == store.list_traces(1, offset=10**30) == []
+
+
+# ---- conversations ----
+
+
+def asked(question, answer, **options):
+    """A trace of one call of a model."""
+    said = [{"role": "assistant", "content": [{"type": "output_text", "text": answer}]}]
+    with trace(options.pop("name", "W"), **options) as whole, agent_span("Desk"):
+        usage = {"input_tokens": 3, "output_tokens": 2}
+        with generation_span([{"role": "user", "content": question}], said, usage=usage):
+            pass
+    return whole
+
+
+def conversations(store, **wanted):
+    flush_traces()
+    return {
+        found.name: [preview.question for preview in found.previews]
+        for found in store.list_conversations(TraceFilter(**wanted))
+    }
+
+
+def test_traces_are_grouped_by_group_or_session_the_latest_first(store):
+    asked("one", "1", group_id="g")
+    session = asked("two", "2")
+    session.session_id = "s"
+    session.add_event("later")
+    asked("three", "3", group_id="g")
+    alone = asked("four", "4")
+    found = conversations(store)
+    assert list(found)[:2] == [alone.trace_id, "g"]
+    assert found["g"] == ["three", "one"]
+
+
+def test_runs_with_a_session_are_grouped_by_it(store):
+    for text in ("Hi", "Bye"):
+        agent = Agent("A", model=ScriptedModel(["Hello."]))
+        Runner.run_sync(agent, text, session=SQLiteSession("ada"))
+    assert conversations(store)["ada"] == ["Bye", "Hi"]
+
+
+def test_previews_tell_first_question_last_answer_and_usage(store):
+    asked("word " * 200, "the answer", group_id="g")
+    flush_traces()
+    [found, _] = store.list_conversations()
+    [preview] = found.previews
+    assert preview.question == ("word " * 200)[:300]
+    assert preview.answer == "the answer"
+    [called] = preview.calls
+    assert called.span_data["usage"] == {"input_tokens": 3, "output_tokens": 2}
+
+
+@pytest.mark.parametrize("has_index", [True, False], ids=["fts5", "like"])
+def test_words_are_found_wherever_in_a_trace(store, path, has_index):
+    asked("Where is the bicycle", "On the shelf", group_id="a")
+    with trace("W", group_id="b"), function_span("find_order", '{"id": "A-1001"}', "50%_off"):
+        pass
+    flush_traces()
+    if not has_index:
+        with sqlite3.connect(path) as file:
+            for name in ("come", "go", "change"):
+                file.execute(f"DROP TRIGGER spans_{name}")
+            file.execute("DROP TABLE search")
+    for words, found in {
+        "BICYCLE shelf": ["a"],
+        "bicy": ["a"],
+        "bicycle order": [],
+        "find_order": ["b"],
+        "a-1001": ["b"],
+        "50%_off": ["b"],
+        "%_%": [],
+        "W": ["b", "a"],
+    }.items():
+        assert list(conversations(store, words=words)) == found, words
+
+
+@pytest.mark.parametrize(
+    "words", ['"', "'", "a OR b", "NEAR(", "*", "^", "\0", "\ud83d", "a:b", "-"]
+)
+def test_no_search_is_misread(store, words):
+    asked(words, words, group_id="g")
+    assert "g" in conversations(store, words=words)
+
+
+def test_searches_use_the_index_and_lists_read_no_spans_whole(store, path):
+    where, values = TraceFilter(words="bicycle", status="failed", agent="Desk").where(True)
+    with sqlite3.connect(path) as file:
+        query = f"SELECT conversation, trace_id FROM traces {where} ORDER BY started_ns DESC"
+        plan = [row[-1] for row in file.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+        listing = "SELECT span_id FROM spans WHERE trace_id = ? AND kind = 'generation'"
+        calls = [
+            row[-1]
+            for row in file.execute(f"EXPLAIN QUERY PLAN {listing} ORDER BY started_ns", ["x"])
+        ]
+    assert not [line for line in plan if line.startswith("SCAN spans") and "INDEX" not in line]
+    assert any("SCAN search VIRTUAL TABLE" in line for line in plan)
+    assert any("agents_by_name" in line for line in plan)
+    assert any("spans_by_failure" in line for line in plan)
+    assert all("USING INDEX calls_by_trace" in line for line in calls)
+
+
+def test_what_is_deleted_is_found_no_more(path):
+    set_trace_processors([SQLiteTraceProcessor(path, keep_traces=1)])
+    asked("bicycle", "shelf", group_id="a")
+    flush_traces()
+    asked("chain", "drawer", group_id="b")
+    flush_traces()
+    store = TraceStore(path)
+    assert conversations(store, words="bicycle") == {}
+    assert list(conversations(store, words="chain")) == ["b"]
+
+
+def test_a_store_that_keeps_little_stays_small(path):
+    set_trace_processors([SQLiteTraceProcessor(path, keep_traces=5)])
+    sizes = []
+    for number in range(300):
+        asked(f"question {number} " * 40, f"answer {number} " * 40)
+        if number % 5 == 4:
+            flush_traces()
+            sizes.append(path.stat().st_size)
+    assert sizes[-1] <= 2 * sizes[9]
+
+
+def test_the_environment_says_how_much_is_kept(path, monkeypatch, caplog):
+    monkeypatch.setenv("AGENTS_LITE_TRACE_DB", str(path))
+    for text, kept in {"2": 2, "30d": 4, "": 4, "all": 4}.items():
+        path.unlink(missing_ok=True)
+        monkeypatch.setenv("AGENTS_LITE_TRACE_KEEP", text)
+        set_trace_processors(environment_processors())
+        for number in range(4):
+            asked(str(number), "")
+            flush_traces()
+        assert len(TraceStore(path).list_traces()) == kept, text
+    assert "AGENTS_LITE_TRACE_KEEP=all is neither" in caplog.text
+
+
+def test_a_store_is_made_where_it_is_asked_for(path):
+    assert TraceStore(path, make=True).list_conversations() == []

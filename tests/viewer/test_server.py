@@ -68,21 +68,55 @@ def get(url: str, **headers: str) -> requests.Response:
 
 
 def test_traces_are_listed_and_shown(url: str, sample: StoredTrace) -> None:
-    (listed,) = get(f"{url}/traces").json()
-    assert listed == {**trace_json(sample), "spans": []}
+    listed = get(f"{url}/conversations").json()
+    [conversation] = listed["conversations"]
+    assert (conversation["name"], conversation["trace_count"]) == ("chat-17", 1)
+    [found] = conversation["traces"]
+    assert {**trace_json(sample), "spans": []}.items() <= {**found, "cost": None}.items()
+    assert found["question"].startswith("Hello, my order A-1001")
+    assert '"approved":true' in found["answer"].replace(" ", "")
+    assert found["usage"] == {"input_tokens": 4968, "output_tokens": 322}
+    assert listed["workflows"] == ["Customer support"]
+    assert listed["agents"] == ["Front desk", "Refund agent", "Rules expert"]
     assert get(f"{url}/traces/{sample.trace_id}").json() == trace_json(sample)
-    assert get(f"{url}/traces?limit=0").json() == []
+    assert get(f"{url}/conversations?limit=0").json()["conversations"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "is_found"),
+    [
+        ("status=failed", True),
+        ("status=ok", False),
+        ("status=unfinished", False),
+        ("workflow=Customer+support", True),
+        ("workflow=Customer", False),
+        ("agent=Rules+expert", True),
+        ("agent=nobody", False),
+        ("hours=1", True),
+        ("words=BRASS+warehouse", True),
+        ("words=brass+submarine", False),
+        ("words=chat-17", True),
+        ("status=failed&agent=Refund+agent&words=refund", True),
+    ],
+)
+def test_conversations_are_filtered(url: str, query: str, is_found: bool) -> None:
+    assert bool(get(f"{url}/conversations?{query}").json()["conversations"]) is is_found
+
+
+@pytest.mark.parametrize("query", ["status=odd", "hours=x", "limit=-1", "limit=%D9%A3"])
+def test_a_query_that_is_none_is_told(url: str, query: str) -> None:
+    assert "error" in get(f"{url}/conversations?{query}").json()
 
 
 @pytest.mark.parametrize("host", ["evil.example:80", "127.0.0.1.evil.example:1", "", "localhost"])
 def test_who_calls_it_by_another_name_learns_nothing(url: str, host: str) -> None:
-    for path in ("/", "/traces"):
+    for path in ("/", "/conversations"):
         refused = get(url + path, Host=host)
         assert (refused.status_code, list(refused.json())) == (403, ["error"])
 
 
 def test_localhost_is_a_name_of_this_machine(url: str) -> None:
-    assert get(f"{url}/traces", Host="localhost:9000").ok
+    assert get(f"{url}/conversations", Host="localhost:9000").ok
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
@@ -99,7 +133,7 @@ def test_store_that_went_bad_is_told(tmp_path: Path) -> None:
     path = tmp_path / "traces.db"
     path.write_bytes(b"this is no database, and long enough to be looked at as one" * 20)
     server = serve_store(TraceStore(path))
-    answer = get(f"{server.url}/traces")
+    answer = get(f"{server.url}/conversations")
     server.close()
     assert answer.status_code == 500
     assert "no readable trace store" in answer.json()["error"]
@@ -126,4 +160,4 @@ def test_port_that_is_none_is_a_user_error(sample_db: Path) -> None:
 
 @pytest.mark.parametrize("digits", [20, 5000])
 def test_any_limit_is_taken(url: str, digits: int) -> None:
-    assert len(get(f"{url}/traces?limit={'9' * digits}").json()) == 1
+    assert len(get(f"{url}/conversations?limit={'9' * digits}").json()["conversations"]) == 1

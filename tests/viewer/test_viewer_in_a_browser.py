@@ -37,6 +37,7 @@ def open_page(browser: Browser, found: StoredTrace, directory: Path) -> None:
     path.write_text(trace_page(found), "utf-8")
     browser.open(path.as_uri())
     browser.wait_for("#name")
+    browser.click("#tab-timeline")
 
 
 def press(browser: Browser, key: str) -> None:
@@ -45,8 +46,9 @@ def press(browser: Browser, key: str) -> None:
 
 def pick(browser: Browser, name: str) -> None:
     """Choose the span of that name in the timeline."""
-    rows = browser.driver.find_elements("css selector", ROW)
-    next(row for row in rows if name in row.text).click()
+    script = "return [...document.querySelectorAll(arguments[0])]"
+    script += ".find((row) => row.innerText.includes(arguments[1])).click()"
+    browser.driver.execute_script(script, ROW, name)  # at once: rows are drawn anew
 
 
 def box(browser: Browser, selector: str) -> tuple[float, float]:
@@ -362,6 +364,7 @@ def test_5000_spans_open_with_less_than_three_seconds_of_work(
     path.write_text(trace_page(made_up(list(many_spans(5000)))), "utf-8")
     browser.processor_seconds()  # from here on they are counted
     browser.open(path.as_uri())
+    browser.click("#tab-timeline")
     browser.wait_for(NAME)
     opened = browser.processor_seconds()
     assert 0 < opened < 3
@@ -459,6 +462,8 @@ def test_run_is_watched_while_it_goes_on(browser: Browser, live: str) -> None:
         browser.wait_for("#traces", "running")
         browser.click(".trace-row")
         browser.wait_for("#state", "running")
+        browser.wait_for("#answer", "The run goes on …")
+        browser.click("#tab-timeline")
         browser.wait_for("#rows .running.kind-tool .name", "slow")
         press(browser, "t")
         browser.wait_for("#turn-body", "A tool ran")
@@ -471,6 +476,108 @@ def test_run_is_watched_while_it_goes_on(browser: Browser, live: str) -> None:
     browser.click("#back")
     browser.wait_for(".trace-row", "Earlier work")
     assert len(browser.texts(".trace-row")) == 2
+
+
+def talk(group: str, *exchanges: tuple[str, str]) -> None:
+    """A conversation, a trace for each question and its answer."""
+    for question, answer in exchanges:
+        model = ScriptedModel([call("look_up", word=question.split()[-1]), answer])
+        agent = Agent("Talker", instructions="Talk.", tools=[look_up], model=model)
+        with trace("Talk", group_id=group):
+            Runner.run_sync(agent, question)
+    flush_traces()
+
+
+@function_tool
+def look_up(word: str) -> str:
+    """Look a word up."""
+    return f"{word} is in the book"
+
+
+def test_traces_are_listed_by_conversation_with_first_words_and_last_answer(
+    browser: Browser, live: str
+) -> None:
+    talk("chat-1", ("Where is the bell", "On the shelf."), ("And the chain", "In the drawer."))
+    browser.open(live)
+    browser.wait_for("#traces", "In the drawer.")
+    first, *_ = browser.texts("#traces > *")
+    assert "Where is the bell" in first and "In the drawer." in first and "2 runs" in first
+    assert "40 in · 20 out" in first
+    assert browser.texts("#traces > a .what b") == ["Earlier work"]
+    browser.click(".conversation summary")
+    assert browser.texts(".conversation a .what b") == ["And the chain", "Where is the bell"]
+    browser.driver.execute_script("document.querySelectorAll('.conversation a')[1].click()")
+    answer = browser.wait_for("#answer", "On the shelf.")
+    assert "Where is the bell" in answer and "Talker" in answer
+    browser.click("#back")
+    browser.wait_for(".conversation a", "Where is the bell")  # it is still unfolded
+
+
+def test_conversations_are_searched_and_filtered(browser: Browser, live: str) -> None:
+    talk("chat-1", ("Where is the bell", "On the shelf."))
+    talk("chat-2", ("Where is the chain", "In the drawer."))
+    browser.open(live)
+    browser.wait_for("#traces", "Earlier work")
+    press(browser, "/")
+    browser.type("#search", "CHAIN book")
+    browser.wait_until_gone("#traces > :nth-child(2)")
+    assert "In the drawer." in browser.texts("#traces > *")[0]
+    browser.type("#search", " nowhere")
+    browser.wait_for("#traces", "Nothing fits the search.")
+    browser.driver.execute_script("document.getElementById('search').value = ''")
+    browser.type("#search", " ")
+    browser.wait_for("#traces > :nth-child(3)")
+    choose = "const select = document.getElementById(arguments[0]); select.value = arguments[1];"
+    choose += "select.dispatchEvent(new Event('change'))"
+    browser.driver.execute_script(choose, "filter-agent", "Talker")
+    browser.wait_until_gone("#traces > :nth-child(3)")
+    browser.driver.execute_script(choose, "filter-status", "failed")
+    browser.wait_for("#traces", "Nothing fits the search.")
+    browser.driver.execute_script(choose, "filter-agent", "")
+    browser.driver.execute_script(choose, "filter-status", "")
+    browser.driver.execute_script(choose, "filter-workflow", "Earlier work")
+    browser.wait_until_gone("#traces > :nth-child(2)")
+    assert "Earlier work" in browser.texts("#traces > *")[0]
+
+
+def test_trace_opens_on_question_and_answer(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(trace_page(sample), "utf-8")
+    browser.open(path.as_uri())
+    shown = browser.wait_for("#answer", "Question")
+    for piece in (
+        "Hello, my order A-1001",
+        '"approved": true',
+        "The warehouse does not answer",
+        "Front desk",
+        "Rules expert",
+    ):
+        assert piece in shown
+    assert "Cached\n256" in browser.texts("#facts")[0]
+    browser.click("#answer .link")
+    assert browser.texts("#details h2") == ["check_stock"]
+
+
+def test_generation_shows_its_settings_the_tools_it_was_offered_and_cached_tokens(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    browser.type("#search", "256")
+    pick(browser, "gpt-4o")
+    browser.driver.execute_script(UNFOLD)
+    details = browser.wait_for("#details", "Was offered")
+    assert "Cached\n256" in details
+    assert "Find the payments for an order." in details
+    assert "ask_rules_expert" in details
+
+
+def test_tool_shows_its_arguments_in_its_row(
+    browser: Browser, sample: StoredTrace, tmp_path: Path
+) -> None:
+    open_page(browser, sample, tmp_path)
+    assert '{"sku":"BELL-07"}' in browser.texts("#rows .arguments")
 
 
 def test_server_that_ends_is_noticed(browser: Browser, sample_db: Path) -> None:

@@ -11,6 +11,7 @@ from ...items import ModelResponse
 from ...models.answer import model_events, read_response
 from ...models.interface import ModelRequest
 from ...models.openai_provider import choose_model
+from ...models.tool_json import handoff_to_request, tool_to_request
 from ...response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
@@ -132,9 +133,24 @@ def describe_request(
         if value is not None and not name.startswith("extra_")  # they may hold secrets
     }
     if with_content:
+        offered = _offered(request)
+        if offered:
+            span.span_data.model_config["tools"] = offered
         instructions = request.system_instructions
         system = [] if instructions is None else [{"role": "system", "content": instructions}]
         span.span_data.input = [*system, *request.input]
+
+
+def _offered(request: ModelRequest) -> list[dict[str, Any]]:
+    """What the model may call; of tools that a server runs only which, since they may hold keys."""
+    declared = [
+        *(tool_to_request(tool) for tool in request.tools),
+        *(handoff_to_request(handoff) for handoff in request.handoffs),
+    ]
+    return [
+        tool if tool["type"] == "function" else {"type": tool["type"], "name": tool.get("name")}
+        for tool in declared
+    ]
 
 
 def describe_response(

@@ -4,11 +4,13 @@ const source = JSON.parse(byId("source").textContent);
 
 const IS_BESIDE = location.search === "?beside" && self !== top; // in a frame beside a chat
 
+const TABS = ["answer", "timeline", "turns"];
+
 const PREFERS_DARK = matchMedia("(prefers-color-scheme: dark)");
 
 const app = {
   trace: null,
-  tab: "timeline",
+  tab: "answer",
   query: "",
   kinds: new Set(), // empty: all of them
   errorsOnly: false,
@@ -16,15 +18,13 @@ const app = {
 const timeline = new Timeline((span) => selectSpan(span));
 const turns = new Turns(
   (turn) => selectTurn(turn),
-  (span) => {
-    openTab("timeline");
-    selectSpan(span);
-  },
+  (span) => findSpan(span),
 );
 
 // ---- one trace ----
 
 function showTrace(trace) {
+  const isNew = trace.id !== app.trace?.id;
   app.trace = trace;
   document.title = trace.name;
   byId("name").textContent = trace.name;
@@ -33,8 +33,22 @@ function showTrace(trace) {
   drawState(trace);
   drawFacts(trace);
   drawKinds(trace);
-  drawFiltered();
+  if (isNew) openTrace(trace);
+  else drawFiltered();
   drawDetails();
+}
+
+// A trace opens with the span that the address names, or with its question and answer.
+function openTrace(trace) {
+  const span = trace.byId.get(wantedSpan());
+  if (span) findSpan(span);
+  else if (IS_BESIDE) openTab("turns");
+  else openTab(trace.turns.length ? "answer" : "timeline");
+}
+
+function findSpan(span) {
+  openTab("timeline");
+  selectSpan(span);
 }
 
 function drawState(trace) {
@@ -54,6 +68,7 @@ function drawFacts(trace) {
     ["Turns", formatNumber(trace.turns.length)],
     ["Tool calls", formatNumber(tools)],
     ["Tokens", formatTokens(trace.tokens)],
+    ["Cached", formatCached(trace.tokens)],
     ["Cost", formatCost(trace.cost)],
     ["Group", trace.group ?? ""],
     ...Object.entries(trace.metadata ?? {}).map(([name, value]) => [
@@ -105,7 +120,7 @@ function selectTurn(turn) {
 
 function openTab(tab) {
   app.tab = tab;
-  for (const each of ["timeline", "turns"]) {
+  for (const each of TABS) {
     byId(each).hidden = each !== tab;
     byId(`tab-${each}`).setAttribute("aria-selected", String(each === tab));
   }
@@ -129,6 +144,7 @@ function detailsOf(span) {
     ["At", formatDuration(span.start)],
     ["Took", timeOf(span)],
     ["Tokens", formatTokens(span.tokens)],
+    ["Cached", formatCached(span.tokens)],
     ["Cost", formatCost(span.cost)],
   ].filter(([, value]) => value);
   const head = el(
@@ -165,6 +181,7 @@ function drawFiltered() {
   const count = byId("matches");
   count.textContent = matches ? `${formatNumber(matches.size)} found` : "";
   if (app.tab === "timeline") timeline.show(app.trace, matches);
+  else if (app.tab === "answer") drawExchange(app.trace, findSpan);
   else turns.show(app.trace, matches);
   highlight();
 }
@@ -221,7 +238,8 @@ function onKey(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || !app.trace) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches?.("select, textarea") || !(app.trace || event.key === "/")) return;
   const isTurns = app.tab === "turns";
   const actions = {
     "/": () => byId("search").focus(),
@@ -261,6 +279,7 @@ function start() {
     // as above
   }
   byId("theme").addEventListener("click", toggleTheme);
+  byId("tab-answer").addEventListener("click", () => openTab("answer"));
   byId("tab-timeline").addEventListener("click", () => openTab("timeline"));
   byId("tab-turns").addEventListener("click", () => openTab("turns"));
   byId("previous").addEventListener("click", () => turns.step(-1));
@@ -273,11 +292,10 @@ function start() {
   byId("search").addEventListener("input", (event) => {
     app.query = event.target.value;
     if (app.trace) drawFiltered();
-    else drawList();
+    else searchList();
   });
   document.addEventListener("keydown", onKey);
   PREFERS_DARK.addEventListener("change", () => timeline.drawAxis());
-  openTab(IS_BESIDE ? "turns" : "timeline");
   byId("whole").hidden = !IS_BESIDE;
   document.body.classList.toggle("beside", IS_BESIDE);
   if (source) {

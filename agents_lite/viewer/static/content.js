@@ -172,7 +172,9 @@ function spanSections(span) {
     const output = listOf(data.output);
     const names = toolNames(input, output);
     if (data.response_id) add("Response", textBlock(String(data.response_id), "json"));
-    if (hasContent(data.model_config)) add("Settings", valueBlock(data.model_config));
+    const { tools, ...settings } = data.model_config ?? {};
+    if (hasContent(settings)) add("Settings", valueBlock(settings));
+    if (listOf(tools).length) add("Was offered", ...tools.map(offeredTool));
     if (data.usage) add("Usage", valueBlock(data.usage));
     if (output.length) add("Came back", ...itemCards(output, names));
     if (input.length) add("Was sent", ...itemCards(input, names));
@@ -191,6 +193,11 @@ function spanSections(span) {
   const whole = () => jsonBlock(JSON.stringify({ id: span.id, parent: span.parentId, ...data }));
   sections.push(folded("All as JSON", whole));
   return sections;
+}
+
+function offeredTool(tool) {
+  const name = String(tool?.name ?? tool?.type ?? "?");
+  return folded(name, () => valueBlock(tool), "offered");
 }
 
 function hasContent(value) {

@@ -37,6 +37,10 @@ function formatCost(dollars) {
   return typeof dollars === "number" ? `$${dollars.toFixed(4)}` : "";
 }
 
+function formatCached(tokens) {
+  return tokens?.cached ? formatNumber(tokens.cached) : "";
+}
+
 function formatMoment(epochMs) {
   const options = { dateStyle: "medium", timeStyle: "medium" };
   return new Date(epochMs).toLocaleString(undefined, options);

@@ -105,6 +105,7 @@ class Timeline {
       this.drawCaret(span),
       icon(span.kind),
       el("span", { class: "name" }, span.name),
+      span.kind === "tool" ? el("span", { class: "arguments" }, argumentsOf(span)) : null,
       span.error ? icon("error") : null,
     );
     label.style.paddingLeft = `${10 + Math.min(span.depth, 12) * 16}px`;
@@ -279,6 +280,12 @@ class Timeline {
     brush.style.left = `${(this.range.from / whole) * 100}%`;
     brush.style.width = `${((this.range.to - this.range.from) / whole) * 100}%`;
   }
+}
+
+// A call's arguments, in a line.
+function argumentsOf(span) {
+  const { input } = span.data;
+  return input == null ? "" : firstWords(typeof input === "string" ? input : JSON.stringify(input), 80);
 }
 
 function stop(event) {

@@ -175,16 +175,22 @@ function readTokens(usage) {
   if (!usage || typeof usage !== "object") return null;
   const { input_tokens, output_tokens } = usage;
   if (typeof input_tokens !== "number" && typeof output_tokens !== "number") return null;
-  return { input: Number(input_tokens ?? 0), output: Number(output_tokens ?? 0) };
+  const cached = usage.input_tokens_details?.cached_tokens;
+  return {
+    input: Number(input_tokens ?? 0),
+    output: Number(output_tokens ?? 0),
+    cached: Number(cached ?? 0),
+  };
 }
 
 function sumTokens(spans) {
   const counted = spans.filter((span) => span.tokens);
   if (!counted.length) return null;
-  const sum = { input: 0, output: 0 };
+  const sum = { input: 0, output: 0, cached: 0 };
   for (const { tokens } of counted) {
     sum.input += tokens.input;
     sum.output += tokens.output;
+    sum.cached += tokens.cached;
   }
   return sum;
 }
