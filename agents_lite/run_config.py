@@ -177,8 +177,9 @@ class RunConfig:
     """Names the trace."""
     trace_id: str | None = None
     """The trace's id, `trace_` and 32 hex digits; None makes one."""
-    group_id: str | None = None
-    """Links traces, for example those of one conversation."""
+    group_id: str | Callable[[Any], str] | None = None
+    """Links traces, for example those of one conversation; or a function that gives it for an
+    input, where one config is for many runs."""
     trace_metadata: dict[str, Any] | None = None
     """Anything to keep with the trace."""
     call_model_input_filter: Callable[[CallModelData], Any] | None = None

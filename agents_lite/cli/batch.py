@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +14,7 @@ from ..exceptions import AgentsException, UserError
 from ..run import Runner, RunOptions
 from ..run_config import DEFAULT_MAX_TURNS
 from .agent_options import chosen_server, run_config
-from .batch_lines import run_id_of
+from .batch_lines import line_name_of, run_id_of
 from .batch_progress import Tally, progress_bar
 from .batch_work import BatchWork
 from .find_agent import find_agent
@@ -116,7 +117,7 @@ def _run_by_batch_api(
 
 
 def _run(work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace) -> None:
-    config = run_config(options)
+    config = replace(run_config(options), group_id=line_name_of)
     if options.journal is not None:
         from ..journal import SQLiteJournal
 

@@ -29,18 +29,26 @@ class Line:
 
 class _Text(str):
     run_id: str
+    name: str
 
 
 class _Items(list[Any]):
     run_id: str
+    name: str
 
 
 def named_input(line: Line, batch: str) -> str | list[Any]:
-    """The input of a line, which knows the name that its run has in a journal."""
+    """The input of a line, which knows the names that its run has in a journal and in traces."""
     given = line.fields["input"]
     named = _Text(given) if isinstance(given, str) else _Items(given)
     named.run_id = f"{batch} {line_key(line.entry)}"
+    named.name = str(line.fields["id"]) if "id" in line.fields else f"line {line.index + 1}"
     return named
+
+
+def line_name_of(named: Any) -> str:
+    """The name of a line in traces, by an input that `named_input` gave."""
+    return str(named.name)
 
 
 def run_id_of(named: Any) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from ..agent import Agent
 from ..exceptions import AgentsException
@@ -37,7 +40,8 @@ def execute(options: argparse.Namespace) -> None:
         import readline  # noqa: F401 - lets `input` edit lines and remember them
 
     session = SQLiteSession(options.session_id, options.session or ":memory:")
-    run_options = RunOptions(session=session, run_config=run_config(options))
+    config = replace(run_config(options), group_id=_group(options))
+    run_options = RunOptions(session=session, run_config=config)
     with chosen_server(options):
         agent = choose_agent(options)
         if sys.stdin.isatty():
@@ -45,6 +49,13 @@ def execute(options: argparse.Namespace) -> None:
         while (message := _read_message()) is not None:
             if message.strip():
                 agent = _answer(agent, message, run_options)
+
+
+def _group(options: argparse.Namespace) -> str:
+    """What links the traces of the conversation."""
+    if options.session is None:
+        return f"chat {uuid4().hex}"
+    return f"{options.session_id} in {os.path.abspath(options.session)}"
 
 
 def _read_message() -> str | None:

@@ -56,6 +56,7 @@ class LiveRun:
         context: The user's context, and the usage so far.
         config: Options of the run.
         run_id: Names the run.
+        group_id: Links its trace to others, or None.
         error_handlers: What gives a final output instead of an error, by the kind of error.
         session: Where its turns are saved, or None.
         callbacks: Calls the user's functions.
@@ -99,6 +100,8 @@ class LiveRun:
         )
         self.config = config = options.get("run_config") or RunConfig()
         self.run_id = _run_id(config.run_id, given, record, around)
+        group = config.group_id
+        self.group_id = group(given) if callable(group) else group
         self.error_handlers = {
             **(config.error_handlers or {}),
             **(options.get("error_handlers") or {}),
@@ -138,6 +141,15 @@ class LiveRun:
     def agent(self) -> Agent[Any]:
         """The agent at work."""
         return self.record.agent
+
+    @property
+    def session_id(self) -> str | None:
+        """What the run's session is called; None: there is none, or it has no name yet."""
+        try:
+            session_id = getattr(self.session, "session_id", None)
+        except UserError:  # a conversation of the server that has not begun
+            return None
+        return session_id if isinstance(session_id, str) else None
 
     def take_up(self, record: Record) -> None:
         """Go on from a record that was kept elsewhere."""

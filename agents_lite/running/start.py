@@ -197,11 +197,11 @@ def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:
     whole = current or trace(
         config.workflow_name,
         trace_id=run.record.trace_id or config.trace_id,
-        group_id=config.group_id,
+        group_id=run.group_id,
         metadata=config.trace_metadata,
     )
     if whole.session_id is None:
-        whole.session_id = getattr(run.session, "session_id", None)
+        whole.session_id = run.session_id
     return whole if current is None else nullcontext()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from agents_lite.testing import ResponsesServer, call, status, text, token_usage, turn
+from agents_lite.tracing import TraceStore
 from tests.cli.conftest import COMMAND, Run
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until, wait_until_asleep
@@ -54,6 +55,15 @@ class TestLines:
         assert second == {"index": 1, **lines[1], "output": "add(3, 4) gives 7."}
         assert third == {"index": 2, "input": items, "output": "add(5, 6) gives 11."}
         assert not (tmp_path / "out.jsonl.errors.jsonl").exists()
+
+    def test_traces_are_grouped_by_the_lines_id(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AGENTS_LITE_TRACE_DB", str(tmp_path / "traces.db"))
+        write_lines(tmp_path / "in.jsonl", "Add 1 and 2", {"id": "b", "input": "Add 3 and 4"})
+        assert run(*BATCH, "--offline").returncode == 0
+        found = TraceStore(tmp_path / "traces.db").list_traces()
+        assert {trace.group_id for trace in found} == {"line 1", "b"}
 
     def test_typed_output_is_json(self, run: Run, tmp_path: Path) -> None:
         write_lines(tmp_path / "in.jsonl", "Total: 7")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agents_lite.testing import ResponsesServer, handoff_to, status
+from agents_lite.tracing import TraceStore
 from tests.cli.conftest import COMMAND, Run
 from tests.support.models import held_stream
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
@@ -129,3 +130,19 @@ def test_what_the_model_says_does_not_control_the_terminal(tmp_path: Path) -> No
     assert r"\x1b]0;owned\x07 first" in answer
     assert "second" in answer
     assert "\x07" not in answer
+
+
+def test_traces_of_a_chat_belong_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "traces.db"
+    monkeypatch.setenv("AGENTS_LITE_TRACE_DB", str(database))
+    for arguments in ([], ["--session", "chat.db"], ["--session", "chat.db"]):
+        with chat(["Hello.", "Bye."], tmp_path, *arguments) as (terminal, _):
+            terminal.type("Hi\n")
+            terminal.read_until("\n> ")
+            terminal.type("Ciao\n")
+            terminal.read_until("\n> ")
+            terminal.type(CTRL_D)
+            assert terminal.wait() == 0
+    kept, passing = TraceStore(database).list_conversations()
+    assert (kept.trace_count, passing.trace_count) == (4, 2)
+    assert kept.name == f"default in {tmp_path / 'chat.db'}"

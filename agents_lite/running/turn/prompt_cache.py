@@ -10,8 +10,6 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...exceptions import UserError
-
 if TYPE_CHECKING:
     from ...models.interface import Model, ModelRequest
     from ..live_run import LiveRun
@@ -52,7 +50,9 @@ def with_cache_key(request: ModelRequest, model: Model, run: LiveRun) -> ModelRe
     conversation or of a group go by the same key. It tells nobody what they are called.
     """
     settings = request.model_settings
-    name = request.conversation_id or _session_id(run) or run.config.group_id
+    is_one_of_many = callable(run.config.group_id)  # all of which may begin alike
+    group = None if is_one_of_many else run.group_id
+    name = request.conversation_id or run.session_id or group
     if not name or settings.prompt_cache_key is not None or model.hostname != _CACHES_BY_KEY:
         return request
     key = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32]
@@ -94,11 +94,3 @@ def _declared(tools: list[Any]) -> list[Any]:
 def _schema(tool: Any) -> Any:
     names = ("description", "tool_description", "params_json_schema", "input_json_schema")
     return [getattr(tool, name, None) for name in names]
-
-
-def _session_id(run: LiveRun) -> str | None:
-    try:
-        session_id = getattr(run.session, "session_id", None)
-    except UserError:  # a conversation of the server that has not begun
-        return None
-    return session_id if isinstance(session_id, str) else None

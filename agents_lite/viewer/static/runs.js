@@ -23,8 +23,8 @@ function runRow(run) {
     { class: "trace-row", href },
     el("i", { class: `dot ${RUN_DOTS[run.status] ?? ""}`, title: run.status }),
     el("div", { class: "what" }, el("b", {}, run.run_id), el("code", {}, run.agent_name)),
+    el("span", { class: "group" }, run.status),
     el("span", {}, formatMoment(run.changed_at)),
-    el("span", {}, run.status),
     el("span", {}, waits.join(", ") || (run.holder ?? "")),
     el("span", { class: "errors" }, run.error ?? ""),
   );
