@@ -25,7 +25,7 @@ _SWITCHES = [
     "disable-sync",
     "window-size=900,1000",
 ]
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 """How long a page may take to become what a test waits for."""
 
 
