@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from ..journal import Journal
 
 
-def serve_store(
-    store: TraceStore, port: int = 0, journal: Journal | None = None
-) -> LocalServer:
+def serve_store(store: TraceStore, port: int = 0, journal: Journal | None = None) -> LocalServer:
     """Serve a store on 127.0.0.1 until closed, to those who call it by a name of this machine.
 
     Args:
