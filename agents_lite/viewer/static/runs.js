@@ -17,10 +17,10 @@ async function refreshRuns() {
 
 function runRow(run) {
   const waits = run.waiting.map((call) => `waits: ${call.tool_name}(${call.arguments})`);
-  const href = run.trace_id && `#${encodeURIComponent(run.trace_id)}`;
+  const trace = run.trace_id && `#${encodeURIComponent(run.trace_id)}`;
   return el(
-    href ? "a" : "div",
-    { class: "trace-row", href },
+    trace ? "a" : "div",
+    { class: "trace-row", href: trace },
     el("i", { class: `dot ${RUN_DOTS[run.status] ?? ""}`, title: run.status }),
     el("div", { class: "what" }, el("b", {}, run.run_id), el("code", {}, run.agent_name)),
     el("span", { class: "group" }, run.status),
