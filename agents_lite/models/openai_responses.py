@@ -39,7 +39,6 @@ _PLAIN_SETTINGS = (
 
 _HOSTED_CHOICES = {
     "code_interpreter",
-    "computer_use_preview",
     "file_search",
     "image_generation",
     "mcp",
@@ -47,6 +46,8 @@ _HOSTED_CHOICES = {
     "web_search_preview",
 }
 """Tools that a `tool_choice` names by their type."""
+_COMPUTER_CHOICES = {"computer", "computer_use", "computer_use_preview"}
+"""Names of the one for a computer."""
 
 
 class OpenAIResponsesModel(Model):
@@ -117,8 +118,8 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
         "model": model,
         "input": without_replayed(request.input),
         "instructions": request.system_instructions,
-        "tools": _tools(request),
-        "tool_choice": _tool_choice(request),
+        "tools": _tools(model, request),
+        "tool_choice": _tool_choice(model, request),
         "text": _text(request.output_schema, settings),
         "include": list(dict.fromkeys(include)) or None,
         "max_output_tokens": settings.max_tokens,
@@ -146,22 +147,35 @@ def _check_settings(request: ModelRequest) -> None:
             )
 
 
-def _tools(request: ModelRequest) -> list[dict[str, Any]] | None:
+def _tools(model: str | None, request: ModelRequest) -> list[dict[str, Any]] | None:
     tools = [tool_to_request(tool) for tool in request.tools]
+    if _computer(model) == "computer":  # which needs no description of the screen
+        tools = [
+            {"type": "computer"} if tool.get("type") == "computer_use_preview" else tool
+            for tool in tools
+        ]
     tools += [handoff_to_request(offer) for offer in request.handoffs]
     return tools or None
 
 
-def _tool_choice(request: ModelRequest) -> Any:
+def _tool_choice(model: str | None, request: ModelRequest) -> Any:
     choice = request.model_settings.tool_choice
     if isinstance(choice, MCPToolChoice):
         return {"type": "mcp", "server_label": choice.server_label, "name": choice.name}
     if not isinstance(choice, str) or choice in ("auto", "required", "none"):
         return choice
     functions = {tool.name for tool in request.tools if isinstance(tool, FunctionTool)}
+    if choice in _COMPUTER_CHOICES and choice not in functions:
+        return {"type": _computer(model)}
     if choice in _HOSTED_CHOICES and choice not in functions:
         return {"type": choice}
     return {"type": "function", "name": choice}
+
+
+def _computer(model: str | None) -> str:
+    """The tool for a computer: older models have their own, and who knows what a prompt names."""
+    is_older = model is None or model.startswith("computer-use-preview")
+    return "computer_use_preview" if is_older else "computer"
 
 
 def _text(

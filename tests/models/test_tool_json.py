@@ -13,9 +13,12 @@ from agents_lite import (
     FunctionTool,
     HostedMCPTool,
     ImageGenerationTool,
+    ModelRequest,
+    ModelSettings,
     Tool,
     WebSearchTool,
 )
+from agents_lite.models.openai_responses import request_body
 from agents_lite.models.tool_json import tool_to_request, tools_to_include
 
 
@@ -110,3 +113,23 @@ def test_search_results_are_included_only_when_asked_for() -> None:
     assert tools_to_include([WebSearchTool(), FileSearchTool(["vs_1"])]) == []
     wanted = FileSearchTool(["vs_2"], include_search_results=True)
     assert tools_to_include([FileSearchTool(["vs_1"]), wanted]) == ["file_search_call.results"]
+
+
+@pytest.mark.parametrize("choice", ["computer", "computer_use_preview"])
+@pytest.mark.parametrize(
+    ("model", "kind", "fields"),
+    [
+        ("gpt-5.4", "computer", 1),
+        ("computer-use-preview-2025-03-11", "computer_use_preview", 4),
+        (None, "computer_use_preview", 4),
+    ],
+)
+def test_a_computer_is_declared_as_the_model_knows_it(
+    choice: str, model: str | None, kind: str, fields: int
+) -> None:
+    settings = ModelSettings(tool_choice=choice)
+    tools: list[Tool] = [ComputerTool(Desk())]  # type: ignore[arg-type]
+    body = request_body(model, ModelRequest([], model_settings=settings, tools=tools))
+    (declared,) = body["tools"]
+    assert (declared["type"], len(declared)) == (kind, fields)
+    assert body["tool_choice"] == {"type": kind}
