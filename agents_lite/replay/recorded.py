@@ -246,12 +246,13 @@ def _turn_of(answered: Answered, before: Record) -> RecordedTurn:
         output,
         response.usage,
         response.response_id,
-        model=_asked_model(response.usage),
+        model=asked_model(response.usage),
         calls=calls_of(output),
     )
 
 
-def _asked_model(usage: Usage) -> str | None:
+def asked_model(usage: Usage) -> str | None:
+    """The model that a request asked for, or None where that is not known."""
     entries = usage.request_usage_entries
     return (entries[0].asked_model or entries[0].model) if entries else None
 

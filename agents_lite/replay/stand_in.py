@@ -26,6 +26,7 @@ from .recorded import (
     RecordedCheck,
     RecordedRun,
     RecordedTurn,
+    asked_model,
     same_words,
 )
 
@@ -320,7 +321,9 @@ class ReplayModel(Model):
             self.model = getattr(self._real, "model", None)
             self._hostname = self._real.hostname
         else:
-            self.model, self._hostname = _who_answered(recorded)
+            self.model = asked_model(recorded.usage)
+            entries = recorded.usage.request_usage_entries
+            self._hostname = entries[0].hostname if entries else None
 
     @property
     def hostname(self) -> str | None:
@@ -339,14 +342,6 @@ class ReplayModel(Model):
         if self._real is not None:
             with model_events(self._real, request, self._run.callbacks) as events:
                 yield from events
-
-
-def _who_answered(turn: RecordedTurn) -> tuple[str | None, str | None]:
-    """The model that was asked, and its server."""
-    entries = turn.usage.request_usage_entries
-    if not entries:
-        return None, None
-    return entries[0].asked_model or entries[0].model, entries[0].hostname
 
 
 def _response_of(turn: RecordedTurn) -> JSON:

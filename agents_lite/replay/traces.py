@@ -20,6 +20,7 @@ from .recorded import (
     RecordedCheck,
     RecordedRun,
     RecordedTurn,
+    asked_model,
     call_id_in,
     calls_of,
     same_words,
@@ -222,15 +223,15 @@ class _Reader:
             self._run.started.given = self._run.started.prepared = sent
         self._note_outputs(sent)
         number = len(self._run.turns) + 1
-        items = _items(output)
+        items, usage = _items(output), _usage(facts.get("usage"))
         turn = RecordedTurn(
             number,
             agent,
             sent,
             items,
-            _usage(facts.get("usage")),
+            usage,
             response_id=facts.get("response_id"),
-            model=facts.get("model"),
+            model=asked_model(usage) or facts.get("model"),
             instructions=instructions,
             settings=facts.get("model_config") or {},
             calls=calls_of(items),
