@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -79,7 +80,6 @@ class Database:
             self.engine = _new_engine(url, user)
         else:
             raise UserError(f"{user} needs either an engine or a url.")
-        self._options = _options_for_transactions(self.engine)
         self._tables = tables
         self._failure = failure
         self._creates_tables = self._needs_tables = create_tables
@@ -120,7 +120,8 @@ class Database:
     def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
         self._prepare()
         with self.engine.connect() as connection:
-            connection.execution_options(**self._options)
+            if changes and _commits_each_statement(connection):
+                return _in_transaction(connection, work)
             result = work(connection)
             if changes:
                 connection.commit()
@@ -183,14 +184,32 @@ def _close_sqlite_files() -> None:
         engine.dispose()
 
 
-def _options_for_transactions(engine: sa.Engine) -> dict[str, str]:
-    """Options of a connection whose engine commits each statement by itself; none otherwise."""
-    level = engine.get_execution_options().get("isolation_level")
-    level = level or getattr(engine.dialect, "_on_connect_isolation_level", None)
-    if level != "AUTOCOMMIT":
-        return {}
-    is_sqlite = engine.dialect.name == "sqlite"
-    return {"isolation_level": "SERIALIZABLE" if is_sqlite else "READ COMMITTED"}
+def _commits_each_statement(connection: sa.Connection) -> bool:
+    """Whether the driver does, however it was told to: the engine's level, or an argument."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        connection.begin()  # a program's own listener may begin a transaction then
+        return not driver.in_transaction and (
+            driver.isolation_level is None or getattr(driver, "autocommit", None) is True
+        )
+    ask = getattr(driver, "get_autocommit", None)
+    return bool(getattr(driver, "autocommit", False) if ask is None else ask())
+
+
+def _in_transaction(connection: sa.Connection, work: Callable[[sa.Connection], T]) -> T:
+    """What `work` returns, in a transaction that neither SQLAlchemy nor the driver knows of."""
+    connection.exec_driver_sql("BEGIN")
+    end = "ROLLBACK"
+    try:
+        result = work(connection)
+        if connection.in_transaction():  # `work` has not rolled back
+            connection.exec_driver_sql("COMMIT")
+            end = ""
+    finally:
+        if end:
+            with suppress(SQLAlchemyError):  # the driver may have ended it
+                connection.exec_driver_sql(end)
+    return result
 
 
 def require_sync(dialect: sa.Dialect | type[sa.Dialect], user: str) -> None:

@@ -110,7 +110,7 @@ def test_a_connection_cut_inside_a_turn_leaves_nothing_of_it(postgres_url: str) 
 
 
 @pytest.mark.parametrize("place", ["file", "postgres", "mariadb"])
-@pytest.mark.parametrize("declared", ["at creation", "as an option"])
+@pytest.mark.parametrize("declared", ["at creation", "as an option", "for the driver"])
 def test_an_engine_that_commits_each_statement_keeps_turns_whole(
     place: str, declared: str, request: pytest.FixtureRequest
 ) -> None:
@@ -120,6 +120,9 @@ def test_an_engine_that_commits_each_statement_keeps_turns_whole(
         url = request.getfixturevalue(f"{place}_url")
     if declared == "at creation":
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    elif declared == "for the driver":
+        how = {"isolation_level": None} if place == "file" else {"autocommit": True}
+        engine = sa.create_engine(url, connect_args=how)
     else:
         engine = sa.create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
     session = SQLAlchemySession(uuid.uuid4().hex, engine=engine)
