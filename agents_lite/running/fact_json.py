@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +220,10 @@ def _value(name: str, value: Any) -> JSON:
     """A value of the user's as a field, left out where JSON cannot take it."""
     try:
         return {name: from_json(to_json(value))}
+    except (ValueError, TypeError, RecursionError):
+        pass
+    try:  # half a character, which the standard library writes
+        return {name: json.loads(json.dumps(value))}
     except (ValueError, TypeError, RecursionError):
         return {}
 

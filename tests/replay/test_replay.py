@@ -625,6 +625,13 @@ def test_settings_of_the_agent_may_have_changed() -> None:
     assert Runner.replay(agent, was.to_state().to_string()).comparison.is_same
 
 
+def test_half_a_character_is_played_as_it_was() -> None:
+    was = Runner.run_sync(clerk([call("price", order=7), "half \ud83d"]), "Hi")
+    played = Runner.replay(clerk(), was.to_state().to_string())
+    assert played.comparison.is_same
+    assert played.final_output == was.final_output == "half \ud83d"
+
+
 def test_text_that_differs_in_a_word_is_told_by_lines() -> None:
     was = Runner.run_sync(clerk([text("One\ntwo")]), "Hi")
     played = Runner.replay(clerk([text("One\nthree")]), was.to_state(), model="live")
