@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _COLUMNS = ", ".join(field.name for field in fields(RunRow))
 _READ = f"SELECT {_COLUMNS} FROM agent_runs WHERE run_id = ?"
 _WRITE = f"REPLACE INTO agent_runs ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(RunRow)))})"
+_NEWEST = (
+    f"SELECT * FROM (SELECT {_COLUMNS} FROM agent_runs WHERE status = ? "
+    "ORDER BY changed_at DESC LIMIT ?)"
+)
 _CUT = "DELETE FROM agent_run_entries WHERE run_id = ? AND number >= ?"
 _ADD = "INSERT INTO agent_run_entries (run_id, number, entry) VALUES (?, ?, ?)"
 
@@ -129,12 +133,11 @@ class SQLiteJournal(Journal):
 
     def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
         """Rows of these statuses, those that changed latest first."""
-        marks = ", ".join("?" * len(statuses))
+        newest = " UNION ALL ".join([_NEWEST] * len(statuses))  # so that nothing is sorted but them
+        values = [value for status in statuses for value in (status, limit + offset)]
         found = self._database.read(
             lambda connection: connection.execute(
-                f"SELECT {_COLUMNS} FROM agent_runs WHERE status IN ({marks}) "
-                "ORDER BY changed_at DESC LIMIT ? OFFSET ?",
-                (*statuses, limit, offset),
+                f"{newest} ORDER BY changed_at DESC LIMIT ? OFFSET ?", (*values, limit, offset)
             ).fetchall()
         )
         return [RunRow(*row) for row in found]

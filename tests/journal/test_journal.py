@@ -27,6 +27,7 @@ from agents_lite import (
     SQLiteJournal,
     SQLiteSession,
     ToolContext,
+    UnknownEndError,
     UserError,
     function_tool,
 )
@@ -578,3 +579,55 @@ def test_a_turn_is_given_once_to_a_session_that_another_run_has_used_meanwhile(
     told = [item.get("call_id") or item["content"] for item in session.get_items()]
     assert told[:4] == ["One", "l", "l", "Two"]
     assert len(told) == 6  # and what each of the two said last
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+def test_an_approved_call_whose_end_is_unknown_waits_for_a_person_again(
+    journal: Journal, scripted: Scripted, verdict: str
+) -> None:
+    paid: list[int] = []
+
+    @function_tool(needs_approval=True)
+    def pay_once(amount: int) -> str:
+        """Pays; its process dies over it at first."""
+        paid.append(amount)
+        if len(paid) == 1:
+            raise Stopped
+        return f"paid {amount}"
+
+    model = scripted([call("pay_once", call_id="p", amount=7), "done"])
+    agent = Agent("A", model=model, tools=[pay_once])
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    journal.approve("r", "p")
+    with pytest.raises(Stopped):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    for _ in range(2):  # starting it again asks again
+        assert Runner.run_sync(agent, "Go", run_config=config(journal)).is_paused
+    (waiting,) = journal.run("r").waiting
+    assert (waiting.call_id, waiting.reason, paid) == ("p", "unknown_end", [7])
+    if verdict == "approve":
+        journal.approve("r", "p")
+    else:
+        journal.reject("r", "p", "It was paid by hand.")
+    result = Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert result.final_output == "done"
+    output = model.requests[1].input[-1]["output"]
+    assert output == ("paid 7" if verdict == "approve" else "It was paid by hand.")
+    assert len(paid) == (2 if verdict == "approve" else 1)
+
+
+def test_a_call_that_must_not_be_repeated_fails_the_run(
+    journal: Journal, scripted: Scripted
+) -> None:
+    @function_tool(on_unknown_end="fail")
+    def launch() -> str:
+        """Launches; its process dies over it."""
+        raise Stopped
+
+    agent = Agent("A", model=scripted([call("launch", call_id="l")]), tools=[launch])
+    with pytest.raises(Stopped):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    for _ in range(2):
+        with pytest.raises(UnknownEndError, match="launch"):
+            Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert journal.run("r").status == "failed"

@@ -131,13 +131,16 @@ class SQLAlchemyJournal(Journal):
 
     def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
         """Rows of these statuses, those that changed latest first."""
-        query = (
+        newest = [  # so that nothing is sorted but them
             sa.select(*self._runs.c)
-            .where(self._runs.c.status.in_(statuses))
+            .where(self._runs.c.status == status)
             .order_by(self._runs.c.changed_at.desc())
-            .limit(limit)
-            .offset(offset)
-        )
+            .limit(limit + offset)
+            .subquery()
+            for status in statuses
+        ]
+        query = sa.union_all(*map(sa.select, newest))
+        query = query.order_by(sa.desc("changed_at")).limit(limit).offset(offset)
         found = self._database.read(lambda connection: connection.execute(query).all())
         return [_row(each) for each in found]
 
