@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "through without an agent."
     )
     add = parser.add_argument
-    add("file", metavar="FILE", help="a file of traces, a journal, a state, or a trace as JSON")
+    add("file", metavar="FILE", help="a file of traces, a journal, a state, or a trace as a page")
     add("--agent", metavar="MODULE:AGENT", help="the agent that began the run")
     add("--run", metavar="ID", help="which trace or run of the file; ID#2: a trace's second run")
     add("--step", action="store_true", help="walk through it, turn by turn")

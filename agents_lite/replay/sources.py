@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ..running.start import RunOptions
 
 _SQLITE = b"SQLite format 3\0"
+_IN_PAGE = re.compile(r'<script type="application/json" id="source">(.*?)</script>', re.DOTALL)
+"""The trace in a page that `agents-lite traces export` wrote."""
 _MOST_NAMED = 5
 
 
@@ -93,7 +96,7 @@ def chosen_run(trace: StoredTrace, run_id: str | None) -> RecordedRun:
 
 
 def _is_path(text: str) -> bool:
-    return len(text) < 1000 and "\n" not in text and not text.lstrip().startswith(("{", "["))
+    return len(text) < 1000 and "\n" not in text and not text.lstrip().startswith(("{", "[", "<"))
 
 
 def _open_file(path: Path, run_id: str | None) -> Any:
@@ -137,7 +140,8 @@ def _trace_of(store: TraceStore, wanted: str | None) -> StoredTrace:
 
 
 def _parsed(text: str) -> Any:
+    page = _IN_PAGE.search(text) if text.lstrip().startswith("<") else None
     try:
-        return json.loads(text)
+        return json.loads(text if page is None else page[1])
     except ValueError as error:
         raise UserError(f"This text is neither a state nor a trace: {error}") from error

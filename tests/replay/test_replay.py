@@ -42,7 +42,7 @@ from agents_lite.tracing import (
     trace,
 )
 from agents_lite.tracing.sqlite_store import TraceStore
-from agents_lite.viewer.page import trace_json
+from agents_lite.viewer.page import trace_json, trace_page
 from tests.mcp.conftest import heard as heard
 from tests.mcp.conftest import script as script
 from tests.support.spans import recorded_spans
@@ -125,6 +125,7 @@ SOURCES: dict[str, Callable[[Any, Path, Path], Any]] = {
     "file of traces": lambda result, file, folder: file,
     "path as text": lambda result, file, folder: str(file),
     "JSON of a page": lambda result, file, folder: trace_json(the_trace(file)),
+    "page of a trace": lambda r, file, folder: as_file(trace_page(the_trace(file)), folder),
     "JSON of a trace": lambda r, file, folder: as_file(json.dumps(asdict(the_trace(file))), folder),
 }
 
