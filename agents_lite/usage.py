@@ -123,7 +123,7 @@ class Usage(BaseModel):
         own, more = vars(self), vars(other)  # an attribute of a model is slow to set
         for name in _SUMMED:
             own[name] += more[name]
-        self.model_fields_set.update(_SUMMED)
+        self.__pydantic_fields_set__.update(_SUMMED)
         details = other.input_tokens_details
         if details.cached_tokens or details.cache_write_tokens:
             known = self.input_tokens_details

@@ -131,6 +131,7 @@ class LiveRun:
         self._pause: RunPaused | None = None
         self._inner_runs: list[LiveRun] = []
         self._lock = new_lock()
+        self._is_limited = any(True for _ in self._found_limits())
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
@@ -194,9 +195,8 @@ class LiveRun:
         most = self.record.max_turns
         if most is not None and self.turn > most:
             raise MaxTurnsExceeded(f"Max turns ({most}) exceeded")
-        for run in self._with_those_around():
-            if run.config.usage_limits is not None:
-                _check_usage(run.record, run.config.usage_limits)
+        for run, limits in self._limits():
+            _check_usage(run.record, limits)
         if self.turn > 1:
             self.record.conversation.check_continuation(self.agent.name)
 
@@ -206,21 +206,20 @@ class LiveRun:
         Raises:
             UserError: It has none.
         """
-        limits = (run.config.usage_limits for run in self._with_those_around())
-        if any(each is not None and each.cost is not None for each in limits):
+        if any(limits.cost is not None for _, limits in self._limits()):
             from ..prices import check_has_price
 
             check_has_price(getattr(model, "model", None), model.hostname, self.agent.name)
 
-    def allow_calls(self, count: int) -> None:
-        """See that so many more calls of local tools may be made.
+    def allow_calls(self, call_ids: list[str]) -> None:
+        """See that these calls of local tools may be made; those begun before count already.
 
         Raises:
             UsageLimitExceeded: They are more than a limit leaves.
         """
-        for run in self._with_those_around():
-            limits = run.config.usage_limits
-            most = None if limits is None else limits.tool_calls
+        for run, limits in self._limits():
+            most = limits.tool_calls
+            count = sum(not self.record.call(call_id).is_begun for call_id in call_ids)
             if most is not None and run.record.tool_calls + count > most:
                 raise UsageLimitExceeded(
                     f"{count} more tool call(s) would pass the limit of {most} tool calls"
@@ -335,10 +334,15 @@ class LiveRun:
             return None  # the server keeps the conversation, and can compact it by itself
         return self.config.compaction or getattr(self.session, "compaction", None)
 
-    def _with_those_around(self) -> Iterator[LiveRun]:
+    def _limits(self) -> Iterable[tuple[LiveRun, UsageLimits]]:
+        """The limits of this run, and of those around it."""
+        return self._found_limits() if self._is_limited else ()
+
+    def _found_limits(self) -> Iterator[tuple[LiveRun, UsageLimits]]:
         run: LiveRun | None = self
         while run is not None:
-            yield run
+            if run.config.usage_limits is not None:
+                yield run, run.config.usage_limits
             run = run.around
 
 
