@@ -25,7 +25,7 @@ docs: $(VENV)/ready
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
 
 bench: $(BENCH)/lite/ready $(BENCH)/peer/ready
-	$(BENCH)/lite/bin/python -m benchmarks --peer $(BENCH)/peer/bin/python
+	$(BENCH)/lite/bin/python -m benchmarks --peer $(BENCH)/peer/bin/python $(ARGS)
 
 soak: $(BENCH)/lite/ready
 	$(BENCH)/lite/bin/python -m benchmarks.soak
