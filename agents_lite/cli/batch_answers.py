@@ -62,22 +62,19 @@ class BatchAnswers:
         record = run.record
         place = [run.run_id, *map(str, record.address), str(len(record.raw_responses))]
         name = hashlib.sha256("/".join(place).encode()).hexdigest()[:40]
-        return _BatchedModel(model, name, self)
+        return _BatchedModel(model, name, self, run)
 
-    def answer(self, name: str, body: Json) -> Json:
-        """The response to a request.
+    def answer(self, name: str, body: Json) -> Json | None:
+        """The response to a request; None: there is none yet, so it is to be submitted.
 
         Raises:
             APIStatusError: The request was refused.
-            RunPaused: There is none yet.
         """
         with self._lock:
             line = self._batches.answers.pop(name, None)
             if line is None and name not in self._batches.waiting:
                 self.wanted[name] = body
-        if line is None:
-            raise RunPaused("answer")
-        return answer_in(line)
+        return None if line is None else answer_in(line)
 
     def server_tools(
         self, agent: Agent[Any], listed: Callable[[], list[FunctionTool]]
@@ -98,11 +95,14 @@ class BatchAnswers:
 
 
 class _BatchedModel(Model):
-    def __init__(self, real: OpenAIResponsesModel, name: str, answers: BatchAnswers) -> None:
+    def __init__(
+        self, real: OpenAIResponsesModel, name: str, answers: BatchAnswers, run: LiveRun
+    ) -> None:
         self.model = real.model
         self._real = real
         self._name = name
         self._answers = answers
+        self._run = run
 
     @property
     def hostname(self) -> str:
@@ -112,5 +112,16 @@ class _BatchedModel(Model):
         body = self._real.request_body(request)
         body = {key: value for key, value in body.items() if key not in ("stream", "background")}
         response = self._answers.answer(self._name, body)
+        if response is None:
+            self._leave()
+            request.cancellation.check()
+            raise RunPaused("answer")
         kind = f"response.{response.get('status', 'completed')}"
         yield as_stream_event({"type": kind, "response": response})
+
+    def _leave(self) -> None:
+        """Pause the run, and all those around it."""
+        run = self._run
+        while run.around is not None:
+            run = run.around
+        run.pause("answer")

@@ -225,3 +225,53 @@ def test_what_is_submitted_is_what_the_api_takes(
     assert (line["method"], line["url"]) == ("POST", "/v1/responses")
     assert line["body"].keys() == {"model", "input", "tools"}
     assert len(line["custom_id"]) <= 64
+
+
+NESTED = '''
+from agents_lite import Agent, GuardrailFunctionOutput, function_tool, input_guardrail
+from pathlib import Path
+
+
+@input_guardrail
+def is_fine(context, agent, input):
+    return GuardrailFunctionOutput(None, False)
+
+
+@function_tool
+def note(word: str) -> str:
+    """Note a word."""
+    with Path("noted.txt").open("a") as file:
+        file.write(word + "\\n")
+    return "noted"
+
+
+inner = Agent(name="Inner", tools=[note])
+outer = Agent(
+    name="Outer",
+    tools=[inner.as_tool("ask_inner", "Asks the inner agent.")],
+    input_guardrails=[is_fine],
+)
+'''
+
+
+def test_agents_as_tools_wait_too_and_no_tool_is_run_twice(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "nested.py").write_text(NESTED)
+    write_lines(tmp_path / "in.jsonl", "go", "go")
+
+    def answer(request: HTTPRequest) -> Any:
+        names = [tool["name"] for tool in request.body["tools"]]
+        if request.body["input"][-1].get("type") == "function_call_output":
+            return "outer done" if names == ["ask_inner"] else "inner done"
+        if names == ["ask_inner"]:
+            return call("ask_inner", input="go")
+        return call("note", word="once")
+
+    with ResponsesServer(answer) as server:
+        command = [*BATCH]
+        command[command.index("agents:calculator")] = "nested:outer"
+        codes = [run(*command, OPENAI_BASE_URL=server.base_url).returncode for _ in range(5)]
+    assert codes == [WAITING] * 4 + [0]
+    assert [line["output"] for line in read_lines(tmp_path / "out.jsonl")] == ["outer done"] * 2
+    assert (tmp_path / "noted.txt").read_text() == "once\n" * 2
+    (line, _) = read_lines(tmp_path / "out.jsonl")
+    assert line["usage"]["requests"] == 4

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import to_json
+
 from agents_lite import BadRequestError, Model, ModelRequest
 from agents_lite.models.openai_responses import request_body
 from agents_lite.response_types import ResponseStreamEvent, as_stream_event
@@ -42,7 +44,8 @@ class StrictModel(Model):
         body = request_body(self.model, request)
         check_parameters(body, None)
         check_items(body["input"], [])
-        prompt = json.dumps([body.get("tools"), body.get("instructions"), body["input"]])
+        told = [body.get("tools"), body.get("instructions"), body["input"]]
+        prompt = to_json(told).decode()
         size = len(prompt) // 4
         if size > self._window:
             words = f"Your input of {size} tokens exceeds the context window of this model."
@@ -66,17 +69,19 @@ class StrictModel(Model):
         return min(same, len(prompt)) // 4 // BLOCK * BLOCK
 
     def _answer(self, body: dict[str, Any]) -> list[Any]:
-        said = json.dumps(body["input"])
-        if body["instructions"].startswith("You keep the summary"):
+        last = body["input"][-1]
+        asked = str(last.get("content"))
+        number = re.search(r"What is code (\d+)\?", asked)
+        is_summary = body["instructions"].startswith("You keep the summary")
+        said = json.dumps(body["input"]) if number or is_summary else ""
+        if is_summary:
             self.summaries += 1
             if not self._can_summarise:
                 return [text("")]
             return [text("Codes: " + " ".join(sorted(set(re.findall(r"code-\d+-is-\w+", said)))))]
-        last = body["input"][-1]
         if last.get("type") == "function_call_output":
             return [text("I have looked it up.")]
-        asked = str(last["content"])
-        if number := re.search(r"What is code (\d+)\?", asked):
+        if number:
             found = re.search(rf"code-{number[1]}-is-(\w+)", said)
             return [text(found[1] if found else "I do not know.")]
         if number := re.search(r"Look up (\d+)", asked):
