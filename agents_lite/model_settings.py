@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from .exceptions import UserError, check_seconds
+
 if TYPE_CHECKING:
     from .retry import ModelRetrySettings
 
@@ -87,6 +89,19 @@ class ModelSettings:
 
     retry: ModelRetrySettings | None = None
     """Whether and when a call that failed is made again; None: as the client has it."""
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            UserError: Headers or other additions are no mapping, or the timeout is none.
+        """
+        for name in ("extra_headers", "extra_query", "extra_body", "extra_args"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping | None):  # not shown: it may hold a key
+                raise UserError(f"{name} must be a dict, not a {type(value).__name__}")
+        if self.timeout is not None:
+            check_seconds("timeout", self.timeout)
 
     def resolve(self, override: ModelSettings | None) -> ModelSettings:
         """These settings, overlaid with each field of `override` that is not None.

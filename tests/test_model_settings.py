@@ -135,6 +135,24 @@ def test_the_run_s_settings_overlay_the_agent_s() -> None:
     assert model.requests[0].model_settings == ModelSettings(temperature=0.0, top_p=0.5)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"extra_headers": "X-Key: secret"},
+        {"extra_query": "key=secret"},
+        {"extra_body": ["secret"]},
+        {"extra_args": "secret"},
+        {"timeout": 0},
+        {"timeout": "5"},
+    ],
+    ids=str,
+)
+def test_settings_of_the_wrong_kind_are_refused_and_not_shown(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be") as refused:
+        ModelSettings(**wrong)
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["frequency_penalty", "presence_penalty"])
 def test_what_the_api_does_not_know_is_refused_with_a_remedy(name: str) -> None:
     with pytest.raises(UserError, match=f"no {name}.*extra_body"):

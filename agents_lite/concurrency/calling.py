@@ -74,6 +74,9 @@ class Callbacks:
         around = current_cancellation.set(cancellation)
         try:
             outcome = function(*args)
+        except (StopIteration, GeneratorExit) as error:  # in a run's generators they mean an end
+            raised = type(error).__name__
+            raise UserError(f"{name_of(function)} raised {raised}: {error}") from error
         except BaseException as error:
             if _is_cancelled_task(error):
                 raise UserError(f"{name_of(function)} was cancelled: {error!r}") from error

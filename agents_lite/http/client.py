@@ -12,7 +12,7 @@ from urllib3.util import Timeout
 
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
-from ..exceptions import APIError, APITimeoutError, UserError
+from ..exceptions import APIError, APITimeoutError, UserError, check_seconds
 from ..response_types import ResponseStreamEvent
 from .address import parse_address, without_login
 from .answer import Limits, Translate
@@ -83,6 +83,13 @@ class ResponsesClient:
         max_event_bytes: int = 64 << 20,
         session: requests.Session | None = None,
     ) -> None:
+        _check_kinds(base_url, default_headers, max_retries, session)
+        for name, seconds in (
+            ("connect_timeout", connect_timeout),
+            ("read_timeout", read_timeout),
+            ("timeout", timeout),
+        ):
+            check_seconds(name, seconds)
         self._base_url = base_url
         self._organization = organization
         self._project = project
@@ -317,3 +324,15 @@ class ResponsesClient:
 
 def _given_or_set(given: str | None, variable: str) -> str | None:
     return os.environ.get(variable) if given is None else given
+
+
+def _check_kinds(base_url: Any, headers: Any, max_retries: Any, session: Any) -> None:
+    """Raise UserError for settings of the wrong kind, of which some may be secret."""
+    if not isinstance(base_url, str | None):
+        raise UserError(f"base_url must be text, not a {type(base_url).__name__}")
+    if not isinstance(headers, Mapping | None):
+        raise UserError(f"default_headers must be a dict, not a {type(headers).__name__}")
+    if not isinstance(max_retries, int) or max_retries < 0:
+        raise UserError(f"max_retries must be 0 or more, got {max_retries!r}")
+    if session is not None and not hasattr(session, "get_adapter"):
+        raise UserError(f"session must be a requests.Session, not a {type(session).__name__}")

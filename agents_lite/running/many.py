@@ -58,8 +58,8 @@ def run_many(
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
     """Outcomes as they come; see `Runner.run_many`."""
-    if max_workers < 1:
-        raise UserError(f"max_workers must be at least 1, got {max_workers}")
+    if not isinstance(max_workers, int) or max_workers < 1:
+        raise UserError(f"max_workers must be a whole number of at least 1, got {max_workers!r}")
     if executor is None:
         outcomes = _in_threads(agent, inputs, max_workers, options)
     else:

@@ -131,8 +131,14 @@ def require(holder: Json, name: str, place: str = "") -> None:
 
 
 def _check_range(name: str, value: Any, least: float, most: float) -> None:
-    if value is None or least <= value <= most:
+    if value is None or (is_number := isinstance(value, int | float)) and least <= value <= most:
         return
+    if not is_number:
+        raise RequestRejected(
+            f"Invalid type for '{name}': expected a decimal, but got {value!r} instead.",
+            name,
+            "invalid_type",
+        )
     side, sign, bound = ("below_min", ">=", least) if value < least else ("above_max", "<=", most)
     raise RequestRejected(
         f"Invalid '{name}': decimal {side.replace('_', ' ')}imum value. "

@@ -205,6 +205,21 @@ def test_the_model_is_told_of_tools_that_are_cancelled_or_generators():
     assert "<locals>.numbers is an async generator" in result.new_items[3].output
 
 
+@pytest.mark.parametrize("kind", [StopIteration, GeneratorExit])
+def test_what_means_an_end_to_generators_is_an_error_of_the_function(kind):
+    def fail(*_):
+        raise kind("over")
+
+    told = f"<locals>.fail raised {kind.__name__}: over"
+    agent = Agent(name="A", model=ScriptedModel([]), instructions=fail)
+    with pytest.raises(UserError, match=told):
+        Runner.run_sync(agent, "x")
+    failing = function_tool(fail, name_override="fail", strict_mode=False)
+    model = ScriptedModel([call("fail"), "done"])
+    result = Runner.run_sync(Agent(name="A", model=model, tools=[failing]), "x")
+    assert told in result.new_items[1].output
+
+
 def test_an_async_iterator_is_stepped_and_closed_on_the_loop():
     closed = []
 

@@ -170,6 +170,27 @@ def test_a_body_that_is_no_json_is_refused_before_anything_is_sent():
         ask(client_of(server), body={"input": object()})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeout": (1, 2)},
+        {"timeout": 0},
+        {"read_timeout": "5"},
+        {"connect_timeout": -1},
+        {"max_retries": "3"},
+        {"max_retries": -1},
+        {"default_headers": "X-Key: secret"},
+        {"session": "secret"},
+        {"base_url": 5},
+    ],
+    ids=str,
+)
+def test_settings_of_the_wrong_kind_are_refused_and_not_shown(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be") as refused:
+        ResponsesClient(**wrong)
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("url", ["api.openai.com/v1", "ftp://127.0.0.1/v1", "http://", "http://[::1"])
 def test_a_base_url_that_is_none_is_refused(url: str):
     with pytest.raises(UserError, match="base_url"):

@@ -139,9 +139,9 @@ def test_options_hold_for_every_run(scripted: Scripted) -> None:
     assert {request.system_instructions for request in model.requests} == {"You work for Ada."}
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_fewer_than_one_worker_is_refused(workers: int) -> None:
-    with pytest.raises(UserError, match="max_workers must be at least 1"):
+@pytest.mark.parametrize("workers", [0, -1, None, "2", 1.5])
+def test_fewer_than_one_worker_is_refused(workers: Any) -> None:
+    with pytest.raises(UserError, match="max_workers must be a whole number of at least 1"):
         next(Runner.run_many(agents.calculator, ["a"], max_workers=workers))
 
 
