@@ -110,6 +110,8 @@ class ModelSettings:
         """
         if override is None:
             return self
+        if isinstance(override, dict):
+            override = ModelSettings(**override)
         changes = {
             each.name: value
             for each in fields(override)

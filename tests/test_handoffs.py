@@ -413,7 +413,19 @@ def test_the_handoff_s_own_filter_goes_before_the_run_s() -> None:
         assert model.requests[1].input == [{"role": "user", "content": expected}]
 
 
-@pytest.mark.parametrize("option", ["previous_response_id", "conversation_id"])
+def test_a_filter_counts_whatever_its_truth() -> None:
+    class Folding(list[Any]):
+        def __call__(self, data: Any) -> Any:
+            return nest_handoff_history(data)
+
+    a, _, model = pair([handoff_to("B"), "ok"], input_filter=Folding())
+    Runner.run_sync(a, "hi", run_config=RunConfig(handoff_input_filter=lambda data: data))
+    assert len(model.requests[1].input) == 1
+
+
+@pytest.mark.parametrize(
+    "option", ["previous_response_id", "conversation_id", "auto_previous_response_id"]
+)
 def test_a_filter_cannot_change_what_the_server_keeps(option: str) -> None:
     a, _, _ = pair([handoff_to("B")], input_filter=remove_all_tools)
     with pytest.raises(UserError, match="filter"):

@@ -125,6 +125,7 @@ def test_settings_are_overlaid_field_by_field() -> None:
     assert agent_s.temperature == 0.7
     assert agent_s.resolve(None) == agent_s
     assert ModelSettings().resolve(run_s) == run_s
+    assert agent_s.resolve({"store": False}).store is False  # type: ignore[arg-type]
 
 
 def test_the_run_s_settings_overlay_the_agent_s() -> None:

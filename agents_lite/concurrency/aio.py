@@ -77,7 +77,7 @@ class AsyncReader(Generic[T]):
         while not driver.buffer:
             if driver.is_over:
                 error, driver.error = driver.error, None
-                raise error or StopAsyncIteration
+                raise StopAsyncIteration if error is None else error
             if self._future is None:
                 self._work.callbacks.use_loop(driver.loop)
                 self._future = run_in_thread(driver.drive)
@@ -160,7 +160,7 @@ class _Driver(Generic[T]):
             try:
                 events.close()
             except BaseException as failure:
-                error = error or failure
+                error = failure if error is None else error
             self.error, self.is_over = error, True
             self._wake_reader()
 

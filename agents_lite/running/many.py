@@ -45,7 +45,9 @@ class RunOutcome:
             Exception: The one that ended the run.
         """
         if self.result is None:
-            raise self.error or UserError("An outcome has either a result or an error")
+            if self.error is None:
+                raise UserError("An outcome has either a result or an error")
+            raise self.error
         return self.result
 
 

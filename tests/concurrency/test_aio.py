@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Generator
 from typing import Any
 
+import pytest
+
 from agents_lite.concurrency.aio import AsyncReader, Bell, run_on_thread
 from agents_lite.concurrency.calling import Callbacks
 from agents_lite.concurrency.cancellation import Cancellation
@@ -38,6 +40,24 @@ def test_every_value_is_read_in_order() -> None:
         return [number async for number in reader_of(Counting(5000))]
 
     assert asyncio.run(read()) == list(range(5000))
+
+
+def test_an_error_is_raised_whatever_its_truth() -> None:
+    class Unlucky(RuntimeError):
+        def __bool__(self) -> bool:
+            return False
+
+    class Failing(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            yield 1
+            raise Unlucky
+
+    async def read() -> None:
+        async for _ in reader_of(Failing(2)):
+            pass
+
+    with pytest.raises(Unlucky):
+        asyncio.run(read())
 
 
 def test_the_work_goes_on_after_a_value_with_consequences_only_when_more_is_asked_for() -> None:

@@ -67,13 +67,15 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
 
     The run's record, its result and the session keep everything.
     """
-    change = chosen.input_filter or run.config.handoff_input_filter
+    change = chosen.input_filter
+    if change is None:
+        change = run.config.handoff_input_filter
     if change is None and run.config.nest_handoff_history:
         change = _nesting(run)
     if change is None:
         return
     conversation = run.record.conversation
-    if conversation.server_keeps_history:
+    if conversation.server_keeps_history or conversation.previous_response_id is not None:
         raise UserError(
             "A handoff input filter cannot change a history that the server keeps; do without it, "
             "or without previous_response_id and conversation_id"
