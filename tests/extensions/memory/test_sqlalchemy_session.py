@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,8 +13,10 @@ import pytest
 
 sa = pytest.importorskip("sqlalchemy")
 
-from agents_lite.exceptions import SessionError, UserError  # noqa: E402
+from agents_lite import Agent, Runner  # noqa: E402
+from agents_lite.exceptions import RunTimeout, SessionError, UserError  # noqa: E402
 from agents_lite.extensions.memory import SQLAlchemySession  # noqa: E402
+from agents_lite.testing import ScriptedModel  # noqa: E402
 from tests.support.servers import free_port  # noqa: E402
 from tests.support.session_stores import make_turn  # noqa: E402
 
@@ -176,3 +180,19 @@ def test_a_missing_package_names_the_extra() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "pip install 'agents_lite[sqlalchemy]'" in run.stdout, run.stderr
+
+
+def test_a_run_ends_in_time_though_its_database_does_not_answer(postgres_url: str) -> None:
+    session = SQLAlchemySession(uuid.uuid4().hex, url=postgres_url)
+    session.add_items(TURN)
+    with session.engine.connect() as connection:  # the one that the session uses, too
+        backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    agent = Agent("A", model=ScriptedModel([]))
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        with pytest.raises(RunTimeout):
+            Runner.run_sync(agent, "x", session=session, timeout=0.2)
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    assert session.get_items() == TURN
+    session.close()
