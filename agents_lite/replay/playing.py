@@ -125,6 +125,7 @@ class Played:
         if not record.is_started:
             return RecordedRun(self._agent.name, self.began)
         told = run_of_record(record)
+        told.unanswered = None  # until it is asked
         for (address, number), asking in self.replayer.asked.items():
             if address:
                 continue

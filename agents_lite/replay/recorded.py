@@ -232,6 +232,9 @@ def run_of_record(record: Record) -> RecordedRun:
         shown.add(fact)
     if record.is_finished:
         told.final_output = plain(record.final_output)
+    elif shown.answer is None:
+        sent = list(shown.conversation.next_input)
+        told.unanswered = RecordedTurn(shown.turn + 1, shown.agent.name, sent, [], Usage())
     told.waiting = [f"{call.tool_name}({call.arguments})" for call in interruptions(record)]
     return told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,8 @@ class Walk:
         """Go on live from here: what came before stays, what comes now is asked for and made."""
         moment = self.moment
         turn = self._kept_turn(moment)
-        self._fork(moment.outermost_turn.number, turn, moment.place)
+        number = moment.outermost_turn.number
+        self._fork(number, turn, (number, "request", None) if turn is None else moment.place)
 
     def change_input(self, text: str) -> None:
         """Begin anew with another input, live.
@@ -192,8 +194,9 @@ class Walk:
             "run_config": replace(config, tracing_disabled=True),
         }
         played = Played(agent, self._run, Sides(), options, streamed=False)
-        for _ in played.events():
-            pass
+        with suppress(Exception):  # as the recorded run may have failed
+            for _ in played.events():
+                pass
         return played.run.to_state()
 
     def _outer_turn(self) -> RecordedTurn:
@@ -208,7 +211,7 @@ class Walk:
     def _kept_turn(self, moment: Moment) -> RecordedTurn | None:
         """What stays of the turn at hand: its answer, and the outputs up to here."""
         turn = self._outer_turn()
-        if moment.kind == "request":
+        if moment.kind == "request" or turn is self._run.unanswered:
             return None
         reached = [each.place for each in self.moments[: self.at + 1]]
         calls = {

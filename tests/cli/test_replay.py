@@ -225,6 +225,31 @@ def test_a_failure_in_production_is_walked_through(
     assert "RuntimeError: The model is overloaded" in step(program)
 
 
+@pytest.mark.parametrize("kept_as", ["trace", "state"])
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_failed_run_goes_on_live_from_where_it_failed(
+    terminal: Callable[..., Terminal], traced: Any, folder: Path, kept_as: str, at_the_end: bool
+) -> None:
+    turns = [call("price", order=7), RuntimeError("The model is overloaded")]
+    file = traced(clerk(turns))
+    if kept_as == "state":
+        file = folder / "run.json"
+        stream = Runner.run_streamed(clerk(turns), "Refund order 7")
+        with pytest.raises(RuntimeError):
+            list(stream.stream_events())
+        file.write_text(stream.to_state().to_string())
+    with ResponsesServer(["It was 70."]) as server:
+        program = terminal(
+            file.name, "--step", "--agent", "shop:clerk", OPENAI_BASE_URL=server.base_url
+        )
+        program.read_until(PROMPT)
+        for _ in range(4 if at_the_end else 3):
+            step(program)
+        assert "turn 2" in step(program, "live")
+        assert "It was 70." in step(program)
+    assert made(folder) == []
+
+
 def test_handoffs_and_agents_as_tools_are_walked_through(
     terminal: Callable[..., Terminal], traced: Any
 ) -> None:
