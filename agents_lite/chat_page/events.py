@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import (
     APIConnectionError,
@@ -27,6 +27,9 @@ from ..exceptions import (
 from ..items import ToolApprovalItem
 from ..result import RunResultStreaming
 from ..stream_events import RawResponsesStreamEvent, RunItemStreamEvent, StreamEvent
+
+if TYPE_CHECKING:
+    from ..mcp.objects import MCPElicitation
 
 _WORDS: list[tuple[tuple[type[Exception], ...], str]] = [
     (
@@ -63,7 +66,7 @@ def event_frames(run: RunResultStreaming, known: Sequence[Any] = ()) -> Iterator
             yield frame
 
 
-def waiting_calls(calls: Sequence[ToolApprovalItem]) -> list[dict[str, str]]:
+def waiting_calls(calls: Sequence[ToolApprovalItem]) -> list[dict[str, Any]]:
     """What the page is told of calls that wait for the visitor."""
     return [
         {
@@ -71,9 +74,32 @@ def waiting_calls(calls: Sequence[ToolApprovalItem]) -> list[dict[str, str]]:
             "call_id": call.call_id,
             "name": call.tool_name,
             "arguments": call.arguments,
+            **({} if call.question is None else _question(call.question, call.question_name)),
         }
         for call in calls
     ]
+
+
+def _question(question: MCPElicitation, name: str) -> dict[str, Any]:
+    """What an MCP server asks: its words, a page to be visited, or the fields of a form."""
+    from ..mcp.forms import choices
+
+    schema = question.requested_schema or {}
+    required = schema.get("required") or ()
+    fields = [
+        {
+            "name": each,
+            "title": field.get("title") or each,
+            "description": field.get("description"),
+            "type": field.get("type"),
+            "default": field.get("default"),
+            "choices": choices(field),
+            "required": each in required,
+        }
+        for each, field in (schema.get("properties") or {}).items()
+    ]
+    words = f"{question.server_name} asks: {question.message}"
+    return {"question": words, "question_name": name, "url": question.url, "fields": fields}
 
 
 def error_event(error: Exception, *, with_details: bool = False) -> str:

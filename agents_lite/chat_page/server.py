@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import secrets
 import threading
@@ -215,13 +216,21 @@ class ChatServer:
         text = self._chat.conversations.find(name)
         state = self._state(text)
         calls = state.get_interruptions() if state else []
-        call = next((call for call in calls if call.call_id == form.get("call")), None)
-        if state is None or call is None or not self._chat.conversations.take(name, text):
+        named = form.get("call"), form.get("question") or ""
+        call = next((each for each in calls if (each.call_id, each.question_name) == named), None)
+        if state is None or call is None:
             return _stream(iter([sse("decided", None)]))  # a second click
-        if form.get("verdict") == "approve":
-            state.approve(call)
-        else:
-            state.reject(call, rejection_message=form.get("reason", "").strip() or None)
+        try:
+            if form.get("verdict") != "approve":
+                state.reject(call, rejection_message=form.get("reason", "").strip() or None)
+            elif call.question is not None:
+                state.provide_input(call, json.loads(form.get("fields") or "null"))
+            else:
+                state.approve(call)
+        except (UserError, ValueError) as error:
+            return refusal(400, str(error))
+        if not self._chat.conversations.take(name, text):
+            return _stream(iter([sse("decided", None)]))
         return _stream(self._frames(name, state))
 
     def _state(self, text: str | None) -> RunState | None:

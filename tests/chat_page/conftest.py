@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, function_tool
+from agents_lite import Agent, MCPServerStdio, function_tool
 from agents_lite.chat_page.conversations import Conversations
 from agents_lite.chat_page.server import AgentChat, ChatServer, serve_chat
 from agents_lite.testing import ScriptedModel
@@ -28,6 +29,15 @@ from agents_lite.tracing import (
 def opening_hours(day: str) -> str:
     """The shop's opening hours on a day of the week."""
     return f"On {day} the shop is closed."
+
+
+SCRIPT = Path(__file__).parents[1] / "support" / "mcp_script.py"
+
+
+def inn() -> MCPServerStdio:
+    """A server that asks two questions before it books a room."""
+    arguments = [str(SCRIPT), '{"tools": ["book"], "modern": true}']
+    return MCPServerStdio({"command": sys.executable, "args": arguments}, name="inn")
 
 
 @dataclass
@@ -70,6 +80,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
                 model=served.model,
                 tools=[opening_hours, refund],
                 handoffs=[workshop],
+                mcp_servers=options.pop("mcp_servers", []),
             )
             chat = AgentChat(desk, Conversations(path), TraceStore(path, make=True))
             served.server = serve_chat(chat, **options)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from agents_lite.testing import call, handoff_to, turn
-from tests.chat_page.conftest import Served
+from tests.chat_page.conftest import Served, inn
 from tests.support.browser import Browser
 from tests.support.waiting import PATIENCE
 
@@ -116,6 +116,23 @@ def test_a_call_is_approved_by_a_button(browser: Browser, served: Served) -> Non
     browser.wait_for(ANSWER, "Done.")
     assert browser.texts(".tool .output") == ["7 is refunded."]
     assert served.refunds == ["7"]
+
+
+def test_a_form_of_a_server_is_filled_in(browser: Browser, serve: Callable[..., Served]) -> None:
+    served = serve(mcp_servers=[inn()])
+    served.turns.extend([call("book", call_id="b"), "Done."])
+    browser.open(served.url)
+    send(browser, "A room")
+    browser.wait_for(".decision", "inn asks: Which day?")
+    assert "inn asks: Who comes?" in browser.texts(".decision p")
+    browser.type(".decision input[name=name]", "Ada")
+    browser.click(".decision .approve")
+    browser.wait_until_gone(".decision input[name=name]")
+    browser.wait_for(".decision", "inn asks: Which day?")
+    browser.type(".decision select[name=day]", "Friday")
+    browser.click(".decision .approve")
+    browser.wait_for(ANSWER, "Done.")
+    assert browser.texts(".tool .output") == ["booked for Ada on Friday"]
 
 
 def test_a_failure_shows_its_details_and_can_be_tried_again(

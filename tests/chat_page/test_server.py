@@ -15,7 +15,7 @@ import requests
 
 from agents_lite.exceptions import UserError
 from agents_lite.testing import call, handoff_to, turn
-from tests.chat_page.conftest import Served
+from tests.chat_page.conftest import Served, inn
 from tests.support.waiting import PATIENCE, wait_until
 
 REFUND = call("refund", call_id="c1", repair="7")
@@ -252,3 +252,37 @@ def test_a_port_that_is_taken_is_a_user_error(serve: Callable[..., Served], serv
     port = urlsplit(served.url).port
     with pytest.raises(UserError, match=f"Port {port} cannot be used"):
         serve(port=port)
+
+
+def test_what_a_server_asks_is_answered_field_by_field(serve: Callable[..., Served]) -> None:
+    served = serve(mcp_servers=[inn()])
+    served.turns.extend([call("book", call_id="b"), "Done."])
+    visitor = Visitor(served.url)
+    name, [who, when] = visitor.ask("A room, please")[-1]
+    assert (name, who["question"]) == ("waiting", "inn asks: Who comes?")
+    assert [field["name"] for field in who["fields"]] == ["name", "age"]
+    assert [field["required"] for field in who["fields"]] == [True, False]
+    assert when["fields"][0]["choices"] == ["Monday", "Friday"]
+
+    answer = {"call": "b", "verdict": "approve", "question": who["question_name"]}
+    refused = visitor.post("decide", **answer, fields='{"age": 4}')
+    assert (refused.status_code, "name are missing" in refused.text) == (400, True)
+    assert visitor.post("decide", **answer, fields="{").status_code == 400
+    name, [left] = visitor.events("decide", **answer, fields='{"name": "Ada"}')[-1]
+    assert (name, left) == ("waiting", when)
+    answer["question"] = when["question_name"]
+    events = visitor.events("decide", **answer, fields='{"day": "Friday"}')
+    assert events[-1] == ("done", "Done.")
+    outputs = [content.get("output") for kind, content in events if kind == "item"]
+    assert "booked for Ada on Friday" in outputs
+
+
+def test_what_a_server_asks_may_be_declined(serve: Callable[..., Served]) -> None:
+    served = serve(mcp_servers=[inn()])
+    served.turns.extend([call("book", call_id="b"), "Done."])
+    visitor = Visitor(served.url)
+    for question in ("who", "when"):
+        visitor.ask("A room, please") if question == "who" else None
+        events = visitor.events("decide", call="b", verdict="reject", question=question)
+    outputs = [content.get("output") for kind, content in events if kind == "item"]
+    assert "nothing booked" in outputs

@@ -122,28 +122,57 @@ function showWaiting(call) {
   const card = cardOf(call.call_id) ?? addCall(call);
   card.querySelector(".output")?.remove();
   const decision = add("decision", "", card);
-  const question = newElement("", `${call.agent} asks whether to do this.`, "p");
+  const words = call.question ?? `${call.agent} asks whether to do this.`;
+  const question = newElement("", call.url ? `${words} ${call.url}` : words, "p");
   const reason = document.createElement("input");
   reason.placeholder = reason.ariaLabel = "Reason, if you say no";
   reason.maxLength = 500;
-  const buttons = ["Approve", "Reject"].map((label) => {
-    const button = newElement(label.toLowerCase(), label, "button");
-    button.onclick = () => decide(call.call_id, button.className, reason.value);
+  const form = (call.fields ?? []).map((field) => [field, newField(field)]);
+  const labels = call.question ? ["Answer", "Decline"] : ["Approve", "Reject"];
+  const buttons = ["approve", "reject"].map((verdict, place) => {
+    const button = newElement(verdict, labels[place], "button");
+    const fields = () => (call.url ? "" : JSON.stringify(Object.fromEntries(form.flatMap(valueOf))));
+    button.onclick = () => decide(call, verdict, reason.value, call.question ? fields() : "");
     return button;
   });
   reason.onkeydown = (event) => {
     if (event.key === "Enter" && !event.isComposing) buttons[1].click();
   };
-  decision.append(question, buttons[0], reason, buttons[1]);
+  const inputs = form.map(([, input]) => input);
+  decision.append(question, ...inputs, buttons[0], ...(call.question ? [] : [reason]), buttons[1]);
   main.scrollTop = main.scrollHeight;
 }
 
-async function decide(call, verdict, reason) {
+// A field of a form of an MCP server.
+function newField({ name, title, description, type, choices, required, default: value }) {
+  const input = document.createElement(choices ? "select" : "input");
+  for (const choice of choices ? ["", ...choices] : []) input.append(new Option(choice));
+  if (type === "boolean") {
+    input.type = "checkbox";
+    input.checked = value === true;
+  } else {
+    input.value = value ?? "";
+  }
+  input.name = name;
+  input.ariaLabel = input.title = description ?? title;
+  input.placeholder = required ? title : `${title}, if you like`;
+  return input;
+}
+
+function valueOf([{ name, type }, input]) {
+  if (type === "boolean") return [[name, input.checked]];
+  if (input.value === "") return [];
+  if (type === "integer" || type === "number") return [[name, Number(input.value)]];
+  if (type === "array") return [[name, input.value.split(",").map((each) => each.trim())]];
+  return [[name, input.value]];
+}
+
+async function decide({ call_id: call, question_name: question = "" }, verdict, reason, fields) {
   if (answering) return;
   const decisions = [...log.querySelectorAll(".decision")].map((each) => [each.parentElement, each]);
   decisions.forEach(([, decision]) => decision.remove());
   add("output waiting", "…", cardOf(call));
-  const last = await follow("decide", { call, verdict, reason });
+  const last = await follow("decide", { call, question, verdict, reason, fields });
   if (last === "decided") {
     await showHistory(); // in another window, perhaps, and there is more by now
     add("note", "This was decided before.");
