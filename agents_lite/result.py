@@ -126,7 +126,7 @@ class RunResultBase:
     @property
     def pause_reason(self) -> PauseReason | None:
         """Why: a call waits for a person ("approval"), its time was up, it was told to stop after
-        the turn. None: it did not pause.
+        the turn, its model answers another time ("answer"). None: it did not pause.
         """
         return self._run.pause_reason
 
