@@ -21,6 +21,7 @@ _ACTIONS = {
     "list": "the newest traces, a line each",
     "show": "one trace as a tree, with times and tokens",
     "export": "one trace as an HTML page that needs no network",
+    "test": "one trace as a test, a Python file that runs as it stands",
     "serve": "all of them in the browser, also while runs go on",
 }
 
@@ -55,6 +56,8 @@ def execute(options: argparse.Namespace) -> None:
         raise UserError(f"Which trace? `agents-lite traces {options.action} ID`, see `traces list`")
     elif options.action == "show":
         _show(_find_trace(store, options.trace_id))
+    elif options.action == "test":
+        _write_test(_find_trace(store, options.trace_id), options.file)
     else:
         _export(_find_trace(store, options.trace_id), options.file)
 
@@ -119,6 +122,20 @@ def _export(trace: StoredTrace, file: str | None) -> None:
     except OSError as error:
         raise UserError(f"The page cannot be written: {error}") from error
     print(path)
+
+
+def _write_test(trace: StoredTrace, file: str | None) -> None:
+    from ..viewer.as_test import test_of_trace
+
+    text = test_of_trace(trace)
+    if file is None:
+        print(text, end="")
+        return
+    try:
+        Path(file).write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"The test cannot be written: {error}") from error
+    print(file)
 
 
 def _serve(store: TraceStore, port: int, journal: str | None) -> None:

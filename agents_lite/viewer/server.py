@@ -43,8 +43,8 @@ def answer_viewer(
 
     Args:
         store: What to show.
-        path: "" for the page, "conversations" (see `listing_json`), "traces/ID", or "runs" (with
-            `limit`).
+        path: "" for the page, "conversations" (see `listing_json`), "traces/ID", "traces/ID/test",
+            or "runs" (with `limit`).
         query: The parameters.
         journal: Where the runs are; None: null is the answer.
     """
@@ -56,6 +56,8 @@ def answer_viewer(
         if path == "runs":
             runs = None if journal is None else list_runs(journal, _number(query.get("limit", "")))
             return json_answer(runs)
+        if path.startswith("traces/") and path.endswith("/test"):
+            return _answer_test(store, unquote(path[len("traces/") : -len("/test")]))
         return _answer_trace(store, unquote(path.removeprefix("traces/")))
     except (UserError, JournalError) as error:
         return refusal(500, str(error))
@@ -69,6 +71,15 @@ def _refuse(request: HTTPRequest) -> HTTPReply | None:
 
 def _number(limit: str) -> int:
     return int(limit[:18]) if limit.isdecimal() else 50  # 18: all there are
+
+
+def _answer_test(store: TraceStore, trace_id: str) -> HTTPReply:
+    from .as_test import test_of_trace
+
+    trace = store.load_trace(trace_id)
+    if trace is None:
+        return refusal(404, "There is no such trace in the store")
+    return json_answer({"test": test_of_trace(trace)})
 
 
 def _answer_trace(store: TraceStore, trace_id: str) -> HTTPReply:

@@ -11,6 +11,7 @@ import pytest
 
 from agents_lite.tracing.sqlite_store import StoredTrace
 from tests.support.terminal import CTRL_C, Terminal
+from tests.viewer.test_as_test import run_test
 
 COMMAND = [sys.executable, "-m", "agents_lite", "traces"]
 
@@ -117,3 +118,12 @@ def test_beginning_that_fits_several_traces_names_some(tmp_path: Path) -> None:
     done = run("show", "t_", "--db", path)
     assert "2 traces begin with 't_': " in done.stderr
     assert done.returncode == 1
+
+
+def test_test_writes_a_test_that_runs(sample_db: Path, tmp_path: Path) -> None:
+    printed = run("test", "trace_", "--db", str(sample_db))
+    assert printed.returncode == 0
+    run_test(printed.stdout, tmp_path)
+    path = tmp_path / "test_written.py"
+    assert run("test", "trace_", str(path), "--db", str(sample_db)).stdout == f"{path}\n"
+    assert path.read_text("utf-8") == printed.stdout

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 
 from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool, trace
-from agents_lite.testing import ScriptedModel, call
+from agents_lite.testing import ResponsesServer, ScriptedModel, call
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
     TraceProvider,
@@ -23,6 +26,7 @@ from agents_lite.viewer.page import trace_page
 from agents_lite.viewer.server import serve_store
 from tests.support.browser import Browser
 from tests.viewer.conftest import made_up, span
+from tests.viewer.test_as_test import run_test
 
 HOSTILE = """</script><script>window.hacked = 1</script>
 <img src=x onerror="window.hacked = 1"><b>'&amp;\u2028"""
@@ -634,6 +638,70 @@ def test_runs_of_a_journal_lead_to_their_traces(
         browser.wait_for("#runs .trace-row", "finished")
         browser.click("#runs .trace-row")
         browser.wait_for("#name", "Refund")
+        browser.click("#tab-timeline")
         browser.wait_for("#rows", "Taken up from the journal")
     finally:
         server.close()
+
+
+# ---- what can be copied ----
+
+
+def offered(browser: Browser, selector: str, label: str) -> str:
+    """The text that is offered after a click on one of the links for copying."""
+    script = "[...document.querySelectorAll(arguments[0])].find((each) => "
+    script += "each.textContent === arguments[1]).click()"
+    browser.driver.execute_script(script, selector, label)
+    browser.wait_for("dialog pre")
+    script = "const text = document.querySelector('dialog pre').textContent;"
+    script += "document.querySelector('dialog').close(); return text"
+    return str(browser.driver.execute_script(script))
+
+
+def test_a_turn_is_copied_as_a_request_that_sends_what_was_sent(
+    browser: Browser, live: str, tmp_path: Path
+) -> None:
+    agent = Agent("Talker", instructions=HOSTILE + "$(touch hacked) `x` \\", tools=[look_up])
+    with ResponsesServer(["Hello."] * 3) as server:
+        environment = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-secret"}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            Runner.run_sync(agent, HOSTILE)
+        flush_traces()
+        browser.open(live)
+        browser.wait_for(".trace-row")
+        browser.driver.execute_script("document.querySelector('#traces a').click()")
+        browser.wait_for("#answer", "Hello.")
+        press(browser, "t")
+        browser.wait_for(".turn-head")
+        command = offered(browser, ".actions .link", "as curl")
+        program = offered(browser, ".actions .link", "as Python")
+        assert "sk-secret" not in command + program
+        own = {**os.environ, **environment, "no_proxy": "127.0.0.1"}
+        for words in (["bash", "-c", command], [sys.executable, "-c", program]):
+            subprocess.run(words, env=own, cwd=tmp_path, check=True, capture_output=True)
+        sent, *copies = (request.body for request in server.requests)
+    assert not (tmp_path / "hacked").exists()
+    for copy in copies:
+        for name in ("model", "instructions", "input", "tools"):
+            assert copy[name] == sent[name]
+
+
+def test_a_run_is_copied_as_a_test(browser: Browser, live: str, tmp_path: Path) -> None:
+    talk("chat-1", ("Where is the bell", "On the shelf."))
+    browser.open(live)
+    browser.wait_for("#traces", "Earlier work")
+    browser.driver.execute_script("document.querySelector('#traces a').click()")
+    browser.wait_for("#answer", "On the shelf.")
+    run_test(offered(browser, "#as-test", "Copy as test"), tmp_path)
+
+
+def test_a_link_leads_to_its_span(browser: Browser, sample: StoredTrace, tmp_path: Path) -> None:
+    open_page(browser, sample, tmp_path)
+    pick(browser, "check_stock")
+    link = offered(browser, "#details .actions .link", "link")
+    browser.open("about:blank")
+    browser.open(link)
+    browser.wait_for("#details h2", "check_stock")
+    assert browser.texts("#rows .selected .name") == ["check_stock"]

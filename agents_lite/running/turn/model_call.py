@@ -136,6 +136,9 @@ def describe_request(
         offered = _offered(request)
         if offered:
             span.span_data.model_config["tools"] = offered
+        schema = request.output_schema
+        if schema is not None and not schema.is_plain_text():
+            span.span_data.model_config["output"] = schema.json_schema()
         instructions = request.system_instructions
         system = [] if instructions is None else [{"role": "system", "content": instructions}]
         span.span_data.input = [*system, *request.input]

@@ -161,6 +161,7 @@ function detailsOf(span) {
     };
     head.append(linkTo(`Step through turn ${span.turn.number}`, open));
   }
+  head.append(spanActions(span));
   return [head, ...spanSections(span)];
 }
 
@@ -234,6 +235,7 @@ function rangesOf(word, node) {
 // ---- keys, theme, start ----
 
 function onKey(event) {
+  if (document.querySelector("dialog[open]")) return;
   if (event.target === byId("search")) {
     if (event.key === "Escape") event.target.blur();
     return;
@@ -279,6 +281,8 @@ function start() {
     // as above
   }
   byId("theme").addEventListener("click", toggleTheme);
+  byId("as-test").hidden = source !== null;
+  byId("as-test").addEventListener("click", () => offerTest(app.trace));
   byId("tab-answer").addEventListener("click", () => openTab("answer"));
   byId("tab-timeline").addEventListener("click", () => openTab("timeline"));
   byId("tab-turns").addEventListener("click", () => openTab("turns"));

@@ -115,7 +115,7 @@ class Turns {
       const words = ["Works as the tool ", turn.caller.name, " that was called in "];
       head.append(el("p", { class: "quiet" }, ...words, this.linkToTurn(turn.caller.turn)));
     }
-    head.append(this.strip(turn));
+    head.append(spanActions(turn.span), this.strip(turn));
     return head;
   }
 

@@ -1,0 +1,106 @@
+"""A run as a test: what is copied runs as it stands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, AgentsException, Runner, function_tool, handoff
+from agents_lite.exceptions import UserError
+from agents_lite.testing import ScriptedModel, call, reasoning
+from agents_lite.tracing import (
+    SQLiteTraceProcessor,
+    TraceProvider,
+    TraceStore,
+    get_trace_provider,
+    set_trace_provider,
+    trace,
+)
+from agents_lite.tracing.sqlite_store import StoredTrace
+from agents_lite.viewer.as_test import test_of_trace as as_test
+from tests.viewer.conftest import made_up, span
+
+HOSTILE = "'''\"\"\"\\\n\r\u2028\ud83d #${}{{}}\x00é"
+
+
+def run_test(text: str, directory: Path) -> None:
+    path = directory / "test_copied.py"
+    path.write_text(text, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    assert done.returncode == 0, text + done.stdout
+
+
+def traced(path: Path, agent: Agent[Any], *inputs: Any, name: str = "W") -> StoredTrace:
+    """The trace of runs of an agent."""
+    earlier, provider = get_trace_provider(), TraceProvider()
+    provider.set_processors([SQLiteTraceProcessor(path / "traces.db")])
+    set_trace_provider(provider)
+    try:
+        with trace(name) as whole:
+            for input in inputs:
+                try:
+                    Runner.run_sync(agent, input, max_turns=3)
+                except AgentsException:
+                    pass
+    finally:
+        provider.shutdown()
+        set_trace_provider(earlier)
+    found = TraceStore(path / "traces.db").load_trace(whole.trace_id)
+    assert found is not None
+    return found
+
+
+@function_tool
+def look_up(word: str) -> str:
+    """Look a word up."""
+    return f"{word} is in the book"
+
+
+def test_a_run_with_handoffs_tools_and_agents_as_tools_runs_as_a_test(
+    sample: StoredTrace, tmp_path: Path
+) -> None:
+    text = as_test(sample)
+    assert "front_desk.handoffs = [refund_agent]" in text
+    assert "rules_expert" not in text.replace("ask_rules_expert", "")  # a tool, as any other
+    run_test(text, tmp_path)
+
+
+def test_hostile_text_is_text_in_the_test(tmp_path: Path) -> None:
+    name = HOSTILE.replace("\ud83d", "")
+    arguments = json.dumps({"word": HOSTILE})
+    other = Agent(f"B{name}", model=ScriptedModel([HOSTILE]))
+    first = ScriptedModel([[reasoning(HOSTILE), call("look_up", arguments)], [call("go")]])
+    agent = Agent(
+        f"A{name}",
+        instructions=HOSTILE,
+        model=first,
+        tools=[look_up],
+        handoffs=[handoff(other, tool_name_override="go")],
+    )
+    run_test(as_test(traced(tmp_path, agent, HOSTILE, name=HOSTILE)), tmp_path)
+
+
+def test_runs_of_one_trace_are_tests_of_their_own(tmp_path: Path) -> None:
+    agent = Agent("class", model=ScriptedModel(["One.", [call("look_up", word="x")], "Two."]))
+    agent.tools = [look_up]
+    text = as_test(traced(tmp_path, agent, "1?", [{"role": "user", "content": "2?"}]))
+    assert "def test_run_1()" in text and "def test_run_2()" in text
+    run_test(text, tmp_path)
+
+
+def test_a_run_that_failed_fails_in_the_test_as_well(tmp_path: Path) -> None:
+    agent = Agent("A", tools=[look_up], model=ScriptedModel([[call("look_up", word="x")]] * 3))
+    text = as_test(traced(tmp_path, agent, "Go"))
+    assert "pytest.raises(AgentsException)" in text
+    run_test(text, tmp_path)
+
+
+def test_a_trace_without_a_run_is_told() -> None:
+    with pytest.raises(UserError, match="no model call"):
+        as_test(made_up([span("1", {"type": "custom", "name": "x"})]))
