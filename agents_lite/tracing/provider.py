@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.forks import new_lock
+from ..exceptions import UserError
 from .default import OpenAITraceProcessor, environment_processors
 from .processor_interface import TracingProcessor
 from .warnings import WarnOnce
@@ -52,12 +53,18 @@ class TraceProvider:
 
     def register_processor(self, processor: TracingProcessor) -> None:
         """Let one more processor hear of traces."""
+        _check(processor)
         self._processors = (*self._processors, processor)
 
     def set_processors(self, processors: Iterable[TracingProcessor]) -> None:
         """Let these processors hear of traces, and no others."""
+        if not isinstance(processors, Iterable):
+            raise UserError(f"Trace processors are given as a list, not as {processors!r}")
+        given = tuple(processors)
+        for processor in given:
+            _check(processor)
         self._uses_defaults = False
-        self._processors = tuple(processors)
+        self._processors = given
 
     def prepare(self) -> None:
         """Get ready to record; called with each trace, acts with the first."""
@@ -106,6 +113,12 @@ class TraceProvider:
             warn = self._warnings.setdefault(id(processor), WarnOnce())
             name = type(processor).__name__
             warn("Trace processor %s failed in %s; runs go on.", name, method, exc_info=True)
+
+
+def _check(processor: Any) -> None:
+    """Raise UserError for what is no processor, such as a class of them."""
+    if isinstance(processor, type) or not hasattr(processor, "on_span_end"):
+        raise UserError(f"A trace processor is a TracingProcessor, not {processor!r}")
 
 
 _provider: TraceProvider | None = None

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from agents_lite.exceptions import UserError
 from agents_lite.tracing import (
     BackendSpanExporter,
     BatchTraceProcessor,
@@ -275,6 +276,14 @@ class MeetingProcessor(RaisingProcessor):
     def shutdown(self):
         self.barrier.wait(60)
         self.met = True
+
+
+@pytest.mark.parametrize("wrong", [[RaisingProcessor], ["console"], RaisingProcessor()])
+def test_what_is_no_processor_is_refused(provider, wrong):
+    with pytest.raises(UserError, match="^(A trace processor is|Trace processors are)"):
+        set_trace_processors(wrong)
+    with pytest.raises(UserError, match="A trace processor is a TracingProcessor"):
+        add_trace_processor("console")
 
 
 def test_processors_shut_down_side_by_side(provider):
