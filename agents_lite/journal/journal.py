@@ -492,12 +492,11 @@ def _standing(run: LiveRun) -> tuple[Status, dict[str, Any]]:
         status = "paused"
     else:
         status = "stopped" if error is None else "failed"
-    waiting = [
-        asdict(
-            WaitingCall(item.call_id, item.tool_name, item.arguments, item.reason, item.inside)
-        )
+    calls = dict.fromkeys(  # a call with several questions waits once
+        WaitingCall(item.call_id, item.tool_name, item.arguments, item.reason, item.inside)
         for item in run.interruptions()
-    ]
+    )
+    waiting = list(map(asdict, calls))
     return status, {"waiting": waiting, "error": error, "trace_id": record.trace_id}
 
 

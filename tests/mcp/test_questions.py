@@ -17,6 +17,7 @@ from agents_lite import (
     RunHooks,
     Runner,
     RunState,
+    SQLiteJournal,
     UsageLimits,
     UserError,
 )
@@ -241,3 +242,32 @@ def test_a_page_to_be_visited_is_a_question_without_fields(scripted: Any) -> Non
             state.provide_input(item, {"a": 1})
         state.provide_input(item)
         assert outputs(Runner.run_sync(agent, state)) == ["accept"]
+
+
+def test_a_question_that_cannot_be_read_is_no_state(scripted: Any, script: Script) -> None:
+    agent = booking(scripted, script, {}, call("book"))
+    text = Runner.run_sync(agent, "Book.").to_state().to_string()
+    with pytest.raises(UserError, match="no fact of a run"):
+        RunState.from_string(agent, text.replace('"message"', '"massage"'))
+
+
+@both_eras
+def test_a_run_in_a_journal_waits_for_answers(
+    scripted: Any, script: Script, tmp_path: Path, modern: bool
+) -> None:
+    agent = booking(scripted, script, {"modern": modern}, call("book"), "Done.")
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    config = RunConfig(journal=journal, run_id="r")
+    result = Runner.run_sync(agent, "Book.", run_config=config)
+    while result.is_paused:
+        [*waiting] = journal.run("r").waiting
+        assert [(each.tool_name, each.reason) for each in waiting] == [("book", "input")]
+        with pytest.raises(UserError, match="asks for input"):
+            journal.approve("r", waiting[0].call_id)
+        state = journal.state("r", agent)
+        for item in state.get_interruptions():
+            assert item.question is not None
+            state.provide_input(item, ANSWERS[item.question.message])
+        result = Runner.run_sync(agent, state, run_config=config)
+    assert outputs(result) == ["booked for Zoë on Friday"]
+    assert journal.run("r").is_finished
