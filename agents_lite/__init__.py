@@ -43,6 +43,7 @@ _HOMES = {  # module: the names it is home to
     ),
     "journal": "Journal RunRow SQLiteJournal StoredRun WaitingCall",
     "lifecycle": "AgentHooks RunHooks",
+    "logs": "enable_verbose_stdout_logging",
     "running.many": "RunOutcome",
     "mcp": (
         "create_static_tool_filter MCPCallResult MCPElicitation MCPObject MCPPromptResult "

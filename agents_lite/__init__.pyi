@@ -16,6 +16,7 @@ from .items import *
 from .journal import *
 from .lifecycle import *
 from .local_tools import *
+from .logs import *
 from .mcp import *
 from .memory import *
 from .model_settings import *

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
     exceptions prices usage run_context tool_context prompts pickling methods
-    concurrency
+    logs concurrency
     response_types http
     tool_output items input_parts stream_events history
     tracing

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent import Agent
 from ..exceptions import UserError
 from ..run import RunConfig
-from .find_agent import find_agent
+from .find_agent import WrongUsage, find_agent, find_tool
 
 if TYPE_CHECKING:
     from ..mcp import MCPServer
@@ -29,6 +29,14 @@ def add_agent_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an MCP server, whose tools it can use: a command line or a URL; may be given again",
     )
+    parser.add_argument(
+        "--tool",
+        metavar="MODULE:FUNCTION",
+        action="append",
+        default=[],
+        help="a function that it can call; may be given again",
+    )
+    parser.add_argument("--trace", metavar="FILE", help="keep traces in this file")
     parser.add_argument("--session", metavar="FILE", help="keep the conversation in this file")
     parser.add_argument(
         "--session-id", metavar="ID", default="default", help="one of several conversations there"
@@ -39,11 +47,20 @@ def add_agent_options(parser: argparse.ArgumentParser) -> None:
 
 
 def choose_agent(options: argparse.Namespace) -> Agent[Any]:
-    """The agent that the command line names, or a plain assistant."""
+    """The agent that the command line names, or a plain assistant.
+
+    Raises:
+        WrongUsage: It names two.
+        UserError: What it names cannot be used.
+    """
+    if options.agent and options.place:
+        raise WrongUsage(f"both {options.place!r} and --agent {options.agent!r} name an agent")
     name = options.agent or options.place
     agent = find_agent(name) if name else Agent("Assistant", "You are a helpful assistant.")
     if options.instructions is not None:
         agent = agent.clone(instructions=options.instructions)
+    if options.tool:
+        agent = agent.clone(tools=[*agent.tools, *map(find_tool, options.tool)])
     if options.mcp:
         servers = [_connected_server(text) for text in options.mcp]
         agent = agent.clone(mcp_servers=[*agent.mcp_servers, *servers])
@@ -51,7 +68,11 @@ def choose_agent(options: argparse.Namespace) -> Agent[Any]:
 
 
 def run_config(options: argparse.Namespace) -> RunConfig:
-    """Options of the run."""
+    """Options of the run; from now on traces are kept where the command line says."""
+    if path := getattr(options, "trace", None):
+        from ..tracing import SQLiteTraceProcessor, add_trace_processor
+
+        add_trace_processor(SQLiteTraceProcessor(path))
     return RunConfig(model=options.model, workflow_name=f"agents-lite {options.command}")
 
 

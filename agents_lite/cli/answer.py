@@ -36,15 +36,22 @@ def write_answer(
     try:
         for event in run.stream_events():
             if isinstance(event, RawResponsesStreamEvent):
-                pieces.write(event.data)
+                if not _is_typed(run):
+                    pieces.write(event.data)
             elif notice is not None:
                 notice(event)
     finally:
         pieces.end_line()
     if run.is_paused:
         return
-    if not run.new_items or not isinstance(run.new_items[-1], MessageOutputItem):
+    said_it = run.new_items and isinstance(run.new_items[-1], MessageOutputItem)
+    if _is_typed(run) or not said_it:
         write_output(run.final_output)
+
+
+def _is_typed(run: RunResultStreaming) -> bool:
+    """Whether the agent at work answers in JSON, which is written once it is whole."""
+    return run.last_agent.output_type not in (None, str)
 
 
 class _Pieces:

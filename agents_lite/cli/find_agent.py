@@ -9,10 +9,15 @@ import sys
 from inspect import isfunction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from ..agent import Agent
 from ..exceptions import UserError
+from ..tool import Tool, check_tool, function_tool
+
+
+class WrongUsage(UserError):
+    """The words on the command line do not go together."""
 
 
 def find_agent(name: str) -> Agent[Any]:
@@ -34,6 +39,35 @@ def find_agent(name: str) -> Agent[Any]:
     agents = [key for key, value in vars(module).items() if isinstance(value, Agent)]
     remedy = f"its agents are: {', '.join(agents)}" if agents else "there are no agents in it"
     raise UserError(f"{attribute!r} {problem} in {name.rpartition(':')[0]}; {remedy}")
+
+
+def find_tool(name: str) -> Tool:
+    """The tool of a module or file, or a function there as a tool; named like an agent.
+
+    Raises:
+        UserError: There is no such module, file or function, or it cannot be a tool.
+        Exception: Whatever importing it raises.
+    """
+    module, attribute = _find(name, "tool")
+    found = getattr(module, attribute, None)
+    if isfunction(found):
+        return function_tool(found)
+    check_tool(found, f"--tool {name}")
+    return cast(Tool, found)
+
+
+def names_agent(words: str) -> bool:
+    """Whether the words are such a name, of a module or file that there is."""
+    place, colon, attribute = words.rpartition(":")
+    if not (colon and attribute.isidentifier() and place and not place.split()[1:]):
+        return False
+    if place.endswith(".py"):
+        return Path(place).is_file()
+    _search_first(os.getcwd())
+    try:
+        return importlib.util.find_spec(place) is not None
+    except (ImportError, ValueError):  # a package in front of it that is not there; no name at all
+        return False
 
 
 def find_context(name: str) -> Any:

@@ -13,6 +13,9 @@ from ..exceptions import AgentsException, words_of
 from ..viewer.text import plain
 from . import batch, chat, demo, replay, run_command, runs, serve, traces
 from .approval import NobodyToAsk
+from .environment import read_environment
+from .find_agent import WrongUsage
+from .warnings import add_log_options, hear_log
 
 _COMMANDS = {
     "demo": demo,
@@ -52,12 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog=f"{parser.prog} {chosen.command}", description=command.__doc__
     )
     command.add_arguments(command_parser)
+    add_log_options(command_parser)
+    command_parser.add_argument(
+        "--env-file", metavar="FILE", help="set the variables in this file, unless they are set"
+    )
     options = command_parser.parse_intermixed_args(chosen.arguments, chosen)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # any terminal
+    hear_log(options.verbose)
     try:
+        if options.env_file is not None:
+            read_environment(options.env_file)
         command.execute(options)
         sys.stdout.flush()
         return 0
+    except WrongUsage as error:
+        command_parser.error(str(error))
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -65,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 1
     except Exception as error:
+        if options.verbose > 1:
+            traceback.print_exc()
         if _is_of_output(error):
             _drop_output()
         print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)

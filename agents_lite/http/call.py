@@ -105,6 +105,8 @@ class Call:
             raise
         self._headers = headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
+        host, request_id = self._endpoint.address.host, self._errors.request_id
+        logger.debug("%s answered with %d, request %s", host, response.status_code, request_id)
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )

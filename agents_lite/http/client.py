@@ -316,8 +316,9 @@ class ResponsesClient:
         key = _given_or_set(given, "OPENAI_API_KEY")
         if not key and self.hostname == "api.openai.com":
             raise UserError(
-                "There is no API key. Set the environment variable OPENAI_API_KEY, call "
-                "set_default_openai_key(...), or pass ResponsesClient(api_key=...)."
+                "There is no API key. Set the environment variable OPENAI_API_KEY, or "
+                "OPENAI_BASE_URL for another server; call set_default_openai_key(...), or pass "
+                "ResponsesClient(api_key=...). On the command line --offline needs none."
             )
         return key
 

@@ -64,7 +64,6 @@ HELD = {
     "`LitellmModel`": "models/test_provider.py::test_a_known_server_is_asked_by_chat_completions",
     "`OpenAIResponsesCompaction": HERE + "test_histories_are_cut_by_a_callback",
     "`AdvancedSQLiteSession`": HERE + "test_what_there_is_not_has_no_name",
-    "`enable_verbose": HERE + "test_spans_are_printed",
     "`run_demo_loop": HERE + "test_what_there_is_not_has_no_name",
     "`ModelSettings(frequency": HERE + "test_penalties_are_refused_by_the_responses_api",
     "`RunConfig(tool_execution": HERE + "test_tools_run_side_by_side_as_the_config_says",
@@ -138,7 +137,7 @@ MISSING = """
     AdvancedSQLiteSession DaprSession MCPServerManager MCPServerSse MCPUtil MongoDBSession
     OpenAIResponsesCompactionSession SandboxAgent ShellToolLocalSkill codex_tool
     OpenAIResponsesWSModel ProgrammaticToolCallingTool ToolSearchTool run_demo_loop
-    enable_verbose_stdout_logging responses_websocket_session tool_namespace
+    responses_websocket_session tool_namespace
 """.split()
 
 

@@ -28,6 +28,7 @@ from agents_lite.testing import (
 from agents_lite.testing.wire import build_response
 from tests.cli.conftest import COMMAND, Run
 from tests.support.models import held_stream
+from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until_asleep
 
 
@@ -213,3 +214,112 @@ def _start(*arguments: str, base_url: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+def test_a_place_alone_takes_its_prompt_from_a_pipe(run: Run) -> None:
+    done = run("run", "agents:calculator", "--offline", input="Add 2 and 3\n")
+    assert (done.returncode, done.stdout) == (0, "add(2, 3) gives 5.\n")
+
+
+def test_a_place_alone_asks_at_the_terminal(agents_file: Path) -> None:
+    arguments = [*COMMAND, "run", "agents:calculator", "--offline"]
+    with Terminal(arguments, cwd=agents_file.parent) as terminal:
+        terminal.read_until("> ")
+        terminal.type("Add 2 and 3\n")
+        terminal.read_until("add(2, 3) gives 5.")
+
+
+def test_a_pipe_stands_behind_the_prompt(run: Run) -> None:
+    with ResponsesServer(["ok"]) as server:
+        run("run", "Summarise:", input="a\nb\n", OPENAI_BASE_URL=server.base_url)
+    assert server.requests[0].body["input"][0]["content"] == "Summarise:\n\na\nb\n"
+
+
+def test_the_result_is_told_as_json(run: Run) -> None:
+    with ResponsesServer([turn("5", usage=token_usage(10, 2))]) as server:
+        done = run("run", "agents:calculator", "hi", "--json", OPENAI_BASE_URL=server.base_url)
+    told = json.loads(done.stdout)
+    assert (told["output"], told["agent"]) == ("5", "Calculator")
+    assert (told["usage"]["input_tokens"], told["usage"]["output_tokens"]) == (10, 2)
+    assert "cost" in told
+
+
+def test_the_output_fits_the_schema_in_a_file(run: Run, tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    (tmp_path / "city.json").write_text(json.dumps(schema))
+    options = ("--schema", "city.json", "Where?")
+    with ResponsesServer([text('{"city": "Paris"}'), text('{"town": "Paris"}')]) as server:
+        done = run("run", *options, OPENAI_BASE_URL=server.base_url)
+        assert json.loads(done.stdout) == {"city": "Paris"}
+        sent = server.requests[0].body["text"]["format"]
+        assert sent["schema"]["additionalProperties"] is False and sent["strict"] is True
+        done = run("run", *options, OPENAI_BASE_URL=server.base_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "lacks city" in done.stderr
+    done = run("run", "--schema", "none.json", "hi")
+    assert done.returncode == 1 and "none.json is no JSON file" in done.stderr
+
+
+def test_functions_become_tools(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "more.py").write_text(
+        "def double(n: int) -> int:\n    '''Double a number.'''\n    return 2 * n\n"
+    )
+    done = run("run", "--tool", "more:double", "--tool", "agents:add", "--offline", "Double 4")
+    assert done.stdout == "double(4) gives 8.\n"
+    done = run("run", "--tool", "agents:number", "hi")
+    assert done.returncode == 1 and "--tool agents:number: 5 is no tool" in done.stderr
+
+
+def test_traces_are_kept_in_a_file(run: Run) -> None:
+    run("run", "agents:calculator", "--offline", "--trace", "kept.db", "Add 2 and 3")
+    assert "agents-lite run" in run("traces", "list", "--db", "kept.db").stdout
+
+
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_typed_output_is_the_same_streamed_or_not(run: Run, stream: list[str]) -> None:
+    with ResponsesServer([text('{"total":5}')]) as server:
+        done = run("run", "agents:typed", "hi", *stream, OPENAI_BASE_URL=server.base_url)
+    assert done.stdout == '{\n  "total": 5\n}\n'
+
+
+def test_variables_come_from_a_file_that_is_named(run: Run, tmp_path: Path) -> None:
+    with ResponsesServer(["ok", "ok"]) as server:
+        (tmp_path / "my.env").write_text(
+            f"# a\nexport OPENAI_BASE_URL='{server.base_url}' # b\n\nOPENAI_API_KEY=sk-file\n"
+        )
+        (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-unasked\n")
+        assert run("run", "hi", "--env-file", "my.env", OPENAI_API_KEY="").stdout == "ok\n"
+        run("run", "hi", OPENAI_API_KEY="sk-set", OPENAI_BASE_URL=server.base_url)
+    assert [request.headers["authorization"] for request in server.requests] == [
+        "Bearer sk-file",
+        "Bearer sk-set",
+    ]
+    (tmp_path / "bad.env").write_text("sk-secret\n")
+    done = run("run", "hi", "--env-file", "bad.env")
+    assert done.returncode == 1 and "Line 1" in done.stderr and "sk-secret" not in done.stderr
+
+
+def test_warnings_are_heard_in_a_line_and_in_full_when_asked(run: Run, tmp_path: Path) -> None:
+    options = ("run", "agents:calculator", "--offline", "Add 2 and 3")
+    done = run(*options, AGENTS_LITE_TRACE_DB="/no/such/folder/t.db")
+    assert done.stdout == "add(2, 3) gives 5.\n"
+    heard = [line for line in done.stderr.splitlines() if line.startswith("agents-lite: warning: ")]
+    assert len(heard) == 1 and "/no/such/folder/t.db" in heard[0]
+    (tmp_path / "failing.py").write_text("def fail() -> str:\n    '''Fail.'''\n    return 1 / 0\n")
+    for verbosity, is_told in ([], False), (["-v"], True):
+        with ResponsesServer([call("fail"), "ok"]) as server:
+            words = ("run", "--tool", "failing:fail", "hi", *verbosity)
+            done = run(*words, OPENAI_BASE_URL=server.base_url)
+        assert "agents-lite: warning: Tool fail of agent Assistant failed: " in done.stderr
+        assert ("Traceback" in done.stderr) is is_told
+    assert "agents-lite: debug: 127.0.0.1" in run("run", "--offline", "hi", "--debug").stderr
+
+
+def test_an_error_has_its_traceback_when_that_is_asked_for(run: Run) -> None:
+    assert "Traceback" not in run("run", "agents:broken", "--offline", "hi").stderr
+    assert "Traceback" in run("run", "agents:broken", "--offline", "--debug", "hi").stderr
+
+
+def test_two_agents_are_wrong_usage(run: Run) -> None:
+    done = run("run", "agents:calculator", "--agent", "agents:desk", "hi")
+    assert done.returncode == 2 and "name an agent" in done.stderr
