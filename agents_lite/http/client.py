@@ -169,8 +169,11 @@ class ResponsesClient:
         question = Question(body, headers or {}, query or {}, path, translate)
         seconds = self._timeout if timeout is None else timeout
         policy = self.retry_policy if retry_policy is None else retry_policy
-        call = Call(self._connected(), question, self._limits, background)
-        return SettledEvents(self._tries(call, seconds, cancellation, policy, on_retry))
+
+        def begin() -> Call:  # later, when this function and its headers are in no traceback
+            return Call(self._connected(), question, self._limits, background)
+
+        return SettledEvents(self._tries(begin, seconds, cancellation, policy, on_retry))
 
     def ask(
         self,
@@ -223,12 +226,13 @@ class ResponsesClient:
 
     def _tries(
         self,
-        call: Call,
+        begin: Callable[[], Call],
         seconds: float,
         cancellation: Cancellation,
         policy: RetryPolicy,
         on_retry: Callable[[RetryNote], None] | None,
     ) -> Generator[ResponseStreamEvent, None, None]:
+        call = begin()
         deadline = time.monotonic() + seconds
         retries = Retries(policy, deadline, on_retry)
         exchange = Exchange()
