@@ -67,6 +67,12 @@ class UsageLimits:
     cost: float | None = None
     """US dollars, for all models together; each has to have a price, see `set_prices`."""
 
+    def __post_init__(self) -> None:
+        """Raise UserError for a limit that is no number."""
+        for name, limit in vars(self).items():
+            if not isinstance(limit, int | float | None):
+                raise UserError(f"UsageLimits: {name} must be a number or None, got {limit!r}")
+
 
 @dataclass
 class ModelInputData:

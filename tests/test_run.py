@@ -111,7 +111,7 @@ WRONG: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "tuple": (None, ("x",), {}, "must be a string or a list"),
     "item": (None, ["x"], {}, r"must be a dict such as \{'role': ...\}, got 'x'"),
     "agent hooks": (None, "x", {"hooks": AgentHooks()}, r"Agent\(hooks=...\)"),
-    "run_config": (None, "x", {"run_config": {"model": "m"}}, "must be a RunConfig"),
+    "run_config": (None, "x", {"run_config": "m"}, "must be a RunConfig"),
     "session": (None, "x", {"session": SQLiteSession}, "must be a Session such as SQLiteSession"),
 }
 
@@ -384,6 +384,16 @@ def test_a_model_that_breaks_off_fails_the_run(run: Any, events: Any) -> None:
     with pytest.raises(ResponseFailedError, match="not response.completed") as caught:
         run(Agent(name="A", model=PlainModel(events)), "x")
     assert caught.value.run_data is not None
+
+
+@pytest.mark.parametrize("event", [None, "Hello", 5])
+def test_a_model_must_stream_events(event: Any) -> None:
+    class Odd(Model):
+        def stream(self, request: Any) -> Iterator[Any]:
+            yield event
+
+    with pytest.raises(UserError, match="A model's events are objects"):
+        Runner.run_sync(Agent("A", model=Odd()), "x")
 
 
 def test_a_model_must_stream() -> None:

@@ -68,7 +68,23 @@ def test_a_field_of_the_wrong_kind_is_refused(wrong: dict[str, Any]) -> None:
         RunConfig(**wrong)
 
 
+@pytest.mark.parametrize("wrong", [{"requests": "3"}, {"tool_calls": []}, {"cost": "0.5"}], ids=str)
+def test_a_limit_that_is_no_number_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"{next(iter(wrong))} must be a number or None"):
+        UsageLimits(**wrong)
+
+
 # Models
+
+
+@pytest.mark.parametrize("found", [None, "gpt-5"])
+def test_a_provider_must_give_a_model(found: Any) -> None:
+    class Empty(ModelProvider):
+        def get_model(self, model_name: str | None) -> Model:
+            return found
+
+    with pytest.raises(UserError, match=r"get_model\('m'\) must return a Model, got"):
+        Runner.run_sync(Agent("A", model="m"), "x", run_config=RunConfig(model_provider=Empty()))
 
 
 class Provider(ModelProvider):

@@ -107,6 +107,8 @@ def _assembled(events: Iterator[ResponseStreamEvent]) -> Iterator[ResponseStream
     for event in events:
         if not so_far.is_finished:
             fields = as_json(event)
+            if not isinstance(fields, dict):
+                raise UserError(f"A model's events are objects, such as dicts, not {event!r}")
             taken = so_far.take(fields)
             is_seen = taken is fields and (
                 not so_far.is_finished or type(event) is ResponseCompletedEvent

@@ -92,7 +92,10 @@ def choose_model(agent: Agent[object], config: RunConfig) -> Model:
     if isinstance(wanted, Model):
         return wanted
     provider = config.model_provider
-    return (_default_provider if provider is None else provider).get_model(wanted)
+    model = (_default_provider if provider is None else provider).get_model(wanted)
+    if not isinstance(model, Model):
+        raise UserError(f"{provider!r}.get_model({wanted!r}) must return a Model, got {model!r}")
+    return model
 
 
 _default_provider = OpenAIProvider()
