@@ -652,9 +652,9 @@ def offered(browser: Browser, selector: str, label: str) -> str:
     script = "[...document.querySelectorAll(arguments[0])].find((each) => "
     script += "each.textContent === arguments[1]).click()"
     browser.driver.execute_script(script, selector, label)
-    browser.wait_for("dialog pre")
-    script = "const text = document.querySelector('dialog pre').textContent;"
-    script += "document.querySelector('dialog').close(); return text"
+    browser.wait_for("dialog[open] pre")
+    script = "const text = document.querySelector('dialog[open] pre').textContent;"
+    script += "document.querySelector('dialog[open]').close(); return text"
     return str(browser.driver.execute_script(script))
 
 
