@@ -407,11 +407,16 @@ class MCPToolApprovalRequest:
 
 
 class MCPToolApprovalFunctionResult(TypedDict):
-    """The answer to an MCPToolApprovalRequest."""
+    """The answer to an MCPToolApprovalRequest, and to an `on_approval` of other tools."""
 
     approve: bool
     reason: NotRequired[str]
     """Why not."""
+
+
+ShellOnApprovalFunctionResult = MCPToolApprovalFunctionResult
+ApplyPatchOnApprovalFunctionResult = MCPToolApprovalFunctionResult
+CustomToolOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 
 
 @dataclass

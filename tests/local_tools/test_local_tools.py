@@ -416,3 +416,10 @@ def test_a_computer_is_missed_as_before() -> None:
     )
     with pytest.raises(ModelBehaviorError, match="no ComputerTool"):
         Runner.run_sync(agent, "Go.")
+
+
+def test_the_answers_of_on_approval_have_the_names_of_the_openai_sdk() -> None:
+    from agents_lite import tool
+
+    for kind in ("Shell", "ApplyPatch", "CustomTool"):
+        assert getattr(tool, f"{kind}OnApprovalFunctionResult")(approve=True) == {"approve": True}
