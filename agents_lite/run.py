@@ -1,4 +1,8 @@
-"""The ways to run an agent."""
+"""The ways to run an agent.
+
+Editors and type checkers read `run.pyi` in its place, which names every option. That file is made
+of this one, by `python -m tests.support.run_stub`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from .run_config import ModelInputData as ModelInputData
 from .run_config import RunConfig as RunConfig
 from .run_config import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 from .run_context import TContext
+from .running.signatures import shows_options
 from .running.start import RunOptions, new_run
 
 if TYPE_CHECKING:
@@ -51,6 +56,7 @@ class Runner:
     """
 
     @staticmethod
+    @shows_options
     def stream(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem] | RunState,
@@ -64,6 +70,7 @@ class Runner:
         return new_run(starting_agent, input, options, streamed=True).events
 
     @staticmethod
+    @shows_options
     def run_sync(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem] | RunState,
@@ -73,6 +80,7 @@ class Runner:
         return drain(new_run(starting_agent, input, options, streamed=False).events)
 
     @staticmethod
+    @shows_options
     async def run(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem] | RunState,
@@ -84,6 +92,7 @@ class Runner:
         return await run_on_thread(new_run(starting_agent, input, options, streamed=False))
 
     @staticmethod
+    @shows_options
     def run_streamed(
         starting_agent: Agent[TContext],
         input: str | list[TResponseInputItem] | RunState,
@@ -93,6 +102,7 @@ class Runner:
         return RunResultStreaming(new_run(starting_agent, input, options, streamed=True))
 
     @staticmethod
+    @shows_options
     def run_many(
         starting_agent: Agent[TContext],
         inputs: Iterable[str | list[TResponseInputItem] | RunState],
@@ -106,7 +116,7 @@ class Runner:
 
         Inputs are drawn as there is room for them, so they may be endless. A run that fails does
         not touch the others: its outcome holds the exception. Leaving the loop stops what runs, or,
-        with an executor of other processes, what has not begun.
+        with an executor of other processes, what has not begun. The options are the same for all.
 
         Args:
             starting_agent: The agent that begins each run.
@@ -116,13 +126,14 @@ class Runner:
                 threads. For other processes agents and tools are looked up by name, so they must
                 stand in a module that can be imported there.
             on_result: Called with each outcome, on this thread.
-            options: As for a single run, and the same for all.
+            options: Those of a run.
         """
         from .running.many import run_many
 
         return run_many(starting_agent, inputs, max_workers, executor, on_result, options)
 
     @staticmethod
+    @shows_options
     def replay(
         starting_agent: Agent[TContext],
         recorded: RunState | StoredTrace | Journal | str | os.PathLike[str] | dict[str, Any],
@@ -139,7 +150,8 @@ class Runner:
         taken turn by turn, whatever is asked now. Agents as tools are run in any case, with
         recorded or live answers; guardrails give their recorded verdicts where tools are recorded
         and what they look at is the same. Instructions, handoffs and hooks are code, and run. No
-        session or journal is written to, and there is no trace unless `run_config` is given.
+        session or journal is written to, and there is no trace unless `run_config` is given. Tools
+        that use a `context` need it here, too.
 
         Args:
             starting_agent: The agent that begins, maybe changed since then.
@@ -151,7 +163,7 @@ class Runner:
             tools: Whether tools return what they did then, or are called.
             on_missing: What becomes of a question that the record has no answer to: an error; it is
                 asked live; or the replay pauses, and its state can be gone on with.
-            options: As for any run. `context` is needed by tools that use it.
+            options: Those of a run.
 
         Raises:
             ReplayMiss: Something is asked that the record does not hold.

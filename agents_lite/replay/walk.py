@@ -12,6 +12,7 @@ from ..exceptions import UserError
 from ..run_config import RunConfig
 from ..running.facts import Started
 from ..running.run_state import RunState
+from ..running.signatures import shows_options
 from ..stream_events import RawResponsesStreamEvent
 from ..tracing.sqlite_store import StoredTrace
 from .moments import Moment, moments_of
@@ -277,6 +278,7 @@ class Walk:
         return self._agent
 
 
+@shows_options
 def walk_through(
     agent: Agent[Any] | None,
     recorded: Any,

@@ -49,34 +49,39 @@ _FAULTS_OF_ANSWERS = (ModelBehaviorError, OutputGuardrailTripwireTriggered, Usag
 
 
 class RunOptions(TypedDict, Generic[TContext], total=False):
-    """Keyword arguments of all ways to run an agent."""
+    """Keyword arguments of all ways to run an agent.
+
+    Attributes:
+        context: Any object; every tool, hook, guardrail and instruction function of the run is
+            given it. It is not sent to the model.
+        max_turns: Most turns, each a model call with what follows from it; None: no limit; left
+            out: 10.
+        hooks: Called at each step.
+        run_config: Options for the whole run.
+        session: Remembers the conversation: its history goes before the input, what is new is
+            added.
+        previous_response_id: Continue from this response, where the server keeps responses.
+        auto_previous_response_id: Whether each turn continues from the response before it, from
+            the second one on, so that only what is new is sent.
+        conversation_id: Continue this conversation of the server.
+        timeout: Seconds for the whole run; None: no limit. A `def` tool at work is waited for:
+            give it a `timeout` of its own where that is too long.
+        on_timeout: What happens when the time is over: a `RunTimeout`; or the run is paused,
+            where nothing is left half done, and can be taken up again.
+        error_handlers: As in `RunConfig`; those given here come first.
+    """
 
     context: TContext | None
-    """Any object; every tool, hook, guardrail and instruction function of the run is given it. It
-    is not sent to the model."""
     max_turns: int | None
-    """Most turns, each a model call with what follows from it; None: no limit."""
     hooks: RunHooks[TContext] | None
-    """Called at each step."""
     run_config: RunConfig | None
-    """Options for the whole run."""
     session: Session | None
-    """Remembers the conversation: its history goes before the input, what is new is added."""
     previous_response_id: str | None
-    """Continue from this response, where the server keeps responses."""
     auto_previous_response_id: bool
-    """Whether each turn continues from the response before it, from the second one on, so that
-    only what is new is sent."""
     conversation_id: str | None
-    """Continue this conversation of the server."""
     timeout: float | None
-    """Seconds for the whole run; None: no limit. A `def` tool at work is waited for: give it a
-    `timeout` of its own where that is too long."""
-    error_handlers: Mapping[str, RunErrorHandler] | None
-    """As in `RunConfig`; those given here come first."""
     on_timeout: Literal["raise", "pause"]
-    """What happens when they are over: a `RunTimeout`; or the run is paused, where nothing is left
-    half done, and can be taken up again."""
+    error_handlers: Mapping[str, RunErrorHandler] | None
 
 
 def new_run(
