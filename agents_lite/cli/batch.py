@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..exceptions import AgentsException, UserError
 from ..run import Runner, RunOptions
 from ..run_config import DEFAULT_MAX_TURNS
 from .agent_options import chosen_server, run_config
+from .batch_input import FORMATS, BatchInput
 from .batch_lines import line_name_of, run_id_of
 from .batch_progress import Tally, progress_bar
 from .batch_work import BatchWork
@@ -33,9 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     add = parser.add_argument
     add("input", metavar="FILE", help='JSON lines: strings, or objects with "input"; - for stdin')
+    add(
+        "--format", choices=FORMATS,
+        help="csv: a table with a header; text: a line is an input (by the ending: .csv, .txt)",
+    )  # fmt: skip
+    add("--template", metavar="TEXT", help="what to ask about each line: 'Translate {column}'")
+    add("--limit", metavar="N", type=_count, help="only the first lines of the file")
     add("--agent", metavar="MODULE:AGENT", required=True, help="in a module, or in a FILE.py")
     add("--out", metavar="FILE", required=True, help="gets a line for each that is done")
     add("--errors", metavar="FILE", help="gets those that failed this time (OUT.errors.jsonl)")
+    add("--ordered", action="store_true", help="put OUT in the order of the input at the end")
+    add("--max-failures", metavar="N", type=_count, help="give up when so many lines have failed")
     add("--workers", metavar="N", type=_count, default=8, help="lines at a time (%(default)s)")
     add(
         "--max-turns", metavar="N", type=_count, default=DEFAULT_MAX_TURNS,
@@ -53,8 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="print errors only")
     add("--offline", action="store_true", help="let a stand-in on this machine answer, by rules")
     parser.epilog = (
-        "Ends with 0 when all lines are done; 1 when some failed, or after an error; 2 for wrong "
-        "usage; 4 when lines wait for the Batch API; 130 after Ctrl-C."
+        "Gives up at once where each line would fail alike: no API key, or a wrong one, no such "
+        "model, no server. Ends with 0 when all lines are done; 1 when some failed, or after an "
+        "error; 2 for wrong usage; 4 when lines wait for the Batch API; 130 after Ctrl-C."
     )
 
 
@@ -69,26 +80,38 @@ def execute(options: argparse.Namespace) -> None:
     errors = options.errors or f"{options.out}.errors.jsonl"
     _check_paths(options.input, options.out, errors)
     tally = Tally(options.price_input, options.price_output)
+    lines = BatchInput(options.input, options.format, options.template, options.limit)
     with (
-        _open_input(options.input) as source,
+        lines.open() as source,
         Journal(options.out) as done,
         Journal(errors) as failed,
         chosen_server(options),
     ):
         agent = find_agent(options.agent)
-        work = BatchWork(source, done, failed, tally, os.path.abspath(options.out))
+        name = os.path.abspath(options.out)
+        work = BatchWork(lines, source, done, failed, tally, name, options.max_failures)
         failed.clear()
-        if options.batch_api:
-            _run_by_batch_api(work, agent, tally, options)
-        else:
-            _run(work, agent, tally, options)
-    if not options.quiet:
+        with _progress(options, tally, lines) as show_progress:
+            run = _run_by_batch_api if options.batch_api else _run
+            run(work, agent, options, show_progress)
+        if options.ordered:
+            done.sort(work.place_of)
+    _end(work, tally, errors, options.quiet)
+
+
+def _end(work: BatchWork, tally: Tally, errors: str, is_quiet: bool) -> None:
+    """Tell what has come of it."""
+    if not is_quiet:
         print(tally, file=sys.stderr)
+        if len(work.kinds) > 1:
+            kinds = (f"{number:,} {kind}" for kind, number in work.kinds.most_common())
+            print(f"failed with: {', '.join(kinds)}", file=sys.stderr)
     if tally.failed:
-        raise LinesFailed(
-            f"{tally.failed} of {tally.done + tally.failed} lines failed, the first with "
-            f"{work.first_error} (see {errors}; the next start tries them again)"
-        )
+        lines = f"{tally.failed} of {tally.done + tally.failed} lines failed"
+        how = f"the first with {work.first_error}"
+        if work.given_up:
+            lines, how = f"given up, since {tally.failed} of the lines failed", work.given_up
+        raise LinesFailed(f"{lines}, {how} (see {errors}; the next start tries them again)")
     Path(errors).unlink()
     if tally.waiting:
         raise LinesWait(
@@ -97,7 +120,7 @@ def execute(options: argparse.Namespace) -> None:
 
 
 def _run_by_batch_api(
-    work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace
+    work: BatchWork, agent: Any, options: argparse.Namespace, show_progress: Callable[[], None]
 ) -> None:
     """Collect what the Batch API has answered, go on from there, submit what comes of it."""
     from ..models.default_client import default_client
@@ -111,12 +134,17 @@ def _run_by_batch_api(
         batches = Batches(record, default_client())
         batches.collect()
         with BatchAnswers(batches) as answers:
-            _run(work, agent, tally, options)
-        batches.note_collected()
+            _run(work, agent, options, show_progress)
+        if work.given_up:
+            return
+        if options.limit is None:  # else lines behind it may have answers that are not in use
+            batches.note_collected()
         batches.submit(answers.wanted)
 
 
-def _run(work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace) -> None:
+def _run(
+    work: BatchWork, agent: Any, options: argparse.Namespace, show_progress: Callable[[], None]
+) -> None:
     config = replace(run_config(options), group_id=line_name_of)
     if options.journal is not None:
         from ..journal import SQLiteJournal
@@ -125,30 +153,19 @@ def _run(work: BatchWork, agent: Any, tally: Tally, options: argparse.Namespace)
     run_options = RunOptions[Any](
         max_turns=options.max_turns, timeout=options.timeout, run_config=config
     )
-    with _progress(options, tally) as show_progress:
-        for outcome in Runner.run_many(
-            agent, work.inputs(), max_workers=options.workers, **run_options
-        ):
-            work.record(outcome)
-            show_progress()
+    for outcome in Runner.run_many(
+        agent, work.inputs(), max_workers=options.workers, **run_options
+    ):
+        work.record(outcome)
+        show_progress()
 
 
-def _progress(options: argparse.Namespace, tally: Tally) -> AbstractContextManager[Any]:
+def _progress(
+    options: argparse.Namespace, tally: Tally, lines: BatchInput
+) -> AbstractContextManager[Callable[[], None]]:
     if options.quiet or not sys.stderr.isatty():
         return nullcontext(lambda: None)
-    return progress_bar(tally, _count_lines(options.input))
-
-
-def _open_input(path: str) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb")
-
-
-def _count_lines(path: str) -> int | None:
-    """How many lines are not empty; None for what can be read only once."""
-    if not Path(path).is_file():
-        return None
-    with open(path, "rb") as source:
-        return sum(1 for line in source if line.strip())
+    return progress_bar(tally, lines.count())
 
 
 def _check_paths(*paths: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..exceptions import UserError
 
-_WRITTEN = ("index", "output", "usage", "error")
+WRITTEN = ("index", "output", "usage", "error")
 """Fields that the batch itself writes."""
 
 
@@ -56,20 +56,18 @@ def run_id_of(named: Any) -> str:
     return str(named.run_id)
 
 
-def read_line(index: int, text: bytes) -> Line:
-    """A line of text as a `Line`.
+def check_fields(fields: dict[str, Any]) -> None:
+    """See to it that a line can be run.
 
     Raises:
-        UserError: It is neither a JSON string nor an object with a fitting "input".
+        UserError: It has no fitting "input", or fields that are written by the batch.
     """
-    fields = _read_object(text)
     given = fields.get("input")
     is_items = isinstance(given, list) and all(isinstance(item, dict) for item in given)
     if not (isinstance(given, str) or is_items):
         raise UserError('The "input" of a line must be a string or a list of input items')
-    if taken := [name for name in _WRITTEN if name in fields]:
+    if taken := [name for name in WRITTEN if name in fields]:
         raise UserError(f'Rename the field "{taken[0]}" of the line: one is added by that name')
-    return Line(index, fields)
 
 
 def line_key(entry: dict[str, Any]) -> str:
@@ -78,7 +76,12 @@ def line_key(entry: dict[str, Any]) -> str:
     return json.dumps([name, entry.get(name)])
 
 
-def _read_object(text: bytes) -> dict[str, Any]:
+def read_fields(text: bytes) -> dict[str, Any]:
+    """What a line of JSON says.
+
+    Raises:
+        UserError: It is neither a string nor an object.
+    """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

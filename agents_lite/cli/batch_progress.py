@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class Tally:
     """The same for output tokens."""
     done: int = 0
     """Lines with an output."""
+    done_now: int = 0
+    """Those of them that were done at this start."""
     failed: int = 0
     """Lines without one."""
     waiting: int = 0
@@ -59,6 +62,26 @@ class Tally:
         return ", ".join(parts)
 
 
+    def left_line(self, total: int | None, seconds: float) -> str:
+        """How long the rest will take, as the lines so far have; "" when nobody can know.
+
+        Args:
+            total: How many lines there are; None: nobody knows.
+            seconds: What those of this start have taken.
+        """
+        ended = self.done_now + self.failed
+        if total is None or not ended:
+            return ""
+        left = max(total - self.done - self.failed - self.waiting, 0) * seconds / ended
+        return f", {_duration(left)} left" if left else ""
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{rest} s"
+
+
 @contextmanager
 def progress_bar(tally: Tally, total: int | None) -> Iterator[Callable[[], None]]:
     """A bar on standard error during a `with` block; gives the function that brings it up to date.
@@ -77,4 +100,11 @@ def progress_bar(tally: Tally, total: int | None) -> Iterator[Callable[[], None]
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(str(tally), total=total)
-        yield lambda: bar.update(task, description=str(tally), completed=tally.done + tally.failed)
+        began = time.monotonic()
+
+        def show() -> None:
+            left = tally.left_line(total, time.monotonic() - began)
+            ended = tally.done + tally.failed
+            bar.update(task, description=f"{tally}{left}", completed=ended)
+
+        yield show

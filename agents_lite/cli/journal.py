@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, Self
 
@@ -68,6 +69,34 @@ class Journal:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise UserError(f"{self._path} cannot be written: {error}") from error
+
+    def sort(self, place: Callable[[dict[str, Any]], int]) -> None:
+        """Put the entries in order; who is killed over it leaves the file as it was.
+
+        Nothing can be appended after that.
+
+        Args:
+            place: Where an entry belongs; those of one place stay as they are.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        self._file.seek(0)
+        lines = [(place(json.loads(line)), line) for line in self._file]
+        in_order = sorted(lines, key=lambda each: each[0])
+        if in_order == lines:
+            return
+        path = os.path.realpath(self._path)
+        beside = f"{path}.sorting"
+        try:
+            with open(beside, "wb") as file:
+                file.writelines(line for _, line in in_order)
+                file.flush()
+                os.fsync(file.fileno())
+            shutil.copymode(path, beside)
+            os.replace(beside, path)
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be put in order: {error}") from error
 
     def clear(self) -> None:
         """Drop all entries."""
