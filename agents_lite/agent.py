@@ -20,6 +20,7 @@ from .pickling import PickledByName
 from .prompts import GenerateDynamicPromptData, Prompt
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper, TContext
+from .shown import html_table, in_few_words
 from .tool import (
     FunctionTool,
     Tool,
@@ -313,6 +314,22 @@ class Agent(PickledByName, Generic[TContext]):
     def __repr__(self) -> str:
         return f"Agent({self.name!r})"
 
+    def _repr_html_(self) -> str:
+        given = {
+            "instructions": self.instructions,
+            "model": self.model,
+            "tools": [each.name for each in self.tools],
+            "handoffs": [each.name for each in self.handoffs if isinstance(each, Agent)]
+            + [each.tool_name for each in self.handoffs if isinstance(each, Handoff)],
+            "MCP servers": self.mcp_servers,
+            "guardrails": [
+                each.get_name() for each in [*self.input_guardrails, *self.output_guardrails]
+            ],
+            "output": self.output_type,
+        }
+        rows = [(name, _shown(value)) for name, value in given.items() if value]
+        return html_table(repr(self), rows)
+
     def _require(self, name: str, kinds: type | tuple[type, ...], wanted: str) -> None:
         if not isinstance(getattr(self, name), kinds):
             raise self._wrong(name, wanted)
@@ -350,6 +367,13 @@ class Agent(PickledByName, Generic[TContext]):
             "tool_use_behavior",
             "'run_llm_again', 'stop_on_first_tool', {'stop_at_tool_names': [...]} or a function",
         )
+
+
+def _shown(value: Any) -> str:
+    """A field in words."""
+    if isinstance(value, list):
+        return ", ".join(in_few_words(each) for each in value)
+    return in_few_words(getattr(value, "__name__", value), 500)
 
 
 def _as_list(given: Sequence[T]) -> list[T]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic_core import to_json
 
 from .exceptions import UserError
 from .response_types import ResponsesObject, ResponseStreamEvent, as_json
+from .shown import html_table, in_few_words
 from .tool_output import output_for_model
 from .usage import Usage
 
@@ -56,7 +57,7 @@ def as_input(raw_item: Any) -> TResponseInputItem:
     return item
 
 
-@dataclass
+@dataclass(repr=False)
 class ModelResponse:
     """One answer of the model."""
 
@@ -79,8 +80,12 @@ class ModelResponse:
         """The output as input items of a later request."""
         return [as_input(item) for item in self.output]
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(str(_field(item, "type")) for item in self.output)
+        return f"<ModelResponse {self.response_id}: {kinds}; {self.usage.in_words()}>"
 
-@dataclass
+
+@dataclass(repr=False)
 class RunItemBase:
     """One thing that happened in a run."""
 
@@ -98,17 +103,37 @@ class RunItemBase:
         """
         return as_input(self.raw_item)
 
+    def in_words(self) -> str:
+        """What it is about, whole; a repr has the beginning of it."""
+        return str(_field(self.raw_item, "type"))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.agent.name}: {in_few_words(self.in_words())}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{type(self).__name__} of {self.agent.name}", [("", self.in_words())])
+
 
 class MessageOutputItem(RunItemBase):
     """A message from the model."""
 
     type: ClassVar[Literal["message_output_item"]] = "message_output_item"
 
+    def in_words(self) -> str:
+        """The text, or the refusal."""
+        text = ItemHelpers.extract_text(self.raw_item)
+        return text or ItemHelpers.extract_refusal(self.raw_item) or ""
+
 
 class ReasoningItem(RunItemBase):
     """The model's reasoning."""
 
     type: ClassVar[Literal["reasoning_item"]] = "reasoning_item"
+
+    def in_words(self) -> str:
+        """Its summary, as far as there is one."""
+        parts = _field(self.raw_item, "summary") or []
+        return " ".join(str(_field(part, "text")) for part in parts)
 
 
 class ToolCallItem(RunItemBase):
@@ -127,8 +152,12 @@ class ToolCallItem(RunItemBase):
         """The call's id."""
         return _call_id(self.raw_item)
 
+    def in_words(self) -> str:
+        """Tool and arguments."""
+        return f"{self.tool_name}({_arguments(self.raw_item)})"
 
-@dataclass
+
+@dataclass(repr=False)
 class ToolCallOutputItem(RunItemBase):
     """A tool was called; the raw item is what the model gets to see."""
 
@@ -141,14 +170,23 @@ class ToolCallOutputItem(RunItemBase):
         """The id of the call that it answers."""
         return _call_id(self.raw_item)
 
+    def in_words(self) -> str:
+        """The output, as the model gets to see it."""
+        shown = _field(self.raw_item, "output")
+        return shown if isinstance(shown, str) else to_json(shown, fallback=repr).decode()
+
 
 class HandoffCallItem(RunItemBase):
     """The model asked to hand over to another agent."""
 
     type: ClassVar[Literal["handoff_call_item"]] = "handoff_call_item"
 
+    def in_words(self) -> str:
+        """The handoff's name and its arguments."""
+        return f"{_field(self.raw_item, 'name')}({_arguments(self.raw_item)})"
 
-@dataclass
+
+@dataclass(repr=False)
 class HandoffOutputItem(RunItemBase):
     """A handoff took place."""
 
@@ -157,6 +195,10 @@ class HandoffOutputItem(RunItemBase):
     target_agent: Agent[Any]
     """The agent that took over."""
     type: ClassVar[Literal["handoff_output_item"]] = "handoff_output_item"
+
+    def in_words(self) -> str:
+        """From whom to whom."""
+        return f"{self.source_agent.name} -> {self.target_agent.name}"
 
 
 class MCPListToolsItem(RunItemBase):
@@ -189,7 +231,7 @@ class InputItem(RunItemBase):
     type: ClassVar[Literal["input_item"]] = "input_item"
 
 
-@dataclass
+@dataclass(repr=False)
 class ToolApprovalItem(RunItemBase):
     """A call that waits for a person; the raw item is the call."""
 
@@ -200,9 +242,9 @@ class ToolApprovalItem(RunItemBase):
     asks something before it goes on, see `question`."""
     question: MCPElicitation | None = None
     """What the server asks, or None."""
-    question_name: str = field(default="", repr=False)
+    question_name: str = ""
     """Which of the questions of the call it is."""
-    inside: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    inside: tuple[tuple[int, str], ...] = ()
     """Turn and call id of the agent tools that lead to it, outermost first; empty for a call of
     the outermost run."""
     type: ClassVar[Literal["tool_approval_item"]] = "tool_approval_item"
@@ -218,15 +260,11 @@ class ToolApprovalItem(RunItemBase):
     @property
     def arguments(self) -> str:
         """The call's arguments: JSON text; for a computer, its actions, and so on."""
-        fields = as_json(self.raw_item)
-        for name in ("arguments", "input"):
-            if fields.get(name) is not None:
-                return str(fields[name])
-        for name in ("operation", "actions"):
-            if fields.get(name):
-                return to_json(fields[name]).decode()
-        action = fields.get("action")
-        return to_json([action] if fields.get("type") == "computer_call" else action).decode()
+        return _arguments(self.raw_item)
+
+    def in_words(self) -> str:
+        """Tool and arguments; or what an MCP server asks."""
+        return f"{self.tool_name}({self.arguments}) waits: {self.reason}"
 
 
 class UnknownItem(RunItemBase):
@@ -351,6 +389,24 @@ def output_item(
 
 def _output_fields(call: Any, shown: str | list[dict[str, Any]]) -> TResponseInputItem:
     return {"type": "function_call_output", "call_id": call.call_id, "output": shown}
+
+
+def _arguments(call: Any) -> str:
+    fields = as_json(call)
+    for name in ("arguments", "input"):
+        if fields.get(name) is not None:
+            return str(fields[name])
+    for name in ("operation", "actions"):
+        if fields.get(name):
+            return to_json(fields[name]).decode()
+    action = fields.get("action")
+    return to_json([action] if fields.get("type") == "computer_call" else action).decode()
+
+
+def _field(raw_item: Any, name: str) -> Any:
+    """A field of what may be any object; None: there is none."""
+    fields = as_json(raw_item)
+    return fields.get(name) if isinstance(fields, dict) else None
 
 
 def _call_id(raw_item: Any) -> str | None:

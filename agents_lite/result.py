@@ -10,6 +10,7 @@ from .items import ModelResponse, RunItem
 from .response_types import ResponseCompletedEvent
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper
+from .shown import html_table, in_few_words, printable
 from .stream_events import RawResponsesStreamEvent, StreamEvent
 from .usage import Usage
 
@@ -160,9 +161,37 @@ class RunResultBase:
 
     def __repr__(self) -> str:
         return (
-            f"<{type(self).__name__} of {self.last_agent.name}: {self.final_output!r}, "
+            f"<{type(self).__name__} of {self.last_agent.name}: "
+            f"{in_few_words(repr(self.final_output))}, "
             f"{len(self.new_items)} new items, {self.usage.requests} requests>"
         )
+
+    def __str__(self) -> str:
+        rows = [f"  {name}: {in_few_words(text)}" for name, text in self._steps()]
+        return "\n".join([f"{self._title()}, {self.usage.in_words()}", *rows, self._outcome()])
+
+    def _repr_html_(self) -> str:
+        steps = [(name, in_few_words(text, 500)) for name, text in self._steps()]
+        rows = [*steps, ("usage", self.usage.in_words()), ("outcome", self._outcome())]
+        return html_table(self._title(), rows)
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} of {self.last_agent.name}"
+
+    def _steps(self) -> list[tuple[str, str]]:
+        """Each item's agent and kind, and what it is about."""
+        return [
+            (f"{item.agent.name}, {item.type.removesuffix('_item')}", item.in_words())
+            for item in self.new_items
+        ]
+
+    def _outcome(self) -> str:
+        if self.is_paused:
+            return f"Paused: {self.pause_reason}"
+        output = self.final_output
+        if output is None:
+            return "No final output"
+        return printable(output) if isinstance(output, str) else in_few_words(output, 2000)
 
 
 class RunResult(RunResultBase):

@@ -92,7 +92,7 @@ class CallModelData:
     """Input and instructions, a copy that may be changed."""
     agent: Agent[Any]
     """The agent at work."""
-    context: Any
+    context: Any = field(repr=False)
     """The user's context object."""
 
 

@@ -24,7 +24,7 @@ class RunContextWrapper(Generic[TContext]):
     Nothing in it is sent to the model.
     """
 
-    context: TContext
+    context: TContext = field(repr=False)
     """The object passed to the run as `context=`, or None."""
     usage: Usage = field(default_factory=Usage)
     """Requests and tokens of the run so far."""

@@ -383,7 +383,7 @@ class CodeInterpreterTool:
     """The model's server runs code in a container."""
 
     name: ClassVar[str] = "code_interpreter"
-    tool_config: dict[str, Any]
+    tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
     """{"type": "code_interpreter", "container": {"type": "auto"}}, sent as it is."""
 
 
@@ -392,7 +392,7 @@ class ImageGenerationTool:
     """The model's server makes images."""
 
     name: ClassVar[str] = "image_generation"
-    tool_config: dict[str, Any]
+    tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
     """{"type": "image_generation", "size": ..., ...}, sent as it is."""
 
 

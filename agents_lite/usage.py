@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .shown import html_table
+
 __all__ = ["InputTokensDetails", "OutputTokensDetails", "RequestUsage", "Usage"]
 
 
@@ -117,6 +119,30 @@ class Usage(BaseModel):
                 return None
             dollars += cost
         return dollars if len(self.request_usage_entries) >= self.requests else None
+
+    def in_words(self) -> str:
+        """Such as "2 requests, 61 tokens in (40 cached), 12 out"."""
+        cached = self.input_tokens_details.cached_tokens
+        reasoning = self.output_tokens_details.reasoning_tokens
+        return (
+            f"{self.requests} {'request' if self.requests == 1 else 'requests'}, "
+            f"{self.input_tokens} tokens in{f' ({cached} cached)' if cached else ''}, "
+            f"{self.output_tokens} out{f' ({reasoning} reasoning)' if reasoning else ''}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Usage: {self.in_words()}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self.in_words(),
+            [
+                (entry.model or "", f"{entry.input_tokens} in, {entry.output_tokens} out")
+                for entry in self.request_usage_entries
+            ],
+        )
 
     def add(self, other: Usage) -> None:
         """Add another count to this one, with its entries."""

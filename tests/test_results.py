@@ -113,6 +113,8 @@ def test_a_typed_output_is_an_object() -> None:
 def test_a_result_is_shown_briefly() -> None:
     shown = repr(Runner.run_sync(calculator_with(["ok"]), "x"))
     assert shown == "<RunResult of A: 'ok', 1 new items, 1 requests>"
+    long = Runner.run_sync(calculator_with(["ok " * 1000]), "x")
+    assert len(repr(long)) < 150
 
 
 # Streaming
