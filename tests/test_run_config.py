@@ -60,7 +60,7 @@ def test_the_fields_of_a_run_config() -> None:
         {"call_model_input_filter": lambda data, more: data},
         {"session_input_callback": lambda history: history},
     ],
-    ids=str,
+    ids=lambda wrong: next(iter(wrong)),
 )
 def test_a_field_of_the_wrong_kind_is_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
