@@ -139,6 +139,17 @@ def test_the_trace_is_named_and_linked() -> None:
     assert exported["metadata"] == {"a": "b"}
 
 
+def test_a_group_is_named_by_the_input_of_the_run_and_not_by_those_of_inner_ones() -> None:
+    inner = Agent(name="Inner", model=ScriptedModel(["inner"]))
+    tools = [inner.as_tool("ask_inner", "Asks.")]
+    model = ScriptedModel([call("ask_inner", input="not on the list"), "ok"])
+    config = RunConfig(group_id={"x": "group of x"}.__getitem__)
+    with recorded_spans() as spans:
+        Runner.run_sync(Agent(name="A", model=model, tools=tools), "x", run_config=config)
+    assert model.requests[1].input[-1]["output"] == "inner"
+    assert [each.export()["group_id"] for each in spans.traces] == ["group of x"]
+
+
 def test_a_run_has_a_trace_of_its_own_named_by_default() -> None:
     with recorded_spans() as spans:
         Runner.run_sync(agent_with_tool(["ok"]), "x")

@@ -101,7 +101,9 @@ class LiveRun:
         self.config = config = options.get("run_config") or RunConfig()
         self.run_id = _run_id(config.run_id, given, record, around)
         group = config.group_id
-        self.group_id = group(given) if callable(group) else group
+        if callable(group):  # of the inputs of runs, not of what models ask inner ones
+            group = group(given) if around is None else around.group_id
+        self.group_id: str | None = group
         self.error_handlers = {
             **(config.error_handlers or {}),
             **(options.get("error_handlers") or {}),
