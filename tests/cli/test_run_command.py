@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from agents_lite import UserError
+from agents_lite.cli.environment import read_environment
 from agents_lite.local_server.messages import json_reply
 from agents_lite.testing import (
     ResponsesServer,
@@ -294,9 +296,40 @@ def test_variables_come_from_a_file_that_is_named(run: Run, tmp_path: Path) -> N
         "Bearer sk-file",
         "Bearer sk-set",
     ]
-    (tmp_path / "bad.env").write_text("sk-secret\n")
-    done = run("run", "hi", "--env-file", "bad.env")
-    assert done.returncode == 1 and "Line 1" in done.stderr and "sk-secret" not in done.stderr
+    for line in ("sk-secret", 'KEY="sk-secret', "KEY='sk-secret' more"):
+        (tmp_path / "bad.env").write_text(f"{line}\n")
+        done = run("run", "hi", "--env-file", "bad.env")
+        assert done.returncode == 1 and "Line 1" in done.stderr and "sk-secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("abc#def", "abc#def"),
+        ("two words  # and more", "two words"),
+        (" a=b c=\u2028d ", "a=b c=\u2028d"),
+        ("# nothing", "# nothing"),
+        (" # nothing", ""),
+        ("it's", "it's"),
+        ('{"a": 1}', '{"a": 1}'),
+        (r"C:\new", r"C:\new"),
+        (r"'a \n \" # b'  # c", r"a \n \" # b"),
+        (r'"a\n \" \\ # \d"# c', None),
+        (r'"a\n \" \\ # \d" # c', 'a\n " \\ # \\d'),
+        ('""', ""),
+    ],
+)
+def test_a_variable_in_a_file_has_the_value_that_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, value: str | None
+) -> None:
+    monkeypatch.setenv("WRITTEN", "")
+    (tmp_path / "my.env").write_text(f"\ufeffWRITTEN={written}\n", "utf-8")
+    if value is None:
+        with pytest.raises(UserError, match="Line 1"):
+            read_environment(str(tmp_path / "my.env"))
+    else:
+        read_environment(str(tmp_path / "my.env"))
+        assert os.environ["WRITTEN"] == value
 
 
 def test_warnings_are_heard_in_a_line_and_in_full_when_asked(run: Run, tmp_path: Path) -> None:
