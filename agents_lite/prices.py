@@ -85,14 +85,17 @@ def set_prices(prices: Mapping[str, Price]) -> None:
     _own_prices = dict(prices)
 
 
-def cost_of(entry: RequestUsage, at: datetime | None = None) -> float | None:
-    """What a request has cost in US dollars; None: that is not known, which is logged once.
+def cost_of(
+    entry: RequestUsage, at: datetime | None = None, *, is_logged: bool = True
+) -> float | None:
+    """What a request has cost in US dollars; None: that is not known.
 
     What the server itself has reported comes first, then the prices of `set_prices`.
 
     Args:
         entry: The request.
         at: When it was made, as some prices hold for a time; None: now.
+        is_logged: Whether it is logged, once, that a model has no price.
 
     Raises:
         UserError: The `genai-prices` package is needed, and not there.
@@ -104,7 +107,7 @@ def cost_of(entry: RequestUsage, at: datetime | None = None) -> float | None:
     request = _as_request(entry)
     own = next((_own_prices[name] for name in request.names if name in _own_prices), None)
     cost = _by_own(own, request) if own is not None else _by_package(request, _minute(at))
-    if cost is None and request.names not in _told:
+    if cost is None and is_logged and request.names not in _told:
         _told.add(request.names)
         _logger.warning(
             "There is no price for model %s: what it costs is None, not 0. set_prices gives one.",
@@ -113,10 +116,28 @@ def cost_of(entry: RequestUsage, at: datetime | None = None) -> float | None:
     return cost
 
 
+def total_cost(usage: Usage, *, is_logged: bool = True) -> float | None:
+    """What all requests of a usage have cost in US dollars; None: of some that is not known.
+
+    Raises:
+        UserError: The `genai-prices` package is needed, and not there.
+    """
+    dollars = 0.0
+    for entry in usage.request_usage_entries:
+        cost = cost_of(entry, is_logged=is_logged)
+        if cost is None:
+            return None
+        dollars += cost
+    return dollars if len(usage.request_usage_entries) >= usage.requests else None
+
+
 def known_cost(usage: Usage) -> float | None:
-    """The cost of a usage; None also where the `genai-prices` package is not installed."""
+    """The cost of a usage, for those who tell themselves that it is not known: nothing is logged.
+
+    None also where the `genai-prices` package is not installed.
+    """
     with suppress(UserError):
-        return usage.cost
+        return total_cost(usage, is_logged=False)
     return None
 
 

@@ -112,13 +112,9 @@ class Usage(BaseModel):
         Raises:
             UserError: The `genai-prices` package is needed, and not there.
         """
-        dollars = 0.0
-        for entry in self.request_usage_entries:
-            cost = entry.cost
-            if cost is None:
-                return None
-            dollars += cost
-        return dollars if len(self.request_usage_entries) >= self.requests else None
+        from .prices import total_cost  # only those who ask for it pay for it
+
+        return total_cost(self)
 
     def in_words(self) -> str:
         """Such as "2 requests, 61 tokens in (40 cached), 12 out"."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..exceptions import UserError
+from ..exceptions import AgentsException, UserError
 from ..run import RunConfig, Runner
 from ..viewer.text import escaped
 from .agent_options import chosen_server
@@ -14,11 +14,16 @@ from .approval import decided_state
 from .find_agent import find_agent
 
 
+class RunsDiffer(AgentsException):
+    """A replay is not the same as the run that was recorded."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.epilog = (
-        "Without --step the run is played and compared with the record. A trace can be stepped "
-        "through without an agent."
+        "Without --step the run is played and compared with the record: ends with 0 when they are "
+        "the same, 1 when they differ or the replay failed. A trace can be stepped through without "
+        "an agent."
     )
     add = parser.add_argument
     add("file", metavar="FILE", help="a file of traces, a journal, a state, or a trace as a page")
@@ -38,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> None:
-    """Play the run, or step through it."""
+    """Play the run, or step through it.
+
+    Raises:
+        RunsDiffer: What was played is not what was recorded.
+        Exception: What the replay failed with.
+    """
     agent = None if options.agent is None else find_agent(options.agent)
     path = Path(options.file)
     with chosen_server(options):
@@ -65,6 +75,12 @@ def execute(options: argparse.Namespace) -> None:
             on_missing=options.on_missing,
         )
         print(escaped(str(played.comparison)))
-        if played.result.is_paused and options.on_missing == "ask":
-            result = Runner.run_sync(agent, decided_state(played.result))
+        if played.error is not None:
+            raise played.error
+        result = played.result
+        if result.interruptions and options.on_missing == "ask":
+            while result.interruptions:
+                result = Runner.run_sync(agent, decided_state(result))
             write_output(result.final_output)
+    if not played.comparison.is_same:
+        raise RunsDiffer("The replay is not the same as the run that was recorded")

@@ -22,9 +22,10 @@ from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 
 PROMPT = "[?: more] "
 AGENTS = '''
+from dataclasses import replace
 from pathlib import Path
 
-from agents_lite import Agent, function_tool
+from agents_lite import Agent, GuardrailFunctionOutput, InputGuardrail, function_tool
 
 
 @function_tool
@@ -38,6 +39,14 @@ def price(order: int) -> int:
 clerk = Agent("Clerk", instructions="Refund.", tools=[price])
 expert = Agent("Expert", tools=[price])
 boss = Agent("Boss", tools=[expert.as_tool("ask")], handoffs=[clerk])
+
+
+def refuse(context, agent, input):
+    return GuardrailFunctionOutput(None, tripwire_triggered=True)
+
+
+guarded = clerk.clone(input_guardrails=[InputGuardrail(refuse)])
+careful = clerk.clone(tools=[replace(price, needs_approval=True)])
 '''
 TURNS = [call("price", order=7), "It was 70."]
 
@@ -135,7 +144,36 @@ def test_a_journal_meets_a_live_model(run: Run, folder: Path) -> None:
             OPENAI_BASE_URL=server.base_url,
         )  # fmt: skip
     assert "- It was 70.\n+ 70 euros." in done.stdout
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "is not the same" in done.stderr
     assert made(folder) == []
+
+
+def test_a_replay_that_fails_says_why(run: Run, traced: Any) -> None:
+    traced(clerk([call("price", order=7), "It was 70."]))
+    done = run("replay", "traces.db", "--agent", "shop:guarded")
+    assert done.returncode == 1
+    assert "failure" in done.stdout
+    assert done.stderr == "agents-lite: Guardrail InputGuardrail triggered tripwire\n"
+
+
+def test_questions_are_asked_until_none_is_left(
+    terminal: Callable[..., Terminal], traced: Any, folder: Path
+) -> None:
+    traced(clerk(["Hello"]))
+    turns = [call("price", order=8), call("price", order=9), "It was 90."]
+    with ResponsesServer(turns) as server:
+        program = terminal(
+            "traces.db", "--agent", "shop:careful", "--model", "live", "--on-missing", "ask",
+            OPENAI_BASE_URL=server.base_url,
+        )  # fmt: skip
+        for order in (8, 9):
+            program.read_until(f'"order": {order}')
+            program.read_until("or why")
+            program.type("y\n")
+        assert program.wait() == 1
+    assert "It was 90." in program.screen
+    assert made(folder) == ["8", "9"]
 
 
 @pytest.mark.parametrize(
