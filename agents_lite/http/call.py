@@ -110,8 +110,8 @@ class Call:
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )
-        events = answer.events(self._wants_stream, self._is_background, self._resumed_after)
         try:
+            events = answer.events(self._wants_stream, self._is_background, self._resumed_after)
             yield from events if self._background is None else self._noted(events)
         finally:
             response.close()

@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.exceptions import AuthenticationError, BadRequestError, UserError
+from agents_lite.http.answer import ERROR_BYTES
 from agents_lite.http.client import ResponsesClient
 from tests.support.asking import COMPLETED, DELTA, GOOD, GOOD_STREAM, RESPONSE, client_of
 from tests.support.loopback import (
@@ -37,6 +38,30 @@ from tests.support.loopback import (
 
 def ask(client: ResponsesClient, **body: Any) -> list[dict[str, Any]]:
     return list(client.stream({"model": "m", **body}, cancellation=Cancellation()))
+
+
+class Keeping(requests.Session):
+    """Keeps the answers that it gives, so that none is closed by being forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[requests.Response] = []
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.answers.append(super().send(*args, **kwargs))
+        return self.answers[-1]
+
+
+def test_an_error_that_is_read_in_part_is_closed() -> None:
+    def refuse(peer: Peer) -> None:
+        peer.send(http_answer(400, "x" * ERROR_BYTES + "y")[:-1])
+        peer.hang()
+
+    with LoopbackServer(refuse) as server, Keeping() as session:
+        with pytest.raises(BadRequestError):
+            ask(client_of(server, session=session))
+        (answer,) = session.answers
+        assert answer.raw.closed
 
 
 # Authentication
