@@ -16,6 +16,7 @@ import pytest
 
 from agents_lite import (
     Agent,
+    CustomTool,
     Journal,
     JournalError,
     RunConfig,
@@ -230,6 +231,22 @@ def test_what_a_tool_wrote_before_it_raised_is_undone(tmp_path: Path) -> None:
     assert "no" in result.new_items[1].output
     assert connection.execute("SELECT * FROM charges").fetchall() == []
     assert [fact["type"] for fact in journal.facts("r")].count("called") == 1
+
+
+def test_what_a_local_tool_wrote_before_it_raised_is_undone(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "shop.db")
+    connection.execute("CREATE TABLE notes (text)")
+
+    def note(context: Any, text: str) -> str:
+        connection.execute("INSERT INTO notes VALUES (?)", [text])
+        raise ValueError("no")
+
+    asked = {"type": "custom_tool_call", "call_id": "c1", "name": "note", "input": "x"}
+    tools = [CustomTool("note", "Notes.", note)]
+    agent = Agent("A", model=ScriptedModel([asked, "done"]), tools=tools)
+    journal = SQLiteJournal(connection=connection)
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+    assert connection.execute("SELECT * FROM notes").fetchall() == []
 
 
 def test_a_tool_that_commits_is_told_not_to(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from ...tool_output import output_for_model
 from .. import stand_ins
 from ..facts import ToolChecked
 from ..stand_ins import Made
-from .tool_failure import note_failure
+from .tool_failure import settle_failure
 
 if TYPE_CHECKING:
     from ...tool import FunctionTool
@@ -84,10 +84,7 @@ def _make(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -> M
             raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
         return Made(output, output_for_model(output))
     except Exception as error:
-        call.cancellation.check()  # being stopped is no failure of the tool
-        if call.run.record.writer is not None:
-            call.run.record.writer.take_back()
-        note_failure(error, call, span)
+        settle_failure(error, call, span)
         told = _explain(error, call, tool)
         return Made(told, output_for_model(told), has_failed=True)
 

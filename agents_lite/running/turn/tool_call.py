@@ -18,7 +18,7 @@ from .. import stand_ins
 from ..facts import Begun, Called
 from ..live_run import RunPaused
 from .function_call import call_function, read_arguments
-from .tool_failure import note_failure
+from .tool_failure import settle_failure
 
 if TYPE_CHECKING:
     from ..live_run import LiveRun
@@ -126,8 +126,7 @@ class ToolCall:
         try:
             made = tool.carry_out(self)
         except Exception as error:
-            self.cancellation.check()  # being stopped is no failure of the tool
-            note_failure(error, self, span)
+            settle_failure(error, self, span)
             made = tool.explain(self, error)
         return self.output_of(tool, *made)
 

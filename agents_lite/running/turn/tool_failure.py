@@ -22,6 +22,19 @@ _BEFORE_THE_TOOL = ("agents_lite.", "concurrent.futures.")
 """Modules whose frames stand between a run and the function of a tool."""
 
 
+def settle_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData]) -> None:
+    """Note that a call has failed, and undo what it has written to the run's journal.
+
+    Raises:
+        BaseException: The run is being stopped, which is no failure of the tool.
+    """
+    call.cancellation.check()
+    writer = call.run.record.writer
+    if writer is not None:
+        writer.take_back()
+    note_failure(error, call, span)
+
+
 def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData]) -> None:
     """Log a tool's failure, and put it into the span of the call, with its traceback.
 
