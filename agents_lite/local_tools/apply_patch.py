@@ -6,7 +6,6 @@ Source: https://platform.openai.com/docs/guides/tools-apply-patch
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,17 +170,17 @@ class FolderEditor:
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(target, changed, path)
         if target != path:
-            path.unlink()
+            self._named(operation.path).unlink()
             return f"Updated {operation.path}, which is {operation.move_to} now"
         return f"Updated {operation.path}"
 
     def delete_file(self, operation: ApplyPatchOperation) -> str:
-        """Delete a file.
+        """Delete a file; of a link, the link alone.
 
         Raises:
             OSError: There is no such file.
         """
-        self._inside(operation.path).unlink()
+        self._named(operation.path).unlink()
         return f"Deleted {operation.path}"
 
     def _inside(self, name: str) -> Path:
@@ -190,24 +189,30 @@ class FolderEditor:
         Raises:
             PermissionError: It is not in the folder.
         """
-        path = (self.folder / name).resolve()
+        return self._fenced((self.folder / name).resolve(), name)
+
+    def _named(self, name: str) -> Path:
+        """The same, but not followed where the name itself is that of a link."""
+        place = self.folder / name
+        return self._fenced(place.parent.resolve() / place.name, name)
+
+    def _fenced(self, path: Path, name: str) -> Path:
         if not path.is_relative_to(self.folder) or path == self.folder:
             raise PermissionError(f"{name} is not in the folder that may be changed")
         return path
 
 
 def _write(path: Path, text: str, like: Path | None = None) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".patch-")
+    mode = None if like is None else like.stat().st_mode
+    beside = path.with_name(f".patch-{os.urandom(8).hex()}")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    descriptor = os.open(beside, flags, 0o666 if mode is None else 0o600)  # less the umask
     try:
         with open(descriptor, "wb") as file:
             file.write(text.encode("utf-8"))
-        if like is not None:
-            mode = like.stat().st_mode
-        else:
-            os.umask(mask := os.umask(0))
-            mode = 0o666 & ~mask
-        os.chmod(name, mode)
-        os.replace(name, path)
+        if mode is not None:
+            beside.chmod(mode)
+        beside.replace(path)
     except BaseException:
-        os.unlink(name)
+        beside.unlink()
         raise

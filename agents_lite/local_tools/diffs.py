@@ -17,6 +17,8 @@ from ..exceptions import AgentsException
 _UNIFIED = re.compile(r"@@ -(\d+)(,0)?(?:,\d+)? \+\d+(?:,\d+)? @@.*")
 _NO_LINE_BREAK = "\\ No newline at end of file"
 _AROUND = re.compile(r"\*\*\* (Begin Patch|End Patch|Update File: .*|Add File: .*)")
+_LINE = re.compile(r"([^\n]*?)(\r?\n|\Z)")
+"""A line and its break, "" behind the last one."""
 _LIKENESS: tuple[Callable[[str], str], ...] = (str, str.rstrip, str.strip)
 """What of a line has to be the same: all, then all but its end, then all but blanks around it."""
 
@@ -49,7 +51,7 @@ class _Section:
 def apply_diff(input: str, diff: str, mode: Literal["default", "create"] = "default") -> str:
     """The text that a diff makes of another.
 
-    Line breaks stay what they are in the text, CR LF where it has those.
+    Each line keeps its line break; a new one has that of the line before it.
 
     Args:
         input: The text as it is.
@@ -62,28 +64,31 @@ def apply_diff(input: str, diff: str, mode: Literal["default", "create"] = "defa
     line_break = "\r\n" if "\r\n" in (input or diff) else "\n"
     diff_lines = diff.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if mode == "create":
+        if not diff:
+            return ""
         return line_break.join(_added_line(line) for line in diff_lines)
-    lines = input.replace("\r\n", "\n").split("\n")
-    is_bare = bool(lines[-1])
-    if not is_bare:
-        lines.pop()
-    changed: list[str] = []
+    found = [line for line in _LINE.findall(input) if any(line)]
+    lines = [text for text, _ in found]
+    is_bare = bool(found) and not found[-1][1]
+    changed: list[tuple[str, str]] = []
     at = 0
     for section in _sections(diff_lines):
         start = _find(section, lines, at)
-        changed += lines[at:start]
+        changed += found[at:start]
         at = start
         for sign, text in section.lines:
             if sign == " ":
-                changed.append(lines[at])
+                changed.append(found[at])
             elif sign == "+":
-                changed.append(text)
+                changed.append((text, found[max(at - 1, 0)][1] if found else ""))
             at += sign != "+"
         if at == len(lines) and section.is_bare is not None:
             is_bare = section.is_bare
-    changed += lines[at:]
-    text = line_break.join(changed)
-    return text if is_bare or not changed else text + line_break
+    changed += found[at:]
+    whole = [text + (ending or line_break) for text, ending in changed]
+    if is_bare and changed:
+        whole[-1] = changed[-1][0]
+    return "".join(whole)
 
 
 def _added_line(line: str) -> str:

@@ -1,4 +1,4 @@
-"""Running commands on this machine: bounded in time and output, ended with all they started."""
+"""Running commands on this machine, bounded in time and output."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.processes import small_environment
 from ..exceptions import UserError
+from ..response_types import as_json
 from .shell import (
     LocalShellCommandRequest,
     ShellCallOutcome,
@@ -35,13 +36,14 @@ class LocalShell:
     """Runs the commands of a `ShellTool`, or of a `LocalShellTool`, in one folder.
 
     Each runs in a process group of its own, which is ended with it: what a command leaves behind in
-    the background does not go on. This is no sandbox: a command may do whatever this user may. Have
-    calls approved (`needs_approval=True`), or run the program in a container.
+    the background does not go on, unless it has left the group, as by `setsid`. This is no sandbox:
+    a command may do whatever this user may. Have calls approved (`needs_approval=True`), or run the
+    program in a container.
 
     Args:
         folder: Where the commands run.
         timeout: Seconds for each command; the model may ask for less.
-        max_output: Characters kept of each command's output and of its errors, half of them from
+        max_output: Bytes kept of each command's output and of its errors, half of them from
             the beginning; the model may ask for less.
         env: Variables beside PATH, HOME and the like; no other is handed on, since they may hold
             keys.
@@ -95,7 +97,12 @@ class LocalShell:
         if not folder.is_relative_to(self.folder):
             raise PermissionError(f"{folder} is not in the folder where programs may run")
         done = self._run(
-            list(action.command), action.get("timeout_ms"), self.max_output, cancellation, folder
+            list(action.command),
+            action.get("timeout_ms"),
+            self.max_output,
+            cancellation,
+            folder,
+            as_json(action.get("env")),
         )
         if done.status == "timeout":
             done.stderr += "\nIts time was over."
@@ -108,6 +115,7 @@ class LocalShell:
         most: int,
         cancellation: Cancellation,
         folder: Path,
+        env: Mapping[str, str] | None = None,
     ) -> ShellCommandOutput:
         seconds = min(self.timeout, timeout_ms / 1000 if timeout_ms else self.timeout)
         process = subprocess.Popen(
@@ -116,7 +124,7 @@ class LocalShell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
-            env=small_environment(self.env),
+            env=small_environment({**(env or {}), **self.env}),
             process_group=0,
         )
         try:
@@ -165,7 +173,7 @@ def _read(process: subprocess.Popen[bytes], end: float, most: int) -> tuple[list
         for pipe, place in ((process.stdout, kept[0]), (process.stderr, kept[1])):
             assert pipe is not None
             pipes.register(pipe, selectors.EVENT_READ, place)
-        while pipes.get_map():
+        while pipes.get_map() or not has_ended:
             now = time.monotonic()
             if has_ended and now >= end:
                 break
@@ -173,12 +181,20 @@ def _read(process: subprocess.Popen[bytes], end: float, most: int) -> tuple[list
                 has_ended, is_late = True, process.returncode is None
                 _end_group(process)
                 end = now + GRACE
+            if not pipes.get_map():  # the command has closed them, and goes on
+                _wait(process, min(end - now, LOOK_SECONDS))
+                continue
             for key, _ in pipes.select(min(end - now, LOOK_SECONDS)):
                 written = os.read(key.fd, BLOCK_SIZE)
                 key.data.add(written)
                 if not written:
                     pipes.unregister(key.fileobj)
     return kept, is_late
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
 
 
 def _exit_of(process: subprocess.Popen[bytes]) -> ShellCallOutcome:

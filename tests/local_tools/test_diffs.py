@@ -140,10 +140,13 @@ def test_line_breaks_stay_as_they_are() -> None:
     assert apply_diff("a\r\nb\r\n", "@@\n a\n-b\n+c") == "a\r\nc\r\n"
     assert apply_diff("a\nb", "@@\n-b\n+c") == "a\nc"
     assert apply_diff("", "@@\n+a\n+b") == "a\nb\n"
+    assert apply_diff("a\r\nb\nc\n", "@@\n-c\n+d\n+e") == "a\r\nb\nd\ne\n"
+    assert apply_diff("a\nb\r\nc", "@@\n b\n+x\n c\n+d\n") == "a\nb\r\nx\r\nc\r\nd"
 
 
 def test_a_new_text_is_all_additions() -> None:
     assert apply_diff("", "+a\n+\n+b\n+", mode="create") == "a\n\nb\n"
+    assert apply_diff("", "", mode="create") == ""
     with pytest.raises(DiffError, match="begins with \\+, not so 'b'"):
         apply_diff("", "+a\nb", mode="create")
 

@@ -122,6 +122,16 @@ def test_what_left_the_group_does_not_hold_up_the_command() -> None:
     assert time.monotonic() - begun < 30
 
 
+def test_a_command_that_closes_its_outputs_goes_on(tmp_path: Path) -> None:
+    called = shell_call("exec >o.txt 2>&1; sleep 0.3; echo done; exit 4")
+    (output,) = answer_of(ShellTool(LocalShell(tmp_path)), called)["output"]
+    assert output["outcome"] == {"type": "exit", "exit_code": 4}
+    assert (tmp_path / "o.txt").read_text() == "done\n"
+    called = shell_call("exec >o.txt 2>&1; sleep 600", timeout_ms=300)
+    (output,) = answer_of(ShellTool(LocalShell(tmp_path)), called)["output"]
+    assert output["outcome"] == {"type": "timeout"}
+
+
 def test_output_without_end_is_kept_in_part() -> None:
     called = shell_call("yes | head -c 50000000; echo END")
     (output,) = answer_of(ShellTool(LocalShell(max_output=1000)), called)["output"]
@@ -136,6 +146,12 @@ def test_a_command_sees_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     (output,) = answer_of(tool, shell_call("env"))["output"]
     assert "PLACE=here" in output["stdout"] and "PATH=" in output["stdout"]
     assert "sk-secret" not in output["stdout"]
+
+
+def test_a_program_has_the_variables_of_its_call_but_cannot_change_ours(tmp_path: Path) -> None:
+    called = program_call("/bin/sh", "-c", "echo $WHO $PLACE", env={"WHO": "me", "PLACE": "x"})
+    tool = LocalShellTool(LocalShell(tmp_path, env={"PLACE": "here"}))
+    assert answer_of(tool, called)["output"] == "me here\n"
 
 
 def test_a_run_that_is_stopped_ends_its_command(tmp_path: Path) -> None:
@@ -226,6 +242,29 @@ def test_files_are_made_changed_moved_and_deleted(tmp_path: Path) -> None:
     answer_of(tool, patch_call("delete_file", "b.py"))
     assert list(tmp_path.iterdir()) == [tmp_path / "src"]
     assert list((tmp_path / "src").iterdir()) == []
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = os.umask(0o027)
+    with monkeypatch.context() as patched:  # it is that of all threads
+        patched.setattr(os, "umask", None)
+        answer_of(ApplyPatchTool(FolderEditor(tmp_path)), patch_call("create_file", "a", "+b"))
+    os.umask(mask)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_of_a_link_the_link_is_deleted_or_moved(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x\n")
+    (tmp_path / "link").symlink_to("a")
+    tool = ApplyPatchTool(FolderEditor(tmp_path))
+    answer_of(tool, patch_call("delete_file", "link"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+    (tmp_path / "link").symlink_to("a")
+    answer_of(tool, patch_call("update_file", "link", "@@\n-x\n+y", move_to="b"))
+    assert (tmp_path / "a").read_text() == "x\n" and (tmp_path / "b").read_text() == "y\n"
+    assert not (tmp_path / "link").is_symlink()
 
 
 @pytest.mark.parametrize(
