@@ -61,7 +61,6 @@ class Tally:
             parts.append(f"cost {dollars(self.cost)}{more}")
         return ", ".join(parts)
 
-
     def left_line(self, total: int | None, seconds: float) -> str:
         """How long the rest will take, as the lines so far have; "" when nobody can know.
 

@@ -240,8 +240,6 @@ def _is_cancelled_task(error: BaseException) -> bool:
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
-
-
 _lock = new_lock()
 _loops: dict[int, _PrivateLoop] = {}
 """0: the private loop of all runs; 1: of the runs that a coroutine there waits for, and so on."""
