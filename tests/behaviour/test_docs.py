@@ -117,6 +117,19 @@ def test_the_code_that_pages_show_exists() -> None:
     assert not SOURCE.search(fill_in(page))
 
 
+MESSAGES = re.findall(
+    r"^\| `(.+?)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_a_message_that_is_explained_is_one_of_the_package(message: str) -> None:
+    """Each piece between what differs stands in the text of one and the same module."""
+    pieces = [piece.strip() for piece in message.split("...")]
+    modules = [path.read_text("utf-8") for path in (ROOT / "agents_lite").rglob("*.py")]
+    assert any(all(piece in text for piece in pieces) for text in modules)
+
+
 def test_the_order_of_hooks_is_as_the_page_says() -> None:
     page = (ROOT / "docs" / "hooks.md").read_text()
     assert re.findall(r"`((?:run|A|B)\.\w+)`", page) == ORDER
