@@ -88,13 +88,23 @@ class Batches:
     def _find(self, batch: Json) -> bool:
         """Whether a batch is at the server; one whose id is not on record is looked for there."""
         if "id" not in batch:
-            listed = self._client.ask("GET", "/batches", query={"limit": 100})["data"]
-            names = {(each.get("metadata") or {}).get("name"): each["id"] for each in listed}
-            if batch["name"] not in names:
-                self._record.append({"name": batch["name"], "is_over": True})
+            name = batch["name"]
+            named = (each["id"] for each in self._listed() if _name_of(each) == name)
+            batch["id"] = next(named, None)
+            if batch["id"] is None:
+                self._record.append({"name": name, "is_over": True})
                 return False
-            batch["id"] = names[batch["name"]]
         return True
+
+    def _listed(self) -> Iterator[Json]:
+        """All batches that the server has, the newest first."""
+        query: Json = {"limit": 100}
+        while True:
+            page = self._client.ask("GET", "/batches", query=query)
+            yield from page["data"]
+            if not page.get("has_more") or not page["data"]:
+                return
+            query["after"] = page["data"][-1]["id"]
 
     def _look_at(self, batch: Json) -> None:
         told = self._client.ask("GET", f"/batches/{batch['id']}")
@@ -148,6 +158,10 @@ def _in_files(requests: dict[str, Json]) -> Iterator[list[tuple[str, str]]]:
         size += len(text)
     if lines:
         yield lines
+
+
+def _name_of(batch: Json) -> Any:
+    return (batch.get("metadata") or {}).get("name")
 
 
 def _errors(told: Json) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email import message_from_bytes
 from typing import Any
 
@@ -51,11 +51,19 @@ class Batches:
             case "POST", ["batches"]:
                 return json_reply(self._create(request.body))
             case "GET", ["batches"]:
-                data = list(reversed(self._batches.values()))
-                return json_reply({"object": "list", "data": data, "has_more": False})
+                return json_reply(self._page(request.query))
             case "GET", ["batches", batch_id] if batch_id in self._batches:
                 return json_reply(self._worked_off(self._batches[batch_id]))
         raise RequestRejected(f"No such object: {request.path}", status=404)
+
+    def _page(self, query: Mapping[str, str]) -> Json:
+        """The newest batches, or those that come after one in the list."""
+        ids = list(reversed(self._batches))
+        if "after" in query:
+            ids = ids[ids.index(query["after"]) + 1 :]
+        limit = int(query.get("limit", 20))
+        data = [self._batches[batch_id] for batch_id in ids[:limit]]
+        return {"object": "list", "data": data, "has_more": len(ids) > limit}
 
     def _take_file(self, request: HTTPRequest) -> HTTPReply:
         head = f"Content-Type: {request.headers.get('content-type')}\r\n\r\n".encode()
