@@ -132,7 +132,7 @@ class _Strictness:
                 strict[keyword] = self._of_each(self._root[keyword], (keyword,))
         refs = list(self._moved)
         for ref in refs:
-            target = _resolve(self._root, ref, (), self._owner)
+            target = resolve_ref(self._root, ref, (), self._owner)
             strict.setdefault("$defs", {})[self._moved[ref]] = self._of(target, (ref,))
             refs += list(self._moved)[len(refs) :]
         return strict
@@ -210,7 +210,7 @@ class _Strictness:
         Copies of definitions that hold references themselves would double with each level.
         """
         ref = strict.pop("$ref")
-        target = _resolve(self._root, ref, path, self._owner)
+        target = resolve_ref(self._root, ref, path, self._owner)
         if not strict:
             return {"$ref": self._definition_of(ref)}
         if _is_small(target):
@@ -275,12 +275,12 @@ def _without_ref(root: Json, owner: str) -> Json:
         if ref in followed:
             raise _impossible(owner, (), f"the $ref {ref!r} leads back to itself")
         followed.add(ref)
-        target = _resolve(root, ref, (), owner)
+        target = resolve_ref(root, ref, (), owner)
     rest = {key: value for key, value in root.items() if key != "$ref"}
     return {**target, **rest} if followed else root
 
 
-def _resolve(root: Json, ref: str, path: Path, owner: str) -> Json:
+def resolve_ref(root: Json, ref: str, path: Path, owner: str) -> Json:
     """What a `$ref` leads to.
 
     Raises:

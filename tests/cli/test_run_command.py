@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents_lite import UserError
+from agents_lite import InvalidFinalOutputError, UserError
 from agents_lite.cli.environment import read_environment
+from agents_lite.cli.schema_output import SchemaOutput
 from agents_lite.local_server.messages import json_reply
 from agents_lite.testing import (
     ResponsesServer,
@@ -260,6 +262,57 @@ def test_the_output_fits_the_schema_in_a_file(run: Run, tmp_path: Path) -> None:
     assert "lacks city" in done.stderr
     done = run("run", "--schema", "none.json", "hi")
     assert done.returncode == 1 and "none.json is no JSON file" in done.stderr
+
+
+ORDER = {
+    "type": "object",
+    "properties": {
+        "size": {"enum": ["small", "large"]},
+        "lines": {"type": "array", "items": {"$ref": "#/$defs/a~1line"}},
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "paid": {"type": ["boolean", "null"]},
+    },
+    "$defs": {
+        "a/line": {
+            "type": "object",
+            "properties": {"count": {"type": "integer"}, "price": {"type": "number"}},
+        }
+    },
+}
+FITTING = {
+    "size": "small", "lines": [{"count": 2, "price": 1}, {"count": 2.0, "price": 1.5}],
+    "note": None, "paid": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, None),
+        ({"note": "n", "paid": None, "lines": []}, None),
+        ({"size": "medium"}, r'it.size is none of \["small", "large"\]'),
+        ({"lines": {}}, "it.lines is not of type array"),
+        ({"lines": [{"count": 2, "price": 1}, {"count": 1}]}, r"it.lines\[1\] lacks price"),
+        ({"lines": [{"count": 2.5, "price": 1}]}, "count is not of type integer"),
+        ({"lines": [{"count": inf, "price": 1}]}, "count is not of type integer"),
+        ({"lines": [{"count": True, "price": 1}]}, "count is not of type integer"),
+        ({"lines": [{"count": 1, "price": "1"}]}, "price is not of type number"),
+        ({"lines": [{"count": 1, "price": 1, "tax": 0}]}, "has tax"),
+        ({"note": 5}, "it.note fits none of its alternatives"),
+        ({"paid": "yes"}, "it.paid is not of type boolean or null"),
+    ],
+)
+def test_an_output_is_held_to_every_part_of_a_schema(
+    tmp_path: Path, changed: dict[str, Any], words: str | None
+) -> None:
+    (tmp_path / "order.json").write_text(json.dumps(ORDER))
+    output = SchemaOutput(str(tmp_path / "order.json"))
+    given = json.dumps(FITTING | changed)
+    if words is None:
+        assert output.validate_json(given) == FITTING | changed
+    else:
+        with pytest.raises(InvalidFinalOutputError, match=words):
+            output.validate_json(given)
 
 
 def test_functions_become_tools(run: Run, tmp_path: Path) -> None:
