@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from html import escape
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1] / "agents_lite"
-_WIDTH, _HEIGHT, _GAP, _ROW = 104, 30, 16, 74
+_BOX, _HEIGHT, _GAP, _ROW = 104, 30, 16, 74
 """A box, the space beside it, and from one row to the next, in pixels."""
 
 
@@ -78,30 +79,65 @@ def picture() -> str:
     """An SVG: a room stands above all that it imports."""
     graph = rooms()
     height = {room: _height(room, graph) for room in graph}
-    levels = range(max(height.values()) + 1)
-    rows = [[room for room in graph if height[room] == level] for level in levels]
-    width = max(map(len, rows)) * (_WIDTH + _GAP)
-    place = {
-        room: (
-            (width - len(row) * (_WIDTH + _GAP)) / 2 + number * (_WIDTH + _GAP) + _GAP / 2,
-            (len(rows) - 1 - level) * _ROW + 4,
-        )
-        for level, row in enumerate(rows)
-        for number, room in enumerate(row)
-    }
-    lines = [
-        f'<line x1="{place[upper][0] + _WIDTH / 2:g}" y1="{place[upper][1] + _HEIGHT:g}" '
-        f'x2="{place[lower][0] + _WIDTH / 2:g}" y2="{place[lower][1]:g}"/>'
-        for upper, lower in sorted(arrows(graph))
-    ]
+    paths = [_path(upper, lower, height) for upper, lower in sorted(arrows(graph))]
+    rows = _rows(height, paths)
+    width = max(map(_width, rows))
+    place = {}
+    for level, row in enumerate(rows):
+        x = (width - _width(row)) / 2
+        for spot in row:
+            place[spot] = (x + _width([spot]) / 2, (len(rows) - 1 - level) * _ROW + 4)
+            x += _width([spot])
+    lines = [f'<polyline points="{_points(path, place)}"/>' for path in paths]
     boxes = [
-        f'<a href="#{room}"><rect x="{x:g}" y="{y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="4"/>'
-        f'<text x="{x + _WIDTH / 2:g}" y="{y + 20:g}">{escape(room)}</text></a>'
-        for room, (x, y) in place.items()
+        f'<a href="#{room}"><rect x="{place[room, level][0] - _BOX / 2:g}" '
+        f'y="{place[room, level][1]:g}" width="{_BOX}" height="{_HEIGHT}" rx="4"/>'
+        f'<text x="{place[room, level][0]:g}" y="{place[room, level][1] + 20:g}">{room}</text></a>'
+        for room, level in height.items()
     ]
     size = f'viewBox="0 0 {width} {len(rows) * _ROW - (_ROW - _HEIGHT) + 8}"'
     title = "<title>The rooms, each above those that it imports</title>"
     return f'<svg class="rooms" {size} role="img">{title}{"".join(lines + boxes)}</svg>'
+
+
+Spot = tuple[str, int]
+"""A room, or a gap that a line passes through, and its level; 0 is the lowest."""
+
+
+def _path(upper: str, lower: str, height: dict[str, int]) -> list[Spot]:
+    """From room to room, by a gap on each level between them."""
+    between = range(height[upper] - 1, height[lower], -1)
+    gaps = [(f"{upper} {lower}", level) for level in between]
+    return [(upper, height[upper]), *gaps, (lower, height[lower])]
+
+
+def _rows(height: dict[str, int], paths: list[list[Spot]]) -> list[list[Spot]]:
+    """What stands on each level, neighbours near to what they are joined with."""
+    joined: dict[Spot, list[Spot]] = {spot: [] for spot in height.items()}
+    for path in paths:
+        for one, other in pairwise(path):
+            joined.setdefault(one, []).append(other)
+            joined.setdefault(other, []).append(one)
+    levels = range(max(height.values()) + 1)
+    rows = [sorted(spot for spot in joined if spot[1] == level) for level in levels]
+    for _ in range(10):
+        for row in [*rows, *reversed(rows)]:
+            at = {spot: (n + 0.5) / len(each) for each in rows for n, spot in enumerate(each)}
+            near = {spot: fmean(at[each] for each in joined[spot] or [spot]) for spot in row}
+            row.sort(key=near.__getitem__)
+    return rows
+
+
+def _width(row: list[Spot]) -> int:
+    return sum(_GAP if " " in name else _BOX + _GAP for name, _ in row)
+
+
+def _points(path: list[Spot], place: dict[Spot, tuple[float, float]]) -> str:
+    (first_x, first_y), *gaps, (last_x, last_y) = [place[spot] for spot in path]
+    points = [(first_x, first_y + _HEIGHT)]
+    for x, y in gaps:
+        points += [(x, y), (x, y + _HEIGHT)]
+    return " ".join(f"{x:g},{y:g}" for x, y in [*points, (last_x, last_y)])
 
 
 def _height(room: str, graph: dict[str, set[str]]) -> int:

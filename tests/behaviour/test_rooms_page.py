@@ -36,6 +36,18 @@ def test_a_line_goes_down_and_none_is_said_twice() -> None:
         assert ORDER.index(upper) > ORDER.index(lower)
 
 
+def test_a_line_passes_by_the_boxes_between_its_ends() -> None:
+    lines = re.findall(r'<polyline points="(.+?)"/>', PAGE)
+    rectangles = re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)"', PAGE)
+    boxes = [tuple(map(float, found)) for found in rectangles]
+    assert len(lines) == len(DOCS["arrows"](DOCS["rooms"]()))
+    for line in lines:
+        points = [tuple(map(float, point.split(","))) for point in line.split()]
+        for x, y in points[1:-1]:
+            for left, top, wide in boxes:
+                assert not (top <= y <= top + 30 and left < x < left + wide)
+
+
 def test_each_module_has_its_sentence() -> None:
     assert "| `loop` | The loop of an agent's run. |" in PAGE
     assert "A run: its loop, its record, and what starts and ends it." in PAGE
