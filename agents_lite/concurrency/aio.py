@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
@@ -184,24 +184,22 @@ class _Driver(Generic[T]):
 class Bell:
     """Wakes what waits on an event loop, from any thread; many with one call of the loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = ref(loop)
+    def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_rung = False
 
     def ring(self, future: asyncio.Future[None]) -> bool:
         """Settle a future on its loop. False: the loop is closed."""
+        loop = future.get_loop()
         self._waiting.append(future)
-        if self._is_rung:
-            return True
-        self._is_rung = True
-        loop = self._loop()
-        try:
-            if loop is not None:
+        if not loop.is_closed():
+            if self._is_rung:
+                return True
+            self._is_rung = True
+            with suppress(RuntimeError):  # closed at this moment
                 loop.call_soon_threadsafe(self._settle)
                 return True
-        except RuntimeError:
-            self._is_rung = False
+        self._waiting.clear()  # else they keep the loop alive, and it them
         return False
 
     def _settle(self) -> None:
@@ -218,7 +216,7 @@ _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Bell] = WeakKeyDictionary()
 def _bell_of(loop: asyncio.AbstractEventLoop) -> Bell:
     bell = _bells.get(loop)
     if bell is None:
-        bell = _bells[loop] = Bell(loop)
+        bell = _bells[loop] = Bell()
     return bell
 
 

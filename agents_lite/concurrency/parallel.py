@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from .cancellation import Cancellation, RunCancelled
-from .workers import run_in_thread, wait_a_moment
+from .workers import run_in_thread_or_here, wait_a_moment
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ def as_they_end(
 
     A future is drawn, on the calling thread, when there is room for it. So what makes the futures
     starts the work, whatever does the work: `(executor.submit(call, each) for each in inputs)`,
-    or `run_in_thread`. Leaving the iterator takes back what an executor has not begun.
+    or `run_in_thread_or_here`. Leaving the iterator takes back what an executor has not begun.
 
     Args:
         futures: Each one begins when it is drawn.
@@ -67,7 +67,7 @@ def run_in_threads(
 
     def start() -> Iterator[Future[T]]:
         for place, (name, job) in enumerate(jobs):
-            future = run_in_thread(job)
+            future = run_in_thread_or_here(job)
             running[place] = name, future
             yield future
 

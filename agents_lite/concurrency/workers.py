@@ -21,6 +21,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from ..exceptions import UserError
 from .cancellation import Cancellation, current_cancellation
 from .forks import in_child
 
@@ -124,18 +125,36 @@ class Outcome(Future[T]):
 def run_in_thread(function: Callable[..., T], *args: Any) -> Outcome[T]:
     """Call `function(*args)` on another thread, in a copy of the current context variables.
 
-    Where no thread can be started it is called on this one.
-
     Returns:
         A future of the outcome. Whatever was raised, KeyboardInterrupt and SystemExit too, is
         raised by its `result()`.
+
+    Raises:
+        UserError: No thread can be started.
     """
+    outcome, job = _job(function, args)
+    error = _begin(job)
+    if error is not None:
+        raise UserError(f"No thread can be started to work beside an event loop: {error}")
+    return outcome
+
+
+def run_in_thread_or_here(function: Callable[..., T], *args: Any) -> Outcome[T]:
+    """The same, on this thread where no other can be started: for work that nobody here feeds."""
+    outcome, job = _job(function, args)
+    if _begin(job) is not None:
+        job()
+    return outcome
+
+
+def _job(function: Callable[..., T], args: tuple[Any, ...]) -> tuple[Outcome[T], _Job]:
     outcome: Outcome[T] = Outcome()
     context = copy_context()
+    return outcome, lambda: outcome.settle(lambda: context.run(function, *args))
 
-    def job() -> None:
-        outcome.settle(lambda: context.run(function, *args))
 
+def _begin(job: _Job) -> RuntimeError | None:
+    """Have a thread do a job; or why there is none: too many, or the interpreter is ending."""
     try:
         mailbox = _idle.pop()
     except IndexError:
@@ -143,13 +162,10 @@ def run_in_thread(function: Callable[..., T], *args: Any) -> Outcome[T]:
         thread = threading.Thread(target=_work, args=(mailbox,), name="agents_lite", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # too many, or the interpreter is ending
-            job()
-        else:
-            mailbox.put(job)
-    else:
-        mailbox.put(job)
-    return outcome
+        except RuntimeError as error:
+            return error
+    mailbox.put(job)
+    return None
 
 
 def wait_for(future: Future[T], cancellation: Cancellation) -> T:
@@ -180,7 +196,7 @@ def call_or_leave(name: str, function: Callable[[], T]) -> T:
     cancellation = current_cancellation.get()
     if cancellation is None:
         return function()
-    future = run_in_thread(function)
+    future = run_in_thread_or_here(function)
     try:
         return wait_for(future, cancellation)
     finally:

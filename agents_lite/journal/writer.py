@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.timers import Watch, call_at
-from ..concurrency.workers import run_in_thread
+from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import JournalError, RunBusy
 from ..running.facts import (
     Answered,
@@ -150,7 +150,7 @@ class JournalWriter:
 
     def _watch_over(self) -> None:
         soon = time.monotonic() + self._journal.lease / 3
-        self._watch = call_at(soon, lambda: run_in_thread(self._renew))
+        self._watch = call_at(soon, lambda: run_in_thread_or_here(self._renew))
 
     def _renew(self) -> None:
         """Say that the run is still held, unless an entry has said so."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
-from ..concurrency.workers import run_in_thread
+from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from .objects import MCPElicitation
 from .protocol import (
@@ -423,7 +423,7 @@ class Session:
         """Hear what belongs to no request of ours."""
         method, params = message.get("method"), message.get("params")
         if is_request(message):
-            run_in_thread(self._reply_alone, message)
+            run_in_thread_or_here(self._reply_alone, message)
         elif method == "notifications/tools/list_changed":
             self.has_new_tools = True
         elif method == "notifications/message" and isinstance(params, dict):

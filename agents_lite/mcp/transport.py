@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.cancellation import Cancellation
-from ..concurrency.workers import run_in_thread
+from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError
 from .protocol import Message
 
@@ -135,4 +135,4 @@ class Transport(ABC):
 def do_aside(job: Callable[..., Any], *args: Any) -> None:
     """Do what may wait for the server on another thread, and wait for it only a moment."""
     with suppress(TimeoutError):
-        run_in_thread(job, *args).exception(ASIDE_SECONDS)
+        run_in_thread_or_here(job, *args).exception(ASIDE_SECONDS)

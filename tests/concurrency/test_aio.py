@@ -97,7 +97,7 @@ def test_what_is_ready_together_wakes_the_loop_once() -> None:
         loop.call_soon_threadsafe = lambda settle: (  # type: ignore[assignment]
             calls.append(settle), call_soon(settle),
         )[1]  # fmt: skip
-        bell, futures = Bell(loop), [loop.create_future() for _ in range(100)]
+        bell, futures = Bell(), [loop.create_future() for _ in range(100)]
         assert all(bell.ring(future) for future in futures)
         await asyncio.gather(*futures)
         assert len(calls) == 1
@@ -110,9 +110,28 @@ def test_what_is_ready_together_wakes_the_loop_once() -> None:
 
 def test_a_bell_says_that_its_loop_is_closed() -> None:
     loop = asyncio.new_event_loop()
-    bell, future = Bell(loop), loop.create_future()
+    bell, future = Bell(), loop.create_future()
     loop.close()
     assert [bell.ring(future), bell.ring(future)] == [False, False]
+
+
+def test_a_bell_that_its_loop_has_not_heard_before_it_was_closed_says_so_later() -> None:
+    loop = asyncio.new_event_loop()
+    bell, future = Bell(), loop.create_future()
+    assert bell.ring(future)
+    loop.close()
+    assert not bell.ring(future)
+
+
+def test_a_bell_that_was_rung_in_vain_keeps_no_loop_alive() -> None:
+    loop = asyncio.new_event_loop()
+    bell, left = Bell(), weakref.ref(loop)
+    future = loop.create_future()
+    loop.close()
+    bell.ring(future)
+    del loop, future
+    gc.collect()
+    assert left() is None
 
 
 def test_a_loop_is_not_kept_alive_by_what_was_awaited_on_it() -> None:
@@ -125,4 +144,3 @@ def test_a_loop_is_not_kept_alive_by_what_was_awaited_on_it() -> None:
     del loop
     gc.collect()
     assert left() is None
-

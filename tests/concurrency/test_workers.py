@@ -184,3 +184,27 @@ def test_where_no_thread_can_be_started_work_is_done_on_the_one_there_is() -> No
     first, second = done.stdout.splitlines()
     assert first == "['MainThread', 'MainThread'] done"
     assert "No event loop can be run for a coroutine: can't start new thread" in second
+
+
+def test_where_no_thread_can_be_started_an_event_loop_is_not_left_waiting() -> None:
+    program = """
+        import asyncio, threading
+        from agents_lite import *
+        from agents_lite.testing import ScriptedModel
+
+        async def stream():
+            async for _ in Runner.run_streamed(agent, "x").stream_events():
+                pass
+
+        threading.stack_size(1 << 46)  # which no machine has
+        agent = Agent("A", model=ScriptedModel([]))
+        for work in (Runner.run(agent, "x"), stream()):
+            try:
+                asyncio.run(work)
+            except UserError as error:
+                print(error)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
+    why = "No thread can be started to work beside an event loop: can't start new thread"
+    assert (done.stderr, done.stdout.splitlines()) == ("", [why, why])

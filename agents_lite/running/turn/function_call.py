@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from ...concurrency.cancellation import Cancellation
-from ...concurrency.workers import run_in_thread, wait_a_moment, wait_for
+from ...concurrency.workers import run_in_thread_or_here, wait_a_moment, wait_for
 from ...exceptions import (
     AgentsException,
     ToolInputGuardrailTripwireTriggered,
@@ -99,7 +99,7 @@ def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
     late = ToolTimeoutError(tool.name, tool.timeout)
     with Cancellation(call.cancellation, seconds=tool.timeout, reason=late) as scope:
         context.cancellation = scope
-        future = run_in_thread(call.run.callbacks.call, scope, *invocation)
+        future = run_in_thread_or_here(call.run.callbacks.call, scope, *invocation)
         try:
             return wait_for(future, scope)
         finally:

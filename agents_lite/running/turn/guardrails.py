@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
 from ...concurrency.cancellation import Cancellation, RunCancelled
-from ...concurrency.workers import GRACE_SECONDS, run_in_thread, wait_a_moment, wait_for
+from ...concurrency.workers import GRACE_SECONDS, run_in_thread_or_here, wait_a_moment, wait_for
 from ...exceptions import (
     InputGuardrailTripwireTriggered,
     OutputGuardrailTripwireTriggered,
@@ -97,7 +97,7 @@ class SideBySide:
         self._signs: SimpleQueue[int] = SimpleQueue()  # of those that have begun, or ended
         for index, guardrail in self._checks:
             begin = partial(self._signs.put, index)
-            future = run_in_thread(
+            future = run_in_thread_or_here(
                 self._check, guardrail, self._run, self._scope_of_checks, begin
             )
             future.add_done_callback(self._stop_if_bad)
