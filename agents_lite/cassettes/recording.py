@@ -13,6 +13,7 @@ from ..exceptions import CassetteLeftover, CassetteMiss, UserError
 from ..running import stand_ins
 from ..running.stand_ins import Made
 from ..running.turn.function_call import read_arguments
+from ..tool import ComputerTool
 from . import modes
 from .entries import JSON, Entries, Entry
 from .file import Content, read_cassette, write_cassette
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..models.interface import Model
     from ..running.live_run import LiveRun
     from ..running.turn.tool_call import ToolCall
-    from ..tool import FunctionTool
+    from ..tool import FunctionTool, LocalTool
 
 __all__ = ["Cassette", "cassette"]
 
@@ -201,14 +202,17 @@ class Cassette:
             self._servers[agent.name] = self.masked(written_tools(tools, agent))
         return tools
 
-    def make_call(self, call: ToolCall, tool: FunctionTool, make: Callable[[], Made]) -> Made:
+    def make_call(
+        self, call: ToolCall, tool: FunctionTool | LocalTool, make: Callable[[], Made]
+    ) -> Made:
         """What comes of a call, recorded or made.
 
         Raises:
             CassetteMiss: It is to be recorded, and is not.
             Exception: The call failed in a way that ends the run.
         """
-        if tool.agent is not None or not (self._tools_are_recorded or self._writes):
+        is_always_made = isinstance(tool, ComputerTool) or getattr(tool, "agent", None) is not None
+        if is_always_made or not (self._tools_are_recorded or self._writes):
             return make()
         text = call.context.tool_arguments
         arguments = read_arguments(text)
@@ -243,7 +247,7 @@ class Cassette:
             self.tools.add(entry)
 
     def known_output(self, call: ToolCall) -> None:
-        """None: what a tool's guardrails say is a part of what is tested; computers are used."""
+        """None: what a tool's guardrails say is a part of what is tested."""
 
     # --- guardrails ----------------------------------------------------------------------------
 

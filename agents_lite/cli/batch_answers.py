@@ -82,7 +82,7 @@ class BatchAnswers:
         """The tools of an agent's MCP servers, as they are."""
         return listed()
 
-    def make_call(self, call: Any, tool: FunctionTool, make: Callable[[], Made]) -> Made:
+    def make_call(self, call: Any, tool: Any, make: Callable[[], Made]) -> Made:
         """What comes of a call, which is made."""
         return make()
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..running.run_state import RunState
     from ..running.stand_ins import Made
     from ..running.turn.tool_call import ToolCall
-    from ..tool import FunctionTool
+    from ..tool import FunctionTool, LocalTool
 
 Side = Literal["recorded", "live"]
 OnMissing = Literal["raise", "live", "ask"]
@@ -181,7 +181,9 @@ class Replayer:
         value = known.output if known.value is UNKNOWN else known.value
         return ToolCallOutputItem(call.run.agent, ResponsesObject(item), value)
 
-    def make_call(self, call: ToolCall, tool: FunctionTool, make: Callable[[], Made]) -> Made:
+    def make_call(
+        self, call: ToolCall, tool: FunctionTool | LocalTool, make: Callable[[], Made]
+    ) -> Made:
         """The call itself: where its output is recorded, it does not come to this."""
         return make()
 

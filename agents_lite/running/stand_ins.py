@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from ..guardrail import GuardrailFunctionOutput, InputGuardrail, OutputGuardrail
     from ..items import ToolCallOutputItem
     from ..models.interface import Model
-    from ..tool import FunctionTool
+    from ..tool import FunctionTool, LocalTool
     from .live_run import LiveRun
     from .turn.tool_call import ToolCall
 
 
 class Made(NamedTuple):
-    """What came of a tool's function."""
+    """What came of a tool's call."""
 
     output: Any
     """What it returned, or what its failure is told as."""
-    shown: str | list[dict[str, Any]]
-    """What the model gets to see of it."""
+    shown: Any
+    """What the model gets to see of it; of a local tool of another type, fields of its output."""
     has_failed: bool = False
     """Whether it failed."""
 
@@ -39,8 +39,10 @@ class StandIn(Protocol):
     ) -> list[FunctionTool]:
         """The tools of an agent's MCP servers; `listed` asks them."""
 
-    def make_call(self, call: ToolCall, tool: FunctionTool, make: Callable[[], Made]) -> Made:
-        """What comes of a call of a function tool; `make` makes it."""
+    def make_call(
+        self, call: ToolCall, tool: FunctionTool | LocalTool, make: Callable[[], Made]
+    ) -> Made:
+        """What comes of a call of a local tool; `make` makes it."""
 
     def known_output(self, call: ToolCall) -> ToolCallOutputItem | None:
         """The output of a call that is made neither now nor checked; None: it is to be made."""

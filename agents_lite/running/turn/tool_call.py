@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import to_json
@@ -17,6 +18,7 @@ from ...tracing import FunctionSpanData, Span, function_span
 from .. import stand_ins
 from ..facts import Begun, Called
 from ..live_run import RunPaused
+from ..stand_ins import Made
 from .function_call import call_function, read_arguments
 from .tool_failure import settle_failure
 
@@ -119,16 +121,23 @@ class ToolCall:
         if isinstance(self.tool, FunctionTool):
             output, shown = call_function(self, self.tool, span)
             return output_item(self.run.agent, self.raw, shown, output)
-        return self._carry_out(self.tool, span)
+        stand_in = stand_ins.current()
+        if stand_in is None:
+            made = self._carry_out(self.tool, span)
+        else:
+            make = partial(self._carry_out, self.tool, span)
+            made = stand_in.make_call(self, self.tool, make)
+        return self.output_of(self.tool, made.shown, made.output)
 
-    def _carry_out(self, tool: LocalTool, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
+    def _carry_out(self, tool: LocalTool, span: Span[FunctionSpanData]) -> Made:
         self.context.cancellation = self.cancellation
         try:
-            made = tool.carry_out(self)
+            fields, output = tool.carry_out(self)
         except Exception as error:
             settle_failure(error, self, span)
-            made = tool.explain(self, error)
-        return self.output_of(tool, *made)
+            fields, output = tool.explain(self, error)
+            return Made(output, fields, has_failed=True)
+        return Made(output, fields)
 
     def output_of(
         self, tool: LocalTool, fields: dict[str, Any], output: Any
