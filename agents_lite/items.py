@@ -376,11 +376,11 @@ def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
 def output_item(
     agent: Agent[Any], call: Any, shown: str | list[dict[str, Any]], output: Any
 ) -> ToolCallOutputItem:
-    """The item for a function call's output.
+    """The item for the output of a function's call, or of a custom tool's.
 
     Args:
         agent: The agent that called.
-        call: The Responses API `function_call`.
+        call: The Responses API `function_call` or `custom_tool_call`.
         shown: What the model gets to see.
         output: What the tool returned.
     """
@@ -388,7 +388,7 @@ def output_item(
 
 
 def _output_fields(call: Any, shown: str | list[dict[str, Any]]) -> TResponseInputItem:
-    return {"type": "function_call_output", "call_id": call.call_id, "output": shown}
+    return {"type": f"{call.type}_output", "call_id": call.call_id, "output": shown}
 
 
 def _arguments(call: Any) -> str:

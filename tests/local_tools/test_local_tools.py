@@ -30,8 +30,9 @@ from agents_lite import (
     ShellResult,
     ShellTool,
     UserError,
+    cassette,
 )
-from agents_lite.testing import ResponsesServer, ScriptedModel
+from agents_lite.testing import ResponsesServer, ScriptedModel, turn
 from tests.support.drivers import every_driver_but_chat
 from tests.support.waiting import wait_until
 
@@ -446,6 +447,46 @@ def test_a_command_runs_on_the_thread_that_drives_the_run() -> None:
 
     answer_of(ShellTool(run), shell_call("ls"))
     assert threads == [threading.current_thread()]
+
+
+def test_with_recorded_tools_a_cassette_runs_no_command(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    agents = [
+        agent_with(ShellTool(LocalShell(tmp_path / "folder")), shell_call("echo x >> log; pwd"))
+        for _ in range(2)
+    ]
+    for agent in agents:
+        with cassette(tmp_path / "kept.json", tools="recorded"):
+            Runner.run_sync(agent, "Go.")
+    assert (tmp_path / "folder" / "log").read_text() == "x\n"
+
+
+def test_a_custom_tool_that_is_not_there_is_told_of_where_that_is_wanted() -> None:
+    agent = agent_with(CustomTool("echo", "Echoes.", lambda context, text: text))
+    model = agent.model = ScriptedModel([turn(text_call("shout", "hey")), "done"])
+    config = RunConfig(tool_not_found="tell_model")
+    assert Runner.run_sync(agent, "Go.", run_config=config).final_output == "done"
+    assert model.requests[1].input[-1] == {
+        "type": "custom_tool_call_output",
+        "call_id": "c1",
+        "output": "Tool 'shout' not found.",
+    }
+    agent.model = ScriptedModel([turn(text_call("shout", "hey"))])
+    with pytest.raises(ModelBehaviorError, match="Tool shout not found in agent A"):
+        Runner.run_sync(agent, "Go.")
+
+
+@pytest.mark.parametrize(
+    ("called", "tool"),
+    [
+        (patch_call("delete_file", "a"), "ApplyPatchTool"),
+        (program_call("ls"), "LocalShellTool"),
+    ],
+)
+def test_a_local_tool_that_is_not_there_ends_the_run(called: dict[str, Any], tool: str) -> None:
+    agent = Agent("A", model=ScriptedModel([called]))
+    with pytest.raises(ModelBehaviorError, match=f"the agent has no {tool}"):
+        Runner.run_sync(agent, "Go.")
 
 
 def test_a_computer_is_missed_as_before() -> None:

@@ -166,7 +166,7 @@ def check_outputs(new_items: list[Any], is_whole: bool) -> None:
     called = Counter(
         item.raw_item.call_id
         for item in new_items
-        if item.raw_item.get("type") == "function_call"
+        if item.raw_item.get("type") in ANSWERED
     )
     answered = Counter(
         item.raw_item.call_id
@@ -196,6 +196,8 @@ def check_order(new_items: list[Any]) -> None:
     assert answered == in_order
 
 
+ANSWERED = ("function_call", "custom_tool_call")
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
 KNOWN = ("add", "add_async", "fail")
 
 
@@ -255,10 +257,10 @@ def check_session(story: Story) -> None:
 
 
 def check_outputs_of_session(stored: list[Any]) -> None:
-    called = Counter(item["call_id"] for item in stored if item.get("type") == "function_call")
+    called = Counter(item["call_id"] for item in stored if item.get("type") in ANSWERED)
     answered = Counter(
         item["call_id"]
         for item in stored
-        if item.get("type") == "function_call_output" and item["call_id"] != FOREIGN
+        if item.get("type") in OUTPUTS and item["call_id"] != FOREIGN
     )
     assert called == answered

@@ -47,6 +47,15 @@ _REQUIRED_TEXTS = {
     "custom_tool_call": ("call_id", "name"),
 }
 """What an item must hold for its call to be answered; the first is what names the call."""
+_NAMED = ("function_call", "custom_tool_call")
+"""Calls that name their tool; of one that the agent does not have, the model is told so."""
+
+_MISSED = {
+    "computer_call": ("a computer", "ComputerTool"),
+    "local_shell_call": ("a program to be run", "LocalShellTool"),
+    "apply_patch_call": ("a patch", "ApplyPatchTool"),
+}
+"""Calls that only a local tool can answer, and what their tool is."""
 
 
 @dataclass
@@ -60,7 +69,7 @@ class Plan:
     calls: list[tuple[Any, FunctionTool | LocalTool]] = field(default_factory=list)
     """Calls of functions, then those of local tools of other types, each with its tool."""
     unknown_calls: list[Any] = field(default_factory=list)
-    """Calls of functions that the agent does not have."""
+    """Calls of functions and custom tools that the agent does not have."""
     approval_requests: list[tuple[Any, HostedMCPTool]] = field(default_factory=list)
     """Questions of MCP servers, each with the tool that the server belongs to."""
     handoffs: list[tuple[Any, Handoff[Any, Any]]] = field(default_factory=list)
@@ -84,9 +93,10 @@ def find_targets(
 
     Raises:
         ModelBehaviorError: An item that cannot be understood, or a call that cannot be answered:
-            without an id of its own, or for a computer that the agent does not have.
+            without an id of its own, or for a computer and the like that the agent does not have.
     """
     targets: dict[str, Place] = {}
+    names: set[str] = set()
     for raw in response.output:
         _check_item(raw, agent)
         item = as_json(raw)
@@ -99,12 +109,14 @@ def find_targets(
             place = _place_of_local_tool(raw, agent)
         else:
             continue
-        if place is None:
+        if place is None and kind not in _NAMED:
             continue
         name = item[_REQUIRED_TEXTS[kind][0]]
-        if name in targets:
+        if name in names:
             raise ModelBehaviorError(f"Agent {agent.name}: the model used the id {name!r} twice")
-        targets[name] = place
+        names.add(name)
+        if place is not None:
+            targets[name] = place
     return targets
 
 
@@ -125,7 +137,7 @@ def items_of(answer: Answered, agent: Agent[Any]) -> list[RunItem]:
 def ranks_of(answer: Answered) -> dict[str, int]:
     """The order in which the outputs of an answer's calls stand, by call id.
 
-    Those of functions come first, then of other local tools, of functions that do not exist, of
+    Those of functions come first, then of other local tools, of tools that do not exist, of
     servers.
     """
     groups: tuple[list[str], ...] = ([], [], [], [])
@@ -133,8 +145,10 @@ def ranks_of(answer: Answered) -> dict[str, int]:
     for raw in answer.response.output:
         item = as_json(raw)
         kind = item["type"]
-        if kind == "function_call":
-            groups[0 if item["call_id"] in targets else 2].append(item["call_id"])
+        if kind in _NAMED and item["call_id"] not in targets:
+            groups[2].append(item["call_id"])
+        elif kind == "function_call":
+            groups[0].append(item["call_id"])
         elif kind == "mcp_approval_request":
             groups[3].append(item["id"])
         elif kind in _REQUIRED_TEXTS:
@@ -176,7 +190,7 @@ def make_plan(record: Record) -> Plan:
                 plan.handoffs.append((raw, target))
             else:
                 plan.calls.append((raw, target))
-        elif kind == "function_call":
+        elif kind in _NAMED:
             plan.unknown_calls.append(raw)
     plan.calls += others
     return plan
@@ -228,13 +242,20 @@ def _place_of_function(name: str, request: ModelRequest, agent: Agent[Any]) -> P
 
 
 def _place_of_local_tool(raw: Any, agent: Agent[Any]) -> Place | None:
-    """Where the tool is that such a call means; None where the call is the server's affair."""
+    """Where the tool is that such a call means.
+
+    None where the agent has none of that name, or where the call is the server's affair.
+
+    Raises:
+        ModelBehaviorError: The agent has no such tool, and the model cannot be told.
+    """
     for tool in agent.tools:
         if isinstance(tool, LocalTool) and _is_meant(raw, tool):
             return _place_of_tool(tool, agent)
-    if raw.type == "computer_call":
+    if raw.type in _MISSED:
+        what, missed = _MISSED[raw.type]
         raise ModelBehaviorError(
-            f"Agent {agent.name}: the model asked for a computer, but the agent has no ComputerTool"
+            f"Agent {agent.name}: the model asked for {what}, but the agent has no {missed}"
         )
     return None
 
