@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 _PROMPT = "Allow it? y, n, always, or why (not, for the model to know): "
 
 
-class NobodyToAsk(UserError):
+class CallsWait(UserError):
+    """Calls of a run wait for a person."""
+
+
+class NobodyToAsk(CallsWait):
     """A call waits for an approval, and there is no person to give it."""
 
     def __init__(self, run: RunResultBase) -> None:

@@ -12,7 +12,7 @@ from .. import __version__
 from ..exceptions import AgentsException, words_of
 from ..viewer.text import plain
 from . import batch, chat, demo, replay, run_command, runs, serve, traces
-from .approval import NobodyToAsk
+from .approval import CallsWait
 from .environment import read_environment
 from .find_agent import WrongUsage
 from .warnings import add_log_options, hear_log
@@ -30,7 +30,7 @@ _COMMANDS = {
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
 
 
-_CODES = ((NobodyToAsk, 3), (batch.LinesWait, 4))
+_CODES = ((CallsWait, 3), (batch.LinesWait, 4))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 when all went well, 1 after an error (one line on standard error tells of it), 3 when a
         call waits for an approval and there is nobody to ask, 4 when lines of a batch wait for
-        the Batch API, 130 when Ctrl-C
-        ended it. Wrong usage raises SystemExit(2), as `argparse` does.
+        the Batch API, 130 when Ctrl-C ended it. Wrong usage raises SystemExit(2), as `argparse`
+        does.
     """
     parser = _main_parser()
     chosen = parser.parse_args(arguments)

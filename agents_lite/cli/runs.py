@@ -13,6 +13,7 @@ from ..run import RunConfig, Runner
 from ..viewer.text import plain
 from .agent_options import chosen_server
 from .answer import write_output
+from .approval import CallsWait
 from .find_agent import find_agent, find_context
 
 if TYPE_CHECKING:
@@ -162,8 +163,8 @@ def _resume(journal: Journal, options: argparse.Namespace) -> None:
     if result.is_paused:
         for item in result.interruptions:
             print(plain(f"waits: {item.tool_name}({item.arguments}), {item.call_id}"))
-    else:
-        write_output(result.final_output)
+        raise CallsWait("Decide by `agents-lite runs approve` or `reject`, then resume the run")
+    write_output(result.final_output)
 
 
 def _forget(journal: Journal, options: argparse.Namespace) -> None:

@@ -74,7 +74,9 @@ def test_a_run_is_shown_step_by_step(run: Run, journal: SQLiteJournal) -> None:
 
 def test_a_run_is_approved_and_resumed(run: Run, journal: SQLiteJournal) -> None:
     resume = ["runs", "resume", "first", *DB, "--agent", "agents:cashier", "--offline"]
-    assert run(*resume).stdout == 'waits: refund({"order":7}), c1\n'
+    waiting = run(*resume)
+    assert (waiting.returncode, waiting.stdout) == (3, 'waits: refund({"order":7}), c1\n')
+    assert "agents-lite runs approve" in waiting.stderr
     assert run("runs", "approve", "first", "c1", *DB).returncode == 0
     assert "refunded order 7" in run(*resume).stdout
     assert "refunded order 7" in run(*resume).stdout  # the stored result
