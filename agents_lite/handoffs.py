@@ -66,7 +66,7 @@ OnHandoff = Callable[[RunContextWrapper[Any]], Any]
 OnHandoffWithInput = Callable[[RunContextWrapper[Any], THandoffInput], Any]
 
 
-@dataclass
+@dataclass(repr=False)
 class Handoff(Generic[TContext, TAgent]):
     """A handoff as the model sees it: a tool that takes the conversation to another agent."""
 
@@ -104,6 +104,9 @@ class Handoff(Generic[TContext, TAgent]):
         owner = f"the handoff {self.tool_name}"
         schema = schema_for_api(self.input_json_schema, self.strict_json_schema, owner)
         self.input_json_schema = schema
+
+    def __repr__(self) -> str:
+        return f"Handoff({self.tool_name!r})"
 
     def get_transfer_message(self, agent: Agent[Any]) -> str:
         """What the model is shown as the tool's output."""

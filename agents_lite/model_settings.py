@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .exceptions import UserError, check_seconds
+from .shown import set_fields
 
 if TYPE_CHECKING:
     from .retry import ModelRetrySettings
@@ -24,7 +25,7 @@ class MCPToolChoice:
     """The tool."""
 
 
-@dataclass
+@dataclass(repr=False)
 class ModelSettings:
     """Parameters of a model call. None leaves a parameter out, so that the server's default holds.
 
@@ -102,6 +103,9 @@ class ModelSettings:
                 raise UserError(f"{name} must be a dict, not a {type(value).__name__}")
         if self.timeout is not None:
             check_seconds("timeout", self.timeout)
+
+    def __repr__(self) -> str:
+        return set_fields(self)
 
     def resolve(self, override: ModelSettings | None) -> ModelSettings:
         """These settings, overlaid with each field of `override` that is not None.

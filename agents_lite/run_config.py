@@ -14,6 +14,7 @@ from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
 from .models.openai_provider import default_provider
 from .run_context import RunContextWrapper, TContext
+from .shown import set_fields
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -158,7 +159,7 @@ def check_error_handlers(handlers: Any) -> None:
         check_takes(handler, f"error_handlers[{name!r}]", "the error's data")
 
 
-@dataclass
+@dataclass(repr=False)
 class RunConfig:
     """Settings for a whole run, whichever agent is at work."""
 
@@ -264,6 +265,9 @@ class RunConfig:
             raise UserError(
                 f"tool_not_found must be 'raise' or 'tell_model', got {self.tool_not_found!r}"
             )
+
+    def __repr__(self) -> str:
+        return set_fields(self)
 
     def _check_kinds(self) -> None:
         kinds: dict[str, Any] = {

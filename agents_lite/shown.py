@@ -6,6 +6,7 @@ No context objects, headers, keys or settings of servers' tools are shown: they 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 MOST = 80
@@ -20,6 +21,16 @@ def in_few_words(value: Any, most: int = MOST) -> str:
         text = f"<{type(value).__name__}>"
     line = printable(" ".join(text[: 10 * most].split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def set_fields(thing: Any) -> str:
+    """A dataclass object as it would be made, with the fields that are set and may be shown."""
+    shown = [
+        f"{each.name}={value!r}"
+        for each in fields(thing)
+        if each.repr and (value := getattr(thing, each.name)) is not each.default
+    ]
+    return f"{type(thing).__name__}({', '.join(shown)})"
 
 
 def printable(text: str) -> str:

@@ -125,7 +125,7 @@ class _LazySchema:
         vars(tool)["params_json_schema"] = schema
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
     """A function the model may call. `function_tool` makes one from a Python function.
 
@@ -206,6 +206,9 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
             self.params_json_schema = schema_for_api(
                 given, self.strict_json_schema, f"tool {self.name}"
             )
+
+    def __repr__(self) -> str:
+        return f"FunctionTool({self.name!r})"
 
     def _check_functions(self) -> None:
         what = f"Tool {self.name}"

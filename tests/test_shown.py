@@ -108,11 +108,21 @@ def test_a_model_response_is_shown_briefly(result: RunResult) -> None:
     assert repr(response) == f"{shown}{response.usage.in_words()}>"
 
 
+def test_tools_handoffs_and_settings_are_shown_briefly() -> None:
+    settings = ModelSettings(temperature=0.2, extra_headers={"key": SECRET})
+    assert repr(settings) == "ModelSettings(temperature=0.2)"
+    assert "workflow_name" not in repr(RunConfig())
+    config = RunConfig(model_settings=settings)
+    assert "model_settings=ModelSettings(temperature=0.2)" in repr(config)
+    assert repr(add) == "FunctionTool('add')"
+    assert repr(handoff(Agent(name="B"))) == "Handoff('transfer_to_b')"
+
+
 def test_nothing_secret_is_shown(result: RunResult) -> None:
     agent = agent_with_secrets()
     things = [result, result.context_wrapper, result.usage, agent, *agent.tools]
     things += [*result.new_items, *result.raw_responses, agent.model_settings]
-    things.append(RunConfig(model_settings=agent.model_settings))
+    things += [RunConfig(model_settings=agent.model_settings), *agent.handoffs]
     for thing in things:
         html = getattr(thing, "_repr_html_", str)()
         assert SECRET not in f"{thing!r} {thing} {html}"
