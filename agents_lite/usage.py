@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,8 +65,10 @@ class RequestUsage(_Fixed):
         return cost_of(self)
 
 
-_OF_INPUT = tuple(InputTokensDetails.model_fields)
-_OF_OUTPUT = tuple(OutputTokensDetails.model_fields)
+_DETAILS = (
+    ("input_tokens_details", tuple(InputTokensDetails.model_fields)),
+    ("output_tokens_details", tuple(OutputTokensDetails.model_fields)),
+)
 _SUMMED = ("requests", "input_tokens", "output_tokens", "total_tokens")
 _COUNTS = (
     "input_tokens",
@@ -181,9 +182,11 @@ def usage_of_request(
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "total_tokens": _count(counts, "total_tokens") or input_tokens + output_tokens,
-        **_details(counts, "input_tokens_details", _OF_INPUT),
-        **_details(counts, "output_tokens_details", _OF_OUTPUT),
     }
+    for name, kinds in _DETAILS:
+        told = counts.get(name)
+        if isinstance(told, dict) and any(told.values()):
+            entry[name] = {kind: _count(told, kind) for kind in kinds}
     model = _text(response, "model")
     facts = {
         "model": model,
@@ -197,19 +200,12 @@ def usage_of_request(
     )
 
 
-def _details(counts: dict[str, Any], name: str, kinds: Iterable[str]) -> dict[str, Any]:
-    """What a count is made of, where any of it is counted."""
-    told = counts.get(name)
-    details = {kind: count for kind in kinds if (count := _count(told, kind))}
-    return {name: details} if details else {}
-
-
 def _entry(usage: Usage) -> RequestUsage:
     return RequestUsage.model_validate({name: getattr(usage, name) for name in _COUNTS})
 
 
-def _count(counts: Any, name: str) -> int:
-    number = counts.get(name) if isinstance(counts, dict) else None
+def _count(counts: dict[str, Any], name: str) -> int:
+    number = counts.get(name)
     return number if isinstance(number, int) else 0
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .facts import PauseReason
     from .record import Record
     from .run_state import RunState
+    from .stand_ins import StandIn
     from .start import RunOptions
     from .turn.prompt_cache import SentPrompt
 
@@ -64,6 +65,7 @@ class LiveRun:
         around: The run that this one is a part of, or None.
         streamed: Whether the model's deltas are wanted.
         lifecycle: Tells the hooks.
+        stand_in: Answers instead of its models and tools, since it began to be read; or None.
         records_content: Whether spans hold inputs and outputs.
         output_schema: The type of the final output of the agent at work, or None for plain text.
         turn: The turn at hand, from 1; 0 before the first.
@@ -116,6 +118,7 @@ class LiveRun:
         # With `self.call` the run would hold itself, and be left to the garbage collector.
         call = partial(callbacks.call, cancellation)
         self.lifecycle = Lifecycle(options.get("hooks"), call, self.context)
+        self.stand_in: StandIn | None = None
         chosen = config.trace_include_sensitive_data
         span = get_current_span()
         by_default = sensitive_data_by_default() and not (span and span.hides_content)
@@ -208,7 +211,7 @@ class LiveRun:
         Raises:
             UserError: It has none.
         """
-        if any(limits.cost is not None for _, limits in self._limits()):
+        if self._is_limited and any(limits.cost is not None for _, limits in self._found_limits()):
             from ..prices import check_has_price
 
             check_has_price(getattr(model, "model", None), model.hostname, self.agent.name)

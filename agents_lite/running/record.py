@@ -392,7 +392,10 @@ class Record:
         return record
 
     def _known(self, call_id: str) -> CallRecord:
-        return self.calls.setdefault(call_id, CallRecord())
+        known = self.calls.get(call_id)
+        if known is None:
+            known = self.calls[call_id] = CallRecord()
+        return known
 
     def _count_usage(self, agent_name: str, usage: Usage) -> None:
         self.usage.add(usage)

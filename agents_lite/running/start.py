@@ -32,6 +32,7 @@ from ..result import RunErrorDetails, RunResult
 from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
 from ..run_context import TContext
 from ..tracing import get_current_trace, trace
+from . import stand_ins
 from .facts import Failed
 from .live_run import LiveRun, RunPaused
 from .loop import run_loop
@@ -143,6 +144,7 @@ def _drive_durably(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
 def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
     """The loop inside its trace and its time limit, cleaned up however it ends."""
     error: BaseException | None = None
+    run.stand_in = stand_ins.current()
     with _run_trace(run), _time_limit(run), run.cancellation:
         try:
             run.cancellation.check()

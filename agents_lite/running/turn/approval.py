@@ -13,7 +13,7 @@ from ...items import (
     ToolApprovalItem,
     output_item,
 )
-from ...response_types import ResponsesObject
+from ...response_types import ResponsesObject, as_json
 from ...run_config import ToolErrorFormatterArgs
 from ...tool import FunctionTool, HostedMCPTool, LocalTool, MCPToolApprovalRequest, OnApproval
 from ...tool_output import output_for_model
@@ -38,10 +38,10 @@ def may_be_made(call: ToolCall) -> bool:
     Raises:
         UnknownEndError: It was begun, nobody knows how it ended, and the tool wants that raised.
     """
-    record, call_id = call.run.record, call.raw.call_id
-    known = record.call(call_id)
-    if record.has_inner(call_id):
+    record, call_id = call.run.record, call.call_id
+    if call.has_inner:
         return True
+    known = record.call(call_id)
     if known.input is not None and known.asked is known.input and known.decision is None:
         return not known.open_questions
     if known.asked is None and known.decision is None:
@@ -102,7 +102,8 @@ def interruptions(
     if record.answer is None:
         return
     for raw in record.answer.response.output:
-        call_id = raw.get("call_id") or raw.get("id")
+        fields = as_json(raw)
+        call_id = fields.get("call_id") or fields.get("id")
         known = record.calls.get(call_id) if isinstance(call_id, str) else None
         if known is None or known.output is not None:
             continue
@@ -139,15 +140,15 @@ def _question(call: ToolCall, known: CallRecord) -> Any:
     if policy is None:
         policy = "ask" if needed else "rerun"
     if policy == "fail":
-        raise UnknownEndError(tool.name, call.raw.call_id, call.context.tool_arguments)
+        raise UnknownEndError(tool.name, call.call_id, call.context.tool_arguments)
     return "unknown_end" if policy == "ask" else None
 
 
 def _decide(call: ToolCall, on_approval: OnApproval) -> Decided:
     """What the tool's own function decides about a call."""
-    item = ToolApprovalItem(call.run.agent, call.raw, call_id=call.raw.call_id)
+    item = ToolApprovalItem(call.run.agent, call.raw, call_id=call.call_id)
     approve, why = _verdict(call.ask(on_approval, call.context, item), "on_approval")
-    return Decided(call.raw.call_id, "approve" if approve else "reject", message=why)
+    return Decided(call.call_id, "approve" if approve else "reject", message=why)
 
 
 def _verdict(answer: Any, name: str) -> tuple[bool, str | None]:
@@ -178,7 +179,7 @@ def _formatted(call: ToolCall) -> str | None:
         kind="approval_rejected",
         tool_type=call.raw.type.removesuffix("_call").removesuffix("_tool"),
         tool_name=call.tool.name,
-        call_id=call.raw.call_id,
+        call_id=call.call_id,
         default_message=REJECTED,
         run_context=call.run.context,
     )

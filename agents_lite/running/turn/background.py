@@ -42,6 +42,8 @@ class AwaitedAnswer:
 
 def awaited_answer(run: LiveRun, settings: ModelSettings) -> AwaitedAnswer | None:
     """What remembers the answer's id, if the settings ask for a background one, or one is known."""
-    asked = {**(settings.extra_args or {}), **(settings.extra_body or {})}
-    is_wanted = asked.get("background") or settings.background or run.record.awaited is not None
+    is_wanted = settings.background or run.record.awaited is not None
+    if settings.extra_args or settings.extra_body:
+        asked = {**(settings.extra_args or {}), **(settings.extra_body or {})}
+        is_wanted = is_wanted or asked.get("background")
     return AwaitedAnswer(run) if is_wanted else None

@@ -29,7 +29,6 @@ from ...models.tool_json import handoff_to_request, tool_to_request
 from ...run_config import RunConfig
 from ...tracing import custom_span, generation_span
 from ...usage import Usage
-from .. import stand_ins
 from ..facts import Compacted
 from .model_call import describe_request, describe_response, in_step
 
@@ -220,7 +219,7 @@ class _Summary:
 
     def _model(self) -> Model:
         run, chosen = self._run, self._settings.model
-        stand_in = stand_ins.current()
+        stand_in = run.stand_in
         if stand_in is not None:
             model = stand_in.model_for(run)
         elif chosen is None:

@@ -28,7 +28,6 @@ from ...tool_guardrails import (
     ToolOutputGuardrailResult,
 )
 from ...tool_output import output_for_model
-from .. import stand_ins
 from ..facts import ToolChecked
 from ..stand_ins import Made
 from .tool_failure import settle_failure
@@ -58,7 +57,7 @@ def call_function(
         refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
         if refusal is not None:
             return refusal, refusal
-    stand_in = stand_ins.current()
+    stand_in = call.run.stand_in
     if stand_in is None:
         output, shown, has_failed = _make(call, tool, span)
     else:
@@ -141,7 +140,7 @@ def _first_refusal(
             )
         is_input = isinstance(guardrail, ToolInputGuardrail)
         kind: Any = ToolInputGuardrailResult if is_input else ToolOutputGuardrailResult
-        call.run.record.add(ToolChecked(call.raw.call_id, kind(guardrail, verdict)))
+        call.run.record.add(ToolChecked(call.call_id, kind(guardrail, verdict)))
         if verdict.behavior == "raise_exception":
             if isinstance(guardrail, ToolInputGuardrail):
                 raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)

@@ -26,7 +26,6 @@ from ...guardrail import (
     OutputGuardrailResult,
 )
 from ...tracing import guardrail_span
-from .. import stand_ins
 from ..facts import Checked
 
 if TYPE_CHECKING:
@@ -237,7 +236,7 @@ def _ask(
         if begin is not None:
             function = _beginning_with(begin, function)
         ask = partial(run.callbacks.call, scope, function, run.context, run.agent, checked)
-        stand_in = stand_ins.current()
+        stand_in = run.stand_in
         verdict = ask() if stand_in is None else stand_in.verdict(run, guardrail, checked, ask)
         if not isinstance(verdict, GuardrailFunctionOutput):
             raise UserError(

@@ -15,7 +15,6 @@ from ...models.tool_json import handoff_to_request, tool_to_request
 from ...response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
-from .. import stand_ins
 from ..facts import Answered
 from .plan import find_targets
 from .prompt_cache import SMALLEST_CACHED, sent_prompt, warn_of_change, with_cache_key
@@ -56,7 +55,7 @@ def _ask_again(
 def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEvent, None, None]:
     """One model call with its hooks and its span."""
     agent = run.agent
-    stand_in = stand_ins.current()
+    stand_in = run.stand_in
     model = choose_model(agent, run.config) if stand_in is None else stand_in.model_for(run)
     run.check_price(model)
     request = with_cache_key(request, model, run)

@@ -49,6 +49,8 @@ def with_cache_key(request: ModelRequest, model: Model, run: LiveRun) -> ModelRe
     """The request with a key for OpenAI's cache, if it has none: the requests of a session, of a
     conversation or of a group go by the same key. It tells nobody what they are called.
     """
+    if run.session is None and run.group_id is None and request.conversation_id is None:
+        return request
     settings = request.model_settings
     is_one_of_many = callable(run.config.group_id)  # all of which may begin alike
     group = None if is_one_of_many else run.group_id

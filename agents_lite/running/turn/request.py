@@ -19,7 +19,6 @@ from ...models.interface import ModelRequest
 from ...prompts import GenerateDynamicPromptData
 from ...run_config import CallModelData, ModelInputData
 from ...tool import FunctionTool
-from .. import stand_ins
 from .background import awaited_answer
 from .plan import as_handoff
 
@@ -85,7 +84,7 @@ def _server_tools(
     listed = partial(
         tools_of_servers, run.agent, taken_names, run.context, caller, run.closing
     )
-    stand_in = stand_ins.current()
+    stand_in = run.stand_in
     return listed() if stand_in is None else stand_in.server_tools(run.agent, listed)
 
 

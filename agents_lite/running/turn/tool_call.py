@@ -15,7 +15,6 @@ from ...response_types import ResponsesObject
 from ...tool import FunctionTool, LocalTool
 from ...tool_context import ToolContext
 from ...tracing import FunctionSpanData, Span, function_span
-from .. import stand_ins
 from ..facts import Begun, Called
 from ..live_run import RunPaused
 from ..stand_ins import Made
@@ -42,18 +41,20 @@ class ToolCall:
     def __post_init__(self) -> None:
         """Put together what the tool is given."""
         run = self.run
+        self.call_id: str = self.raw.call_id
         self.context: ToolContext[Any] = ToolContext(
             run.context.context,
             run.context.usage,
             run.context.usage_by_agent,
             tool_name=self.tool.name,
-            tool_call_id=self.raw.call_id,
+            tool_call_id=self.call_id,
             tool_arguments=self._arguments(),
             agent=run.agent,
             run=run,
         )
-        known = run.record.call(self.raw.call_id)
-        self.goes_on = known.input is not None or run.record.has_inner(self.raw.call_id)
+        self.has_inner = run.record.has_inner(self.call_id)
+        """Whether there is a run inside it that goes on."""
+        self.goes_on = self.has_inner or run.record.call(self.call_id).input is not None
         """Whether it was begun, and waited for a person in its middle."""
 
     @property
@@ -69,7 +70,7 @@ class ToolCall:
 
     def known_output(self) -> ToolCallOutputItem | None:
         """What stands for the call's output, so that it is not made; or None."""
-        stand_in = stand_ins.current()
+        stand_in = self.run.stand_in
         return None if stand_in is None else stand_in.known_output(self)
 
     def announce_start(self) -> None:
@@ -99,8 +100,8 @@ class ToolCall:
         with function_span(self.tool.name) as span:
             if run.records_content:
                 span.span_data.input = self.context.tool_arguments
-            if not run.record.has_inner(self.raw.call_id):
-                run.record.add(Begun(self.raw.call_id))
+            if not self.has_inner:
+                run.record.add(Begun(self.call_id))
             try:
                 step = run.config.step
                 if step is None or getattr(self.tool, "agent", None) is not None:
@@ -109,7 +110,7 @@ class ToolCall:
                     item = self._call_in_step(step, span)
             except RunPaused:  # which is no failure of this span
                 return None
-            run.record.add(Called(self.raw.call_id, item))
+            run.record.add(Called(self.call_id, item))
             if run.records_content:
                 span.span_data.output = item.raw_item["output"]
             return item
@@ -146,7 +147,7 @@ class ToolCall:
         raw_item = ResponsesObject(
             {
                 "type": f"{tool.call_type}_output",
-                tool.call_id_of_output: self.raw.call_id,
+                tool.call_id_of_output: self.call_id,
                 **fields,
             }
         )

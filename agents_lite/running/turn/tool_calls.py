@@ -44,7 +44,7 @@ def call_tools(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, 
             if run.record.call(raw.call_id).output is None
         ]
         calls = [call for call in open_calls if may_be_made(call)]
-        run.allow_calls([call.raw.call_id for call in calls])
+        run.allow_calls([call.call_id for call in calls])
         _make(calls, run, scope)
     _answer_unknown(plan, run)
     for raw, tool in plan.approval_requests:
