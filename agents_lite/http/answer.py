@@ -135,6 +135,7 @@ class Answer:
     def _streamed(self, blocks: Iterator[bytes], after: float) -> Iterator[ResponseStreamEvent]:
         so_far, exchange = self._so_far, self._exchange
         place_of, place = so_far.place_of, None
+        is_resumed = after > -math.inf
         pieces, kind = so_far.text.pieces, ResponseStreamEvent
         new = object.__new__
         events: Iterator[dict[str, Any]] = chain.from_iterable(self._received(blocks))
@@ -150,7 +151,7 @@ class Answer:
                 seen = new(kind)
                 seen._fields = event
             else:
-                if event_number(event, default=math.inf) <= after:
+                if is_resumed and event_number(event, default=math.inf) <= after:
                     continue
                 event = so_far.take(event)
                 if so_far.is_finished:

@@ -203,9 +203,10 @@ def ending_of(kind: str, response: dict[str, Any]) -> str | None:
         kind: The type of the event that holds the response; "" when it came without one.
         response: The response.
     """
-    if kind == "response.completed" and response.get("status") == "completed":
-        return "completed"  # as a rule; what follows is for the others
-    named, status = _ending_named(kind), _plain(response.get("status"))
+    told = response.get("status")
+    if kind == f"response.{told}" and (told in ENDINGS or told in _UNDER_WAY):
+        return told if told in ENDINGS else None  # as a rule; what follows is for the others
+    named, status = _ending_named(kind), _plain(told)
     if named not in (None, "completed"):
         return status if status in ENDINGS - {"completed"} else named
     if status in ENDINGS and (named or not kind):

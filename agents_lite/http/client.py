@@ -122,7 +122,9 @@ class ResponsesClient:
         Raises:
             UserError: The base URL is none.
         """
-        return parse_address(self.base_url).hostname
+        endpoint = self._endpoint
+        address = parse_address(self.base_url) if endpoint is None else endpoint.address
+        return address.hostname
 
     def stream(
         self,

@@ -108,6 +108,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
         UserError: A setting is not one of this API.
     """
     settings = request.model_settings
+    given = vars(settings)
     _check_settings(request)
     include = [
         *(settings.include or ()),
@@ -126,7 +127,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
         "previous_response_id": request.previous_response_id,
         "conversation": request.conversation_id,
         "prompt": request.prompt,
-        **{name: getattr(settings, name) for name in _PLAIN_SETTINGS},
+        **{name: given[name] for name in _PLAIN_SETTINGS},
         "reasoning": _plain(settings.reasoning),
         **(settings.extra_args or {}),
     }

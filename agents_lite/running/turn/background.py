@@ -42,8 +42,8 @@ class AwaitedAnswer:
 
 def awaited_answer(run: LiveRun, settings: ModelSettings) -> AwaitedAnswer | None:
     """What remembers the answer's id, if the settings ask for a background one, or one is known."""
-    is_wanted = settings.background or run.record.awaited is not None
+    is_wanted = settings.background
     if settings.extra_args or settings.extra_body:
         asked = {**(settings.extra_args or {}), **(settings.extra_body or {})}
         is_wanted = is_wanted or asked.get("background")
-    return AwaitedAnswer(run) if is_wanted else None
+    return AwaitedAnswer(run) if is_wanted or run.record.awaited is not None else None
