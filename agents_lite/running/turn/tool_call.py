@@ -122,7 +122,7 @@ class ToolCall:
         if isinstance(self.tool, FunctionTool):
             output, shown = call_function(self, self.tool, span)
             return output_item(self.run.agent, self.raw, shown, output)
-        stand_in = stand_ins.current()
+        stand_in = self.run.stand_in
         if stand_in is None:
             made = self._carry_out(self.tool, span)
         else:
