@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from .answers import answer_frames, decide_call
 from .events import error_event, event_frames, sse, visitor_words, waiting_calls
 from .page import ChatPage
 
 __all__ = [
     "ChatPage",
+    "answer_frames",
+    "decide_call",
     "error_event",
     "event_frames",
     "sse",

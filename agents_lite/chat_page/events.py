@@ -1,9 +1,9 @@
 """What a server tells the chat page: server-sent events, as text.
 
-"delta" is a piece of the answer's text, "item" a whole input item, "run" the id of the trace. The
-last one is "done" with the final output, or null where the visitor has stopped the run; "waiting"
-with the calls that wait for a decision; "decided": somebody else has decided about the call; or
-"error".
+"delta" is a piece of the answer's text, "item" a whole input item, "run" the id of the trace,
+"worker" (null): the run goes on, whoever leaves, and cannot be stopped from here. The last one is
+"done" with the final output, or null where the visitor has stopped the run; "waiting" with the
+calls that wait for a decision; "decided": somebody else has decided about the call; or "error".
 """
 
 from __future__ import annotations

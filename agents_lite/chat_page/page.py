@@ -13,10 +13,12 @@ class ChatPage:
     """What differs from one chat page to the next.
 
     The page asks the server it came from, at addresses beside its own: it gets `history`,
-    {"items": input items, "waiting": calls that wait for a decision}; and posts to `ask`
-    (`message`, and `again` where it is one that had no answer), `decide` (`call`, "approve" or
-    "reject" as its `verdict`, `reason`), `stop` and `clear`. What `ask` and `decide` answer is a
-    stream of server-sent events.
+    {"items": input items, "waiting": calls that wait for a decision}, with the id of the latest
+    run's trace as "trace" where `runs` are shown; and posts to `ask` (`message`, and `again` where
+    it is one that had no answer), `decide` (what `decide_call` takes: `call`, "approve" or "reject"
+    as its `verdict`, `reason`; and, where an MCP server asks, its `question` and the `fields` of
+    its form as JSON), `stop` and `clear`. What `ask` and `decide` answer is a stream of server-sent
+    events, or an error's status with {"error": words} for the visitor.
     """
 
     agent: str

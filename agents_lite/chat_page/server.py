@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import json
 import logging
 import secrets
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -30,14 +31,17 @@ from ..run import RunConfig, Runner
 from ..running.run_state import RunState
 from ..tracing import TraceStore, gen_trace_id
 from ..viewer.server import answer_viewer
+from .answers import answer_frames, decide_call
 from .conversations import Conversations
-from .events import error_event, event_frames, sse, waiting_calls
+from .events import sse, waiting_calls
 from .page import ChatPage
 
 LARGEST_BODY = 100_000
 """Bytes of what is posted."""
 _COOKIE = "agents_lite_token"
 _SECRET = "csrf"
+_STOP_SECONDS = 10.0
+"""How long an answer may take to end before its conversation is forgotten."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -87,14 +91,16 @@ class ChatServer:
         self._secret = secrets.token_urlsafe()  # other sites can post, but do not know it
         self._token = None if _is_loopback(host) else secrets.token_urlsafe()
         self._running: dict[str, RunResultStreaming | None] = {}
-        self._lock = threading.Lock()
-        self._server: LocalServer = serve_pages(self._answer, self._refuse, host=host, port=port)
+        self._freed = threading.Condition()
+        self._server: LocalServer = serve_pages(
+            self._answer, self._refuse, host=host, port=port, largest_body=LARGEST_BODY
+        )
         self.url = f"{self._server.url}/" + (f"?token={self._token}" if self._token else "")
 
     def close(self) -> None:
         """Stop serving, and the runs at work."""
         self._server.close()
-        with self._lock:
+        with self._freed:
             runs = list(self._running.values())
         for run in runs:
             if run is not None:
@@ -104,9 +110,6 @@ class ChatServer:
 
     def _refuse(self, request: HTTPRequest) -> HTTPReply | None:
         """A refusal, before the body is read, or None."""
-        length = request.headers.get("content-length", "0")
-        if "transfer-encoding" in request.headers or int(length) > LARGEST_BODY:
-            return refusal(413, f"No more than {LARGEST_BODY} bytes can be posted")
         if self._token is None:
             return refuse_strangers(request)
         if self._is_token(_cookie(request)) or self._is_entry(request):
@@ -193,8 +196,7 @@ class ChatServer:
                     run.cancel()
                 return HTTPReply(204, b"")
             case "clear":
-                self._chat.conversations.forget(name)
-                return HTTPReply(204, b"")
+                return self._clear(name)
         return refusal(404, "There is nothing at this address")
 
     # --- runs ------------------------------------------------------------------------------------
@@ -202,36 +204,66 @@ class ChatServer:
     def _ask(self, name: str, message: str, again: bool) -> HTTPReply:
         if not message:
             return refusal(400, "The message is empty")
-        text = self._chat.conversations.find(name)
-        state = self._state(text)
-        if state is None:
-            return _stream(self._frames(name, message))
-        if state.get_interruptions() or not self._chat.conversations.take(name, text):
-            return refusal(409, "A call waits for a decision")
-        if not again:
-            state.add_input(message)  # to an answer that was cut short behind a call
-        return _stream(self._frames(name, state))
+        with self._claimed(name) as claim:
+            if claim is None:
+                return _busy()
+            text = self._chat.conversations.find(name)
+            state = self._state(text)
+            if state is None:
+                return self._run(name, message, claim)
+            if state.get_interruptions():
+                return refusal(409, "A call waits for a decision")
+            if not again:
+                state.add_input(message)  # to an answer that was cut short behind a call
+            if not self._chat.conversations.take(name, text):  # by another server on the same file
+                return _busy()
+            return self._run(name, state, claim)
 
     def _decide(self, name: str, form: dict[str, str]) -> HTTPReply:
-        text = self._chat.conversations.find(name)
-        state = self._state(text)
-        calls = state.get_interruptions() if state else []
-        named = form.get("call"), form.get("question") or ""
-        call = next((each for each in calls if (each.call_id, each.question_name) == named), None)
-        if state is None or call is None:
-            return _stream(iter([sse("decided", None)]))  # a second click
-        try:
-            if form.get("verdict") != "approve":
-                state.reject(call, rejection_message=form.get("reason", "").strip() or None)
-            elif call.question is not None:
-                state.provide_input(call, json.loads(form.get("fields") or "null"))
+        with self._claimed(name) as claim:
+            text = self._chat.conversations.find(name)
+            state = self._state(text)
+            if claim is None or state is None or not decide_call(state, form):
+                return _decided_before()
+            if not self._chat.conversations.take(name, text):
+                return _decided_before()
+            return self._run(name, state, claim)
+
+    def _clear(self, name: str) -> HTTPReply:
+        """Forget a conversation; an answer that is being written in it is stopped first."""
+        if run := self._running.get(name):
+            run.cancel()
+        with self._claimed(name, _STOP_SECONDS) as claim:
+            if claim is None:
+                return _busy()
+            self._chat.conversations.forget(name)
+            return HTTPReply(204, b"")
+
+    @contextmanager
+    def _claimed(self, name: str, seconds: float = 0.0) -> Iterator[ExitStack | None]:
+        """For a `with` block, have a conversation for oneself; None: it is being answered, still.
+
+        Args:
+            name: The conversation.
+            seconds: How long to wait for an answer to end.
+
+        Yields:
+            What gives the conversation free; `pop_all` takes it out of the block.
+        """
+        with self._freed:
+            if not self._freed.wait_for(lambda: name not in self._running, seconds):
+                claim = None
             else:
-                state.approve(call)
-        except (UserError, ValueError) as error:
-            return refusal(400, str(error))
-        if not self._chat.conversations.take(name, text):
-            return _stream(iter([sse("decided", None)]))
-        return _stream(self._frames(name, state))
+                self._running[name] = None
+                claim = ExitStack()
+                claim.callback(self._free, name)
+        with claim or nullcontext():
+            yield claim
+
+    def _free(self, name: str) -> None:
+        with self._freed:
+            del self._running[name]
+            self._freed.notify_all()
 
     def _state(self, text: str | None) -> RunState | None:
         """The run that was put aside; None: there is none that this agent can go on with."""
@@ -241,57 +273,47 @@ class ChatServer:
             logger.warning("A run that waits is left behind: %s", error)
             return None
 
-    def _frames(self, name: str, start: str | RunState) -> Iterator[str]:
-        """The run as events for the page, up to its end or to a call that waits.
+    def _run(self, name: str, start: str | RunState, claim: ExitStack) -> HTTPReply:
+        return _stream(self._frames(name, start, claim.pop_all()))
 
-        Closing this generator, as the server does when the browser has gone, ends the run. What was
-        done after a decision is kept: the next message goes on from there.
-        """
+    def _frames(self, name: str, start: str | RunState, claim: ExitStack) -> Generator[str]:
+        """The run as events, up to its end or to a call that waits; then the claim is given up."""
         kept = self._chat.conversations
-        is_decided = isinstance(start, RunState)
-        known = start.get_unsaved_items() if isinstance(start, RunState) else []
-        run: RunResultStreaming | None = None
-        with self._lock:
-            is_busy = name in self._running
-            self._running.setdefault(name, None)
-        if is_busy:
-            yield sse("error", {"message": "An answer is being written in this conversation."})
-            return
-        try:
-            trace_id = (kept.latest_run(name) if is_decided else None) or gen_trace_id()
+        with claim, kept.session(name) as session:
+            trace_id = (
+                kept.latest_run(name) if isinstance(start, RunState) else None
+            ) or gen_trace_id()
             kept.note_run(name, trace_id)
-            yield sse("run", trace_id)
             config = replace(self._chat.config, trace_id=trace_id, group_id=name)
-            with kept.session(name) as session:
-                run = Runner.run_streamed(
-                    self._chat.agent, start, session=session, run_config=config
-                )
-                self._running[name] = run
-                yield from event_frames(run, known)
-                if run.interruptions:
-                    kept.keep(name, run.to_state().to_string())
-                    yield sse("waiting", waiting_calls(run.interruptions))
-                else:
-                    yield sse("done", _plain(run.final_output))  # None: it was stopped
-        except Exception as error:  # the user's own code may raise anything
-            logger.exception("The run failed")
-            is_decided = False  # the session has its turns
-            yield error_event(error, with_details=True)
-        finally:
-            if run is not None:
-                run.cancel()
-                if is_decided and run.final_output is None and not run.interruptions:
-                    kept.keep(name, run.to_state().to_string())
-            del self._running[name]
+            run = Runner.run_streamed(self._chat.agent, start, session=session, run_config=config)
+            self._running[name] = run
+
+            def end(state: str | None) -> None:
+                with claim:
+                    if state is not None:
+                        kept.keep(name, state)
+
+            yield from answer_frames(run, start, end, trace_id=trace_id, with_details=True)
 
 
-def _stream(frames: Iterator[str]) -> HTTPReply:
+def _stream(frames: Generator[str]) -> HTTPReply:
+    first = next(frames)  # begun, whatever becomes of the reply: its end is told from then on
+
     def chunks() -> Iterator[bytes | float]:
-        for frame in frames:
-            yield frame.encode()
-            yield 0.0  # at once
+        with closing(frames):
+            for frame in chain([first], frames):
+                yield frame.encode()
+                yield 0.0  # at once
 
     return HTTPReply(200, chunks(), page_headers("text/event-stream"))
+
+
+def _decided_before() -> HTTPReply:
+    return page_reply(sse("decided", None), "text/event-stream")  # a second click
+
+
+def _busy() -> HTTPReply:
+    return refusal(409, "An answer is being written in this conversation")
 
 
 def _redirect(address: str, headers: dict[str, str] | None = None) -> HTTPReply:
@@ -306,10 +328,6 @@ def _address(name: str) -> str:
 
 def _new_name() -> str:
     return uuid.uuid4().hex
-
-
-def _plain(output: Any) -> Any:
-    return output if isinstance(output, str | None) else str(output)
 
 
 def _cookie(request: HTTPRequest) -> str:

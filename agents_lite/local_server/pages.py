@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,14 +27,15 @@ def serve_pages(
     *,
     host: str = "127.0.0.1",
     port: int,
+    largest_body: int = 0,
 ) -> LocalServer:
-    """A `LocalServer`.
+    """A `LocalServer`, to which nothing is posted unless `largest_body` allows it.
 
     Raises:
         UserError: The address or the port cannot be used.
     """
     try:
-        return LocalServer(answer, host=host, port=port, refuse=refuse)
+        return LocalServer(answer, host=host, port=port, refuse=refuse, largest_body=largest_body)
     except (OSError, OverflowError) as error:
         where = "" if host == "127.0.0.1" else f" at {host}"
         raise UserError(f"Port {port}{where} cannot be used ({error}); choose another") from error
@@ -44,7 +46,7 @@ def refuse_strangers(request: HTTPRequest) -> HTTPReply | None:
 
     No page of another site can then ask under a name of its own that leads here.
     """
-    if request.headers.get("host", "").rpartition(":")[0] in _OUR_NAMES:
+    if re.sub(r":\d*$", "", request.headers.get("host", "")) in _OUR_NAMES:
         return None
     return refusal(403, "This server is for this machine only")
 

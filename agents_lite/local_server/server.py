@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import from_json
 
-from .messages import CutConnection, HTTPReply, HTTPRequest
+from .messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 
 _LINGER_SECONDS = 1.0
+_LENGTH_DIGITS = 18
 
 
 class LocalServer:
@@ -27,6 +28,7 @@ class LocalServer:
         port: The port; 0 picks a free one.
         refuse: Called with each request before its body is read; a reply that it gives is all that
             is sent, and the connection is closed.
+        largest_body: Bytes of a request's body, which is refused when it has more; None: any.
 
     Attributes:
         url: The address, such as "http://127.0.0.1:50123".
@@ -39,9 +41,11 @@ class LocalServer:
         host: str = "127.0.0.1",
         port: int = 0,
         refuse: Callable[[HTTPRequest], HTTPReply | None] = lambda _: None,
+        largest_body: int | None = None,
     ) -> None:
         self.answer = answer
         self.refuse = refuse
+        self.largest_body = largest_body
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=1024)
         name = f"[{host}]" if ":" in host else host
@@ -101,18 +105,17 @@ class _Connection(BaseHTTPRequestHandler):
     server: Any
 
     def do_POST(self) -> None:
-        length = self.headers.get("Content-Length") or "0"
-        if not length.isdecimal():
-            self.send_error(400, "Bad Content-Length")
-            return
-        request = self._read_head()
-        refusal = self.server.refuse(request)
+        try:
+            length, request = self._body_length(), self._read_head()
+            refusal = self.server.refuse(request) or self._refuse_length(length)
+        except ValueError as error:
+            refusal = HTTPReply(400, f"{error}\n".encode(), {"Content-Type": "text/plain"})
         if refusal is not None:
             self.close_connection = True
             self._send(refusal)
             self._hang_up()
             return
-        request.body = self._read_body(int(length))
+        request.body = self._read_body(length)
         reply = self.server.answer(request)
         try:
             self._send(reply)
@@ -124,6 +127,18 @@ class _Connection(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+    def _body_length(self) -> int:
+        length, *others = self.headers.get_all("Content-Length", ["0"])
+        if others or not length.isdecimal() or len(length) > _LENGTH_DIGITS:
+            raise ValueError("Bad Content-Length")
+        return int(length)
+
+    def _refuse_length(self, length: int) -> HTTPReply | None:
+        limit = self.server.largest_body
+        if limit is None or (length <= limit and "Transfer-Encoding" not in self.headers):
+            return None
+        return json_reply({"error": f"No more than {limit} bytes can be posted"}, 413)
 
     def _read_head(self) -> HTTPRequest:
         url = urlsplit(self.path)

@@ -42,11 +42,25 @@ class Visitor:
         return self.session.post(self.address + action, body, stream=True, timeout=60)
 
     def events(self, action: str, **fields: str) -> list[tuple[str, Any]]:
+        """The events that come of what is posted."""
+        return self.read(self.post(action, **fields))
+
+    def read(self, answer: requests.Response) -> list[tuple[str, Any]]:
         """The events of an answer, that which names the run left out."""
-        answer = self.post(action, **fields)
         assert answer.headers["content-type"] == "text/event-stream", answer.text
         found = re.findall(r"event: (.*)\ndata: (.*)\n\n", answer.content.decode())
         return [(name, json.loads(text)) for name, text in found if name != "run"]
+
+    def ask_once_free(self, message: str) -> list[tuple[str, Any]]:
+        """Ask as soon as the conversation is no longer being answered."""
+        answers: list[requests.Response] = []
+
+        def is_free() -> bool:
+            answers.append(self.post("ask", message=message))
+            return answers[-1].status_code != 409
+
+        wait_until(is_free)
+        return self.read(answers[-1])
 
     def ask(self, message: str, **fields: str) -> list[tuple[str, Any]]:
         return self.events("ask", message=message, **fields)
@@ -138,14 +152,65 @@ def test_clicks_at_the_same_time_make_a_call_once(served: Served) -> None:
     assert served.refunds == ["7"]
 
 
+def test_a_call_can_be_decided_about_as_soon_as_the_page_is_told(served: Served) -> None:
+    served.turns.extend([REFUND, "Done."])
+    visitor = Visitor(served.url, "ada")
+    with visitor.post("ask", message="Money back") as answer:
+        frames = answer.iter_content(None, decode_unicode=True)
+        told = next(frame for frame in frames if "event: waiting" in str(frame))
+        assert "c1" in str(told)
+        assert visitor.events("decide", call="c1", verdict="approve")[-1] == ("done", "Done.")
+    assert served.refunds == ["7"]
+
+
+def test_while_an_answer_is_written_a_run_that_was_put_aside_stays_there(served: Served) -> None:
+    served.turns.extend([REFUND, turn("Too late.", delay=PATIENCE), "Done."])
+    visitor = Visitor(served.url, "ada")
+    visitor.ask("Money back")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(visitor.events, "decide", call="c1", verdict="approve")
+        wait_until(lambda: served.model and len(served.model.requests) == 2)
+        assert visitor.post("ask", message="And?").status_code == 409
+        visitor.post("stop")
+        assert answer.result(PATIENCE)[-1] == ("done", None)
+    assert visitor.post("ask", message="And?").status_code == 200
+    assert served.refunds == ["7"]
+    assert [item.get("output") for item in visitor.get("history")["items"]].count("7 is refunded.")
+
+
+def test_a_decision_whose_reader_leaves_at_once_is_not_lost(served: Served) -> None:
+    served.turns.extend([REFUND, *["Now then."] * 3])
+    visitor = Visitor(served.url, "ada")
+    visitor.ask("Money back")
+    answer = visitor.post("decide", call="c1", verdict="approve")
+    next(answer.iter_content(1))
+    answer.close()
+    assert visitor.ask_once_free("Well?")[-1][0] == "done"
+    assert "7 is refunded." in [each.get("output") for each in visitor.get("history")["items"]]
+    assert served.refunds == ["7"]
+
+
+def test_a_conversation_that_is_deleted_while_it_is_answered_does_not_come_back(
+    served: Served,
+) -> None:
+    served.turns.append(turn("Too late.", delay=PATIENCE))
+    visitor = Visitor(served.url, "ada")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(visitor.ask, "Talk")
+        wait_until(lambda: served.model and served.model.requests)
+        assert visitor.post("clear").status_code == 204
+        assert answer.result(PATIENCE) == [("done", None)]
+    assert visitor.get("/conversations") == []
+    assert visitor.get("history") == {"items": [], "waiting": [], "trace": None}
+
+
 def test_stop_ends_an_answer_and_the_conversation_goes_on(served: Served) -> None:
     served.turns.extend([turn("Too late.", delay=PATIENCE), "Now then."])
     visitor = Visitor(served.url, "ada")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(visitor.ask, "Talk")
         wait_until(lambda: served.model and served.model.requests)
-        busy = visitor.ask("And?")
-        assert busy[-1][0] == "error"
+        assert visitor.post("ask", message="And?").status_code == 409
         assert visitor.post("stop").status_code == 204
         assert answer.result(PATIENCE) == [("done", None)]
     assert visitor.ask("Again")[-1] == ("done", "Now then.")
@@ -157,7 +222,7 @@ def test_a_reader_who_leaves_ends_the_run(served: Served) -> None:
     answer = visitor.post("ask", message="Talk")
     next(answer.iter_content(None))
     answer.close()
-    wait_until(lambda: visitor.ask("Again")[-1] == ("done", "Now then."))
+    assert visitor.ask_once_free("Again")[-1] == ("done", "Now then.")
 
 
 def test_a_failure_is_told_in_words_and_with_its_details(
@@ -205,6 +270,11 @@ def test_who_calls_it_by_another_name_is_refused_before_the_body_is_read(
 def test_a_body_that_is_too_large_is_not_read(served: Served) -> None:
     head = "POST /chat/ada/ask HTTP/1.1\nHost: localhost:1\nContent-Length: 100001\n\n"
     assert ask_by_hand(served.url, head).startswith("HTTP/1.1 413 ")
+
+
+def test_a_name_of_this_machine_needs_no_port(served: Served) -> None:
+    for host in ("localhost", "127.0.0.1", "[::1]", "[::1]:80"):
+        assert requests.get(served.url, headers={"Host": host}, timeout=60).ok
 
 
 @pytest.mark.parametrize("action", ["ask", "decide", "stop", "clear"])

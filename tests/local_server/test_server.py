@@ -143,8 +143,10 @@ def test_no_thread_is_left_after_closing():
             assert session.get(server.url, timeout=60).content == b"ok"
             server.close()
     wait_until(
-        lambda: not any(
-            thread.name.startswith("loopback") for thread in set(threading.enumerate()) - before
+        lambda: (
+            not any(
+                thread.name.startswith("loopback") for thread in set(threading.enumerate()) - before
+            )
         )
     )
 
@@ -166,11 +168,36 @@ def test_hundreds_of_connections_are_served_at_the_same_time():
             each.close()
 
 
-@pytest.mark.parametrize("length", ["x", "-1", "1.5"])
-def test_a_content_length_that_is_no_number_is_a_bad_request(length: str):
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST / HTTP/1.1\r\nContent-Length: x",
+        "POST / HTTP/1.1\r\nContent-Length: -1",
+        "POST / HTTP/1.1\r\nContent-Length: 1.5",
+        f"POST / HTTP/1.1\r\nContent-Length: {'9' * 5000}",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2",
+        "GET http://[ HTTP/1.1",
+    ],
+)
+def test_a_head_that_is_none_is_a_bad_request_and_no_more(
+    head: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with serving(lambda request: json_reply({})) as server, connect(server) as client:
-        client.sendall(f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
-        assert client.recv(1000).startswith(b"HTTP/1.1 400 Bad Content-Length")
+        client.sendall(f"{head}\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 11", "Transfer-Encoding: chunked"])
+def test_a_body_larger_than_allowed_is_refused_before_it_is_read(head: str) -> None:
+    server = LocalServer(lambda request: json_reply({}), largest_body=10)
+    try:
+        with connect(server) as client:
+            client.sendall(f"POST / HTTP/1.1\r\n{head}\r\n\r\n".encode())
+            assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
+        assert requests.post(server.url, data=b"1234567890", timeout=60).ok
+    finally:
+        server.close()
 
 
 def test_a_server_out_of_file_descriptors_goes_on_once_there_are_some():

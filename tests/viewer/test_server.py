@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -108,15 +109,25 @@ def test_a_query_that_is_none_is_told(url: str, query: str) -> None:
     assert "error" in get(f"{url}/conversations?{query}").json()
 
 
-@pytest.mark.parametrize("host", ["evil.example:80", "127.0.0.1.evil.example:1", "", "localhost"])
+@pytest.mark.parametrize("host", ["evil.example:80", "127.0.0.1.evil.example:1", ""])
 def test_who_calls_it_by_another_name_learns_nothing(url: str, host: str) -> None:
     for path in ("/", "/conversations"):
         refused = get(url + path, Host=host)
         assert (refused.status_code, list(refused.json())) == (403, ["error"])
 
 
-def test_localhost_is_a_name_of_this_machine(url: str) -> None:
-    assert get(f"{url}/conversations", Host="localhost:9000").ok
+@pytest.mark.parametrize("host", ["localhost:9000", "localhost", "127.0.0.1", "[::1]"])
+def test_names_of_this_machine_are_answered_at_any_port(url: str, host: str) -> None:
+    assert get(f"{url}/conversations", Host=host).ok
+
+
+def test_a_body_is_not_read(url: str) -> None:
+    place = urlsplit(url)
+    with socket.create_connection((place.hostname, place.port), timeout=60) as connection:
+        connection.sendall(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n"
+        )
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
