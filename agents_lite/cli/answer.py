@@ -11,6 +11,7 @@ from ..items import ItemHelpers, MessageOutputItem
 from ..response_types import ResponseStreamEvent
 from ..result import RunResultStreaming
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, RunItemStreamEvent
+from .markdown import MarkdownText
 from .terminal import safe
 
 
@@ -23,6 +24,7 @@ def write_output(output: Any) -> None:
 def write_answer(
     run: RunResultStreaming,
     notice: Callable[[RunItemStreamEvent | AgentUpdatedStreamEvent], None] | None = None,
+    markdown: bool = False,
 ) -> None:
     """Write what the model says in a run piece by piece, and the final output if it is not that.
 
@@ -31,8 +33,9 @@ def write_answer(
     Args:
         run: The run; it is read to its end.
         notice: Given the events that are not raw ones, between two lines of output.
+        markdown: Lay out what it says, as Markdown.
     """
-    pieces = _Pieces()
+    pieces = _Pieces(MarkdownText() if markdown else None)
     try:
         for event in run.stream_events():
             if isinstance(event, RawResponsesStreamEvent):
@@ -57,7 +60,8 @@ def _is_typed(run: RunResultStreaming) -> bool:
 class _Pieces:
     """Writes the text in raw events, each message on lines of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, markdown: MarkdownText | None) -> None:
+        self._markdown = markdown
         self._is_streamed = False
         self._is_line_open = False
 
@@ -65,16 +69,26 @@ class _Pieces:
         kind = data.get("type")
         if kind == "response.output_text.delta":
             self._is_streamed = self._is_line_open = True  # before Ctrl-C can come in between
-            print(safe(data.delta), end="", flush=True)
+            self._write(data.delta)
         elif kind == "response.output_item.done":
             self.end_line()
         elif kind == "response.completed":
             if not self._is_streamed:  # the server sent its answer in one piece
                 for text in filter(None, map(ItemHelpers.extract_text, data.response.output)):
-                    print(safe(text))
+                    self._is_line_open = True
+                    self._write(text)
+                    self.end_line()
             self._is_streamed = False
 
     def end_line(self) -> None:
-        if self._is_line_open:
+        if self._markdown is not None:
+            self._markdown.end()
+        elif self._is_line_open:
             print(flush=True)
         self._is_line_open = False
+
+    def _write(self, text: str) -> None:
+        if self._markdown is not None:
+            self._markdown.add(safe(text))
+        else:
+            print(safe(text), end="", flush=True)

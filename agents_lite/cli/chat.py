@@ -1,4 +1,4 @@
-"""Talk with an agent: Ctrl-C stops an answer, Ctrl-D leaves."""
+"""Talk with an agent: Ctrl-C stops an answer, Ctrl-D leaves, /help tells more."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from uuid import uuid4
 from ..agent import Agent
 from ..exceptions import AgentsException
 from ..memory import SQLiteSession
+from ..result import RunResultStreaming
 from ..run import Runner, RunOptions
 from ..running.run_state import RunState
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent
+from ..usage import Usage
 from ..viewer.text import plain
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer
 from .approval import decided_state
+from .chat_commands import Leave, obey
+from .markdown import can_show_markdown
+from .messages import message_reader
 from .show import describe_item
-from .terminal import paint, read_line
+from .terminal import paint
 
 _NOTED = ("tool_called", "tool_output", "handoff_occured")
 
@@ -34,21 +39,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent_options(parser)
 
 
-def execute(options: argparse.Namespace) -> None:
-    """Answer line by line, until the input ends; the agent that answered last stays."""
-    with suppress(ImportError):  # not on every system
-        import readline  # noqa: F401 - lets `input` edit lines and remember them
+class Chat:
+    """A conversation at the terminal.
 
+    Attributes:
+        agent: Takes the next message: the one that answered last.
+        first_agent: Takes the first message of a conversation.
+        session: Holds the conversation.
+        usage: What all its answers have used, those that were taken back too.
+    """
+
+    def __init__(
+        self, agent: Agent[Any], session: SQLiteSession, run_options: RunOptions[Any]
+    ) -> None:
+        self.agent = self.first_agent = agent
+        self.session = session
+        self.usage = Usage()
+        self._run_options = run_options
+        self._markdown = can_show_markdown()
+
+    def answer(self, message: str) -> None:
+        """Write the answer to a message.
+
+        After an error or Ctrl-C the conversation goes on from where it was before the message.
+        """
+        start: str | RunState = message
+        noticed: list[Any] = []
+        run: RunResultStreaming | None = None
+        try:
+            while True:
+                run = Runner.run_streamed(self.agent, start, **self._run_options)
+                write_answer(run, lambda event: _write_notice(event, noticed), self._markdown)
+                if not run.interruptions:
+                    self.agent = run.last_agent
+                    break
+                start = decided_state(run)
+        except KeyboardInterrupt:
+            print(paint("(stopped)", "dim"))
+        except AgentsException as error:
+            print(plain(f"error: {error}"), file=sys.stderr)
+        if run is not None:
+            self.usage.add(run.usage)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Answer message by message, until the input ends; the agent that answered last stays."""
     session = SQLiteSession(options.session_id, options.session or ":memory:")
     config = replace(run_config(options), group_id=_group(options))
-    run_options = RunOptions(session=session, run_config=config)
-    with chosen_server(options):
-        agent = choose_agent(options)
-        if sys.stdin.isatty():
-            print(paint(f"{agent.name} is listening. {__doc__.partition(': ')[2]}", "dim"))
-        while (message := _read_message()) is not None:
-            if message.strip():
-                agent = _answer(agent, message, run_options)
+    run_options = RunOptions[Any](session=session, run_config=config)
+    is_terminal = sys.stdin.isatty()
+    with chosen_server(options), suppress(Leave):
+        chat = Chat(choose_agent(options), session, run_options)
+        if is_terminal:
+            print(paint(f"{chat.agent.name} is listening. {__doc__.partition(': ')[2]}", "dim"))
+        read_message = message_reader()
+        while (message := read_message()) is not None:
+            if is_terminal and message.startswith("/"):
+                obey(chat, message)
+            elif message.strip():
+                chat.answer(message)
 
 
 def _group(options: argparse.Namespace) -> str:
@@ -56,38 +105,6 @@ def _group(options: argparse.Namespace) -> str:
     if options.session is None:
         return f"chat {uuid4().hex}"
     return f"{options.session_id} in {os.path.abspath(options.session)}"
-
-
-def _read_message() -> str | None:
-    """The next line of input, or None when there is none left."""
-    try:
-        return read_line("> " if sys.stdin.isatty() else "")
-    except KeyboardInterrupt:
-        print()
-        return ""
-    except EOFError:
-        return None
-
-
-def _answer(agent: Agent[Any], message: str, run_options: RunOptions) -> Agent[Any]:
-    """Write the answer to a message; returns the agent to take the next one.
-
-    After an error or Ctrl-C the conversation goes on from where it was before the message.
-    """
-    start: str | RunState = message
-    noticed: list[Any] = []
-    try:
-        while True:
-            run = Runner.run_streamed(agent, start, **run_options)
-            write_answer(run, lambda event: _write_notice(event, noticed))
-            if not run.interruptions:
-                return run.last_agent
-            start = decided_state(run)
-    except KeyboardInterrupt:
-        print(paint("(stopped)", "dim"))
-    except AgentsException as error:
-        print(plain(f"error: {error}"), file=sys.stderr)
-    return agent
 
 
 def _write_notice(event: RunItemStreamEvent | AgentUpdatedStreamEvent, noticed: list[Any]) -> None:

@@ -14,8 +14,13 @@ def usage_lines(result: RunResultBase) -> Iterator[str]:
     """A line for each agent, where there are several, and one for all of it, with the cost."""
     if len(result.usage_by_agent) > 1:
         for name, usage in result.usage_by_agent.items():
-            yield f"{name}: {describe_usage(usage)}, {_cost(usage)}"
-    yield f"{describe_usage(result.usage)}, {_cost(result.usage)}"
+            yield f"{name}: {usage_line(usage)}"
+    yield usage_line(result.usage)
+
+
+def usage_line(usage: Usage) -> str:
+    """Requests, tokens and their cost."""
+    return f"{describe_usage(usage)}, {dollars(known_cost(usage)) or 'cost not known'}"
 
 
 def describe_usage(usage: Usage) -> str:
@@ -27,7 +32,3 @@ def describe_usage(usage: Usage) -> str:
         f"{requests}, {usage.input_tokens:,} input tokens{of_them}, "
         f"{usage.output_tokens:,} output tokens"
     )
-
-
-def _cost(usage: Usage) -> str:
-    return dollars(known_cost(usage)) or "cost not known"
