@@ -19,6 +19,8 @@ from agents_lite import (
     RunState,
     SQLiteJournal,
     SQLiteSession,
+    UsageLimitExceeded,
+    UsageLimits,
     UserError,
     function_tool,
     handoff,
@@ -199,20 +201,33 @@ def test_another_model_may_write_the_summary() -> None:
 
 
 def test_the_size_is_reckoned_as_the_last_usage_told() -> None:
-    compaction = small(window=4000)
-    model = ScriptedModel([turn("a", usage=token_usage(2000, 5)), "summary", "b"])
-    agent = Agent(name="A", model=model)
-    items: list[Any] = [user(LONG), answer(LONG)]
-    first = Runner.run_sync(agent, items, run_config=RunConfig(compaction=compaction))
-    more = [*first.to_input_list(), user(LONG[:400])]  # 1,150 by the estimate, twice that in truth
-    Runner.run_sync(agent, more, run_config=RunConfig(compaction=compaction))
-    assert not is_summary_of(model.requests[1])
-    third = [*more, answer(LONG), user(LONG[:400])]
-    model = ScriptedModel(lambda request: "summary")
-    agent = Agent(name="A", model=model)
-    compaction.measure(1000, 2000)
-    Runner.run_sync(agent, third, run_config=RunConfig(compaction=compaction))
-    assert is_summary_of(model.requests[0])
+    config = RunConfig(compaction=small(window=3500, clear_tool_results=False))
+
+    def is_summarised(tokens: int) -> bool:
+        def reply(request: Any) -> Any:
+            is_first = len(model.requests) == 1
+            counted = turn(call("read", page=1), usage=token_usage(tokens, 5))
+            return counted if is_first else uncounted("done")
+
+        model = ScriptedModel(reply)
+        items: list[Any] = [user(LONG), answer(LONG), user(LONG)]  # 1,500 by the estimate
+        Runner.run_sync(Agent(name="A", model=model, tools=[read]), items, run_config=config)
+        return any(map(is_summary_of, model.requests))
+
+    assert [is_summarised(tokens) for tokens in (1500, 6000, 0)] == [False, True, False]
+
+
+def test_summaries_are_model_calls_that_the_limits_count() -> None:
+    history = [user(LONG), answer(LONG)] * 6
+    for most, asked in ((1, 1), (2, 2), (3, 3)):
+        model = ScriptedModel(lambda request: "summary")
+        limits = UsageLimits(requests=most)
+        config = RunConfig(compaction=small(), usage_limits=limits)
+        with pytest.raises(UsageLimitExceeded) as caught:
+            Runner.run_sync(Agent(name="A", model=model), [*history, user("x")], run_config=config)
+        assert len(model.requests) == asked
+        assert caught.value.run_data is not None
+        assert caught.value.run_data.usage.requests == asked
 
 
 @every_driver

@@ -13,6 +13,7 @@ import pytest
 
 from agents_lite import (
     Agent,
+    Compaction,
     Computer,
     ComputerTool,
     CustomTool,
@@ -48,6 +49,7 @@ from tests.mcp.conftest import script as script
 from tests.support.spans import recorded_spans
 
 made: list[int] = []
+LONG = "word " * 400
 
 
 @pytest.fixture(autouse=True)
@@ -638,3 +640,32 @@ def test_text_that_differs_in_a_word_is_told_by_lines() -> None:
     played = Runner.replay(clerk([text("One\nthree")]), was.to_state(), model="live")
     answer = next(each for each in played.comparison.differences if each.what == "answer")
     assert answer.diff == "- two\n+ three"
+
+
+def test_steps_of_compaction_are_played_as_they_were(tmp_path: Path) -> None:
+    """Whether the replay is told of the settings or not."""
+    history: list[Any] = [
+        {"role": role, "content": LONG} for _ in range(4) for role in ("user", "assistant")
+    ]
+    given = [*history, {"role": "user", "content": "Price of 7?"}]
+    compaction = Compaction(window=2000, keep_turns=1, summary_words=50)
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    config = RunConfig(journal=journal, run_id="r", compaction=compaction)
+    asked: list[int] = []
+
+    def reply(request: Any) -> Any:
+        if str(request.system_instructions).startswith("You keep the summary"):
+            return "what was said"
+        asked.append(len(request.input))
+        return call("price", order=7) if len(asked) == 1 else "It is 70."
+
+    model = ScriptedModel(reply)
+    agent = Agent("A", model=model, tools=[price])
+    recorded = Runner.run_sync(agent, given, run_config=config)
+    assert asked[0] < len(given)
+    for options in ({}, {"run_config": RunConfig(compaction=compaction)}):
+        again = Agent("A", model=ScriptedModel([]), tools=[price])
+        played = Runner.replay(again, journal, run_id="r", **options)  # type: ignore[arg-type]
+        assert played.final_output == recorded.final_output == "It is 70."
+        assert played.comparison.is_same, played.comparison
+        assert played.result.context_wrapper.usage == recorded.context_wrapper.usage
