@@ -1,6 +1,8 @@
-# Needs Python 3.11 or newer, make and git. Everything is installed into .venv.
+# Needs Python 3.11 or newer, make and git. Everything is installed into .venv; what builds the
+# documentation into an environment of its own, so that tests are not run beside an installation.
 PYTHON ?= python3
 VENV = .venv
+DOCS = .venv-docs
 # Benchmarks run in environments of their own: plugins that pydantic finds in a development
 # environment would be measured, too.
 BENCH = .venv-bench
@@ -20,9 +22,8 @@ lint: $(VENV)/ready-for-work
 types: $(VENV)/ready-for-work
 	$(VENV)/bin/mypy
 
-docs: $(VENV)/ready
-	$(VENV)/bin/python -m pip install -qq --group docs
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
+docs: $(DOCS)/ready
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
 
 bench: $(BENCH)/lite/ready $(BENCH)/peer/ready
 	$(BENCH)/lite/bin/python -m benchmarks --peer $(BENCH)/peer/bin/python $(ARGS)
@@ -31,7 +32,7 @@ soak: $(BENCH)/lite/ready
 	$(BENCH)/lite/bin/python -m benchmarks.soak
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .coverage
+	rm -rf $(VENV) $(DOCS) $(BENCH) build dist *.egg-info .coverage
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
@@ -44,6 +45,12 @@ $(VENV)/ready: pyproject.toml
 
 $(VENV)/ready-for-work: $(VENV)/ready
 	$(VENV)/bin/python -m pip install -qq -e '.[all]' --group dev
+	touch $@
+
+$(DOCS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install -q --upgrade 'pip>=25.1'
+	$(DOCS)/bin/python -m pip install -qq -e . --group docs
 	touch $@
 
 $(BENCH)/lite/ready:

@@ -13,12 +13,13 @@ import re
 import runpy
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
 
 import agents_lite
+from agents_lite import ModelSettings, RunConfig
 from agents_lite.testing import ResponsesServer
 from tests.test_lifecycle import ORDER
 
@@ -133,6 +134,15 @@ def test_a_message_that_is_explained_is_one_of_the_package(message: str) -> None
 def test_the_order_of_hooks_is_as_the_page_says() -> None:
     page = (ROOT / "docs" / "hooks.md").read_text()
     assert re.findall(r"`((?:run|A|B)\.\w+)`", page) == ORDER
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"), [("Model settings", ModelSettings), ("RunConfig", RunConfig)]
+)
+def test_the_page_on_configuration_names_every_field(title: str, kind: type) -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    section = page.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    assert [each.name for each in fields(kind) if f"`{each.name}`" not in section] == []
 
 
 def test_all_that_is_public_is_in_the_reference() -> None:
