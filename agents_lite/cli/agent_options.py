@@ -1,4 +1,4 @@
-"""The options that `run` and `chat` share: which agent, on which model, with which memory."""
+"""Options of `run`, `chat` and `serve`: which agent, on which model, with which memory."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from ..exceptions import UserError
 from ..memory import SQLiteSession
 from ..run import RunConfig, Runner
 from ..viewer.text import plain
+from .actions import add_actions
 from .agent_options import chosen_server
 from .answer import write_output
 from .approval import CallsWait
@@ -31,12 +32,8 @@ _ACTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(
-        ["actions:", *(f"  {name:<8}{summary}" for name, summary in _ACTIONS.items())]
-    )
+    add_actions(parser, _ACTIONS)
     add = parser.add_argument
-    add("action", choices=_ACTIONS, metavar="ACTION", help="one of those below")
     add("run_id", nargs="?", metavar="ID", help="a run")
     add("call_id", nargs="?", metavar="CALL", help="approve, reject: a call that waits")
     add("--db", metavar="PLACE", help="an SQLite file, or the URL of a database or of Redis")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import UserError
+from .actions import add_actions
 from .terminal import paint
 
 if TYPE_CHECKING:
@@ -28,16 +29,15 @@ _ACTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(
-        ["actions:", *(f"  {name:<8}{summary}" for name, summary in _ACTIONS.items())]
-    )
-    parser.add_argument("action", choices=_ACTIONS, metavar="ACTION", help="one of those below")
+    add_actions(parser, _ACTIONS)
     parser.add_argument(
-        "trace_id", nargs="?", metavar="ID", help="show, export: a trace's id, or how it begins"
+        "trace_id", nargs="?", metavar="ID", help="all but list, serve: its id, or how that begins"
     )
     parser.add_argument(
-        "file", nargs="?", metavar="OUT.html", help="export: the page (the trace's id, .html)"
+        "file",
+        nargs="?",
+        metavar="OUT",
+        help="export: the page (the trace's id, .html); test: the Python file (standard output)",
     )
     parser.add_argument("--db", metavar="FILE", help="the traces (AGENTS_LITE_TRACE_DB)")
     parser.add_argument("--limit", type=int, default=50, help="list: how many (%(default)s)")

@@ -18,7 +18,8 @@ def add_log_options(parser: argparse.ArgumentParser) -> None:
         "--verbose",
         action="count",
         default=0,
-        help="say more on standard error: tracebacks, and what goes on; -vv: everything",
+        help="say more on standard error: what goes on, and tracebacks of what is warned of; -vv: "
+        "everything, also the traceback of an error that ends the command",
     )
     parser.add_argument(
         "--debug", action="store_const", dest="verbose", const=2, help="the same as -vv"
