@@ -249,6 +249,9 @@ class Cassette:
     def known_output(self, call: ToolCall) -> None:
         """None: what a tool's guardrails say is a part of what is tested."""
 
+    def known_compactions(self, run: LiveRun) -> None:
+        """None: summaries are asked for, and answered as all that is asked."""
+
     # --- guardrails ----------------------------------------------------------------------------
 
     def verdict(self, run: LiveRun, guardrail: Any, checked: Any, ask: Callable[[], Any]) -> Any:

@@ -89,6 +89,9 @@ class BatchAnswers:
     def known_output(self, call: Any) -> None:
         """No output is known before a call."""
 
+    def known_compactions(self, run: Any) -> None:
+        """None: summaries are asked for in the batch, too."""
+
     def verdict(self, run: Any, guardrail: Any, checked: Any, ask: Callable[[], Any]) -> Any:
         """What a guardrail says, which is asked."""
         return ask()

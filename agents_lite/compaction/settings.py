@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
@@ -49,7 +49,6 @@ class Compaction:
     """What the model is told to do; `{words}` is replaced."""
     summary_words: int = 400
     """About how long a summary may be."""
-    _tokens_per_estimated: float = field(default=1.0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check what was given.
@@ -68,12 +67,3 @@ class Compaction:
                 raise UserError(f"Compaction({name}=...) must be 1 or more, got {value!r}")
         if self.summarize is not None and not callable(self.summarize):
             raise UserError(f"Compaction(summarize=...) must be a function, got {self.summarize!r}")
-
-    def tokens(self, estimate: int) -> float:
-        """What an estimate stands for, as the latest usage has told."""
-        return estimate * self._tokens_per_estimated
-
-    def measure(self, estimate: int, tokens: int) -> None:
-        """Learn how many tokens a request had that was estimated; 0: the server did not say."""
-        if estimate and tokens:
-            self._tokens_per_estimated = min(max(tokens / estimate, 0.25), 4.0)

@@ -17,6 +17,7 @@ from ..running.facts import (
     Answered,
     Called,
     Checked,
+    Compacted,
     Decided,
     Failed,
     HandedOver,
@@ -121,6 +122,8 @@ class RecordedRun:
     """Verdicts of guardrails."""
     added: list[tuple[int, bool, list[JSON]]] = field(default_factory=list)
     """What the caller added: the turn, whether that was at hand or had ended, the items."""
+    compacted: list[tuple[int, Compacted]] = field(default_factory=list)
+    """How the conversation was made smaller, each with the turn before whose model call it was."""
     places: dict[str, set[Place]] = field(default_factory=dict)
     """Tools of MCP servers that were called, by the agent's name."""
     others: list[RecordedTurn] = field(default_factory=list)
@@ -138,8 +141,13 @@ class RecordedRun:
     def usage(self) -> Usage:
         """Requests and tokens, those of runs inside included."""
         together = Usage()
-        for turn in self.all_turns():
+        for _, step in self.compacted:
+            together.add(step.usage)
+        for turn in self.turns.values():
             together.add(turn.usage)
+            for call in turn.calls.values():
+                if call.inside is not None:
+                    together.add(call.inside.usage)
         return together
 
     def all_turns(self) -> Iterator[RecordedTurn]:
@@ -220,6 +228,8 @@ def run_of_record(record: Record) -> RecordedRun:
             case Decided() if turn is not None and fact.call_id in turn.calls:
                 if fact.verdict != "input":  # which belongs to a call that is made
                     turn.calls[fact.call_id].decided = fact
+            case Compacted():
+                told.compacted.append((shown.turn + 1, fact))
             case Checked():
                 told.checks.append(_check_of(fact))
             case Added() if not fact.is_retry:

@@ -17,7 +17,7 @@ from ..models.answer import model_events
 from ..models.interface import Model, ModelRequest
 from ..models.openai_provider import choose_model
 from ..response_types import ResponsesObject, ResponseStreamEvent, as_stream_event
-from ..running.facts import Asked, Decided, ToolChecked
+from ..running.facts import Asked, Compacted, Decided, ToolChecked
 from ..running.live_run import RunPaused
 from .recorded import (
     JSON,
@@ -127,6 +127,16 @@ class Replayer:
         if self._sides.on_missing == "ask":
             _outermost(run).pause("timeout")  # the call that this is inside of is not finished
             raise RunPaused("timeout")
+
+    def known_compactions(self, run: LiveRun) -> list[Compacted] | None:
+        """The recorded steps that this run has not made yet; None: the model is not a recorded one.
+        """
+        if self._sides.model == "live":
+            return None
+        known = self._runs.get(run.record.address) if self._is_ours(run) else None
+        made = sum(isinstance(fact, Compacted) for fact in run.record.facts)
+        steps = [] if known is None else known.compacted
+        return [step for turn, step in steps if turn <= run.turn][made:]
 
     # --- tools ---------------------------------------------------------------------------------
 

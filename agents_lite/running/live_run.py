@@ -16,6 +16,7 @@ from ..run_config import RunConfig, UsageLimits
 from ..run_context import RunContextWrapper
 from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
 from ..tracing import Span, get_current_span, sensitive_data_by_default
+from ..usage import Usage
 from .facts import Asked, Telling, Told
 from .hooks import Lifecycle
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from .stand_ins import StandIn
     from .start import RunOptions
     from .turn.prompt_cache import SentPrompt
+
+
+KEPT_BY_SERVER = ("previous_response_id", "auto_previous_response_id", "conversation_id")
+"""Options with which the server keeps the conversation."""
 
 
 class RunPaused(BaseException):
@@ -71,6 +76,7 @@ class LiveRun:
         turn: The turn at hand, from 1; 0 before the first.
         compaction: How the model's input is kept within its window, or None.
         estimate: About how many tokens the latest request had, as far as that is of interest.
+        tokens_per_estimated: What such an estimate stands for, as the latest usage has told.
         cached_prompt: What the latest request began with, if its server may have it cached.
         tools_at_work: Names of the local tools that run at this moment.
         closing: What is closed when the run ends.
@@ -127,6 +133,7 @@ class LiveRun:
         self.turn = record.turn
         self.compaction = self._chosen_compaction()
         self.estimate = 0
+        self.tokens_per_estimated = 1.0
         self.cached_prompt: SentPrompt | None = None
         self.tools_at_work: list[str] = []
         self.closing = ExitStack()
@@ -200,10 +207,32 @@ class LiveRun:
         most = self.record.max_turns
         if most is not None and self.turn > most:
             raise MaxTurnsExceeded(f"Max turns ({most}) exceeded")
-        for run, limits in self._limits():
-            _check_usage(run.record, limits)
+        self.check_usage()
         if self.turn > 1:
             self.record.conversation.check_continuation(self.agent.name)
+
+    def check_usage(self, more: Usage | None = None) -> None:
+        """See that another model call may be made.
+
+        Args:
+            more: What was used and is not in the record yet, or None.
+
+        Raises:
+            UsageLimitExceeded: A limit is reached.
+            UserError: There is a limit for the cost, which is not known.
+        """
+        for run, limits in self._limits():
+            used = run.record.usage
+            if more is not None:
+                used = Usage()
+                used.add(run.record.usage)
+                used.add(more)
+            _check_usage(used, limits)
+
+    def measure(self, tokens: int) -> None:
+        """Learn how many tokens the latest request had; 0: the server did not say."""
+        if self.estimate and tokens:
+            self.tokens_per_estimated = min(max(tokens / self.estimate, 0.25), 4.0)
 
     def check_price(self, model: Model) -> None:
         """See that a model has a price, if there is a limit for what the run may cost.
@@ -335,7 +364,7 @@ class LiveRun:
         span.finish(reset_current=True)
 
     def _chosen_compaction(self) -> Compaction | None:
-        if self.options.get("previous_response_id") or self.options.get("conversation_id"):
+        if any(map(self.options.get, KEPT_BY_SERVER)):
             return None  # the server keeps the conversation, and can compact it by itself
         return self.config.compaction or getattr(self.session, "compaction", None)
 
@@ -371,16 +400,16 @@ def _run_id(chosen: Any, given: Any, record: Record, around: LiveRun | None) -> 
     return str(run_id)
 
 
-def _check_usage(record: Record, limits: UsageLimits) -> None:
+def _check_usage(usage: Usage, limits: UsageLimits) -> None:
     for name in ("requests", "input_tokens", "output_tokens", "total_tokens"):
-        most, used = getattr(limits, name), getattr(record.usage, name)
+        most, used = getattr(limits, name), getattr(usage, name)
         if most is not None and used >= most:
             raise UsageLimitExceeded(
                 f"Another model call would pass the limit of {most} {name}; {used} are used"
             )
     if limits.cost is None:
         return
-    cost = record.usage.cost
+    cost = usage.cost
     if cost is None:
         raise UserError(
             "The run has a limit for its cost, and what its model calls so far have cost is not "

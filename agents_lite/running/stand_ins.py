@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..items import ToolCallOutputItem
     from ..models.interface import Model
     from ..tool import FunctionTool, LocalTool
+    from .facts import Compacted
     from .live_run import LiveRun
     from .turn.tool_call import ToolCall
 
@@ -46,6 +47,9 @@ class StandIn(Protocol):
 
     def known_output(self, call: ToolCall) -> ToolCallOutputItem | None:
         """The output of a call that is made neither now nor checked; None: it is to be made."""
+
+    def known_compactions(self, run: LiveRun) -> list[Compacted] | None:
+        """How the conversation is made smaller before the next call; None: as the run does it."""
 
     def verdict(
         self,

@@ -53,18 +53,26 @@ def compact_if_full(
 ) -> None:
     """Compact the conversation if the next request would pass the share of the window it may have.
 
+    Where a recorded run is played, the steps are those of the record.
+
     Args:
         run: The run.
         cancellation: Cuts the calls short that write a summary.
         instructions: What is sent beside the conversation, or None.
         offers: The tools and handoffs that are sent, too.
     """
+    stand_in = run.stand_in
+    known = None if stand_in is None else stand_in.known_compactions(run)
+    for step in known or ():
+        run.record.add(step)
+    if known is not None or run.compaction is None:
+        return
     settings = _settings(run)
     told = [handoff_to_request(o) if isinstance(o, Handoff) else tool_to_request(o) for o in offers]
     fixed = estimate_tokens([instructions, told])
     run.estimate = fixed + estimate_tokens(run.record.conversation.next_input)
-    if settings.tokens(run.estimate) > settings.window * settings.threshold:
-        room = settings.window * settings.target - settings.tokens(fixed)
+    if run.estimate * run.tokens_per_estimated > settings.window * settings.threshold:
+        room = settings.window * settings.target - fixed * run.tokens_per_estimated
         _compact(run, cancellation, room)
         run.estimate = fixed + estimate_tokens(run.record.conversation.next_input)
 
@@ -75,7 +83,7 @@ def has_made_room(error: APIError, run: LiveRun, cancellation: Cancellation) -> 
     if not is_too_large or isinstance(error, RateLimitError):
         return False
     settings = _settings(run)
-    size = settings.tokens(estimate_tokens(run.record.conversation.next_input))
+    size = _tokens(run, run.record.conversation.next_input)
     return _compact(run, cancellation, min(size / 2, settings.window * settings.target))
 
 
@@ -90,17 +98,17 @@ def _compact(run: LiveRun, cancellation: Cancellation, room: float) -> bool:
     starts = turn_starts(items)
     if len(starts) < 2:
         return False
-    newest = _newest_turns(settings, items, starts)
+    newest = _newest_turns(run, items, starts)
     cleared = newest if settings.clear_tool_results else 0
     step = Compacted(cleared, 0, None, Usage())
     shorter = compacted(items, cleared, 0, None)
     before = estimate_tokens(items)
     with custom_span("compaction") as span:
-        if settings.tokens(estimate_tokens(shorter)) > room:
-            covered = _place_to_cut(settings, shorter, starts, newest, room)
+        if _tokens(run, shorter) > room:
+            covered = _place_to_cut(run, shorter, starts, newest, room)
             if _can_be_said_shorter(items[:covered]):
                 step.covered = covered
-                step.summary = _Summary(run, cancellation, step.usage).of(items[:covered])
+                step.summary = _summary(run, cancellation, step.usage, items[:covered])
         after = estimate_tokens(compacted(items, step.cleared, step.covered, step.summary))
         span.span_data.data = {"estimated_tokens_before": before, "after": after}
     if after < before:
@@ -109,13 +117,29 @@ def _compact(run: LiveRun, cancellation: Cancellation, room: float) -> bool:
         run.cached_prompt = None  # it is meant to begin otherwise from now on
     elif step.usage.requests:
         run.record.add(Compacted(0, 0, None, step.usage))  # it has cost something all the same
+    if step.usage.requests:
+        run.check_usage()
     return after < before
 
 
-def _newest_turns(settings: Compaction, items: Items, starts: list[int]) -> int:
+def _summary(run: LiveRun, cancellation: Cancellation, usage: Usage, items: Items) -> str:
+    try:
+        return _Summary(run, cancellation, usage).of(items)
+    except AgentsException:
+        if usage.requests:
+            run.record.add(Compacted(0, 0, None, usage))  # what its pieces have cost so far
+        raise
+
+
+def _tokens(run: LiveRun, value: object) -> float:
+    return estimate_tokens(value) * run.tokens_per_estimated
+
+
+def _newest_turns(run: LiveRun, items: Items, starts: list[int]) -> int:
     """Where the turns begin that stay whole; the last one alone where there is no room for more."""
+    settings = _settings(run)
     newest = starts[-min(settings.keep_turns, len(starts) - 1)]
-    size = settings.tokens(estimate_tokens(items[newest:]))
+    size = _tokens(run, items[newest:])
     return newest if size <= settings.window * settings.threshold else starts[-1]
 
 
@@ -125,12 +149,12 @@ def _can_be_said_shorter(items: Items) -> bool:
 
 
 def _place_to_cut(
-    settings: Compaction, items: Items, starts: list[int], newest: int, room: float
+    run: LiveRun, items: Items, starts: list[int], newest: int, room: float
 ) -> int:
     """Where the part begins that stays: as much as there is room for, and the newest turns."""
-    left = room - settings.summary_words * 2
+    left = room - _settings(run).summary_words * 2
     places = [place for place in starts if 0 < place <= newest]
-    fitting = [p for p in places if settings.tokens(estimate_tokens(items[p:])) <= left]
+    fitting = [p for p in places if _tokens(run, items[p:]) <= left]
     of_user = [place for place in fitting if is_from_user(items[place])]
     return next(iter(of_user or fitting), newest)
 
@@ -178,7 +202,7 @@ class _Summary:
         piece: Items = []
         size = 0.0
         for item in items:
-            tokens = settings.tokens(estimate_tokens(item))
+            tokens = _tokens(self._run, item)
             if piece and size + tokens > most:
                 yield piece
                 piece, size = [], 0.0
@@ -201,6 +225,7 @@ class _Summary:
             cancellation=self._cancellation,
         )
         assert model is not None
+        self._run.check_usage(self._usage)
         response = self._answer(model, request)
         self._usage.add(response.usage)
         texts = [ItemHelpers.extract_text(item) for item in response.output]

@@ -85,7 +85,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     is_cached = response.usage.input_tokens >= SMALLEST_CACHED
     run.cached_prompt = sent_prompt(request, run) if is_cached else None
     if run.compaction is not None:
-        run.compaction.measure(run.estimate, response.usage.input_tokens)
+        run.measure(response.usage.input_tokens)
     run.lifecycle.model_ended(agent, response)
     if completed is not None:
         yield RawResponsesStreamEvent(completed)

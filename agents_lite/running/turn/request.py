@@ -42,7 +42,7 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
         tools += _server_tools(run, _names(tools, handoffs), cancellation)
     _check_names(agent, tools, handoffs)
     instructions = _instructions(agent, run)
-    if run.compaction is not None:
+    if run.compaction is not None or run.stand_in is not None:
         from .compacting import compact_if_full  # only those who need it pay for it
 
         compact_if_full(run, cancellation, instructions, [*tools, *handoffs])
