@@ -1,5 +1,7 @@
 """Tracing: what a run did, as spans inside a trace."""
 
+from typing import TYPE_CHECKING
+
 from .current import get_current_span, get_current_trace
 from .export import BackendSpanExporter, ConsoleSpanExporter
 from .ids import gen_span_id, gen_trace_id
@@ -39,8 +41,10 @@ from .spans import (
     mcp_tools_span,
     response_span,
 )
-from .sqlite_store import SQLiteTraceProcessor, StoredSpan, StoredTrace, TraceStore
 from .traces import Trace, trace
+
+if TYPE_CHECKING:
+    from .sqlite_store import SQLiteTraceProcessor, StoredSpan, StoredTrace, TraceStore
 
 __all__ = [
     "AgentSpanData",
@@ -87,3 +91,13 @@ __all__ = [
     "set_tracing_export_api_key",
     "trace",
 ]
+
+_OF_STORE = ("SQLiteTraceProcessor", "StoredSpan", "StoredTrace", "TraceStore")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OF_STORE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import sqlite_store  # only those who keep traces here pay for it
+
+    return getattr(sqlite_store, name)

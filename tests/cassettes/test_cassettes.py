@@ -80,6 +80,18 @@ def test_a_run_is_recorded_and_then_played_without_its_model(
     assert file.read_bytes() == written
 
 
+def test_a_run_keeps_the_cassette_that_it_began_with(scripted: Scripted, file: Path) -> None:
+    with cassette(file):
+        run_sync(clerk(scripted(TURNS)), "Refund order 7")
+    result = Runner.run_streamed(clerk(scripted([])), "Refund order 7")
+    events = result.stream_events()
+    with pytest.raises(CassetteLeftover), cassette(file):
+        next(events)
+    for _ in events:
+        pass
+    assert result.final_output == "It was 70."
+
+
 @every_stream
 def test_the_events_of_a_stream_are_played_as_they_came(
     scripted: Scripted, file: Path, read: Any
