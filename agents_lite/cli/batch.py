@@ -20,7 +20,7 @@ from .batch_lines import line_name_of, run_id_of
 from .batch_progress import Tally, progress_bar
 from .batch_work import BatchWork
 from .find_agent import find_agent
-from .journal import Journal
+from .line_file import LineFile
 
 
 class LinesFailed(AgentsException):
@@ -83,8 +83,8 @@ def execute(options: argparse.Namespace) -> None:
     lines = BatchInput(options.input, options.format, options.template, options.limit)
     with (
         lines.open() as source,
-        Journal(options.out) as done,
-        Journal(errors) as failed,
+        LineFile(options.out) as done,
+        LineFile(errors) as failed,
         chosen_server(options),
     ):
         agent = find_agent(options.agent)
@@ -130,7 +130,7 @@ def _run_by_batch_api(
     if options.offline:
         raise UserError("--batch-api needs a server that is still there at the next start")
     options.journal = options.journal or f"{options.out}.runs.db"
-    with Journal(f"{options.out}.batches.jsonl") as record:
+    with LineFile(f"{options.out}.batches.jsonl") as record:
         batches = Batches(record, default_client())
         batches.collect()
         with BatchAnswers(batches) as answers:

@@ -13,7 +13,7 @@ from typing import Any
 from ..exceptions import APIStatusError, BadRequestError, UserError
 from ..http.client import ResponsesClient
 from ..http.plain import Upload
-from .journal import Journal
+from .line_file import LineFile
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Batches:
         answers: What has come, by the names of requests: a line of a file with answers.
     """
 
-    def __init__(self, record: Journal, client: ResponsesClient) -> None:
+    def __init__(self, record: LineFile, client: ResponsesClient) -> None:
         self.waiting: set[str] = set()
         self.answers: dict[str, Json] = {}
         self._record = record

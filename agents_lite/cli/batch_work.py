@@ -18,7 +18,7 @@ from .batch_input import BatchInput
 from .batch_lines import Line, line_key, named_input
 from .batch_progress import Tally
 from .hopeless import is_hopeless
-from .journal import Journal
+from .line_file import LineFile
 
 
 class BatchWork:
@@ -34,8 +34,8 @@ class BatchWork:
         self,
         input: BatchInput,
         source: BinaryIO,
-        done: Journal,
-        failed: Journal,
+        done: LineFile,
+        failed: LineFile,
         tally: Tally,
         name: str = "",
         max_failures: int | None = None,

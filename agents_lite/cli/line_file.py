@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 from ..exceptions import UserError
 
 
-class Journal:
+class LineFile:
     """Appends entries to a file, for this process alone; use it in a `with` block.
 
     An entry is on disk when `append` returns. One that was cut short, since the process or the
@@ -23,7 +23,7 @@ class Journal:
         """Open the file, or begin it.
 
         Raises:
-            UserError: It cannot be opened, or another process has it open as a journal.
+            UserError: It cannot be opened, or another process has it open as such.
         """
         self._path = path
         if os.path.exists(path) and not os.path.isfile(path):
