@@ -24,6 +24,7 @@ types: $(VENV)/ready-for-work
 
 docs: $(DOCS)/ready
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
+	@echo "The pages are in site/: open site/index.html, or run $(DOCS)/bin/mkdocs serve"
 
 bench: $(BENCH)/lite/ready $(BENCH)/peer/ready
 	$(BENCH)/lite/bin/python -m benchmarks --peer $(BENCH)/peer/bin/python $(ARGS)

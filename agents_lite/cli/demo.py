@@ -61,6 +61,12 @@ front_desk = Agent(
 )
 
 
+_NEXT = """
+Next: agents-lite demo --step                     the same, step by step
+      agents-lite chat FILE.py:AGENT --offline    talk with an agent of your own
+      agents-lite serve FILE.py:AGENT --offline   the same in the browser"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.add_argument(
@@ -98,3 +104,4 @@ def execute(options: argparse.Namespace) -> None:
         config = RunConfig(model=options.model, workflow_name="Demo")
         walk = walk_live(front_desk, QUESTION, {"run_config": config}, view.show_event)
         step_through(walk, view, waits=options.step)
+    print(paint(_NEXT, "dim"))

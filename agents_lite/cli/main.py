@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from .. import __version__
 from ..exceptions import AgentsException, words_of
 from ..viewer.text import plain
-from . import batch, chat, demo, replay, run_command, runs, serve, traces
+from . import batch, chat, completion, demo, replay, run_command, runs, serve, traces
 from .approval import CallsWait
 from .environment import read_environment
 from .find_agent import WrongUsage
+from .terminal import paint, tell
 from .warnings import add_log_options, hear_log
 
 _COMMANDS = {
@@ -26,6 +27,7 @@ _COMMANDS = {
     "runs": runs,
     "replay": replay,
     "traces": traces,
+    "completion": completion,
 }
 """Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
 
@@ -51,14 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     command = _COMMANDS[chosen.command]
-    command_parser = argparse.ArgumentParser(
-        prog=f"{parser.prog} {chosen.command}", description=command.__doc__
-    )
-    command.add_arguments(command_parser)
-    add_log_options(command_parser)
-    command_parser.add_argument(
-        "--env-file", metavar="FILE", help="set the variables in this file, unless they are set"
-    )
+    command_parser = _command_parser(chosen.command)
     options = command_parser.parse_intermixed_args(chosen.arguments, chosen)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # any terminal
     hear_log(options.verbose)
@@ -81,8 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         if _is_of_output(error):
             _drop_output()
-        print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)
+        tell(paint(f"{parser.prog}: {describe_error(error)}", "red", sys.stderr))
         return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+
+
+def command_parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, by its name."""
+    return {name: _command_parser(name) for name in _COMMANDS}
 
 
 def describe_error(error: Exception) -> str:
@@ -116,7 +116,7 @@ def _drop_output() -> None:
 
 
 def _main_parser() -> argparse.ArgumentParser:
-    summaries = [f"  {name:<8}{command.__doc__}" for name, command in _COMMANDS.items()]
+    summaries = [f"  {name:<11}{command.__doc__}" for name, command in _COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="agents-lite",
         description="Agents on the command line.",
@@ -130,4 +130,15 @@ def _main_parser() -> argparse.ArgumentParser:
     # The command parses these itself: options may then stand between its other arguments, which
     # the sub-parsers of argparse do not allow.
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _command_parser(name: str) -> argparse.ArgumentParser:
+    command = _COMMANDS[name]
+    parser = argparse.ArgumentParser(prog=f"agents-lite {name}", description=command.__doc__)
+    command.add_arguments(parser)
+    add_log_options(parser)
+    parser.add_argument(
+        "--env-file", metavar="FILE", help="set the variables in this file, unless they are set"
+    )
     return parser

@@ -8,21 +8,27 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from ..viewer.text import escaped
 
-_CODES = {"bold": "1", "dim": "2", "green": "32", "cyan": "36"}
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
 _WIDTH = 96
 _GLANCE_SECONDS = 0.1
 
 
-def paint(text: str, style: str) -> str:
-    """The text in that style, where standard output is a terminal and NO_COLOR is not set.
+def paint(text: str, style: str, stream: TextIO | None = None) -> str:
+    """The text in that style, where the stream is a terminal and NO_COLOR is not set.
 
     Source: https://no-color.org
+
+    Args:
+        text: The text.
+        style: One of `bold`, `dim`, `red`, `green`, `cyan`.
+        stream: Where it goes; None: standard output.
     """
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    is_terminal = (stream or sys.stdout).isatty()
+    if not is_terminal or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
