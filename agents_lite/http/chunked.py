@@ -31,6 +31,9 @@ class BlockResponse(http.client.HTTPResponse):
             version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, status, reason
 
+    def flush(self) -> None:
+        """Do nothing: nothing is written here, and what is read from may be closed already."""
+
     def read1(self, n: int = -1) -> bytes:
         """What has arrived, at most `n` bytes, waiting only when nothing has.
 

@@ -25,6 +25,7 @@ FORKING = """
     folder = Path(sys.argv[1])
     faulthandler.register(signal.SIGALRM, chain=True)  # shows all threads, then ends the process
     over = threading.Event()
+    at_work = []
     errors = []
     logging.basicConfig(level=logging.WARNING)
 
@@ -38,6 +39,7 @@ FORKING = """
                 errors.append(traceback.format_exc())
         thread = threading.Thread(target=loop, daemon=True)
         thread.start()
+        at_work.append(thread)
 
     def fork(work):
         child = os.fork()
@@ -60,9 +62,15 @@ FORKING = """
         assert not errors, errors[0]
 """
 
+ENDING = """
+    over.set()
+    for thread in at_work:
+        thread.join(30)
+"""
+
 
 def run(script: str, *arguments: object) -> None:
-    program = dedent(FORKING) + dedent(script)
+    program = dedent(FORKING) + dedent(script) + dedent(ENDING)
     done = subprocess.run(
         # Newer Pythons warn of forks beside threads, which is what this is about.
         [sys.executable, "-W", "ignore:This process", "-c", program, *map(str, arguments)],
