@@ -233,7 +233,8 @@ def run_of_record(record: Record) -> RecordedRun:
             case Checked():
                 told.checks.append(_check_of(fact))
             case Added() if not fact.is_retry:
-                told.added.append((shown.turn, shown.answer is not None, fact.items))
+                number = shown.turn + (shown.awaited is not None)
+                told.added.append((number, shown.answer is not None, fact.items))
             case Failed():
                 told.failure = f"{fact.error}: {fact.message}"
                 _note_raised(turn, fact, shown)

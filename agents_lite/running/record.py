@@ -174,7 +174,10 @@ class Record:
 
     @property
     def has_more_input(self) -> bool:
-        """Whether something was said that the model is told when the turn at hand has ended."""
+        """Whether something was said that the model is told when the turn at hand has ended.
+
+        An answer that is awaited is of the turn at hand, too: it was asked for before.
+        """
         return bool(self._added)
 
     def add(self, fact: Fact) -> None:
@@ -291,7 +294,7 @@ class Record:
             case Added():
                 self._added.append(fact)
                 self.output_retries += fact.is_retry
-                if self.answer is None:
+                if self.answer is None and self.awaited is None:
                     self._take_added()
             case Compacted():
                 self._count_usage(self.agent.name, fact.usage)
@@ -300,6 +303,8 @@ class Record:
                 self._failure = fact
             case Awaited():
                 self.awaited = fact.response_id
+                if self.awaited is None and self.answer is None:
+                    self._take_added()
             case TakenUp():
                 self._take_up(fact)
             case Started():
@@ -313,6 +318,7 @@ class Record:
         self.raw_responses.append(fact.response)
         self._count_usage(self.agent.name, fact.response.usage)
         if fact.targets is None:
+            self._take_added()
             return
         self.turn = fact.turn
         self.answer = fact
@@ -383,7 +389,8 @@ class Record:
             self.conversation.drop_turn()
             self._take_added()
         if fact.server_ids is not None:
-            self.conversation.follow(*fact.server_ids, is_in_turn=self.answer is not None)
+            is_in_turn = self.answer is not None or self.awaited is not None
+            self.conversation.follow(*fact.server_ids, is_in_turn=is_in_turn)
 
     def _outermost(self) -> Record:
         record = self

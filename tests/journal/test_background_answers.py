@@ -99,6 +99,21 @@ def test_a_state_collects_the_answer_without_a_journal(server: ResponsesServer) 
     assert Runner.run_sync(agent, fork).final_output == "asked anew"
 
 
+def test_what_is_added_while_an_answer_is_awaited_comes_behind_it() -> None:
+    script = [turn("done", delay=LONG), "and more"]
+    with ResponsesServer(script) as server:
+        agent = make_agent(server)
+        left = Runner.run_sync(agent, "Go", timeout=1.0, on_timeout="pause")
+        state = left.to_state()
+        state.add_input("More")
+        state = type(state).from_string(agent, state.to_string())
+        let_go_on(server)
+        result = Runner.run_sync(agent, state)
+    assert result.final_output == "and more"
+    said = [item.get("role") for item in result.to_input_list()]
+    assert said == ["user", "assistant", "user", "assistant"]
+
+
 def test_a_run_whose_time_is_up_collects_the_answer_later(
     server: ResponsesServer, journal: SQLiteJournal
 ) -> None:
