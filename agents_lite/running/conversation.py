@@ -307,7 +307,7 @@ def _is_held(unsaved: list[Any], held: list[Any], size_before: int | None) -> bo
     They may look different there, as where secrets are masked; then their ids tell.
     """
     count = len(unsaved)
-    if size_before is None or size_before > len(held):
+    if size_before is None or size_before > len(held) - count:  # it has shrunk since then
         return held[-count:] == unsaved
     ids = list(map(_id_of, unsaved))
     return any(

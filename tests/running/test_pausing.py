@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -353,6 +354,28 @@ def test_a_turn_that_a_session_holds_in_other_words_is_not_saved_again() -> None
         list(stream.stream_events())
     Runner.run_sync(agent, carried(stream.to_state(), agent), session=session)
     assert roles(session) == ["user", "function_call", "function_call_output", "assistant"]
+
+
+def test_a_turn_is_not_saved_again_to_a_session_that_has_shrunk_since(tmp_path: Path) -> None:
+    class Dying(SQLiteSession):
+        def add_items(self, items: list[Any]) -> None:
+            super().add_items(items)
+            raise KeyboardInterrupt
+
+    path = tmp_path / "s.db"
+    session = SQLiteSession("s", path)
+    said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+    session.add_items(said)
+    agent = Shop().agent([call("look", call_id="c1", order="7")], "Done.")
+    stream = Runner.run_streamed(agent, "hi", session=Dying("s", path))
+    with pytest.raises(KeyboardInterrupt):
+        list(stream.stream_events())
+    left = session.get_items()[1:]
+    session.clear_session()
+    session.add_items(left)
+    Runner.run_sync(agent, carried(stream.to_state(), agent), session=session)
+    turns = ["user", "function_call", "function_call_output", "assistant"]
+    assert roles(session) == ["assistant", *turns]
 
 
 def test_an_equal_turn_of_another_run_is_not_taken_for_this_one_s() -> None:
