@@ -55,8 +55,21 @@ class CompactionSession(SessionABC):
         return self.underlying_session.add_items(items)
 
     def pop_item(self) -> Any:
-        """Remove the newest item of the session below and return it, or None."""
-        return self.underlying_session.pop_item()
+        """Remove the newest item of the session below and return it, or None.
+
+        Where the summary covers it, all that is left is shown whole from then on.
+        """
+
+        def popped(kept: Items, note: dict[str, Any]) -> Any:
+            is_covered = note["summary"] is not None and _place_of_user(
+                kept, note["users"]
+            ) == len(kept)
+            results = sum(map(is_result, kept[:-1]))
+            new = _NO_NOTE if is_covered else {**note, "results": min(note["results"], results)}
+            noted = self._add_note(new) if new != note else None
+            return then(noted, lambda _: self.underlying_session.pop_item())
+
+        return self._read(popped)
 
     def clear_session(self) -> Any:
         """Forget the conversation, and what was noted of it."""
@@ -86,9 +99,12 @@ class CompactionSession(SessionABC):
             users = note["users"] + sum(map(is_from_user, shown[:covered]))
             text = note["summary"] if summary is None else summary
             new = {"users": users, "results": max(results, note["results"]), "summary": text}
-            return self._notes.add_items([{"type": "compaction_note", **new}])
+            return self._add_note(new)
 
         return self._read(noted)
+
+    def _add_note(self, note: dict[str, Any]) -> Any:
+        return self._notes.add_items([{**note, "type": "compaction_note"}])
 
     def _read(self, use: Any) -> Any:
         return then(

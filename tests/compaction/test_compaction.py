@@ -404,6 +404,19 @@ class TestSessions:
         outputs = [item["output"] for item in session.get_items() if "output" in item]
         assert outputs[0] == CLEARED and outputs[-1].startswith("page 1")
 
+    def test_what_is_said_after_pops_behind_the_summary_is_shown(self) -> None:
+        session = CompactionSession(SQLiteSession("x"), small())
+        self.fill(session, 6)
+        model = ScriptedModel(lambda request: "S")
+        Runner.run_sync(Agent(name="A", model=model), "new", session=session)
+        assert str(session.get_items()[0]["content"]).startswith("Summary")
+        while len(session.underlying_session.get_items()) > 4:
+            assert session.pop_item() is not None
+        new = [user("other"), answer("yes")]
+        session.add_items(new)
+        assert session.get_items() == session.underlying_session.get_items()
+        assert session.get_items()[-2:] == new
+
     def test_what_another_has_made_of_the_input_is_not_noted(self) -> None:
         session = CompactionSession(SQLiteSession("x"), small())
         self.fill(session, 6)
