@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from pydantic_core import to_json
 
 from .exceptions import UserError
-from .response_types import ResponsesObject, ResponseStreamEvent, as_json
+from .response_types import ResponsesObject, ResponseStreamEvent, as_json, json_text
 from .shown import html_table, in_few_words
 from .tool_output import output_for_model
 from .usage import Usage
@@ -398,9 +398,9 @@ def _arguments(call: Any) -> str:
             return str(fields[name])
     for name in ("operation", "actions"):
         if fields.get(name):
-            return to_json(fields[name]).decode()
+            return json_text(fields[name])
     action = fields.get("action")
-    return to_json([action] if fields.get("type") == "computer_call" else action).decode()
+    return json_text([action] if fields.get("type") == "computer_call" else action)
 
 
 def _field(raw_item: Any, name: str) -> Any:

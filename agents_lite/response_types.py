@@ -10,6 +10,7 @@ Source of all shapes: https://platform.openai.com/docs/api-reference/responses
 from __future__ import annotations
 
 import copy
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
@@ -126,6 +127,14 @@ def as_json(value: Any) -> Any:
         return value._fields
     dump = getattr(value, "model_dump", None)
     return value if dump is None else dump(mode="json", exclude_unset=True, warnings=False)
+
+
+def json_text(value: Any) -> str:
+    """The JSON text of a JSON value; half a character stays an escape in it."""
+    try:
+        return to_json(value).decode()
+    except ValueError:
+        return json.dumps(value)
 
 
 def _quick(name: str) -> Any:

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
-from pydantic_core import to_json
-
 from ..exceptions import ModelBehaviorError, UserError, words_of
-from ..response_types import as_json
+from ..response_types import as_json, json_text
 from ..tool import LocalTool, NeedsApproval, OnApproval
 from .diffs import apply_diff
 
@@ -116,7 +114,7 @@ class ApplyPatchTool(LocalTool):
 
     def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
         """The words."""
-        words = shown if isinstance(shown, str) else to_json(shown).decode()
+        words = shown if isinstance(shown, str) else json_text(shown)
         return _fields("failed" if is_refusal else "completed", words), shown
 
     def explain(self, call: ToolCall, error: Exception) -> tuple[dict[str, Any], Any]:

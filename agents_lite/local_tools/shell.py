@@ -9,10 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from pydantic_core import to_json
-
 from ..exceptions import ModelBehaviorError, UserError, words_of
-from ..response_types import as_json
+from ..response_types import as_json, json_text
 from ..tool import LocalTool, NeedsApproval, OnApproval
 
 if TYPE_CHECKING:
@@ -179,7 +177,7 @@ class ShellTool(LocalTool):
 
     def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
         """The words, as a command would have written them."""
-        text = shown if isinstance(shown, str) else to_json(shown).decode()
+        text = shown if isinstance(shown, str) else json_text(shown)
         if is_refusal:
             return self._failed(text)
         return _fields(ShellResult([ShellCommandOutput(text)]), None), shown
@@ -252,7 +250,7 @@ class LocalShellTool(LocalTool):
 
     def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
         """The words, as the program would have written them."""
-        return {"output": shown if isinstance(shown, str) else to_json(shown).decode()}, shown
+        return {"output": shown if isinstance(shown, str) else json_text(shown)}, shown
 
     def explain(self, call: ToolCall, error: Exception) -> tuple[dict[str, Any], Any]:
         """The executor's failure, in words."""

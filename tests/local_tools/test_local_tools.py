@@ -422,6 +422,11 @@ def test_hooks_hear_of_the_call(make: Any, called: dict[str, Any]) -> None:
     assert [each.split()[0] for each in heard] == ["start", "end"]
 
 
+def test_half_a_character_in_a_call_is_told_of_and_ends_no_run(tmp_path: Path) -> None:
+    (output,) = answer_of(ShellTool(LocalShell(tmp_path)), shell_call("echo \ud83d"))["output"]
+    assert output["outcome"] == {"type": "exit", "exit_code": 1}
+
+
 def test_a_shell_call_without_commands_is_told() -> None:
     called = {"type": "shell_call", "call_id": "s1", "action": {}}
     (output,) = answer_of(ShellTool(lambda request: "made"), called)["output"]

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic_core import to_json
-
 from ...concurrency.cancellation import Cancellation
 from ...items import ToolCallOutputItem, output_item
-from ...response_types import ResponsesObject
+from ...response_types import ResponsesObject, json_text
 from ...tool import FunctionTool, LocalTool
 from ...tool_context import ToolContext
 from ...tracing import FunctionSpanData, Span, function_span
@@ -157,7 +155,7 @@ class ToolCall:
         if isinstance(self.tool, FunctionTool):
             return self.raw.get("arguments") or ""
         asked_for = self.tool.asked_of(self.raw)
-        return asked_for if isinstance(asked_for, str) else to_json(asked_for).decode()
+        return asked_for if isinstance(asked_for, str) else json_text(asked_for)
 
     def _call_in_step(
         self, step: Callable[..., Any], span: Span[FunctionSpanData]
