@@ -38,7 +38,6 @@ from .page import ChatPage
 
 LARGEST_BODY = 100_000
 """Bytes of what is posted."""
-_COOKIE = "agents_lite_token"
 _SECRET = "csrf"
 _STOP_SECONDS = 10.0
 """How long an answer may take to end before its conversation is forgotten."""
@@ -89,6 +88,7 @@ class ChatServer:
     def __init__(self, chat: AgentChat, host: str, port: int) -> None:
         self._chat = chat
         self._secret = secrets.token_urlsafe()  # other sites can post, but do not know it
+        self._cookie = f"agents_lite_{secrets.token_hex(8)}"  # browsers tell no ports apart
         self._token = None if _is_loopback(host) else secrets.token_urlsafe()
         self._running: dict[str, RunResultStreaming | None] = {}
         self._freed = threading.Condition()
@@ -112,7 +112,7 @@ class ChatServer:
         """A refusal, before the body is read, or None."""
         if self._token is None:
             return refuse_strangers(request)
-        if self._is_token(_cookie(request)) or self._is_entry(request):
+        if self._is_token(_cookie(request, self._cookie)) or self._is_entry(request):
             return None
         return refusal(403, "Open the address that was printed at the start, with its token")
 
@@ -138,7 +138,7 @@ class ChatServer:
         is_get = request.method == "GET"
         match path:
             case [""] if is_get and self._token and "token" in request.query:
-                cookie = f"{_COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+                cookie = f"{self._cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
                 return _redirect("/", {"Set-Cookie": cookie})
             case [""] if is_get:
                 return _redirect(_address(self._chat.first or _new_name()))
@@ -147,9 +147,12 @@ class ChatServer:
             case ["conversations"] if is_get:
                 titles = self._chat.conversations.titles().items()
                 return json_answer([{"address": _address(n), "title": t} for n, t in titles])
+            case ["runs"] if is_get:
+                return _redirect("/runs/")  # to which the page's own addresses are relative
             case ["runs", *rest] if is_get and self._chat.traces is not None:
                 reply = answer_viewer(self._chat.traces, "/".join(rest), request.query)
-                return json_answer(None) if reply.status == 404 else reply  # it has just begun
+                is_trace = len(rest) == 2 and rest[0] == "traces"
+                return json_answer(None) if is_trace and reply.status == 404 else reply  # so young
             case ["chat", name, ""] if is_get:
                 return page_reply(self._page())
             case ["chat", name, "history"] if is_get:
@@ -330,9 +333,9 @@ def _new_name() -> str:
     return uuid.uuid4().hex
 
 
-def _cookie(request: HTTPRequest) -> str:
+def _cookie(request: HTTPRequest, wanted: str) -> str:
     pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "").split(";"))
-    return next((value for name, _, value in pairs if name == _COOKIE), "")
+    return next((value for name, _, value in pairs if name == wanted), "")
 
 
 def _is_loopback(host: str) -> bool:

@@ -17,8 +17,6 @@ from .agent_options import add_agent_options, choose_agent, chosen_server, run_c
 if TYPE_CHECKING:
     from ..tracing import TraceStore
 
-_OFFLINE = "An offline stand-in answers, by simple rules."
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
@@ -43,6 +41,7 @@ def execute(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
     from ..chat_page.conversations import Conversations
     from ..chat_page.server import AgentChat, serve_chat
+    from ..testing.offline import NOTICE
 
     with chosen_server(options), _kept_in(options.session) as path:
         agent = choose_agent(options)
@@ -52,7 +51,7 @@ def execute(options: argparse.Namespace) -> None:
             _traces(path),
             replace(run_config(options), workflow_name=agent.name),
             first=options.session_id,
-            notice=_OFFLINE if options.offline else "",
+            notice=NOTICE if options.offline else "",
         )
         server = serve_chat(chat, host=options.host, port=options.port)
         print(f"{agent.name} is at {server.url} until Ctrl-C", flush=True)

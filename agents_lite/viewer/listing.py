@@ -16,6 +16,10 @@ Json = dict[str, Any]
 _STATES = ("ok", "failed", "unfinished")
 
 
+class WrongQuery(UserError):
+    """A query asks for what there cannot be."""
+
+
 def listing_json(store: TraceStore, query: dict[str, str]) -> Json:
     """Conversations, and what they can be filtered by.
 
@@ -25,9 +29,10 @@ def listing_json(store: TraceStore, query: dict[str, str]) -> Json:
             started), `words`; none of them need be there.
 
     Raises:
-        UserError: The store cannot be read, or the query is none.
+        WrongQuery: The query is none.
+        UserError: The store cannot be read.
     """
-    found = store.list_conversations(_filter_of(query), _number(query.get("limit") or "50"))
+    found = store.list_conversations(_filter_of(query), query_number(query.get("limit") or "50"))
     workflows, agents = store.list_names()
     return {
         "conversations": [_conversation_json(each) for each in found],
@@ -39,9 +44,9 @@ def listing_json(store: TraceStore, query: dict[str, str]) -> Json:
 def _filter_of(query: dict[str, str]) -> TraceFilter:
     status = query.get("status") or None
     if status is not None and status not in _STATES:
-        raise UserError(f"status is one of {', '.join(_STATES)}")
+        raise WrongQuery(f"status is one of {', '.join(_STATES)}")
     hours = query.get("hours")
-    since_ns = time.time_ns() - _number(hours) * 3600 * 10**9 if hours else None
+    since_ns = time.time_ns() - query_number(hours) * 3600 * 10**9 if hours else None
     return TraceFilter(
         status=cast(Any, status),
         workflow=query.get("workflow") or None,
@@ -51,9 +56,14 @@ def _filter_of(query: dict[str, str]) -> TraceFilter:
     )
 
 
-def _number(text: str) -> int:
+def query_number(text: str) -> int:
+    """A number in a query; more than there can be is as good as that.
+
+    Raises:
+        WrongQuery: It is no number.
+    """
     if not (text.isascii() and text.isdecimal()):
-        raise UserError(f"{text!r} is no number")
+        raise WrongQuery(f"{text!r} is no number")
     return min(int(text[:10]), 10**9)
 
 

@@ -10,7 +10,7 @@ from ..local_server.messages import HTTPReply, HTTPRequest
 from ..local_server.pages import json_answer, page_reply, refusal, refuse_strangers, serve_pages
 from ..local_server.server import LocalServer
 from ..tracing.sqlite_store import TraceStore
-from .listing import listing_json
+from .listing import WrongQuery, listing_json, query_number
 from .page import live_page, trace_json
 from .runs import list_runs
 
@@ -49,16 +49,21 @@ def answer_viewer(
         journal: Where the runs are; None: null is the answer.
     """
     try:
-        if path == "":
-            return page_reply(live_page())
-        if path == "conversations":
-            return json_answer(listing_json(store, query))
-        if path == "runs":
-            runs = None if journal is None else list_runs(journal, _number(query.get("limit", "")))
-            return json_answer(runs)
-        if path.startswith("traces/") and path.endswith("/test"):
-            return _answer_test(store, unquote(path[len("traces/") : -len("/test")]))
-        return _answer_trace(store, unquote(path.removeprefix("traces/")))
+        match path.split("/"):
+            case [""]:
+                return page_reply(live_page())
+            case ["conversations"]:
+                return json_answer(listing_json(store, query))
+            case ["runs"]:
+                limit = query_number(query.get("limit") or "50")
+                return json_answer(None if journal is None else list_runs(journal, limit))
+            case ["traces", name]:
+                return _answer_trace(store, unquote(name))
+            case ["traces", name, "test"]:
+                return _answer_test(store, unquote(name))
+        return refusal(404, "There is nothing at this address")
+    except WrongQuery as error:
+        return refusal(400, str(error))
     except (UserError, JournalError) as error:
         return refusal(500, str(error))
 
@@ -67,10 +72,6 @@ def _refuse(request: HTTPRequest) -> HTTPReply | None:
     if request.method != "GET":
         return refusal(405, "Traces can be read, not changed")
     return refuse_strangers(request)
-
-
-def _number(limit: str) -> int:
-    return int(limit[:18]) if limit.isdecimal() else 50  # 18: all there are
 
 
 def _answer_test(store: TraceStore, trace_id: str) -> HTTPReply:

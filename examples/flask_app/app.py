@@ -18,17 +18,15 @@ import flask
 import waiting
 from shop import front_desk, model_config
 
-from agents_lite import AgentsException, Runner, RunResultStreaming, RunState, SQLiteSession
-from agents_lite.chat_page import ChatPage, error_event, event_frames, sse, waiting_calls
-from agents_lite.testing.offline import has_model_server
+from agents_lite import Runner, RunResultStreaming, RunState, SQLiteSession, UserError
+from agents_lite.chat_page import ChatPage, answer_frames, decide_call, sse, waiting_calls
+from agents_lite.testing.offline import NOTICE, has_model_server
 
 HINTS = [
     "What are your opening hours on Saturday?",
     "Is my repair R-1042 ready?",
     "Please refund 20 euros for repair 'R-1042'",
 ]
-
-NOTICE = "No API key is set: an offline stand-in answers, by simple rules."
 
 app = flask.Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_bytes()
@@ -78,14 +76,12 @@ def decide() -> flask.Response:
     form = flask.request.form
     text = waiting.find(visitor())
     state = kept_state(text)
-    calls = state.get_interruptions() if state else []
-    call = next((call for call in calls if call.call_id == form["call"]), None)
-    if call is None or not waiting.take(visitor(), text):  # a second click
+    try:
+        is_decided = state is not None and decide_call(state, form)
+    except UserError as error:  # a form of an MCP server, not filled in as it should be
+        flask.abort(400, str(error))
+    if not is_decided or not waiting.take(visitor(), text):  # a second click
         return streamed(iter([sse("decided", None)]))
-    if form["verdict"] == "approve":
-        state.approve(call)
-    else:
-        state.reject(call, rejection_message=form["reason"].strip() or None)
     return streamed(answer(visitor(), state))
 
 
@@ -119,33 +115,18 @@ def streamed(frames: Iterator[str]) -> flask.Response:
 
 
 def answer(visitor: str, start: str | RunState) -> Iterator[str]:
-    """The run as server-sent events, up to its end or to a call that waits for the visitor.
-
-    Closing this generator, as the server does when the browser has gone, ends the run. What was
-    done after a decision is kept: the next message goes on from there.
-    """
-    is_decided = isinstance(start, RunState)
-    known = start.get_unsaved_items() if is_decided else []
+    """The run as server-sent events, up to its end or to a call that waits for the visitor."""
     with SQLiteSession(visitor, waiting.DATABASE) as session:
         run = Runner.run_streamed(front_desk, start, session=session, run_config=model_config())
         running[visitor] = run
-        try:
-            yield from event_frames(run, known)
-            if run.interruptions:
-                waiting.keep(visitor, run.to_state().to_string())
-                yield sse("waiting", waiting_calls(run.interruptions))
-            else:
-                yield sse("done", run.final_output)  # None: it was stopped
-        except AgentsException as error:
-            app.logger.exception("The run failed")
-            is_decided = False  # the session has its turns
-            yield error_event(error)
-        finally:
-            run.cancel()
-            if is_decided and run.final_output is None and not run.interruptions:
-                waiting.keep(visitor, run.to_state().to_string())
+
+        def end(state: str | None) -> None:
             if running.get(visitor) is run:
                 del running[visitor]
+            if state is not None:
+                waiting.keep(visitor, state)
+
+        yield from answer_frames(run, start, end)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from agents_lite.testing import call, handoff_to, status, turn
+from agents_lite.testing.offline import NOTICE
 from tests.support.sites import KINDS, Site, Visitor, serve_site
 
 LONG = "word " * 400
@@ -150,7 +151,7 @@ def test_a_forged_visitor_gets_a_conversation_of_its_own(site: Site) -> None:
 def test_without_a_key_a_stand_in_answers_and_the_page_says_so(kind: str, tmp_path: Path) -> None:
     with serve_site(kind, tmp_path) as url:
         visitor = Visitor(url)
-        assert "offline stand-in answers" in visitor.page
+        assert NOTICE in visitor.page
         answer = events(visitor, "Is repair 7 ready?")
     assert ("done", "There is no repair 7.") == answer[-1]
     calls = [content["name"] for name, content in answer if name == "item" and "name" in content]
@@ -158,4 +159,4 @@ def test_without_a_key_a_stand_in_answers_and_the_page_says_so(kind: str, tmp_pa
 
 
 def test_with_a_model_server_the_page_says_nothing_of_a_stand_in(site: Site) -> None:
-    assert "stand-in answers" not in site.visitor().page
+    assert NOTICE not in site.visitor().page

@@ -295,10 +295,27 @@ def test_the_page_may_ask_nobody_else_and_is_framed_by_nobody_else(served: Serve
     assert page.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["nope", "chat/ada", "chat/ada/nope", "chat", "runs/traces/%2E/x"])
+@pytest.mark.parametrize(
+    "path",
+    ["nope", "chat/ada", "chat/ada/nope", "chat", "runs/nope", "runs/traces/%2E/x"]
+    + ["runs/traces/trace_to_come/test"],
+)
 def test_there_is_nothing_else(served: Served, path: str) -> None:
-    reply = requests.get(served.url + path, timeout=60)
-    assert reply.status_code == 404 or reply.json() is None
+    assert requests.get(served.url + path, timeout=60).status_code == 404
+
+
+def test_runs_are_where_their_page_looks_for_them(served: Served) -> None:
+    assert requests.get(f"{served.url}runs", timeout=60).url == f"{served.url}runs/"
+    assert requests.get(f"{served.url}runs/conversations?limit=x", timeout=60).status_code == 400
+
+
+def test_two_servers_of_one_machine_do_not_log_each_other_out(
+    serve: Callable[..., Served],
+) -> None:
+    first, second = (serve(host="0.0.0.0").url.replace("0.0.0.0", "127.0.0.1") for _ in range(2))
+    with requests.Session() as session:
+        for url in (first, second, first.partition("?")[0], second.partition("?")[0]):
+            assert session.get(url, timeout=60).ok
 
 
 def test_from_other_machines_only_the_token_opens_it(serve: Callable[..., Served]) -> None:

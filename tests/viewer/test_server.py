@@ -106,7 +106,12 @@ def test_conversations_are_filtered(url: str, query: str, is_found: bool) -> Non
 
 @pytest.mark.parametrize("query", ["status=odd", "hours=x", "limit=-1", "limit=%D9%A3"])
 def test_a_query_that_is_none_is_told(url: str, query: str) -> None:
-    assert "error" in get(f"{url}/conversations?{query}").json()
+    refused = get(f"{url}/conversations?{query}")
+    assert (refused.status_code, list(refused.json())) == (400, ["error"])
+
+
+def test_a_limit_of_runs_that_is_no_number_is_told(url: str) -> None:
+    assert get(f"{url}/runs?limit=x").status_code == 400
 
 
 @pytest.mark.parametrize("host", ["evil.example:80", "127.0.0.1.evil.example:1", ""])
@@ -138,6 +143,10 @@ def test_nothing_but_get_is_answered(url: str, method: str) -> None:
 @pytest.mark.parametrize("path", ["/traces/nope", "/nope", "/traces/..%2F..%2Fetc%2Fpasswd"])
 def test_unknown_trace_is_404(url: str, path: str) -> None:
     assert get(url + path).status_code == 404
+
+
+def test_a_trace_is_at_its_own_address_only(url: str, sample: StoredTrace) -> None:
+    assert get(f"{url}/{sample.trace_id}").status_code == 404
 
 
 def test_store_that_went_bad_is_told(tmp_path: Path) -> None:

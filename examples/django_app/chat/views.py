@@ -20,16 +20,16 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.views.decorators.http import require_GET, require_POST
 
-from agents_lite import AgentsException, Runner, RunResultBase, RunResultStreaming, RunState
+from agents_lite import AgentsException, Runner, RunResultStreaming, RunState, UserError
 from agents_lite.chat_page import (
     ChatPage,
-    error_event,
-    event_frames,
+    answer_frames,
+    decide_call,
     sse,
     visitor_words,
     waiting_calls,
 )
-from agents_lite.testing.offline import has_model_server
+from agents_lite.testing.offline import NOTICE, has_model_server
 
 from .agents import front_desk, model_config
 from .models import WaitingRun
@@ -40,8 +40,6 @@ HINTS = [
     "Please book a visit for Ada: 'flat tyre'",
     "Please refund 20 euros for repair '1'",
 ]
-
-NOTICE = "No API key is set: an offline stand-in answers, by simple rules."
 
 logger = logging.getLogger(__name__)
 
@@ -97,14 +95,11 @@ def decide(request: HttpRequest) -> HttpResponse:
     """Decide about a call that waits, and go on; only the visitor whose run it is can name it."""
     kept = kept_run(request)
     state = kept_state(kept)
-    calls = state.get_interruptions() if state else []
-    call = next((call for call in calls if call.call_id == request.POST["call"]), None)
-    if call is None:
-        return decided_before()
-    if request.POST["verdict"] == "approve":
-        state.approve(call)
-    else:
-        state.reject(call, rejection_message=request.POST["reason"].strip() or None)
+    try:
+        if state is None or not decide_call(state, request.POST):
+            return decided_before()
+    except UserError as error:  # a form of an MCP server, not filled in as it should be
+        return HttpResponseBadRequest(str(error))
     with transaction.atomic():  # a worker that cannot be reached leaves the run where it is
         if not take(kept):  # a second click
             return decided_before()
@@ -138,7 +133,7 @@ def answer(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             run = Runner.run_sync(front_desk, message, session=session, run_config=model_config())
             if run.interruptions:
-                keep(session.session_id, run)
+                keep(session.session_id, run.to_state().to_string())
     except AgentsException as error:
         logger.exception("The run failed")
         return JsonResponse({"error": visitor_words(error)}, status=502)
@@ -163,9 +158,8 @@ def kept_state(kept: WaitingRun | None) -> RunState | None:
     return None if kept is None else RunState.from_string(front_desk, kept.state)
 
 
-def keep(visitor: str, run: RunResultBase) -> None:
+def keep(visitor: str, state: str) -> None:
     """Put a visitor's run aside."""
-    state = run.to_state().to_string()
     WaitingRun.objects.update_or_create(visitor=visitor, defaults={"state": state})
 
 
@@ -182,7 +176,7 @@ def run_of(visitor: str, start: str | RunState) -> RunResultStreaming:
 
 def answered_here(request: HttpRequest, start: str | RunState) -> StreamingHttpResponse:
     run = run_of(visitor(request), start)
-    return streamed(request, answer_frames(run, visitor(request), start), run.cancel)
+    return streamed(request, run_frames(run, visitor(request), start), run.cancel)
 
 
 def answered_by_worker(request: HttpRequest, state: RunState) -> StreamingHttpResponse:
@@ -205,32 +199,17 @@ def streamed(
     )
 
 
-def answer_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -> Iterator[str]:
-    """The run as server-sent events, up to its end or to a call that waits for the visitor.
-
-    Closing this generator, as the server does when the browser has gone, ends the run. What was
-    done after a decision is kept: the next message goes on from there.
-    """
-    is_decided = isinstance(start, RunState)
-    known = start.get_unsaved_items() if is_decided else []
+def run_frames(run: RunResultStreaming, visitor: str, start: str | RunState) -> Iterator[str]:
+    """The run as server-sent events, up to its end or to a call that waits for the visitor."""
     running[visitor] = run
-    try:
-        yield from event_frames(run, known)
-        if run.interruptions:
-            keep(visitor, run)
-            yield sse("waiting", waiting_calls(run.interruptions))
-        else:
-            yield sse("done", run.final_output)  # None: it was stopped
-    except AgentsException as error:
-        logger.exception("The run failed")
-        is_decided = False  # the session has its turns
-        yield error_event(error)
-    finally:
-        run.cancel()
-        if is_decided and run.final_output is None and not run.interruptions:
-            keep(visitor, run)
+
+    def end(state: str | None) -> None:
         if running.get(visitor) is run:
             del running[visitor]
+        if state is not None:
+            keep(visitor, state)
+
+    return answer_frames(run, start, end)
 
 
 async def on_request_thread(frames: Iterator[str], wake: Callable[[], None]) -> AsyncIterator[str]:

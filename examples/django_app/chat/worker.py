@@ -33,10 +33,10 @@ store = redis.Redis.from_url(REDIS_URL, decode_responses=True)
 def go_on(visitor: str, state: str, channel: str) -> None:
     """Go on with a visitor's run, whose calls were decided about."""
     from .agents import front_desk
-    from .views import answer_frames, run_of
+    from .views import run_frames, run_of
 
     start = RunState.from_string(front_desk, state)
-    for frame in answer_frames(run_of(visitor, start), visitor, start):
+    for frame in run_frames(run_of(visitor, start), visitor, start):
         tell(channel, frame)
     tell(channel, END)
 
