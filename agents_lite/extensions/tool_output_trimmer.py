@@ -22,7 +22,8 @@ class ToolOutputTrimmer:
     recent_turns: int = 2
     """How many of the last user messages, with all that follows them, stay as they are."""
     max_output_chars: int = 500
-    """Outputs of more characters are shortened; of those in parts, the text counts."""
+    """Outputs of more characters are shortened; of those in parts, the text counts, and images and
+    files stay."""
     preview_chars: int = 200
     """How many characters of an output are left."""
     trimmable_tools: str | Iterable[str] | None = None
@@ -34,8 +35,11 @@ class ToolOutputTrimmer:
         Raises:
             UserError: A number is below 0, or previews are longer than what is shortened.
         """
-        if isinstance(self.trimmable_tools, str):
-            self.trimmable_tools = [self.trimmable_tools]
+        named = self.trimmable_tools
+        if isinstance(named, str):
+            self.trimmable_tools = [named]
+        elif named is not None:
+            self.trimmable_tools = frozenset(named)  # it may come from a generator
         if min(self.recent_turns, self.max_output_chars, self.preview_chars) < 0:
             raise UserError("ToolOutputTrimmer: numbers of turns and characters are 0 or more")
         if self.preview_chars > self.max_output_chars:
@@ -49,9 +53,10 @@ class ToolOutputTrimmer:
         items = data.model_data.input
         said = [place for place, item in enumerate(items) if item.get("role") == "user"]
         recent = said[-self.recent_turns :] if self.recent_turns else [len(items)]
+        first_recent = recent[0] if recent else 0
         names = {item.get("call_id"): item.get("name") for item in items if "name" in item}
         shown = [
-            self._shortened(item, names) if place < (recent or [0])[0] else item
+            self._shortened(item, names) if place < first_recent else item
             for place, item in enumerate(items)
         ]
         return ModelInputData(shown, data.model_data.instructions)
@@ -61,14 +66,18 @@ class ToolOutputTrimmer:
     ) -> TResponseInputItem:
         if item.get("type") not in ("function_call_output", "custom_tool_call_output"):
             return item
-        name = names.get(item.get("call_id"))
-        if self.trimmable_tools is not None and name not in set(self.trimmable_tools):
+        name = str(names.get(item.get("call_id")))
+        if self.trimmable_tools is not None and name not in self.trimmable_tools:
             return item
-        text = _text_of(item.get("output"))
+        output = item.get("output")
+        text = _text_of(output)
         if len(text) <= self.max_output_chars:
             return item
         preview = f"{text[: self.preview_chars]}... [{len(text)} characters, shortened]"
-        return {**item, "output": preview}
+        parts = output if isinstance(output, list) else []
+        others = [part for part in parts if not _text_of([part])]
+        whole = [{"type": "input_text", "text": preview}, *others] if others else preview
+        return {**item, "output": whole}
 
 
 def _text_of(output: Any) -> str:

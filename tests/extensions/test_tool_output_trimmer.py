@@ -61,3 +61,24 @@ def test_short_ones_and_pictures_stay() -> None:
 def test_what_cannot_be_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(UserError):
         ToolOutputTrimmer(**options)
+
+
+def test_names_may_come_from_a_generator() -> None:
+    names = (name for name in ["other", "search"])
+    trimmer = ToolOutputTrimmer(recent_turns=1, trimmable_tools=names, preview_chars=0)
+    assert [length < 100 for length in outputs(talk(trimmer))[-1]] == [True, True, True, False]
+
+
+def test_images_beside_a_long_text_stay() -> None:
+    image = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
+    parts = [{"type": "input_text", "text": "a" * 1000}, image]
+    items: list[Any] = [
+        {"type": "function_call", "call_id": "1", "name": "search", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": parts},
+        {"role": "user", "content": "Well?"},
+    ]
+    model = ScriptedModel(["ok"])
+    config = RunConfig(call_model_input_filter=ToolOutputTrimmer(recent_turns=1))
+    Runner.run_sync(Agent(name="A", model=model), items, run_config=config)
+    text, kept = model.requests[0].input[1]["output"]
+    assert text["text"].endswith("a... [1000 characters, shortened]") and kept == image
