@@ -82,8 +82,8 @@ class Model(ABC):
     traces_itself: ClassVar[bool] = False
     """Whether its calls open spans of their own, so that none is opened around them."""
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         if "get_response" in vars(cls) and "stream" not in vars(cls):
             cls.stream = _stream_of_two_methods  # type: ignore[method-assign, assignment]
             cls.traces_itself = True

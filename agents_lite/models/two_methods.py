@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 async def events_of(model: Any, request: ModelRequest) -> AsyncIterator[ResponseStreamEvent]:
     """The model's answer to a request: its own events, or the one that a whole answer makes."""
     if request.stream and hasattr(model, "stream_response"):
-        async for event in _asked(model.stream_response, request):
-            passed_on = as_stream_event(as_json(event))
-            if isinstance(passed_on, ResponseCompletedEvent):
-                response = getattr(event, "response", None)
-                passed_on.request_id = getattr(response, "_request_id", None)
-            yield passed_on
+        events = _asked(model.stream_response, request)
+        try:
+            async for event in events:
+                passed_on = as_stream_event(as_json(event))
+                if isinstance(passed_on, ResponseCompletedEvent):
+                    response = getattr(event, "response", None)
+                    passed_on.request_id = getattr(response, "_request_id", None)
+                yield passed_on
+        finally:  # on this loop and at once, where the reader has left
+            if hasattr(events, "aclose"):
+                await events.aclose()
     else:
         yield _completed(await _asked(model.get_response, request))
 

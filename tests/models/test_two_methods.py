@@ -20,6 +20,8 @@ from agents_lite import (
     function_tool,
     generation_span,
 )
+from agents_lite.models.interface import ModelRequest
+from agents_lite.models.two_methods import events_of
 from agents_lite.testing import call, text
 from agents_lite.testing.builders import turn
 from agents_lite.testing.wire import build_response, stream_events
@@ -155,3 +157,36 @@ def test_its_calls_are_traced_by_itself() -> None:
 
 def test_an_older_name_of_the_response_id_is_known() -> None:
     assert ModelResponse([], Usage(), referenceable_id="resp_1").response_id == "resp_1"
+
+
+def test_a_stream_that_is_left_is_closed_at_once() -> None:
+    ended: list[str] = []
+
+    class Noting(OfTwo):
+        async def stream_response(self, *asked: Any, **later: Any) -> AsyncIterator[Any]:
+            try:
+                async for event in super().stream_response(*asked, **later):
+                    yield event
+            finally:
+                ended.append("closed")
+
+    async def leave() -> None:
+        request = ModelRequest([], stream=True)
+        events = events_of(Noting([text("One two")]), request)
+        await anext(events)
+        await events.aclose()  # type: ignore[attr-defined]
+        assert ended == ["closed"]
+
+    asyncio.run(leave())
+
+
+def test_a_class_of_models_may_take_options_when_it_is_declared() -> None:
+    class Registered:
+        def __init_subclass__(cls, name: str, **options: Any) -> None:
+            super().__init_subclass__(**options)
+
+    class Own(OfTwo, Registered, name="own"):
+        pass
+
+    agent = Agent(name="A", model=Own([text("Hi")]))
+    assert Runner.run_sync(agent, "x").final_output == "Hi"
