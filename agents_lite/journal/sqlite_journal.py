@@ -133,6 +133,8 @@ class SQLiteJournal(Journal):
 
     def rows(self, statuses: list[Status], limit: int, offset: int) -> list[RunRow]:
         """Rows of these statuses, those that changed latest first."""
+        if not statuses:
+            return []
         newest = " UNION ALL ".join([_NEWEST] * len(statuses))  # so that nothing is sorted but them
         values = [value for status in statuses for value in (status, limit + offset)]
         found = self._database.read(

@@ -54,7 +54,7 @@ def recorded_run(
     Raises:
         UserError: There is no such run, or it was begun by an agent of another name.
     """
-    source = open_source(source, run_id)
+    given, source = source, open_source(source, run_id)
     options: RunOptions[Any] = {}
     if isinstance(source, StoredTrace):
         found = chosen_run(source, run_id)
@@ -67,6 +67,8 @@ def recorded_run(
         if run_id is None:
             raise UserError("Which run of the journal? run_id=...")
         record = read_record(agent, source.facts(run_id))
+        if source is not given:  # it was opened here
+            source.close()
         if record.starting_agent.name != agent.name:
             raise UserError(f"Run {run_id!r} was not begun by agent {agent.name!r}")
     else:

@@ -156,7 +156,9 @@ class Replayer:
         for run in _all_runs(self._recorded):
             for _, index, own_name, name in sorted(run.places.get(agent.name, ()), key=str):
                 names = [server.name for server in agent.mcp_servers]
-                at = names.index(index) if isinstance(index, str) else int(index)
+                at = names.index(index) if index in names else index
+                if not isinstance(at, int) or at >= len(names):
+                    raise UserError(f"Agent {agent.name} has no MCP server {index!r} any more")
                 server = agent.mcp_servers[at]
                 tool = as_function_tool(server.known_tool(str(own_name)), server, str(name))
                 tool.place = ("mcp_servers", at, own_name, name)

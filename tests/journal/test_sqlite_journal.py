@@ -317,3 +317,9 @@ def test_the_millionth_run_looks_at_no_more_of_the_file_than_the_tenth(tmp_path:
     assert len(plans) > 5
     assert not [plan for plan in plans if plan.startswith("SCAN agent_run")], plans
     assert journal.forget() == many + 1
+
+
+def test_of_no_status_there_are_no_rows(tmp_path: Path) -> None:
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    settle(journal)
+    assert journal.rows([], 10, 0) == []

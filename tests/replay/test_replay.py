@@ -389,6 +389,10 @@ def test_mcp_servers_are_not_begun(
     source = traces() if of_trace else was.to_state().to_string()
     played = Runner.replay(clerk(mcp_servers=[gone]), source)
     assert played.result.to_input_list() == was.to_input_list()
+    if of_trace:  # which knows servers by their names
+        other = MCPServerStdio({"command": "no-such-program"}, name="other")
+        without = Runner.replay(clerk(mcp_servers=[other]), source)
+        assert str(without.error) == "Agent Clerk has no MCP server 'script' any more"
 
 
 def test_guardrails_give_their_recorded_verdicts() -> None:
