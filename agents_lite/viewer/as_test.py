@@ -6,6 +6,7 @@ import json
 import keyword
 import re
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from ..exceptions import UserError
@@ -133,11 +134,14 @@ def _variables(turns: list[RecordedTurn]) -> dict[str, str]:
     """Names for the agents in the test."""
     names: dict[str, str] = {}
     for turn in turns:
+        if turn.agent in names:
+            continue
         name = re.sub(r"\W+", "_", turn.agent.lower(), flags=re.ASCII).strip("_")
         is_free = name.isidentifier() and not keyword.iskeyword(name)
         if not is_free or name in _USED or name in names.values():
-            name = f"agent_{len(names) + 1}"
-        names.setdefault(turn.agent, name)
+            numbered = (f"agent_{number}" for number in count(len(names) + 1))
+            name = next(each for each in numbered if each not in names.values())
+        names[turn.agent] = name
     return names
 
 

@@ -104,3 +104,12 @@ def test_a_run_that_failed_fails_in_the_test_as_well(tmp_path: Path) -> None:
 def test_a_trace_without_a_run_is_told() -> None:
     with pytest.raises(UserError, match="no model call"):
         as_test(made_up([span("1", {"type": "custom", "name": "x"})]))
+
+
+def test_agents_whose_names_are_no_variables_get_free_ones(tmp_path: Path) -> None:
+    model = ScriptedModel([call("onward"), "Done."])
+    second = Agent("客服", model=model)
+    first = Agent("Agent 2", model=model, handoffs=[handoff(second, tool_name_override="onward")])
+    text = as_test(traced(tmp_path, first, "Hello"))
+    assert "agent_2 = Agent(" in text and "agent_3 = Agent(" in text
+    run_test(text, tmp_path)
