@@ -52,7 +52,7 @@ _Told: TypeAlias = "ApplyPatchResult | str | None | Awaitable[ApplyPatchResult |
 
 
 class ApplyPatchEditor(Protocol):
-    """Changes files. What its methods raise is told to the model."""
+    """Changes files. What its methods raise is told to the model, unless it is a `UserError`."""
 
     def create_file(self, operation: ApplyPatchOperation) -> _Told:
         """Write a new file."""
@@ -118,7 +118,9 @@ class ApplyPatchTool(LocalTool):
         return _fields("failed" if is_refusal else "completed", words), shown
 
     def explain(self, call: ToolCall, error: Exception) -> tuple[dict[str, Any], Any]:
-        """The editor's failure, in words."""
+        """The editor's failure, in words; a UserError is raised."""
+        if isinstance(error, UserError):
+            raise error
         words = words_of(error)
         return _fields("failed", words), ApplyPatchResult("failed", words)
 

@@ -177,16 +177,14 @@ class ShellTool(LocalTool):
 
     def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
         """The words, as a command would have written them."""
-        text = shown if isinstance(shown, str) else json_text(shown)
+        text = _text_of(shown)
         if is_refusal:
             return self._failed(text)
         return _fields(ShellResult([ShellCommandOutput(text)]), None), shown
 
     def explain(self, call: ToolCall, error: Exception) -> tuple[dict[str, Any], Any]:
-        """The executor's failure, as a command would have told of its own."""
-        if isinstance(error, UserError):
-            raise error
-        return self._failed(f"An error occurred while running the tool. Error: {words_of(error)}")
+        """The executor's failure, as a command tells of its own; a UserError is raised."""
+        return self._failed(_told(error))
 
     def _failed(self, words: str) -> tuple[dict[str, Any], Any]:
         said = ShellCommandOutput(stderr=words, outcome=ShellCallOutcome("exit", 1))
@@ -234,6 +232,17 @@ class LocalShellTool(LocalTool):
     """Runs the program, `def` or `async def`."""
     needs_approval: NeedsApproval = False
     """Whether a call waits for consent, or a function of context, action and call id."""
+    on_approval: OnApproval | None = None
+    """Decides about a call that needs an approval; None asks a person: the run pauses."""
+
+    def __post_init__(self) -> None:
+        """Check that somebody runs the program.
+
+        Raises:
+            UserError: Nobody does.
+        """
+        if not callable(self.executor):
+            raise UserError("LocalShellTool needs an executor, such as LocalShell('.')")
 
     def to_request(self) -> dict[str, Any]:
         """The tool as an element of `tools` in a request to the Responses API."""
@@ -250,9 +259,19 @@ class LocalShellTool(LocalTool):
 
     def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
         """The words, as the program would have written them."""
-        return {"output": shown if isinstance(shown, str) else json_text(shown)}, shown
+        return {"output": _text_of(shown)}, shown
 
     def explain(self, call: ToolCall, error: Exception) -> tuple[dict[str, Any], Any]:
-        """The executor's failure, in words."""
-        words = f"An error occurred while running the tool. Error: {words_of(error)}"
+        """The executor's failure, in words; a UserError is raised."""
+        words = _told(error)
         return {"output": words}, words
+
+
+def _text_of(shown: Any) -> str:
+    return shown if isinstance(shown, str) else json_text(shown)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UserError):
+        raise error
+    return f"An error occurred while running the tool. Error: {words_of(error)}"

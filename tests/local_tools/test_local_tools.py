@@ -180,6 +180,23 @@ def test_an_executor_that_fails_is_told_as_a_command_that_fails() -> None:
     assert output["outcome"] == {"type": "exit", "exit_code": 1}
 
 
+@pytest.mark.parametrize("kind", ["shell", "local_shell", "apply_patch"])
+def test_a_user_error_leaves_the_run(kind: str) -> None:
+    class Editor:
+        def update_file(self, operation: Any) -> Any:
+            raise UserError("badly set up")
+
+        create_file = delete_file = update_file
+
+    tool, called = {
+        "shell": (lambda: ShellTool(Editor().update_file), shell_call("a")),
+        "local_shell": (lambda: LocalShellTool(Editor().update_file), program_call("a")),
+        "apply_patch": (lambda: ApplyPatchTool(Editor()), patch_call("delete_file", "a")),
+    }[kind]
+    with pytest.raises(UserError, match="badly set up"):
+        Runner.run_sync(agent_with(tool(), called), "Go.")
+
+
 def test_an_executor_that_returns_something_else_is_reported() -> None:
     agent = agent_with(ShellTool(lambda request: 7), shell_call("a"))  # type: ignore[arg-type,return-value]
     with pytest.raises(UserError, match="must return a text or a ShellResult, got 7"):
@@ -201,6 +218,7 @@ def test_a_container_s_commands_are_the_servers_affair() -> None:
         lambda: LocalShell("/no/such/folder"),
         lambda: LocalShell(timeout=0),
         lambda: ApplyPatchTool(object()),  # type: ignore[arg-type]
+        lambda: LocalShellTool(None),  # type: ignore[arg-type]
         lambda: CustomTool("a b", "", print),
         lambda: CustomTool("a", "", None),  # type: ignore[arg-type]
     ],
@@ -392,6 +410,8 @@ def test_a_function_may_decide_at_once() -> None:
     assert answer_of(make(), shell_call("ls"))["output"][0]["stdout"] == "made"
     (output,) = answer_of(make(), shell_call("rm -r /"))["output"]
     assert output["stderr"] == "Nothing is removed here."
+    tool = LocalShellTool(lambda request: "made", needs_approval=True, on_approval=decide)
+    assert answer_of(tool, program_call("rm", "-r"))["output"] == "Nothing is removed here."
 
 
 @every_tool
