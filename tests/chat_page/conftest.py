@@ -78,7 +78,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
             desk = Agent(
                 "Front desk",
                 model=served.model,
-                tools=[opening_hours, refund],
+                tools=[opening_hours, refund, *options.pop("tools", [])],
                 handoffs=[workshop],
                 mcp_servers=options.pop("mcp_servers", []),
             )

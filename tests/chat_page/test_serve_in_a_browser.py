@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents_lite import CustomTool, ShellTool, function_tool
 from agents_lite.testing import call, handoff_to, turn
 from tests.chat_page.conftest import Served, inn
 from tests.support.browser import Browser
@@ -116,6 +117,30 @@ def test_a_call_is_approved_by_a_button(browser: Browser, served: Served) -> Non
     browser.wait_for(ANSWER, "Done.")
     assert browser.texts(".tool .output") == ["7 is refunded."]
     assert served.refunds == ["7"]
+
+
+def test_calls_of_every_kind_are_drawn_whatever_their_names(
+    browser: Browser, serve: Callable[..., Served]
+) -> None:
+    move = function_tool(lambda: "moved", name_override="transfer_to_savings")
+    shout = CustomTool("shout", "Shouts.", lambda context, text: f"{text}!")
+    served = serve(tools=[move, shout, ShellTool(lambda request: "two files")])
+    listing = {"type": "shell_call", "call_id": "c2", "action": {"commands": ["ls"]}}
+    hello = {"type": "custom_tool_call", "call_id": "c3", "name": "shout", "input": "hello"}
+    served.turns.extend([[call("transfer_to_savings", call_id="c1"), listing, hello], "Done."])
+    browser.open(served.url)
+    send(browser, "Do it all")
+    browser.wait_for(ANSWER, "Done.")
+    for _ in range(2):  # while it happens, and from the history
+        assert browser.texts(".tool .call") == [
+            "transfer_to_savings()",
+            'shell_call(commands=["ls"])',
+            "shout(hello)",
+        ]
+        assert browser.texts(".tool .output") == ["moved", "two files", "hello!"]
+        browser.wait_for("#send")
+        browser.open(browser.driver.current_url)
+        browser.wait_for(ANSWER, "Done.")
 
 
 def test_a_form_of_a_server_is_filled_in(browser: Browser, serve: Callable[..., Served]) -> None:

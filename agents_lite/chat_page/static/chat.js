@@ -10,6 +10,7 @@ let agent = settings.agent; // who is speaking
 let speaker = null; // whose name was shown last
 let bubble = null; // the answer that is being written
 let answering = false;
+let underway = Promise.resolve(); // the answer that is being written, or the last one
 let known = 0; // items of the conversation that the server keeps
 
 // Texts of the model and of tools only ever become text nodes, never HTML.
@@ -63,6 +64,16 @@ function endBubble(text = bubble?.text) {
 const textOf = (content) =>
   typeof content === "string" ? content : content.map((part) => part.text ?? part.refusal ?? "").join("");
 
+// What a tool of whatever type gave: text, parts, or what commands wrote.
+function outputOf({ output }) {
+  if (typeof output === "string") return output;
+  if (!Array.isArray(output)) return output?.type ?? "";
+  return output.map((part) => part.text ?? `${part.stdout ?? ""}${part.stderr ?? ""}`).join("");
+}
+
+const argumentsOf = ({ arguments: text, input, action, actions, operation }) =>
+  text ?? input ?? JSON.stringify(action ?? actions ?? operation ?? {});
+
 // History and live answers are made of the same items: those of the Responses API.
 function showItem(item) {
   known++;
@@ -70,11 +81,12 @@ function showItem(item) {
   else if (item.type === "message") {
     if (!bubble) openBubble();
     endBubble(textOf(item.content));
-  } else if (item.type === "function_call") {
-    if (item.name.startsWith("transfer_to_")) return; // its output tells who takes over
-    add("output waiting", "…", addCall(item));
-  } else if (item.type === "function_call_output") {
-    showOutput(item.call_id, textOf(item.output));
+  } else if (item.type?.endsWith("_call")) {
+    const name = item.name ?? item.type;
+    const card = addCall({ call_id: item.call_id ?? item.id, name, arguments: argumentsOf(item) });
+    if (item.call_id) add("output waiting", "…", card); // others are made by the model's server
+  } else if (item.type?.endsWith("_output")) {
+    showOutput(item.call_id ?? item.id, outputOf(item));
   }
 }
 
@@ -106,12 +118,13 @@ function shownArguments(text) {
 
 function showOutput(callId, text) {
   const card = cardOf(callId);
-  if (card) {
-    card.querySelector(".output, .decision")?.remove();
-    add("output", text, card);
-  } else if (text.startsWith('{"assistant"')) {
+  if (text.startsWith('{"assistant"')) {
+    card?.remove();
     agent = JSON.parse(text).assistant;
     add("note handoff", `handed over to ${agent}`);
+  } else if (card) {
+    card.querySelector(".output, .decision")?.remove();
+    add("output", text, card);
   }
 }
 
@@ -168,7 +181,8 @@ function valueOf([{ name, type }, input]) {
 }
 
 async function decide({ call_id: call, question_name: question = "" }, verdict, reason, fields) {
-  if (answering) return;
+  await underway; // its end may still be on its way
+  if (answering || !log.querySelector(".decision")) return;
   const decisions = [...log.querySelectorAll(".decision")].map((each) => [each.parentElement, each]);
   decisions.forEach(([, decision]) => decision.remove());
   add("output waiting", "…", cardOf(call));
@@ -196,14 +210,17 @@ function ask(text) {
 const LAST = ["done", "waiting", "decided", "error"]; // the events that end an answer
 
 // Show what an answer consists of; gives the name of its last event.
-async function follow(address, fields) {
+const follow = (address, fields) => (underway = showAnswer(address, fields));
+
+async function showAnswer(address, fields) {
   setAnswering(true);
   forgetEnd();
   let last = "";
   let end = null;
   try {
-    const response = await post(address, fields);
-    if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+    const response = await post(address, fields).catch(() => null);
+    if (!response) throw new Error("The server cannot be reached.");
+    if (!response.ok) throw new Error(await wordsOf(response));
     for await (const [name, content] of serverSentEvents(response.body)) {
       showEvent(name, content);
       last = name;
@@ -212,7 +229,8 @@ async function follow(address, fields) {
     }
     if (!LAST.includes(last)) throw new Error("The connection broke off.");
   } catch (error) {
-    end = { message: error instanceof TypeError ? "The server cannot be reached." : error.message };
+    const isCutOff = error instanceof TypeError; // as browsers say of a connection
+    end = { message: isCutOff ? "The connection broke off." : error.message };
   }
   const partial = bubble?.text ?? "";
   endBubble();
@@ -231,6 +249,11 @@ function showEvent(name, content) {
   if (name === "waiting") content.forEach(showWaiting);
 }
 
+async function wordsOf(response) {
+  const told = await response.json().catch(() => null);
+  return told?.error ?? `The server answered ${response.status}.`;
+}
+
 function post(address, fields = {}) {
   const body = new URLSearchParams({ ...settings.fields, ...fields });
   return fetch(address, { method: "POST", body });
@@ -244,8 +267,8 @@ async function* serverSentEvents(stream) {
     const events = (buffer + part.value).split("\n\n");
     buffer = events.pop();
     for (const event of events) {
-      const [, name, content] = event.match(/^event: (.*)\ndata: (.*)$/);
-      yield [name, JSON.parse(content)];
+      const found = event.match(/^event: (.*)\ndata: (.*)$/m); // not so the comments of proxies
+      if (found) yield [found[1], JSON.parse(found[2])];
     }
   }
 }
@@ -354,7 +377,8 @@ function conversationRow({ address, title }) {
   const remove = newElement("", "✕", "button");
   remove.title = "Delete this conversation";
   remove.onclick = async () => {
-    await post(`${address}clear`);
+    const response = await post(`${address}clear`).catch(() => null);
+    if (!response?.ok) return; // it is being answered
     if (isHere) location.assign(settings.begin);
     else showConversations();
   };
