@@ -119,13 +119,20 @@ function shownArguments(text) {
 function showOutput(callId, text) {
   const card = cardOf(callId);
   if (text.startsWith('{"assistant"')) {
-    card?.remove();
+    if (card) withdraw(card);
     agent = JSON.parse(text).assistant;
     add("note handoff", `handed over to ${agent}`);
   } else if (card) {
     card.querySelector(".output, .decision")?.remove();
     add("output", text, card);
   }
+}
+
+// Take a card away, with the name above it that nothing else stands under.
+function withdraw(card) {
+  const above = card.previousElementSibling;
+  if (!card.nextElementSibling && above?.matches(".name")) above.remove();
+  card.remove();
 }
 
 // ---- calls that wait for the visitor ----

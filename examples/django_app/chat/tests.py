@@ -112,7 +112,7 @@ class StreamTests(ModelTestCase):
 
     def test_a_run_that_fails_says_so_and_keeps_its_whole_turns(self) -> None:
         self.script([handoff_to("Workshop")], [VISIT], BROKEN)
-        with self.assertLogs("chat.views") as logged:
+        with self.assertLogs("agents_lite") as logged:
             *_, (name, content) = self.ask("Book a visit")
         self.assertEqual(name, "error")
         self.assertIn("No more of this", logged.output[0])
