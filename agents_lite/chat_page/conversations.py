@@ -56,8 +56,8 @@ class Conversations:
     def note_run(self, name: str, trace_id: str) -> None:
         """Take note of a conversation's latest run."""
         self._change(
-            "INSERT INTO chat_runs VALUES (?1, ?2, NULL) "
-            "ON CONFLICT (session_id) DO UPDATE SET trace_id = ?2",
+            "INSERT INTO chat_runs VALUES (?, ?, NULL) "
+            "ON CONFLICT (session_id) DO UPDATE SET trace_id = excluded.trace_id",
             [name, trace_id],
         )
 
@@ -67,7 +67,7 @@ class Conversations:
 
     def keep(self, name: str, state: str) -> None:
         """Put a conversation's run aside."""
-        self._change("UPDATE chat_runs SET state = ?2 WHERE session_id = ?1", [name, state])
+        self._change("UPDATE chat_runs SET state = ? WHERE session_id = ?", [state, name])
 
     def find(self, name: str) -> str | None:
         """The run that was put aside, or None."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _TOO_OLD = "SELECT trace_id FROM traces WHERE started_ns < ?"
 _TOO_MANY = "SELECT trace_id FROM traces ORDER BY started_ns DESC LIMIT -1 OFFSET ?"
 _DELETE_ORPHANS = """
-DELETE FROM spans WHERE trace_id = ?1 AND NOT EXISTS (SELECT 1 FROM traces WHERE trace_id = ?1)
+DELETE FROM spans WHERE trace_id = :id AND NOT EXISTS (SELECT 1 FROM traces WHERE trace_id = :id)
 """
 _SELECT_TRACES = """
 SELECT traces.trace_id, workflow_name, group_id, metadata, started_ns, ended_ns,
@@ -135,7 +135,7 @@ class _StoreWriter(TracingExporter):
             self._delete_old(store)
         if self._keep_days is not None or self._keep_traces is not None:
             trace_ids = {trace_id for _, trace_id, *_ in spans}
-            store.executemany(_DELETE_ORPHANS, [(trace_id,) for trace_id in trace_ids])
+            store.executemany(_DELETE_ORPHANS, [{"id": trace_id} for trace_id in trace_ids])
 
     def _rows(self, convert: Callable[[Any], Row], items: list[Any]) -> list[Row]:
         return list(convert_each(convert, items, self._warn_item))
