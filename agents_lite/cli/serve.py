@@ -68,8 +68,15 @@ def _kept_in(session: str | None) -> Iterator[str]:
     if session is not None:
         yield session
         return
+    from ..tracing import flush_traces, set_trace_processors
+
     with TemporaryDirectory(prefix="agents-lite-", ignore_cleanup_errors=True) as directory:
-        yield str(Path(directory, "chat.db"))
+        try:
+            yield str(Path(directory, "chat.db"))
+        finally:  # what is still to be written has no place any more
+            flush_traces()
+            if not os.environ.get("AGENTS_LITE_TRACE_DB"):
+                set_trace_processors([])
 
 
 def _traces(path: str) -> TraceStore:
