@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
@@ -174,7 +175,7 @@ class Agent(PickledByName, Generic[TContext]):
         Raises:
             UserError: A field is of the wrong kind.
         """
-        if self.name is Ellipsis:  # type: ignore[comparison-overlap]  # Agent(...), as documentation writes an agent still to be filled in
+        if isinstance(self.name, EllipsisType):  # Agent(...), as documentation writes one
             self.name = "..."
         self._require("name", str, "a string")
         self._require("handoffs", (list, tuple), "a list of agents and handoffs")

@@ -47,9 +47,10 @@ def pytest_unconfigure() -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give the fixture to tests that have the marker."""
-    names: list[str] | None = getattr(item, "fixturenames", None)
-    if names is not None and "cassette" not in names and item.get_closest_marker("cassette"):
-        item.fixturenames = ["cassette", *names]  # type: ignore[attr-defined]
+    if not isinstance(item, pytest.Function) or "cassette" in item.fixturenames:
+        return
+    if item.get_closest_marker("cassette"):  # a list of its own: others share the one it has
+        item.fixturenames = ["cassette", *item.fixturenames]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -70,9 +70,10 @@ def choose_agent(options: argparse.Namespace) -> Agent[Any]:
 def run_config(options: argparse.Namespace) -> RunConfig:
     """Options of the run; from now on traces are kept where the command line says."""
     if path := getattr(options, "trace", None):
-        from ..tracing import SQLiteTraceProcessor, add_trace_processor
+        from ..tracing import add_trace_processor
+        from ..tracing.default import store_at
 
-        add_trace_processor(SQLiteTraceProcessor(path))
+        add_trace_processor(store_at(path))
     return RunConfig(model=options.model, workflow_name=f"agents-lite {options.command}")
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -107,7 +108,7 @@ class BatchInput:
         for index, text in enumerate(source):
             if text.strip():
                 words = text.decode(errors="replace").strip()
-                yield Unread(index, words, lambda text=text: read(text))  # type: ignore[misc]
+                yield Unread(index, words, partial(read, text))
 
     def _rows(self, source: BinaryIO) -> Iterator[Unread]:
         csv.field_size_limit(_LONGEST_CELL)
@@ -120,7 +121,7 @@ class BatchInput:
             rows = (row for row in csv.reader(text, delimiter=mark) if row)
             for index, row in enumerate(rows):
                 words = mark.join(row)
-                yield Unread(index, words, lambda row=row: _row(header, row))  # type: ignore[misc]
+                yield Unread(index, words, partial(_row, header, row))
         except UnicodeDecodeError as error:
             raise UserError(f"{self._path!r} is not in UTF-8: save it so") from error
         except csv.Error as error:

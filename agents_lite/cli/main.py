@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from .. import __version__
 from ..exceptions import AgentsException, words_of
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = _COMMANDS[chosen.command]
     command_parser = _command_parser(chosen.command)
     options = command_parser.parse_intermixed_args(chosen.arguments, chosen)
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # any terminal
+    if isinstance(sys.stdout, TextIOWrapper):  # and not what a program put in its place
+        sys.stdout.reconfigure(errors="backslashreplace")  # any terminal
     hear_log(options.verbose)
     try:
         if options.env_file is not None:

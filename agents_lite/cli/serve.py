@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "With --session conversations are kept in that file, and their runs beside them; without, "
-        "until the end. AGENTS_LITE_TRACE_DB names another file for runs."
+        "until the end. --trace or AGENTS_LITE_TRACE_DB name another file for runs."
     )
 
 
@@ -43,12 +43,13 @@ def execute(options: argparse.Namespace) -> None:
     from ..chat_page.server import AgentChat, serve_chat
     from ..testing.offline import NOTICE
 
-    with chosen_server(options), _kept_in(options.session) as path:
+    chosen = options.trace or os.environ.get("AGENTS_LITE_TRACE_DB")
+    with chosen_server(options), _kept_in(options.session, chosen) as path:
         agent = choose_agent(options)
         chat = AgentChat(
             agent,
             Conversations(path),
-            _traces(path),
+            _traces(path, chosen),
             replace(run_config(options), workflow_name=agent.name),
             first=options.session_id,
             notice=NOTICE if options.offline else "",
@@ -63,8 +64,13 @@ def execute(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _kept_in(session: str | None) -> Iterator[str]:
-    """The file of the conversations; one for so long where the command line names none."""
+def _kept_in(session: str | None, traces: str | None) -> Iterator[str]:
+    """The file of the conversations; one for so long where the command line names none.
+
+    Args:
+        session: The file that it names, or None.
+        traces: Where runs leave their traces; None: in the file of the conversations.
+    """
     if session is not None:
         yield session
         return
@@ -75,15 +81,15 @@ def _kept_in(session: str | None) -> Iterator[str]:
             yield str(Path(directory, "chat.db"))
         finally:  # what is still to be written has no place any more
             flush_traces()
-            if not os.environ.get("AGENTS_LITE_TRACE_DB"):
+            if not traces:
                 set_trace_processors([])
 
 
-def _traces(path: str) -> TraceStore:
-    """Where the runs leave their traces from now on."""
-    from ..tracing import SQLiteTraceProcessor, TraceStore, add_trace_processor
+def _traces(path: str, chosen: str | None) -> TraceStore:
+    """Where the runs leave their traces: in a chosen file, or from now on in this one."""
+    from ..tracing import TraceStore, add_trace_processor
+    from ..tracing.default import store_at
 
-    chosen = os.environ.get("AGENTS_LITE_TRACE_DB")
-    if chosen is None:
-        add_trace_processor(SQLiteTraceProcessor(path))
+    if not chosen:
+        add_trace_processor(store_at(path))
     return TraceStore(chosen or path, make=True)

@@ -13,6 +13,7 @@ from .warnings import logger
 
 if TYPE_CHECKING:
     from .spans import Span
+    from .sqlite_store import SQLiteTraceProcessor
     from .traces import Trace
 
 _MAX_HELD = 8192
@@ -71,16 +72,19 @@ class OpenAITraceProcessor(BatchTraceProcessor):
 
 
 def environment_processors() -> list[TracingProcessor]:
-    """The processors that the environment asks for: a store where `AGENTS_LITE_TRACE_DB` is set.
+    """The processors that the environment asks for: a store where `AGENTS_LITE_TRACE_DB` is set."""
+    path = os.environ.get("AGENTS_LITE_TRACE_DB")
+    return [store_at(path)] if path else []
+
+
+def store_at(path: str) -> SQLiteTraceProcessor:
+    """A store in that file, within the limits that the environment sets.
 
     `AGENTS_LITE_TRACE_KEEP` says how much it keeps: "1000" traces, or those of "30d", of days.
     """
-    path = os.environ.get("AGENTS_LITE_TRACE_DB")
-    if not path:
-        return []
     from .sqlite_store import SQLiteTraceProcessor
 
-    return [SQLiteTraceProcessor(path, **_kept(os.environ.get("AGENTS_LITE_TRACE_KEEP", "")))]
+    return SQLiteTraceProcessor(path, **_kept(os.environ.get("AGENTS_LITE_TRACE_KEEP", "")))
 
 
 def _kept(text: str) -> dict[str, Any]:

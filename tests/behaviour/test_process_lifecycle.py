@@ -493,7 +493,6 @@ def test_100_threads_share_a_client_an_agent_and_a_session_file(tmp_path: Path) 
     assert answers == {n * 2 + turn: f"{n}, {turn}" for n in range(count) for turn in range(2)}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits here")
 def test_a_run_that_can_load_no_more_modules_says_that_too_many_files_are_open() -> None:
     program = """
         import resource

@@ -15,7 +15,7 @@ import requests
 
 from tests.chat_page.test_server import Visitor
 from tests.cli.conftest import COMMAND, Run
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.usefixtures("agents_file")
 
@@ -88,6 +88,16 @@ def test_runs_go_where_the_environment_says(tmp_path: Path) -> None:
         check=True,
     )
     assert listed.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("traces", [("--trace", "own.db"), ()])
+def test_the_page_shows_runs_where_they_are_kept(tmp_path: Path, traces: tuple[str, ...]) -> None:
+    arguments = ("--offline", "--session", "chat.db", *traces)
+    with serving(tmp_path, *arguments, AGENTS_LITE_TRACE_DB="") as line:
+        visitor = Visitor(url_in(line))
+        visitor.ask("Hello")
+        trace = visitor.get("history")["trace"]
+        wait_until(lambda: visitor.get(f"/runs/traces/{trace}") is not None)
 
 
 def test_other_machines_need_the_token_that_is_printed(tmp_path: Path) -> None:
