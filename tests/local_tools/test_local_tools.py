@@ -34,6 +34,7 @@ from agents_lite import (
 )
 from agents_lite.testing import ResponsesServer, ScriptedModel, turn
 from tests.support.drivers import every_driver_but_chat
+from tests.support.spans import recorded_spans
 from tests.support.waiting import wait_until
 
 
@@ -321,6 +322,26 @@ def test_an_editor_of_ones_own_may_be_async_and_say_how_it_went() -> None:
 
     sent = answer_of(ApplyPatchTool(Editor()), patch_call("update_file", "a", "@@\n+b"))
     assert (sent["status"], sent["output"]) == ("failed", "a is locked")
+
+
+def test_an_editor_may_have_nothing_to_say() -> None:
+    class Editor:
+        def update_file(self, operation: Any) -> None: ...
+
+        create_file = delete_file = update_file
+
+    called = patch_call("delete_file", "a")
+    agent = agent_with(ApplyPatchTool(Editor()), called)
+    with recorded_spans() as spans:
+        result = Runner.run_sync(agent, "Go.")
+    assert told(agent) == {
+        "type": "apply_patch_call_output",
+        "call_id": "a1",
+        "status": "completed",
+    }
+    assert spans.open == []
+    state = RunState.from_string(agent, result.to_state().to_string())
+    assert state.fork(turn=1).to_string()
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ class ToolCall:
                 return None
             run.record.add(Called(self.call_id, item))
             if run.records_content:
-                span.span_data.output = item.raw_item["output"]
+                span.span_data.output = item.raw_item.get("output")
             return item
 
     def _call(self, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
