@@ -42,6 +42,11 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def answer_those_held_back() -> None:
+    while held_back:
+        send(held_back.pop())
+
+
 def send(message: dict[str, Any]) -> None:
     write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
 
@@ -115,8 +120,10 @@ def call(name: str, arguments: dict[str, Any], id: Any, params: dict[str, Any]) 
             write(piece)
         write('"method": "notifications/unheard"}\n')
         return None
-    if name == "late":  # answered after the next call
+    if name == "late":  # answered when another call has come
         held_back.append({"id": id, "result": text("late")})
+        if len(held_back) > 1:
+            answer_those_held_back()
         return None
     if name == "book":
         return book(id, params)
@@ -232,8 +239,7 @@ def main() -> None:
         if isinstance(result, dict):
             body = result if "error" in result else {"result": result}
             send({"id": message["id"], **body})
-            while held_back:
-                send(held_back.pop())
+            answer_those_held_back()
     while plan.get("stays"):
         time.sleep(1)
 
