@@ -132,7 +132,8 @@ class ReasoningItem(RunItemBase):
 
     def in_words(self) -> str:
         """Its summary, as far as there is one."""
-        parts = _field(self.raw_item, "summary") or []
+        parts = _field(self.raw_item, "summary")
+        parts = parts if isinstance(parts, list) else []
         return " ".join(str(_field(part, "text")) for part in parts)
 
 
@@ -423,4 +424,5 @@ def _parts(message: Any) -> list[dict[str, Any]]:
     content = fields.get("content")
     if isinstance(content, str):
         return [{"type": "output_text", "text": content}]
-    return [part for part in content or [] if isinstance(part, dict)]
+    parts = content if isinstance(content, list) else []
+    return [part for part in parts if isinstance(part, dict)]

@@ -447,6 +447,8 @@ class LocalTool(ABC):
     """The type of such an item: "computer_call"."""
     call_id_of_output: ClassVar[str] = "call_id"
     """The field of an output that names the call."""
+    outputs_hold_words: ClassVar[bool] = True
+    """Whether an output can tell why a call was not made; else the model is told behind it."""
     name: str
     """What the model's server calls the tool."""
     needs_approval: NeedsApproval
@@ -508,6 +510,7 @@ class ComputerTool(LocalTool):
     """The model operates a computer."""
 
     call_type: ClassVar[str] = "computer_call"
+    outputs_hold_words: ClassVar[bool] = False
     name: ClassVar[str] = "computer_use_preview"  # type: ignore[misc]  # one name for all
     computer: Computer | AsyncComputer
     """Performs the actions."""
@@ -543,7 +546,7 @@ class ComputerTool(LocalTool):
         return self._screen(call, acknowledged)
 
     def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
-        """The screen as it is; there is no place for words."""
+        """The screen as it is."""
         return self._screen(call, [])
 
     def _screen(self, call: ToolCall, acknowledged: list[Any]) -> tuple[dict[str, Any], Any]:

@@ -295,30 +295,53 @@ def save_turn(run: LiveRun) -> None:
     if session is None or not unsaved:
         return
     with run.at_work("Saving the session"):
-        is_new = not conversation.may_be_saved
-        if is_new or not _is_held(unsaved, run.call(session.get_items), conversation.session_size):
-            run.call(session.add_items, unsaved)
+        lacking = unsaved
+        if conversation.may_be_saved:
+            held = run.call(session.get_items)
+            lacking = _lacking(unsaved, held, conversation.session_size)
+        if lacking:
+            run.call(session.add_items, lacking)
     run.record.add(Saved())
 
 
-def _is_held(unsaved: list[Any], held: list[Any], size_before: int | None) -> bool:
-    """Whether a session holds these items already, maybe with those of other runs behind them.
+def _lacking(
+    unsaved: list[TResponseInputItem], held: list[TResponseInputItem], size_before: int | None
+) -> list[TResponseInputItem]:
+    """What a session lacks of these items: all, none, or those behind the first few.
 
-    They may look different there, as where secrets are masked; then their ids tell.
+    It may hold those of other runs behind them. They may look different there: where secrets are
+    masked, their ids tell; where a server keeps items under ids of its own, what they say does.
     """
-    count = len(unsaved)
-    if size_before is None or size_before > len(held) - count:  # it has shrunk since then
-        return held[-count:] == unsaved
-    ids = list(map(_id_of, unsaved))
-    return any(
-        held[start : start + count] == unsaved
-        or (any(ids) and list(map(_id_of, held[start : start + count])) == ids)
-        for start in range(size_before, len(held) - count + 1)
-    )
+    count, size = len(unsaved), len(held)
+    ids, said = list(map(_id_of, unsaved)), list(map(_said_by, unsaved))
+    kept_ids, kept_said = list(map(_id_of, held)), list(map(_said_by, held))
+    last = max(size - count, 0)  # a session may have shrunk since then
+    for start in range(last if size_before is None else min(size_before, last), size):
+        end = min(start + count, size)
+        there = end - start
+        if there < count and (size_before is None or start < size_before):
+            continue
+        is_same = any(ids[:there]) and kept_ids[start:end] == ids[:there]
+        if is_same or kept_said[start:end] == said[:there]:
+            return unsaved[there:]
+    return unsaved
 
 
 def _id_of(item: dict[str, Any]) -> str | None:
     return item.get("call_id") or item.get("id")
+
+
+def _said_by(item: dict[str, Any]) -> list[Any]:
+    """What an item says, whatever form a server gives it."""
+    names = ("name", "arguments", "input", "output", "summary", "content")
+    kind = item.get("type", "message"), item.get("role"), item.get("call_id")
+    return [*kind, *(_words(item.get(name)) for name in names)]
+
+
+def _words(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return "".join(str(part.get("text", "")) for part in value if isinstance(part, dict))
 
 
 def _with_history(

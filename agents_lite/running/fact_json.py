@@ -36,6 +36,7 @@ from ..tool_guardrails import (
     ToolOutputGuardrailResult,
 )
 from ..usage import Usage
+from .fact_shapes import check_items, check_shape
 from .facts import (
     Added,
     Answered,
@@ -102,7 +103,8 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
                 "targets": fact.targets,
             }
         case Called():
-            return {"type": "called", "call_id": fact.call_id, **item_to_json(fact.item)}
+            words = {} if fact.words is None else {"words": fact.words}
+            return {"type": "called", "call_id": fact.call_id, **words, **item_to_json(fact.item)}
         case HandedOver():
             return {
                 "type": "handed_over",
@@ -165,6 +167,7 @@ def fact_from_json(told: JSON, record: Record) -> Fact:
 
 
 def _read(told: JSON, record: Record) -> Fact:
+    check_shape(told)
     kind = told.pop("type")
     match kind:
         case "started":
@@ -177,8 +180,6 @@ def _read(told: JSON, record: Record) -> Fact:
             )
         case "answered":
             turn, targets = told["turn"], told["targets"]
-            if not isinstance(turn, int):
-                raise TypeError(f"turn {turn!r}")
             response = ModelResponse(
                 output=as_object(told["output"]),
                 usage=Usage.model_validate(told["usage"]),
@@ -188,7 +189,8 @@ def _read(told: JSON, record: Record) -> Fact:
             places = None if targets is None else {k: tuple(v) for k, v in targets.items()}
             return Answered(turn, response, places)
         case "called":
-            return Called(told["call_id"], item_from_json(told, record.agent))
+            item = item_from_json(told, record.agent)
+            return Called(told["call_id"], item, told.get("words"))
         case "handed_over":
             target = _agent_at(told["place"], told["target"], record.starting_agent)
             items = [item_from_json(item, record.agent, target) for item in told["items"]]
@@ -242,6 +244,7 @@ def item_to_json(item: RunItem) -> JSON:
 
 def item_from_json(told: JSON, agent: Agent[Any], target: Agent[Any] | None = None) -> RunItem:
     """The item that `item_to_json` told of."""
+    check_items([told["raw"]])
     kind, raw = told["item"], ResponsesObject(told["raw"])
     if kind == ToolCallOutputItem.type:
         return ToolCallOutputItem(agent, raw, told.get("output", told["raw"].get("output")))

@@ -98,6 +98,8 @@ class Called:
     call_id: str
     item: RunItem
     """The output."""
+    words: str | None = None
+    """What the model is told behind the turn's outputs, where this one has no place for words."""
 
 
 @dataclass(slots=True)

@@ -332,6 +332,8 @@ class Record:
         if self._ranks is None:
             self._ranks = {} if self.answer is None else ranks_of(self.answer)
         self.conversation.take_output(fact.item, self._ranks.get(fact.call_id, len(self._ranks)))
+        if fact.words is not None:
+            self._added.append(Added([{"role": "user", "content": fact.words}]))
 
     def _take_verdict(self, fact: Checked) -> None:
         result = fact.result

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import pickle
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from pydantic import BaseModel
 
 from agents_lite import (
     Agent,
+    AgentsException,
+    GuardrailFunctionOutput,
     HostedMCPTool,
     MaxTurnsExceeded,
     ModelBehaviorError,
@@ -32,8 +35,9 @@ from agents_lite import (
     UserError,
     function_tool,
     handoff,
+    input_guardrail,
 )
-from agents_lite.testing import ScriptedModel, call, handoff_to, text
+from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
 from tests.support.drivers import every_driver, every_stream, kinds, types
 
 ORDER = '{"order":"7","amount":5.0}'
@@ -356,6 +360,37 @@ def test_a_turn_that_a_session_holds_in_other_words_is_not_saved_again() -> None
     assert roles(session) == ["user", "function_call", "function_call_output", "assistant"]
 
 
+class RenamingSession(SQLiteSession):
+    """Keeps items in a form and under ids of its own, one after the other, and stops once."""
+
+    stops_after: int | None = None
+
+    def add_items(self, items: list[Any]) -> None:
+        left = len(items) if self.stops_after is None else self.stops_after
+        self.stops_after = None
+        for item in items[:left]:
+            kept = {**item, "id": f"own_{len(self.get_items())}"}
+            if isinstance(item.get("content"), str):
+                kept["content"] = [{"type": "input_text", "text": item["content"]}]
+            super().add_items([kept])
+        if left < len(items):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kept", range(4))
+def test_a_session_that_was_given_a_part_of_a_turn_gets_the_rest(kept: int) -> None:
+    agent = Shop().agent([call("look", call_id="c1", order="7"), call("look", order="8")], "Done.")
+    session = RenamingSession("renamed")
+    session.add_items([{"role": "user", "content": "hi"}, text("Hi.")])
+    session.stops_after = kept
+    stream = Runner.run_streamed(agent, "hi", session=session)
+    with pytest.raises(KeyboardInterrupt):
+        list(stream.stream_events())
+    Runner.run_sync(agent, carried(stream.to_state(), agent), session=session)
+    turn = ["user", *["function_call"] * 2, *["function_call_output"] * 2, "assistant"]
+    assert roles(session) == ["user", "assistant", *turn]
+
+
 def test_a_turn_is_not_saved_again_to_a_session_that_has_shrunk_since(tmp_path: Path) -> None:
     class Dying(SQLiteSession):
         def add_items(self, items: list[Any]) -> None:
@@ -567,6 +602,42 @@ def test_a_state_damaged_anywhere_is_read_or_refused() -> None:
             place[name] = wrong
             with suppress(UserError):
                 RunState.from_json(agent, damaged).get_interruptions()
+
+
+def test_a_damaged_state_that_was_read_is_run_or_refused() -> None:
+    def begin() -> Agent[Any]:
+        shop = Shop()
+        back = shop.agent([reasoning("Hm."), call("look", call_id="b1", order="1"), REFUND])
+
+        @input_guardrail
+        def passes(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
+            return GuardrailFunctionOutput({"a": 1}, False)
+
+        return Agent(
+            "Front",
+            model=ScriptedModel([[call("look", call_id="l", order="1")], handoff_to("Shop")]),
+            tools=[function_tool(shop.look)],
+            handoffs=[handoff(back, input_filter=lambda given: given)],
+            input_guardrails=[passes],
+        )
+
+    whole = Runner.run_sync(begin(), "hi").to_state()
+    whole.approve(whole.get_interruptions()[0])
+    whole.add_input("And tell him.")
+    ways = list(parts(whole.to_json()))
+    chance = random.Random(1)
+    for _ in range(300):
+        damaged = place = copy.deepcopy(whole.to_json())
+        *way, name = chance.choice(ways)
+        for step in way:
+            place = place[step]
+        place[name] = chance.choice([None, 3, 1.5, "x", [], {}, [[1]], {"type": "x"}, -1, True])
+        with suppress(AgentsException):
+            agent = begin()
+            state: RunState[Any, Any] = RunState.from_json(agent, damaged)
+            config = RunConfig(model=ScriptedModel(["Done."]), tracing_disabled=True)
+            result = Runner.run_sync(agent, state, run_config=config)
+            repr((str(result), result.to_input_list(), result.to_state().to_string()))
 
 
 def test_a_signed_state_that_was_changed_is_refused() -> None:

@@ -267,6 +267,21 @@ def test_actions_on_a_computer_wait(verdict: str) -> None:
     assert done == (["click 1 2"] if verdict == "approve" else [])
 
 
+def test_the_words_of_a_rejection_stand_behind_an_output_that_cannot_hold_them() -> None:
+    click = {"type": "computer_call", "call_id": "c", "action": {"type": "wait"}}
+    tool = ComputerTool(Screen(), needs_approval=True)
+    agent = agent_of([click, call("pay", call_id="p", order="a")], "Done.", tools=[tool, pay])
+    state = carried(Runner.run_sync(agent, "x").to_state(), agent)
+    first, second = state.get_interruptions()
+    state.reject(first, rejection_message="Not on this page.")
+    state = carried(Runner.run_sync(agent, state).to_state(), agent)  # the other call waits on
+    state.approve(state.get_interruptions()[0])
+    result = Runner.run_sync(agent, state)
+    *_, image, words, said = result.to_input_list()
+    assert (image["type"], words["content"]) == ("computer_call_output", "Not on this page.")
+    assert result.final_output == "Done." == said["content"][0]["text"]
+
+
 def test_an_agent_as_a_tool_waits_and_so_do_the_calls_inside_it() -> None:
     inner = agent_of(call("pay", order="a"), "inside")
     tool = inner.as_tool("ask", "Ask.", needs_approval=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UnknownEndError, UserError
 from ...items import (
     MCPApprovalResponseItem,
-    RunItem,
     ToolApprovalItem,
     output_item,
 )
@@ -58,7 +57,7 @@ def may_be_made(call: ToolCall) -> bool:
         return False
     if decision.verdict == "approve":
         return True
-    record.add(Called(call_id, _answer(call, decision)))
+    record.add(_answer(call, decision))
     return False
 
 
@@ -158,7 +157,7 @@ def _verdict(answer: Any, name: str) -> tuple[bool, str | None]:
     return bool(answer["approve"]), answer.get("reason")
 
 
-def _answer(call: ToolCall, decision: Decided) -> RunItem:
+def _answer(call: ToolCall, decision: Decided) -> Called:
     """The output of a call that was not made."""
     if decision.verdict == "output":
         output, shown = decision.output, output_for_model(decision.output)
@@ -166,8 +165,10 @@ def _answer(call: ToolCall, decision: Decided) -> RunItem:
         output = shown = decision.message or _formatted(call) or REJECTED
     if isinstance(call.tool, LocalTool):
         made = partial(call.tool.stand_in, call, shown, decision.verdict != "output")
-        return call.known_output() or call.output_of(call.tool, *made())
-    return output_item(call.run.agent, call.raw, shown, output)
+        item = call.known_output() or call.output_of(call.tool, *made())
+        words = shown if isinstance(shown, str) and not call.tool.outputs_hold_words else None
+        return Called(call.call_id, item, words)
+    return Called(call.call_id, output_item(call.run.agent, call.raw, shown, output))
 
 
 def _formatted(call: ToolCall) -> str | None:

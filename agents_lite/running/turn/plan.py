@@ -298,6 +298,8 @@ def _check_item(raw: Any, agent: Agent[Any]) -> None:
             raise ModelBehaviorError(
                 f"Agent {agent.name}: the model sent a {kind} without its {name}: {raw!r}"
             )
+    if isinstance(item.get("id"), list | dict) or isinstance(item.get("call_id"), list | dict):
+        raise ModelBehaviorError(f"Agent {agent.name}: the id of an item is no text: {raw!r}")
     if kind == "message" and not _is_content(raw.get("content")):
         raise ModelBehaviorError(
             f"Agent {agent.name}: the model sent a message without readable content: {raw!r}"
