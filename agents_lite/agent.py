@@ -304,10 +304,10 @@ class Agent(PickledByName, Generic[TContext]):
         Raises:
             UserError: `output_type` has no JSON schema, or none that can be strict.
         """
-        from .output_schema import AgentOutputSchema, AgentOutputSchemaBase
-
         if self.output_type is None or self.output_type is str:
             return None
+        from .output_schema import AgentOutputSchema, AgentOutputSchemaBase
+
         if isinstance(self.output_type, AgentOutputSchemaBase):
             return None if self.output_type.is_plain_text() else self.output_type
         return AgentOutputSchema(self.output_type)
@@ -341,9 +341,9 @@ class Agent(PickledByName, Generic[TContext]):
 
     def _check_output_type(self) -> None:
         """Refuse an output type that cannot be sent; one that is still to be defined may pass."""
-        from .output_schema import check_output_type
-
         if self.output_type is not None and self.output_type is not str:
+            from .output_schema import check_output_type
+
             check_output_type(self.output_type, f"Agent {self.name!r}")
 
     def _check_servers(self) -> None:

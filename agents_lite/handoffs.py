@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, overload
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 from typing_extensions import TypeVar
 
 from .exceptions import ModelBehaviorError, UserError
 from .items import RunItemBase
 from .methods import check_takes
 from .run_context import RunContextWrapper, TContext
-from .schema.adapter import json_schema_of, make_adapter
 from .schema.strict_schema import schema_for_api
 from .tool import check_is_enabled, check_tool_name, fit_for_tool
 
@@ -182,6 +181,8 @@ def handoff(
     adapter: TypeAdapter[Any] | None = None
     schema: dict[str, Any] = {}
     if input_type is not None:
+        from .schema.adapter import json_schema_of, make_adapter  # loads all of pydantic
+
         adapter = make_adapter(input_type, f"handoff(): input_type {input_type!r}")
         schema = json_schema_of(adapter, f"handoff(): input_type {input_type!r}")
         if schema.get("type") != "object" and "$ref" not in schema:

@@ -49,6 +49,10 @@ class AgentOutputSchemaBase(ABC):
             ModelBehaviorError: The text is not JSON of that type.
         """
 
+    def as_answer(self, output: Any) -> Any:
+        """The object as which a model would give an output."""
+        return output
+
 
 class AgentOutputSchema(AgentOutputSchemaBase):
     """An output type that pydantic knows: models, dataclasses, TypedDicts, lists, unions ...
@@ -111,7 +115,7 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         return output["response"] if self._wrapped else output
 
     def as_answer(self, output: Any) -> Any:
-        """The object as which a model would give an output: one that is no object is wrapped."""
+        """The object as which a model would give an output: what is no object is wrapped."""
         return {"response": output} if self._wrapped else output
 
 

@@ -2,39 +2,123 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from .shown import html_table
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 __all__ = ["InputTokensDetails", "OutputTokensDetails", "RequestUsage", "Usage"]
 
+T = TypeVar("T")
 
-class _Fixed(BaseModel):
-    """What is never changed, so that sums share it; also given as objects of other packages."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+_adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
-class InputTokensDetails(_Fixed):
+class _Counts:
+    """Checked, dumped and read as pydantic's models are; a run that asks for none of it does
+    without pydantic, which takes longer to load than all that is here.
+    """
+
+    _kinds: ClassVar[tuple[Any, ...]]
+    """What the values of the fields are, in order."""
+
+    def __post_init__(self) -> None:
+        """Have pydantic see to values of other kinds.
+
+        Raises:
+            ValidationError: One cannot stand for a value of the right kind.
+        """
+        if not self._fits():
+            vars(self).update(vars(_adapter(type(self)).validate_python(vars(self))))
+
+    def _fits(self) -> bool:
+        return all(map(isinstance, vars(self).values(), self._kinds))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """As pydantic makes it of the fields; objects of other packages are taken for theirs."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(cls._fields_of, handler(source))
+
+    @classmethod
+    def _fields_of(cls, given: Any) -> Any:
+        if isinstance(given, cls | dict) or not hasattr(given, "__dict__"):
+            return given
+        names = [each.name for each in fields(cls) if hasattr(given, each.name)]  # type: ignore[arg-type]
+        return {name: getattr(given, name) for name in names} or given
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The fields as a dict; options as in pydantic."""
+        return dict(_adapter(type(self)).dump_python(self, **options))
+
+    def model_dump_json(self, **options: Any) -> str:
+        """The fields as JSON; options as in pydantic."""
+        return _adapter(type(self)).dump_json(self, **options).decode()
+
+    def model_copy(self, *, update: dict[str, Any] | None = None) -> Self:
+        """A copy, some fields changed."""
+        return replace(self, **(update or {}))  # type: ignore[type-var]
+
+    @classmethod
+    def model_validate(cls, given: Any, **options: Any) -> Self:
+        """Made of a dict of fields; options as in pydantic.
+
+        Raises:
+            ValidationError: It is none of these.
+        """
+        return _adapter(cls).validate_python(given, **options)
+
+    @classmethod
+    def model_validate_json(cls, text: str | bytes, **options: Any) -> Self:
+        """Made of the JSON of `model_dump_json`; options as in pydantic.
+
+        Raises:
+            ValidationError: It is none of these.
+        """
+        return _adapter(cls).validate_json(text, **options)
+
+
+@dataclass(frozen=True)
+class InputTokensDetails(_Counts):
     """What the input tokens were made of."""
 
+    _kinds = (int, int)
     cached_tokens: int = 0
     """Those that the server had cached."""
     cache_write_tokens: int = 0
     """Those that it has put into its cache, where it counts them."""
 
 
-class OutputTokensDetails(_Fixed):
+@dataclass(frozen=True)
+class OutputTokensDetails(_Counts):
     """What the output tokens were made of."""
 
+    _kinds = (int,)
     reasoning_tokens: int = 0
 
 
-class RequestUsage(_Fixed):
+_COUNTS: dict[str, Any] = {
+    "input_tokens": int,
+    "output_tokens": int,
+    "total_tokens": int,
+    "input_tokens_details": InputTokensDetails,
+    "output_tokens_details": OutputTokensDetails,
+}
+"""Fields that a request and a sum of them have in common."""
+_TEXT = (str, NoneType)
+
+
+@dataclass(frozen=True)
+class RequestUsage(_Counts):
     """Tokens of one model call, and what their price depends on."""
 
+    _kinds = (*_COUNTS.values(), *(_TEXT,) * 4, (float, NoneType))
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
@@ -65,35 +149,22 @@ class RequestUsage(_Fixed):
         return cost_of(self)
 
 
-_DETAILS = (
-    ("input_tokens_details", tuple(InputTokensDetails.model_fields)),
-    ("output_tokens_details", tuple(OutputTokensDetails.model_fields)),
-)
-_SUMMED = ("requests", "input_tokens", "output_tokens", "total_tokens")
-_COUNTS = (
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "input_tokens_details",
-    "output_tokens_details",
-)
-"""Fields that a request and a sum of them have in common."""
-
-
-class Usage(BaseModel):
+@dataclass(repr=False)
+class Usage(_Counts):
     """Requests and tokens, added up.
 
     `prompt_tokens` and `completion_tokens` are `input_tokens` and `output_tokens` under their
     older names.
     """
 
+    _kinds = (int, *_COUNTS.values(), list)
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
     input_tokens_details: InputTokensDetails = InputTokensDetails()
     output_tokens_details: OutputTokensDetails = OutputTokensDetails()
-    request_usage_entries: list[RequestUsage] = Field(default_factory=list)
+    request_usage_entries: list[RequestUsage] = field(default_factory=list)
     """One entry for each model call, in order."""
 
     @property
@@ -141,12 +212,16 @@ class Usage(BaseModel):
             ],
         )
 
+    def _fits(self) -> bool:
+        entries = self.request_usage_entries
+        return super()._fits() and all(isinstance(each, RequestUsage) for each in entries)
+
     def add(self, other: Usage) -> None:
         """Add another count to this one, with its entries."""
-        own, more = vars(self), vars(other)  # an attribute of a model is slow to set
-        for name in _SUMMED:
-            own[name] += more[name]
-        self.__pydantic_fields_set__.update(_SUMMED)
+        self.requests += other.requests
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.total_tokens += other.total_tokens
         details = other.input_tokens_details
         if details.cached_tokens or details.cache_write_tokens:
             known = self.input_tokens_details
@@ -178,30 +253,43 @@ def usage_of_request(
     reported = response.get("usage")
     counts = reported if isinstance(reported, dict) else {}
     input_tokens, output_tokens = _count(counts, "input_tokens"), _count(counts, "output_tokens")
-    entry: dict[str, Any] = {
+    counted: dict[str, Any] = {
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "total_tokens": _count(counts, "total_tokens") or input_tokens + output_tokens,
     }
-    for name, kinds in _DETAILS:
-        told = counts.get(name)
-        if isinstance(told, dict) and any(told.values()):
-            entry[name] = {kind: _count(told, kind) for kind in kinds}
+    of_input, of_output = counts.get("input_tokens_details"), counts.get("output_tokens_details")
+    if isinstance(of_input, dict) and any(of_input.values()):
+        counted["input_tokens_details"] = InputTokensDetails(
+            _count(of_input, "cached_tokens"), _count(of_input, "cache_write_tokens")
+        )
+    if isinstance(of_output, dict) and any(of_output.values()):
+        counted["output_tokens_details"] = OutputTokensDetails(
+            _count(of_output, "reasoning_tokens")
+        )
     model = _text(response, "model")
-    facts = {
-        "model": model,
-        "asked_model": None if asked_model == model else asked_model,
-        "hostname": hostname,
-        "service_tier": _text(response, "service_tier"),
-        "reported_cost": _cost(counts),
-    }
-    return Usage.model_validate(
-        {"requests": 1, **entry, "request_usage_entries": [{**entry, **facts}]}
+    entry = RequestUsage(
+        **counted,
+        model=model,
+        asked_model=None if asked_model == model else asked_model,
+        hostname=hostname,
+        service_tier=_text(response, "service_tier"),
+        reported_cost=_cost(counts),
     )
+    return Usage(requests=1, **counted, request_usage_entries=[entry])
+
+
+def known_counts(counts: _Counts) -> dict[str, Any]:
+    """The fields that are not as by default, in JSON."""
+    return {
+        each.name: known_counts(value) if isinstance(value, _Counts) else value
+        for each in fields(counts)  # type: ignore[arg-type]
+        if (value := getattr(counts, each.name)) != each.default
+    }
 
 
 def _entry(usage: Usage) -> RequestUsage:
-    return RequestUsage.model_validate({name: getattr(usage, name) for name in _COUNTS})
+    return RequestUsage(**{name: getattr(usage, name) for name in _COUNTS})
 
 
 def _count(counts: dict[str, Any], name: str) -> int:
@@ -218,3 +306,12 @@ def _cost(counts: dict[str, Any]) -> float | None:
     """What the server says it cost, as OpenRouter does."""
     cost = counts.get("cost")
     return float(cost) if isinstance(cost, int | float) and cost >= 0 else None
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    adapter = _adapters.get(kind)
+    if adapter is None:
+        from pydantic import TypeAdapter
+
+        adapter = _adapters[kind] = TypeAdapter(kind)
+    return adapter

@@ -109,7 +109,16 @@ def in_a_fresh_process(program: str) -> Any:
 
 ALL_NAMES = "import agents_lite\nfor name in agents_lite.__all__: getattr(agents_lite, name)\n"
 COMMON = "from agents_lite import Agent, ModelSettings, RunConfig, Runner, function_tool, trace\n"
-HEAVY = ["asyncio", "sqlite3", "http.server", "docstring_parser", "sqlalchemy", "redis", "django"]
+RUN = """
+from agents_lite.testing import ScriptedModel, call
+@function_tool
+def add(a: int, b: int = 2) -> int:
+    '''Add two numbers.'''
+    return a + b
+agent = Agent("A", tools=[add], model=ScriptedModel([call("add", a=1), "3"]))
+assert Runner.run_sync(agent, "1 + 2").usage.requests == 2
+"""
+HEAVY = "pydantic asyncio sqlite3 http.server docstring_parser sqlalchemy redis django".split()
 BESIDE = [
     f"agents_lite.{room}"
     for room in (
@@ -120,8 +129,11 @@ BESIDE = [
 """What a plain agent does without."""
 
 
-@pytest.mark.parametrize("program", ["import agents_lite\n", COMMON], ids=["package", "names"])
-def test_importing_loads_nothing_heavy(program: str) -> None:
+PROGRAMS = {"package": "import agents_lite\n", "names": COMMON, "run": COMMON + RUN}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_nothing_heavy_is_loaded(program: str) -> None:
     report = "import json, sys\nprint(json.dumps(list(sys.modules)))"
     assert {*HEAVY, *BESIDE} & set(in_a_fresh_process(program + report)) == set()
 

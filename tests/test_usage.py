@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agents_lite import Agent, InputTokensDetails, RequestUsage, Usage, function_tool
 from agents_lite.testing import ScriptedModel, call, handoff_to, token_usage, turn
@@ -96,7 +97,7 @@ def test_what_sums_have_in_common_cannot_be_changed() -> None:
     assert (len(other.request_usage_entries), other.input_tokens) == (1, 3)
     entry: Any = total.request_usage_entries[0]
     for changed, name in ((entry, "input_tokens"), (entry.input_tokens_details, "cached_tokens")):
-        with pytest.raises(ValidationError):
+        with pytest.raises(FrozenInstanceError):
             setattr(changed, name, 9)
 
 
@@ -105,6 +106,40 @@ def test_a_request_counted_by_hand_is_an_entry_too() -> None:
     total.add(Usage(requests=1, input_tokens=3, output_tokens=1, total_tokens=4))
     assert [entry.input_tokens for entry in total.request_usage_entries] == [3]
     assert isinstance(total.request_usage_entries[0], RequestUsage)
+
+
+def test_counts_are_checked_by_pydantic_however_they_come() -> None:
+    given: Any = {"requests": "1", "input_tokens": 3.0}
+    usage = Usage(**given)
+    assert (usage.requests, usage.input_tokens) == (1, 3)
+    assert type(RequestUsage(reported_cost=1).reported_cost) is float
+    entries: Any = [{"model": "m", "input_tokens": 2, "of_another_version": True}]
+    for read in (
+        Usage.model_validate({"request_usage_entries": entries}),
+        Usage(request_usage_entries=entries),
+    ):
+        assert read.request_usage_entries == [RequestUsage(model="m", input_tokens=2)]
+    wrongs: list[Any] = [
+        {"input_tokens": "many"},
+        {"input_tokens_details": 3},
+        {"output_tokens": None},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(ValidationError):
+            Usage(**wrong)
+        with pytest.raises(ValidationError):
+            RequestUsage.model_validate(wrong)
+
+
+def test_a_usage_is_a_field_of_the_users_models_too() -> None:
+    class Line(BaseModel):
+        used: Usage
+
+    line = Line(used=usage_of_request({"usage": FULL, "model": "m"}))
+    assert Line.model_validate_json(line.model_dump_json()) == line
+    assert Usage.model_validate_json(line.used.model_dump_json(exclude_defaults=True)) == line.used
+    assert line.used.model_copy(update={"requests": 2}).requests == 2
+    assert line.used.requests == 1
 
 
 def test_details_may_come_as_objects_of_another_package() -> None:

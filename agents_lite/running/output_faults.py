@@ -17,7 +17,6 @@ from ..exceptions import (
     words_of,
 )
 from ..items import MessageOutputItem
-from ..output_schema import AgentOutputSchema
 from ..response_types import as_object
 from ..result import RunErrorDetails
 from ..run_config import RunErrorHandlerInput, RunErrorHandlerResult
@@ -97,9 +96,8 @@ def end_by_handler(
 
 def _as_message(output: Any, run: LiveRun) -> MessageOutputItem:
     try:
-        said = output
-        if isinstance(run.output_schema, AgentOutputSchema):
-            said = run.output_schema.as_answer(output)
+        schema = run.output_schema
+        said = output if schema is None else schema.as_answer(output)
         text = said if isinstance(said, str) else to_json(said).decode()
     except ValueError as error:
         raise UserError(

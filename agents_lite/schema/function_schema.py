@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from inspect import Parameter
 from types import CellType, FrameType, GenericAlias, UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Generic,
@@ -23,16 +24,15 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import SchemaValidator
-from typing_extensions import TypedDict
+from pydantic_core import SchemaValidator, ValidationError
 
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
-from .adapter import json_schema_of, make_adapter
-from .plain import CONFIG, Argument, Schemas, describe_arguments
+from .plain import Argument, Schemas, describe_arguments
 from .strict_schema import schema_for_api
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 
@@ -117,8 +117,7 @@ class FuncSchema:
         Raises:
             UserError: A parameter's type has no JSON schema, or no strict one.
         """
-        plain = self.plain
-        schema = json_schema_of(self._adapter, self._subject) if plain is None else plain.json
+        schema = self._schema_by_pydantic() if self.plain is None else self.plain.json
         return schema_for_api(schema, self.strict, f"tool {self.name}")
 
     def bind(self, json_text: str, tool_name: str = "") -> tuple[list[Any], dict[str, Any]]:
@@ -156,12 +155,15 @@ class FuncSchema:
 
     @_Computed
     def _adapter(self) -> TypeAdapter[Any]:
+        from .adapter import make_arguments_adapter  # loads all of pydantic
+
         arguments = map(self._argument, self.parameters)
-        fields = {argument.name: _field_type(argument) for argument in arguments}
-        make: Any = TypedDict  # which type checkers know in another form
-        all_of_them = make(f"{self.name}_args", fields)
-        all_of_them.__pydantic_config__ = CONFIG
-        return make_adapter(all_of_them, self._subject)
+        return make_arguments_adapter(f"{self.name}_args", arguments, self._subject)
+
+    def _schema_by_pydantic(self) -> dict[str, Any]:
+        from .adapter import json_schema_of
+
+        return json_schema_of(self._adapter, self._subject)
 
     def _argument(self, parameter: Parameter) -> Argument:
         annotation, default = self.types[parameter.name], parameter.default
@@ -175,18 +177,6 @@ class FuncSchema:
     @property
     def _subject(self) -> str:
         return f"A parameter of tool {self.name}"
-
-
-def _field_type(argument: Argument) -> Any:
-    """A type with its default and description, as pydantic takes them."""
-    extras: list[Any] = []
-    if isinstance(argument.default, FieldInfo):
-        extras.append(argument.default)
-    elif argument.default is not Parameter.empty:
-        extras.append(Field(default=argument.default))
-    if argument.description:
-        extras.append(Field(description=argument.description))
-    return Annotated[(argument.annotation, *extras)] if extras else argument.annotation
 
 
 def function_schema(

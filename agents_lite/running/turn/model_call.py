@@ -15,6 +15,7 @@ from ...models.tool_json import handoff_to_request, tool_to_request
 from ...response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
+from ...usage import known_counts
 from ..facts import Answered
 from .plan import find_targets
 from .prompt_cache import SMALLEST_CACHED, sent_prompt, warn_of_change, with_cache_key
@@ -165,7 +166,7 @@ def describe_response(
     span.span_data.usage = {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
-        **usage.request_usage_entries[0].model_dump(exclude_defaults=True),
+        **known_counts(usage.request_usage_entries[0]),
     }
     if with_content:
         span.span_data.output = response.to_input_items()
