@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
 
+from .checks import check_takes, from_fields
 from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
 from .lifecycle import AgentHooks
-from .methods import check_takes
 from .model_settings import ModelSettings
 from .models.interface import Model
 from .pickling import PickledByName
@@ -185,7 +185,7 @@ class Agent(PickledByName, Generic[TContext]):
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         if isinstance(self.model_settings, dict):
-            self.model_settings = ModelSettings(**self.model_settings)
+            self.model_settings = from_fields(ModelSettings, self.model_settings)
         if not isinstance(self.model_settings, ModelSettings):  # its headers may hold secrets
             raise UserError(
                 f"Agent {self.name!r}: model_settings must be a ModelSettings, "
@@ -195,6 +195,10 @@ class Agent(PickledByName, Generic[TContext]):
         self._require("hooks", (AgentHooks, type(None)), "an AgentHooks")
         if not (isinstance(self.instructions, str | None) or callable(self.instructions)):
             raise self._wrong("instructions", "a string or a function")
+        if callable(self.prompt):
+            check_takes(self.prompt, f"Agent {self.name!r}: prompt", "a GenerateDynamicPromptData")
+        else:
+            self._require("prompt", (Mapping, type(None)), "a dict {'id': ...} or a function")
         for tool in self.tools:
             check_tool(tool, f"Agent {self.name!r}")
         if self.mcp_servers:

@@ -97,12 +97,6 @@ class UserError(AgentsException):
     """The SDK was used wrongly; the message says what to change."""
 
 
-def check_seconds(name: str, value: Any) -> None:
-    """Raise UserError for what is no number of seconds above 0."""
-    if not isinstance(value, int | float) or not value > 0:
-        raise UserError(f"{name} must be a number of seconds above 0, got {value!r}")
-
-
 class MaxTurnsExceeded(AgentsException):
     """The run needed more turns (model calls) than `max_turns` allows."""
 

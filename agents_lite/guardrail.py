@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
+from .checks import check_takes
 from .concurrency.calling import settled
 from .exceptions import UserError
-from .methods import BoundLikeMethods, check_takes, is_method, refuse_class_method
+from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
 

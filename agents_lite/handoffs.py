@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from pydantic_core import ValidationError
 from typing_extensions import TypeVar
 
+from .checks import check_kind, check_takes
 from .exceptions import ModelBehaviorError, UserError
 from .items import RunItemBase
-from .methods import check_takes
 from .run_context import RunContextWrapper, TContext
 from .schema.strict_schema import schema_for_api
 from .tool import check_is_enabled, check_tool_name, fit_for_tool
@@ -96,6 +97,8 @@ class Handoff(Generic[TContext, TAgent]):
         """
         check_tool_name(self.tool_name, "handoff", "tool_name_override of handoff")
         what = f"The handoff {self.tool_name}"
+        told = self.tool_description
+        check_kind(told, (str, NoneType), f"{what}: tool_description", "text for the model")
         check_takes(self.on_invoke_handoff, f"{what}: on_invoke_handoff", "context", "arguments")
         if self.input_filter is not None:
             check_takes(self.input_filter, f"{what}: input_filter", "the conversation")

@@ -170,7 +170,9 @@ def _pair(item: TResponseInputItem) -> tuple[str, str] | None:
     call_id = item.get("call_id")
     if not call_id and item_type == "local_shell_call_output":
         call_id = item.get("id")  # where the API reference puts it
-    return (call_type, call_id) if call_id else None  # calls that the server ran may have no id
+    if not isinstance(call_id, str) or not call_id:  # calls that the server ran may have none
+        return None
+    return call_type, call_id
 
 
 def _is_output(item: TResponseInputItem) -> bool:

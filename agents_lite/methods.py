@@ -39,26 +39,6 @@ class BoundLikeMethods:
             )
 
 
-def check_takes(function: Any, owner: str, *wanted: str) -> None:
-    """Raise UserError for a function that cannot be called with so many arguments, or is none.
-
-    Args:
-        function: What is to be called by position.
-        owner: Whose function it is, for the error.
-        wanted: What it is given, in words.
-    """
-    if not callable(function):
-        raise UserError(f"{owner} must be a function, got {function!r}")
-    try:
-        inspect.signature(function).bind(*wanted)
-    except TypeError:
-        raise UserError(
-            f"{owner} must take {' and '.join(wanted)}, {len(wanted)} positional argument(s)"
-        ) from None
-    except ValueError:  # no signature to be had: let the call decide
-        return
-
-
 def is_method(function: Any) -> bool:
     """Whether it is a function of a class body that takes the instance, and has none yet."""
     return _first_in_class(function) == "self"

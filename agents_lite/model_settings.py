@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .exceptions import UserError, check_seconds
+from .checks import check_kind, check_seconds, from_fields
 from .shown import set_fields
 
 if TYPE_CHECKING:
@@ -23,6 +23,16 @@ class MCPToolChoice:
     """The server, as its `HostedMCPTool` labels it."""
     name: str
     """The tool."""
+
+
+_KINDS: dict[str, tuple[Any, str]] = {
+    **dict.fromkeys(
+        ("extra_headers", "extra_query", "extra_body", "extra_args"), (Mapping, "a dict")
+    ),
+    **dict.fromkeys(("include", "response_include"), ((list, tuple), "a list of texts")),
+    "tool_choice": ((str, Mapping, MCPToolChoice), "a text, a dict or an MCPToolChoice"),
+}
+"""Fields that are read here, with what they may hold beside None."""
 
 
 @dataclass(repr=False)
@@ -89,20 +99,26 @@ class ModelSettings:
     """Against staying with a topic, -2 to 2. Chat Completions only."""
 
     retry: ModelRetrySettings | None = None
-    """Whether and when a call that failed is made again; None: as the client has it."""
+    """Whether and when a call that failed is made again; None: as the client has it. A dict has the
+    same fields."""
 
     def __post_init__(self) -> None:
         """Check what was given.
 
         Raises:
-            UserError: Headers or other additions are no mapping, or the timeout is none.
+            UserError: A field is of a kind that no server would take.
         """
-        for name in ("extra_headers", "extra_query", "extra_body", "extra_args"):
-            value = getattr(self, name)
-            if not isinstance(value, Mapping | None):  # not shown: it may hold a key
-                raise UserError(f"{name} must be a dict, not a {type(value).__name__}")
+        for name, (kinds, wanted) in _KINDS.items():
+            if (value := getattr(self, name)) is not None:
+                check_kind(value, kinds, name, wanted)
         if self.timeout is not None:
             check_seconds("timeout", self.timeout)
+        if self.retry is not None:
+            from .retry import ModelRetrySettings  # only those who need it pay for it
+
+            if isinstance(self.retry, dict):
+                self.retry = from_fields(ModelRetrySettings, self.retry)
+            check_kind(self.retry, ModelRetrySettings, "retry", "a ModelRetrySettings")
 
     def __repr__(self) -> str:
         return set_fields(self)
@@ -115,7 +131,7 @@ class ModelSettings:
         if override is None:
             return self
         if isinstance(override, dict):
-            override = ModelSettings(**override)
+            override = from_fields(ModelSettings, override)
         changes = {
             each.name: value
             for each in fields(override)

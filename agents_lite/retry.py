@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
-from .exceptions import UserError
+from .checks import check_kind, check_number, check_takes, from_fields
 
 __all__ = [
     "ModelRetryBackoffSettings",
@@ -98,17 +98,20 @@ class ModelRetrySettings:
         """Check what was given.
 
         Raises:
-            UserError: A number is below 0, or there is no such field of the backoff.
+            UserError: A field is of the wrong kind, or below 0.
         """
         if isinstance(self.backoff, dict):
-            try:
-                self.backoff = ModelRetryBackoffSettings(**self.backoff)
-            except TypeError as error:
-                raise UserError(f"ModelRetrySettings(backoff=...): {error}") from error
+            self.backoff = from_fields(ModelRetryBackoffSettings, self.backoff)
+        what = "ModelRetrySettings:"
+        if self.backoff is not None:
+            kind = ModelRetryBackoffSettings
+            check_kind(self.backoff, kind, f"{what} backoff", "a ModelRetryBackoffSettings")
         waits = vars(self.backoff) if self.backoff is not None else {}
         for name, value in {"max_retries": self.max_retries, **waits}.items():
-            if value is not None and value < 0:
-                raise UserError(f"ModelRetrySettings: {name} must be 0 or more, got {value!r}")
+            if value is not None:
+                check_number(value, f"{what} {name}")
+        if self.policy is not None:
+            check_takes(self.policy, f"{what} policy", "a RetryPolicyContext")
 
 
 class _RetryPolicies:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
+from .checks import check_takes, from_fields
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
-from .methods import check_takes
 from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
 from .models.openai_provider import default_provider
@@ -42,9 +42,14 @@ _FUNCTION_FIELDS = {
     "call_model_input_filter": ["what the model is sent"],
     "session_input_callback": ["history", "new input"],
     "tool_error_formatter": ["the call"],
+    "handoff_history_mapper": ["the history"],
     "step": ["name", "function"],
 }
 """Fields that hold functions, with what these are given."""
+_NOT_FOUND: dict[str, Literal["raise", "tell_model"]] = {
+    "raise_error": "raise",
+    "return_error_to_model": "tell_model",
+}
 
 
 @dataclass
@@ -246,10 +251,15 @@ class RunConfig:
         Raises:
             UserError: A field is of the wrong kind.
         """
-        if tool_not_found_behavior == "return_error_to_model":
-            self.tool_not_found = "tell_model"
+        if tool_not_found_behavior is not None:
+            if tool_not_found_behavior not in list(_NOT_FOUND):
+                raise UserError(
+                    "tool_not_found_behavior must be 'raise_error' or 'return_error_to_model', got "
+                    f"{tool_not_found_behavior!r}"
+                )
+            self.tool_not_found = _NOT_FOUND[tool_not_found_behavior]
         if isinstance(self.model_settings, dict):
-            self.model_settings = ModelSettings(**self.model_settings)
+            self.model_settings = from_fields(ModelSettings, self.model_settings)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         check_error_handlers(self.error_handlers)
@@ -292,3 +302,6 @@ class RunConfig:
         for name, arguments in _FUNCTION_FIELDS.items():
             if (function := getattr(self, name)) is not None:
                 check_takes(function, name, *arguments)
+        for name in ("group_id", "run_id"):
+            if not isinstance(value := getattr(self, name), str | None):
+                check_takes(value, f"{name}, if no text,", "the input")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import NoneType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -22,11 +23,12 @@ from typing import (
     overload,
 )
 
+from .checks import check_kind, check_takes
 from .computer import AsyncComputer, Computer, perform_action
 from .concurrency.calling import name_of
 from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
-from .methods import BoundLikeMethods, check_takes, is_method, refuse_class_method
+from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .response_types import as_json
 from .run_context import RunContextWrapper, TContext
@@ -87,6 +89,13 @@ def check_is_enabled(value: Any, owner: str) -> None:
     """Raise UserError for what is neither a bool nor a function of context and agent."""
     if not isinstance(value, bool):
         check_takes(value, f"{owner}: is_enabled, if no bool,", "context", "agent")
+
+
+def check_needs_approval(value: Any, owner: str) -> None:
+    """Raise UserError for what is neither a bool nor a function of what is asked for."""
+    if not isinstance(value, bool):
+        wanted = ("context", "arguments", "call id")
+        check_takes(value, f"{owner}: needs_approval, if no bool,", *wanted)
 
 
 def fit_for_tool(agent_name: str) -> str:
@@ -187,6 +196,8 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
                 f"Tool {self.name}: the timeout has to be more than 0 seconds, or None for as long"
                 f" as the call wants, not {self.timeout!r}."
             )
+        wanted = "text that tells the model of it"
+        check_kind(self.description, (str, NoneType), f"Tool {self.name}: description", wanted)
         self._check_functions()
         if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
             raise UserError(
@@ -218,9 +229,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         if explain not in (None, default_tool_error_function):
             check_takes(explain, f"{what}: failure_error_function", "context", "error")
         check_is_enabled(self.is_enabled, what)
-        if not isinstance(self.needs_approval, bool):
-            wanted = ("context", "arguments", "call id")
-            check_takes(self.needs_approval, f"{what}: needs_approval", *wanted)
+        check_needs_approval(self.needs_approval, what)
 
     def _with_function(self, function: Callable[..., Any]) -> Self:
         bound = super()._with_function(function)
@@ -380,6 +389,11 @@ class FileSearchTool:
     filters: dict[str, Any] | None = None
     """Which files to search, by attributes; None for all."""
 
+    def __post_init__(self) -> None:
+        """Raise UserError for vector stores that are no list."""
+        wanted = "a list of ids"
+        check_kind(self.vector_store_ids, (list, tuple), "FileSearchTool: vector_store_ids", wanted)
+
 
 @dataclass
 class CodeInterpreterTool:
@@ -389,6 +403,10 @@ class CodeInterpreterTool:
     tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
     """{"type": "code_interpreter", "container": {"type": "auto"}}, sent as it is."""
 
+    def __post_init__(self) -> None:
+        """Raise UserError for a configuration that is no dict."""
+        _check_config(self)
+
 
 @dataclass
 class ImageGenerationTool:
@@ -397,6 +415,15 @@ class ImageGenerationTool:
     name: ClassVar[str] = "image_generation"
     tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
     """{"type": "image_generation", "size": ..., ...}, sent as it is."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for a configuration that is no dict."""
+        _check_config(self)
+
+
+def _check_config(tool: CodeInterpreterTool | ImageGenerationTool | HostedMCPTool) -> None:
+    owner = f"{type(tool).__name__}: tool_config"
+    check_kind(tool.tool_config, Mapping, owner, 'a dict such as {"type": ...}')
 
 
 @dataclass
@@ -439,6 +466,13 @@ class HostedMCPTool:
     ) = None
     """Answers the server's questions; None leaves them unanswered in the result's new_items."""
 
+    def __post_init__(self) -> None:
+        """Raise UserError for a configuration that is no dict, or a function that cannot answer."""
+        _check_config(self)
+        if self.on_approval_request is not None:
+            owner = "HostedMCPTool: on_approval_request"
+            check_takes(self.on_approval_request, owner, "an MCPToolApprovalRequest")
+
 
 class LocalTool(ABC):
     """A tool that the model calls by items of their own type, and whose calls are made here."""
@@ -455,6 +489,13 @@ class LocalTool(ABC):
     """Whether a call waits for consent, or a function of context, what is asked for and call id."""
     on_approval: OnApproval | None = None
     """Decides about a call that needs an approval; None asks a person: the run pauses."""
+
+    def check_approvals(self) -> None:
+        """Raise UserError for fields that decide about calls, and cannot."""
+        check_needs_approval(self.needs_approval, f"Tool {self.name}")
+        if self.on_approval is not None:
+            wanted = ("context", "a ToolApprovalItem")
+            check_takes(self.on_approval, f"Tool {self.name}: on_approval", *wanted)
 
     @abstractmethod
     def to_request(self) -> dict[str, Any]:
@@ -518,6 +559,13 @@ class ComputerTool(LocalTool):
     """Whether to go on in spite of a safety check; None refuses."""
     needs_approval: NeedsApproval = False
     """Whether a call waits for consent, or a function of context, actions and call id."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for a function that cannot be called."""
+        self.check_approvals()
+        if self.on_safety_check is not None:
+            owner = "ComputerTool: on_safety_check"
+            check_takes(self.on_safety_check, owner, "a ComputerToolSafetyCheckData")
 
     def to_request(self) -> dict[str, Any]:
         """The tool as an element of `tools` in a request to the Responses API."""

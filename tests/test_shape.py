@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
-    exceptions shown prices usage run_context tool_context prompts pickling methods
+    exceptions checks shown prices usage run_context tool_context prompts pickling methods
     logs concurrency
     response_types http
     tool_output items input_parts stream_events history

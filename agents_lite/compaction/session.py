@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
+from ..checks import check_kind
 from ..exceptions import UserError
 from ..history import latest_items, mend_history
-from ..memory.session import Session, SessionABC, then
+from ..memory.session import Session, SessionABC, check_session, then
 from ..memory.sqlite_session import SQLiteSession
 from ..memory.stored_session import StoredItems
 from .settings import Compaction
@@ -38,8 +40,13 @@ class CompactionSession(SessionABC):
                 same place, if `session` is one.
 
         Raises:
-            UserError: There is no place for the notes.
+            UserError: Something is of the wrong kind, or there is no place for the notes.
         """
+        check_session(session, "CompactionSession: session")
+        owner = "CompactionSession: compaction"
+        check_kind(compaction, (Compaction, NoneType), owner, "a Compaction")
+        if notes is not None:
+            check_session(notes, "CompactionSession: notes")
         self.underlying_session = session
         self.compaction = Compaction() if compaction is None else compaction
         self.session_id = session.session_id

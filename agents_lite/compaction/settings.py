@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_kind, check_number, check_takes
 from ..exceptions import UserError
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ class Compaction:
         """Check what was given.
 
         Raises:
-            UserError: A number is out of its range.
+            UserError: A field is of the wrong kind, or a number out of its range.
         """
+        for name in ("target", "threshold"):
+            check_number(getattr(self, name), f"Compaction: {name}")
         if not 0 < self.target < self.threshold <= 1:
             raise UserError(
                 "Compaction takes shares of the window, 0 < target < threshold <= 1, got "
@@ -65,5 +68,6 @@ class Compaction:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise UserError(f"Compaction({name}=...) must be 1 or more, got {value!r}")
-        if self.summarize is not None and not callable(self.summarize):
-            raise UserError(f"Compaction(summarize=...) must be a function, got {self.summarize!r}")
+        check_kind(self.instructions, str, "Compaction: instructions", "text")
+        if self.summarize is not None:
+            check_takes(self.summarize, "Compaction: summarize", "the summary so far", "items")

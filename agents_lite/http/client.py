@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from urllib3.util import Timeout
 
+from ..checks import check_kind, check_number, check_seconds, check_takes
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
-from ..exceptions import APIError, APITimeoutError, UserError, check_seconds
+from ..exceptions import APIError, APITimeoutError, UserError
 from ..response_types import ResponseStreamEvent
 from .address import parse_address, without_login
 from .answer import Limits, Translate
@@ -62,7 +64,7 @@ class ResponsesClient:
             an adapter of another class, cancelling takes effect only once the answer has begun.
 
     Raises:
-        UserError: The API key is neither text nor a function.
+        UserError: An option is of the wrong kind.
     """
 
     def __init__(
@@ -90,6 +92,13 @@ class ResponsesClient:
             ("timeout", timeout),
         ):
             check_seconds(name, seconds)
+        for name, number in (
+            ("max_retry_wait", max_retry_wait),
+            ("retry_delay", retry_delay),
+            ("max_answer_bytes", max_answer_bytes),
+            ("max_event_bytes", max_event_bytes),
+        ):
+            check_number(number, name)
         self._base_url = base_url
         self._organization = organization
         self._project = project
@@ -104,6 +113,8 @@ class ResponsesClient:
             kind = type(api_key).__name__
             del api_key  # or an error tracker records it
             raise UserError(f"api_key must be text, or a function that gives it, not {kind}")
+        if callable(api_key):
+            check_takes(api_key, "The api_key function")
         self._api_key = api_key
 
     def __repr__(self) -> str:
@@ -335,10 +346,8 @@ def _given_or_set(given: str | None, variable: str) -> str | None:
 
 def _check_kinds(base_url: Any, headers: Any, max_retries: Any, session: Any) -> None:
     """Raise UserError for settings of the wrong kind, of which some may be secret."""
-    if not isinstance(base_url, str | None):
-        raise UserError(f"base_url must be text, not a {type(base_url).__name__}")
-    if not isinstance(headers, Mapping | None):
-        raise UserError(f"default_headers must be a dict, not a {type(headers).__name__}")
+    check_kind(base_url, (str, NoneType), "base_url", "text")
+    check_kind(headers, (Mapping, NoneType), "default_headers", "a dict")
     if not isinstance(max_retries, int) or max_retries < 0:
         raise UserError(f"max_retries must be 0 or more, got {max_retries!r}")
     if session is not None and not hasattr(session, "get_adapter"):

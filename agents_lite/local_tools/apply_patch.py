@@ -81,13 +81,14 @@ class ApplyPatchTool(LocalTool):
         """Check the editor.
 
         Raises:
-            UserError: It is none.
+            UserError: It is none, or a function cannot be called.
         """
         if not all(callable(getattr(self.editor, kind, None)) for kind in _KINDS):
             raise UserError(
                 "ApplyPatchTool needs an editor with create_file, update_file and delete_file, "
                 f"such as FolderEditor('.'), not {self.editor!r}"
             )
+        self.check_approvals()
 
     def to_request(self) -> dict[str, Any]:
         """The tool as an element of `tools` in a request to the Responses API."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..exceptions import UserError
+from ..checks import check_takes
 from ..tool import (
     LocalTool,
     NeedsApproval,
@@ -53,11 +53,12 @@ class CustomTool(LocalTool):
             UserError: The name or the function cannot be used.
         """
         check_tool_name(self.name, "tool", "the name of CustomTool")
-        if not callable(self.on_invoke_tool):
-            raise UserError(
-                f"Tool {self.name}: on_invoke_tool has to be a function, not "
-                f"{self.on_invoke_tool!r}."
-            )
+        check_takes(self.on_invoke_tool, f"Tool {self.name}: on_invoke_tool", "context", "text")
+        explain = self.failure_error_function
+        if explain is not None:
+            owner = f"Tool {self.name}: failure_error_function"
+            check_takes(explain, owner, "context", "error")
+        self.check_approvals()
 
     def to_request(self) -> dict[str, Any]:
         """The tool as an element of `tools` in a request to the Responses API."""

@@ -5,10 +5,11 @@ Source: https://platform.openai.com/docs/guides/tools-shell, and tools-local-she
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from ..checks import check_kind, check_takes
 from ..exceptions import ModelBehaviorError, UserError, words_of
 from ..response_types import as_json, json_text
 from ..tool import LocalTool, NeedsApproval, OnApproval
@@ -124,8 +125,10 @@ class ShellTool(LocalTool):
         """Check that somebody runs the commands.
 
         Raises:
-            UserError: Nobody does, or two would.
+            UserError: Nobody does, or two would; or a function cannot be called.
         """
+        if self.environment is not None:
+            check_kind(self.environment, Mapping, "ShellTool: environment", "a dict")
         is_here = (self.environment or {}).get("type", "local") == "local"
         if is_here and not callable(self.executor):
             raise UserError(
@@ -137,6 +140,9 @@ class ShellTool(LocalTool):
                 "A shell in a container is run by the model's server: it takes no executor, and "
                 "no approvals"
             )
+        if is_here:
+            check_takes(self.executor, "ShellTool: executor", "a ShellCommandRequest")
+        self.check_approvals()
 
     def to_request(self) -> dict[str, Any]:
         """The tool as an element of `tools` in a request to the Responses API."""
@@ -239,10 +245,12 @@ class LocalShellTool(LocalTool):
         """Check that somebody runs the program.
 
         Raises:
-            UserError: Nobody does.
+            UserError: Nobody does, or a function cannot be called.
         """
         if not callable(self.executor):
             raise UserError("LocalShellTool needs an executor, such as LocalShell('.')")
+        check_takes(self.executor, "LocalShellTool: executor", "a LocalShellCommandRequest")
+        self.check_approvals()
 
     def to_request(self) -> dict[str, Any]:
         """The tool as an element of `tools` in a request to the Responses API."""

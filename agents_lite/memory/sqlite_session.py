@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_kind, check_number
 from ..exceptions import SessionError, UserError
 from .session_settings import SessionSettings
 from .sqlite_file import IN_MEMORY, SQLiteFile
@@ -46,13 +48,17 @@ class SQLiteSession(StoredSession):
                 than the run may take.
 
         Raises:
-            UserError: The id is no valid text, or a table's name is not made of letters,
-                digits and underscores.
+            UserError: The id is no valid text, a table's name is not made of letters, digits and
+                underscores, or something else is of the wrong kind.
         """
         super().__init__(session_id)
+        check_kind(db_path, (str, os.PathLike), "db_path", "a path")
+        check_number(timeout, "timeout")
+        wanted = (SessionSettings, NoneType)
+        check_kind(session_settings, wanted, "session_settings", "a SessionSettings")
         self.session_settings = session_settings
         for name in (sessions_table, messages_table):
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
                 raise UserError(
                     f"{name!r} cannot name a table: use letters, digits and underscores."
                 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 
+from ..checks import check_kind
 from ..exceptions import UserError
 from .interface import Model, ModelProvider
 from .known_servers import KNOWN_SERVERS
@@ -38,11 +40,14 @@ class MultiProvider(ModelProvider):
             default: None takes an `OpenAIProvider`.
 
         Raises:
-            UserError: A prefix holds a slash.
+            UserError: A prefix holds a slash, or something else than a provider was given.
         """
-        for prefix in providers or ():
-            if not prefix or "/" in prefix:
+        check_kind(providers, (Mapping, NoneType), "providers", "a dict of providers by prefix")
+        for prefix, provider in (providers or {}).items():
+            if not isinstance(prefix, str) or not prefix or "/" in prefix:
                 raise UserError(f"{prefix!r} cannot be the prefix of a model's name")
+            check_kind(provider, ModelProvider, f"The provider {prefix!r}", "a ModelProvider")
+        check_kind(default, (ModelProvider, NoneType), "default", "a ModelProvider")
         self._providers = dict(providers or {})
         self._default = default or OpenAIProvider()
 

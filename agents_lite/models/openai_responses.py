@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_kind
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
 from ..model_settings import MCPToolChoice
@@ -69,7 +70,11 @@ class OpenAIResponsesModel(Model):
             model: The model's name.
             openai_client: What its requests go through; None: the default client.
             is_default: Whether nobody has chosen it, so that a stored prompt's own model counts.
+
+        Raises:
+            UserError: It is no name, or no client.
         """
+        check_kind(model, str, "OpenAIResponsesModel: model", "a model's name")
         self.model = model
         self._client = None if openai_client is None else as_client(openai_client)
         self._is_default = is_default

@@ -6,12 +6,13 @@ import inspect
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from ..exceptions import UserError
+from ..items import ModelResponse
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ..tracing import get_current_span
 from .interface import ModelTracing
 
 if TYPE_CHECKING:
-    from ..items import ModelResponse
     from .interface import ModelRequest
 
 
@@ -21,7 +22,8 @@ async def events_of(model: Any, request: ModelRequest) -> AsyncIterator[Response
         events = _asked(model.stream_response, request)
         try:
             async for event in events:
-                passed_on = as_stream_event(as_json(event))
+                fields = as_json(event)
+                passed_on = as_stream_event(fields) if isinstance(fields, dict) else fields
                 if isinstance(passed_on, ResponseCompletedEvent):
                     response = getattr(event, "response", None)
                     passed_on.request_id = getattr(response, "_request_id", None)
@@ -30,7 +32,7 @@ async def events_of(model: Any, request: ModelRequest) -> AsyncIterator[Response
             if hasattr(events, "aclose"):
                 await events.aclose()
     else:
-        yield _completed(await _asked(model.get_response, request))
+        yield _completed(await _asked(model.get_response, request), model)
 
 
 def _asked(method: Any, request: ModelRequest) -> Any:
@@ -62,7 +64,10 @@ def _tracing() -> ModelTracing:
     return ModelTracing.ENABLED_WITHOUT_DATA if span.hides_content else ModelTracing.ENABLED
 
 
-def _completed(answer: ModelResponse) -> ResponseStreamEvent:
+def _completed(answer: Any, model: Any) -> ResponseStreamEvent:
+    if not isinstance(answer, ModelResponse):
+        name = type(model).__name__
+        raise UserError(f"{name}.get_response must return a ModelResponse, got {answer!r}")
     usage = answer.usage.model_dump(exclude={"requests", "request_usage_entries"})
     response = {
         "id": answer.response_id,

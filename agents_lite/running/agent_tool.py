@@ -7,11 +7,13 @@ from contextlib import closing, nullcontext
 from typing import Any
 
 from ..agent import Agent, AgentToolStreamEvent
+from ..checks import check_takes, from_fields
 from ..result import RunResult
+from ..run_config import RunConfig
 from ..tool import FunctionTool, fit_for_tool, function_tool
 from ..tool_context import ToolContext
 from .live_run import RunPaused
-from .start import new_run
+from .start import check_options, new_run
 
 
 def agent_tool(
@@ -28,6 +30,17 @@ def agent_tool(
 ) -> FunctionTool:
     """A tool whose calls are runs of `agent`; see `Agent.as_tool`."""
     name = fit_for_tool(agent.name) if name is None else name
+    if isinstance(run_options.get("run_config"), dict):
+        config = from_fields(RunConfig, run_options["run_config"])
+        run_options = {**run_options, "run_config": config}
+    check_options(agent, "", run_options)  # type: ignore[arg-type]
+    for option, function, wanted in (
+        ("custom_output_extractor", extract_output, "a result"),
+        ("on_stream", on_stream, "an event"),
+        ("input_builder", input_builder, "a dict"),
+    ):
+        if function is not None:
+            check_takes(function, f"Tool {name}: {option}", wanted)
 
     def run_agent(context: ToolContext[Any], input: str) -> Any:
         outer = context.run

@@ -173,6 +173,18 @@ class LiveRun:
         """Call a function of the user, `def` or `async def`."""
         return self.callbacks.call(self.cancellation, function, *args)
 
+    def take_step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the engine of `RunConfig(step=...)` keeps of a piece of work.
+
+        Raises:
+            UserError: It is something else than JSON that such work gives.
+        """
+        step: Any = self.config.step  # there is one
+        kept = step(name, work)
+        if not isinstance(kept, dict):
+            raise UserError(f"step must return what the function it is given returns, got {kept!r}")
+        return kept
+
     def tell_once(self, what: Telling, agent: Agent[Any], *facts: Any) -> None:
         """Tell the hooks of something, once over all parts of the run.
 

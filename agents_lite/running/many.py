@@ -10,6 +10,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
+from ..checks import check_kind, check_takes
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
@@ -62,6 +63,12 @@ def run_many(
     """Outcomes as they come; see `Runner.run_many`."""
     if not isinstance(max_workers, int) or max_workers < 1:
         raise UserError(f"max_workers must be a whole number of at least 1, got {max_workers!r}")
+    if isinstance(inputs, str) or not isinstance(inputs, Iterable):
+        raise UserError(f"The inputs of many runs are a list, or any iterable, not {inputs!r}")
+    if on_result is not None:
+        check_takes(on_result, "on_result", "an outcome")
+    if executor is not None:
+        check_kind(executor, Executor, "executor", "an Executor of concurrent.futures")
     if executor is None:
         outcomes = _in_threads(agent, inputs, max_workers, options)
     else:

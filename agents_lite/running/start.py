@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from ..agent import Agent
+from ..checks import from_fields
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import step_in_context
@@ -28,6 +29,7 @@ from ..exceptions import (
 )
 from ..items import as_input_items
 from ..lifecycle import RunHooks
+from ..memory.session import check_session
 from ..result import RunErrorDetails, RunResult
 from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
 from ..run_context import TContext
@@ -110,11 +112,11 @@ def new_run(
         UserError: An argument is of the wrong kind, or two do not go together.
     """
     if isinstance(options.get("run_config"), dict):
-        options = {**options, "run_config": RunConfig(**options["run_config"])}  # type: ignore[arg-type]
+        options = {**options, "run_config": from_fields(RunConfig, options["run_config"])}
     if not isinstance(input, str | list):
         record, options = _taken_up(agent, input, options)
         input = record.conversation.given
-    _check_options(agent, input, options)
+    check_options(agent, input, options)
     run = LiveRun(
         Record(agent) if record is None else record,
         given=input,
@@ -248,7 +250,8 @@ def _taken_up(
     return record, {**kept, **options}
 
 
-def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
+def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
+    """Raise UserError for what a run cannot be made of."""
     for name in options.keys() - RunOptions.__annotations__:
         if name in RunConfig.__dataclass_fields__:
             raise UserError(f"Write run_config=RunConfig({name}=...) for {name}")
@@ -273,8 +276,8 @@ def _check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
     if not isinstance(run_config, RunConfig | None):
         raise UserError(f"run_config must be a RunConfig, got {run_config!r}")
     session = options.get("session")
-    if session is not None and (isinstance(session, type) or not hasattr(session, "get_items")):
-        raise UserError(f"session must be a Session such as SQLiteSession, got {session!r}")
+    if session is not None:
+        check_session(session, "session")
     if session is not None and (
         options.get("previous_response_id")
         or options.get("conversation_id")

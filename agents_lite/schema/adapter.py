@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from inspect import Parameter
+from collections.abc import Iterable, Mapping
+from inspect import Parameter, isroutine
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -33,11 +33,13 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
     Raises:
         UserError: There is no such type, or none that pydantic knows.
     """
+    if isinstance(annotation, Mapping) or isroutine(annotation):  # pydantic's own notations
+        raise _no_schema(subject, f"{annotation!r} is no type")
     try:
         return TypeAdapter(annotation)
     except RecursionError as error:
         raise UserError(f"{subject} nests too deeply.") from error
-    except (PydanticUserError, SchemaError, NameError, TypeError) as error:
+    except (PydanticUserError, SchemaError, NameError, TypeError, KeyError) as error:
         raise _no_schema(subject, error) from error
 
 
@@ -77,5 +79,5 @@ def _field_type(argument: Argument) -> Any:
     return Annotated[(argument.annotation, *extras)] if extras else argument.annotation
 
 
-def _no_schema(subject: str, error: Exception) -> UserError:
-    return UserError(f"{subject} has no JSON schema: {error}")
+def _no_schema(subject: str, why: object) -> UserError:
+    return UserError(f"{subject} has no JSON schema: {why}")

@@ -327,7 +327,7 @@ def _annotated_text(annotation: Any) -> str | None:
 
 def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[str, str]]:
     """The text before a docstring's sections, and the descriptions of parameters by name."""
-    if style is not None and style not in _PARSER_STYLES:
+    if style not in (None, *_PARSER_STYLES):
         raise UserError(f"docstring_style {style!r} is none of {', '.join(_PARSER_STYLES)}.")
     if not _SECTION_MARK.search(doc):
         return inspect.cleandoc(doc), {}

@@ -20,7 +20,7 @@ from .conversations import PATH as CONVERSATIONS_PATH
 from .conversations import Conversations
 from .rules import answer_by_rules
 from .script import Script, ScriptError
-from .validation import RequestRejected, check_items, check_parameters
+from .validation import RequestRejected, check_items, check_parameters, require
 from .wire import build_response, encode_sse, new_id, stream_events
 
 if TYPE_CHECKING:
@@ -289,7 +289,10 @@ def _history(stored: _StoredResponse | None) -> list[Json]:
 
 def _conversation_id(body: Json) -> str:
     conversation = body.get("conversation") or ""
-    return conversation["id"] if isinstance(conversation, dict) else conversation
+    if isinstance(conversation, dict):
+        require(conversation, "id", "conversation.")
+        return str(conversation["id"])
+    return str(conversation)
 
 
 def _echoed(body: Json) -> Json:

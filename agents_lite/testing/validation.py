@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection
+from itertools import zip_longest
 from typing import Any
 
 from ..local_server.messages import HTTPReply, json_reply
@@ -22,6 +23,25 @@ _PARAMETERS = set(
     "stream stream_options temperature text tool_choice tools top_logprobs top_p truncation "
     "user".split()
 )
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(
+        ("background", "parallel_tool_calls", "store", "stream"), ((bool,), "a boolean")
+    ),
+    **dict.fromkeys(
+        ("model", "instructions", "previous_response_id", "truncation", "service_tier"),
+        ((str,), "a string"),
+    ),
+    **dict.fromkeys(
+        ("metadata", "prompt", "reasoning", "stream_options", "text"), ((dict,), "an object")
+    ),
+    **dict.fromkeys(("max_output_tokens", "top_logprobs"), ((int,), "an integer")),
+    **dict.fromkeys(
+        ("conversation", "tool_choice"), ((str, dict), "one of a string or an object")
+    ),
+    "include": ((list,), "an array of strings"),
+    "tools": ((list,), "an array of objects"),
+}
+"""Parameters that are read here or are easily mistaken, with what they may be beside null."""
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1)}
 _ROLES = ("user", "assistant", "system", "developer")
 _ITEM_FIELDS = {
@@ -72,6 +92,9 @@ def check_parameters(body: Any, models: Collection[str] | None) -> None:
     for name in body:
         if name not in _PARAMETERS:
             raise RequestRejected(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+    for name, (kinds, wanted) in _KINDS.items():
+        if body.get(name) is not None:
+            _check_kind(body[name], kinds, wanted, name)
     if body.get("model") is not None or body.get("prompt") is None:  # a prompt has a model
         _check_model(body.get("model"), models)
     if not any(body.get(name) for name in ("previous_response_id", "prompt", "conversation")):
@@ -95,13 +118,7 @@ def check_items(new_items: Any, history: list[Json]) -> None:
         new_items: The request's `input`, if it is not a string.
         history: The items that the server keeps from earlier responses.
     """
-    if not isinstance(new_items, list):
-        raise RequestRejected(
-            "Invalid type for 'input': expected one of an array or string, but got "
-            f"{_type_name(new_items)} instead.",
-            "input",
-            "invalid_type",
-        )
+    _check_kind(new_items, (list,), "one of an array or string", "input")
     for index, item in enumerate(new_items):
         _check_item(item, f"input[{index}]")
     items = history + new_items
@@ -130,6 +147,15 @@ def require(holder: Json, name: str, place: str = "") -> None:
         )
 
 
+def _check_kind(value: Any, kinds: tuple[type, ...], wanted: str, param: str) -> None:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise RequestRejected(
+            f"Invalid type for '{param}': expected {wanted}, but got {_type_name(value)} instead.",
+            param,
+            "invalid_type",
+        )
+
+
 def _check_range(name: str, value: Any, least: float, most: float) -> None:
     if value is None or (is_number := isinstance(value, int | float)) and least <= value <= most:
         return
@@ -149,10 +175,12 @@ def _check_range(name: str, value: Any, least: float, most: float) -> None:
 
 
 def _check_tool(tool: Json, place: str) -> None:
+    _check_kind(tool, (dict,), "an object", place)
     require(tool, "type", f"{place}.")
     if tool["type"] != "function":
         return
     require(tool, "name", f"{place}.")
+    _check_kind(tool["name"], (str,), "a string", f"{place}.name")
     name = tool["name"]
     if len(name) > 64:
         raise RequestRejected(
@@ -224,12 +252,8 @@ def _check_strict(schema: Any, what: str, param: str, code: str) -> None:
 
 
 def _check_item(item: Any, place: str) -> None:
-    if not isinstance(item, dict):
-        raise RequestRejected(
-            f"Invalid type for '{place}': expected an object, but got {_type_name(item)} instead.",
-            place,
-            "invalid_type",
-        )
+    _check_kind(item, (dict,), "an object", place)
+    _check_kind(item.get("type") or "", (str,), "a string", f"{place}.type")
     kind = item.get("type") or ("message" if "role" in item else None)
     if kind is None:
         raise RequestRejected(f"Invalid value: '' at '{place}.type'.", place, "invalid_value")
@@ -237,6 +261,9 @@ def _check_item(item: Any, place: str) -> None:
         _check_message(item, place)
     for name in _REQUIRED_ITEM_FIELDS.get(kind, ()):
         require(item, name, f"{place}.")
+    for name in ("id", "call_id", "name", "arguments") if kind in _ITEM_FIELDS else ():
+        if item.get(name) is not None:
+            _check_kind(item[name], (str,), "a string", f"{place}.{name}")
     for name in item if kind in _ITEM_FIELDS else ():
         if name not in _ITEM_FIELDS[kind]:
             raise RequestRejected(
@@ -260,14 +287,10 @@ def _check_message(message: Json, place: str) -> None:
             f"{place}.role",
             "invalid_value",
         )
-    if not isinstance(content, (str, list)):
-        raise RequestRejected(
-            f"Invalid type for '{place}.content': expected one of an array of objects or string, "
-            f"but got {_type_name(content)} instead.",
-            f"{place}.content",
-            "invalid_type",
-        )
+    wanted = "one of an array of objects or string"
+    _check_kind(content, (str, list), wanted, f"{place}.content")
     for index, part in enumerate(content if isinstance(content, list) else ()):
+        _check_kind(part, (dict,), "an object", f"{place}.content[{index}]")
         kind = part.get("type", "")
         if (role == "assistant") != (kind in ("output_text", "refusal")):
             wanted = "'output_text' and 'refusal'" if role == "assistant" else "'input_text', ..."
@@ -302,7 +325,7 @@ def _check_outputs(items: list[Json]) -> None:
 
 def _check_reasoning(items: list[Json]) -> None:
     """What the model did after reasoning follows each reasoning item."""
-    for item, follower in zip(items, [*items[1:], None], strict=True):
+    for item, follower in zip_longest(items, items[1:]):
         if item.get("type") != "reasoning":
             continue
         if follower is None or not _is_model_made(follower):

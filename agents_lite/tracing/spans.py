@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..exceptions import words_of
+from ..exceptions import UserError, words_of
 from .current import Activity, get_current_activity
 from .ids import exported_span_id, exported_trace_id, gen_span_id
 from .span_data import (
@@ -50,9 +50,16 @@ class Span(Activity, Generic[Data]):
             parent: What it belongs to; None stands for the current span or trace. Without either
                 nothing is recorded.
             disabled: Record nothing, neither this span nor those inside it.
+
+        Raises:
+            UserError: The parent or the id is of the wrong kind.
         """
         if parent is None:
             parent = get_current_activity()
+        elif not isinstance(parent, Activity):
+            raise UserError(f"The parent of a span must be a trace or a span, got {parent!r}")
+        if not isinstance(span_id, str | None):
+            raise UserError(f"A span_id must be text, got {span_id!r}")
         super().__init__(disabled or parent is None or parent.disabled)
         self.hides_content = parent is not None and parent.hides_content
         self.span_data = span_data

@@ -278,11 +278,16 @@ def test_several_inner_agents_run_side_by_side() -> None:
     assert Runner.run_sync(outer(tool, [ASK] * 3, "done"), "hi").final_output == "done"
 
 
-@pytest.mark.parametrize("option", ["run_config", "hooks"])
-def test_wrong_options_are_reported(option: str) -> None:
-    tool = nested().as_tool("ask", "Asks.", failure_error_function=None, **{option: object()})  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=option):
-        Runner.run_sync(outer(tool, ASK), "hi")
+@pytest.mark.parametrize(
+    "option",
+    "run_config hooks session max_turns custom_output_extractor on_stream input_builder "
+    "is_enabled needs_approval failure_error_function parameters".split(),
+)
+def test_wrong_options_are_told_of_before_any_call(option: str) -> None:
+    for wrong in (lambda: "of no use", "text"):
+        given: Any = {option: wrong}
+        with pytest.raises(UserError, match=option):
+            nested().as_tool("ask", "Asks.", **given)
 
 
 class Translation(BaseModel):

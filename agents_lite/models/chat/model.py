@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...checks import check_kind
 from ...exceptions import BadRequestError
 from ...http.address import parse_address
 from ...http.assembly import SettledEvents
@@ -49,7 +50,11 @@ class OpenAIChatCompletionsModel(Model):
             openai_client: None takes the default client.
             replay_reasoning: Whether the model's reasoning is sent back with the conversation,
                 under the name it came by. "auto": to the server that it came from.
+
+        Raises:
+            UserError: It is no name, or no client.
         """
+        check_kind(model, str, f"{type(self).__name__}: model", "a model's name")
         self.model = model
         self._client = None if openai_client is None else as_client(openai_client)
         self._replay_reasoning = replay_reasoning

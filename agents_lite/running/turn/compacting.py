@@ -261,7 +261,7 @@ class _Summary:
             describe_request(span, request, run.records_content)
             with model_events(model, request, run.callbacks) as events:
                 step = run.config.step
-                *_, last = (None, *(events if step is None else in_step(step, events, run)))
+                *_, last = (None, *(events if step is None else in_step(events, run)))
             response = read_response(last, model)
             describe_response(span, response, run.records_content)
         return response

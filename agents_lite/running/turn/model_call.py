@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
         event = completed = None
         with model_events(model, request, run.callbacks) as events:
             step = run.config.step
-            for event in events if step is None else in_step(step, events, run):
+            for event in events if step is None else in_step(events, run):
                 request.cancellation.check()
                 if type(event) is ResponseCompletedEvent:  # kept, even if nobody reads on
                     response = read_response(event, model)
@@ -95,16 +95,14 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
         raise fault
 
 
-def in_step(
-    step: Callable[..., Any], events: Iterator[ResponseStreamEvent], run: LiveRun
-) -> Iterator[ResponseStreamEvent]:
+def in_step(events: Iterator[ResponseStreamEvent], run: LiveRun) -> Iterator[ResponseStreamEvent]:
     """The last event, as the engine keeps it; it may have it already, then nothing is sent."""
 
     def last_event() -> Any:
         *_, last = events
         return as_json(last)
 
-    yield as_stream_event(step(f"{run.agent.name}: model", last_event))
+    yield as_stream_event(run.take_step(f"{run.agent.name}: model", last_event))
 
 
 def _take(

@@ -101,11 +101,10 @@ class ToolCall:
             if not self.has_inner:
                 run.record.add(Begun(self.call_id))
             try:
-                step = run.config.step
-                if step is None or getattr(self.tool, "agent", None) is not None:
+                if run.config.step is None or getattr(self.tool, "agent", None) is not None:
                     item = self._call(span)
                 else:
-                    item = self._call_in_step(step, span)
+                    item = self._call_in_step(span)
             except RunPaused:  # which is no failure of this span
                 return None
             run.record.add(Called(self.call_id, item))
@@ -157,11 +156,9 @@ class ToolCall:
         asked_for = self.tool.asked_of(self.raw)
         return asked_for if isinstance(asked_for, str) else json_text(asked_for)
 
-    def _call_in_step(
-        self, step: Callable[..., Any], span: Span[FunctionSpanData]
-    ) -> ToolCallOutputItem:
+    def _call_in_step(self, span: Span[FunctionSpanData]) -> ToolCallOutputItem:
         """The output as an engine keeps it; it may have it already, then no call is made."""
         from ..fact_json import item_from_json, item_to_json
 
-        told = step(self.tool.name, lambda: item_to_json(self._call(span)))
+        told = self.run.take_step(self.tool.name, lambda: item_to_json(self._call(span)))
         return cast(ToolCallOutputItem, item_from_json(told, self.run.agent))

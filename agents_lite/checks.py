@@ -1,0 +1,62 @@
+"""What users give, checked when they give it: later nobody would know where it came from."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, TypeVar
+
+from .exceptions import UserError
+
+T = TypeVar("T")
+
+
+def check_takes(function: Any, owner: str, *wanted: str) -> None:
+    """Raise UserError for a function that cannot be called with so many arguments, or is none.
+
+    Args:
+        function: What is to be called by position.
+        owner: Whose function it is, for the error.
+        wanted: What it is given, in words.
+    """
+    if not callable(function):
+        raise UserError(f"{owner} must be a function, got {function!r}")
+    try:
+        inspect.signature(function).bind(*wanted)
+    except TypeError:
+        what = " and ".join(wanted) or "no arguments"
+        raise UserError(f"{owner} must take {what}, {len(wanted)} positional argument(s)") from None
+    except ValueError:  # no signature to be had: let the call decide
+        return
+
+
+def check_kind(
+    value: object, kinds: type | tuple[type, ...], owner: str, wanted: str
+) -> None:
+    """Raise UserError for a value of another kind; it is not shown, since it may be secret."""
+    if not isinstance(value, kinds):
+        raise UserError(f"{owner} must be {wanted}, not a {type(value).__name__}")
+
+
+def check_number(value: Any, owner: str, least: float = 0) -> None:
+    """Raise UserError for what is no number, or one below the least."""
+    if not isinstance(value, int | float) or not value >= least:
+        raise UserError(f"{owner} must be {least} or more, got {value!r}")
+
+
+def check_seconds(owner: str, value: Any) -> None:
+    """Raise UserError for what is no number of seconds above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise UserError(f"{owner} must be a number of seconds above 0, got {value!r}")
+
+
+def from_fields(kind: type[T], given: Any) -> T:
+    """An object of a class, out of a dict of its arguments.
+
+    Raises:
+        UserError: It has no such argument.
+    """
+    unknown = given.keys() - inspect.signature(kind).parameters.keys()
+    if unknown:
+        names = ", ".join(sorted(map(repr, unknown)))
+        raise UserError(f"{kind.__name__} has no {names}")
+    return kind(**given)

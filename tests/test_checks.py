@@ -1,0 +1,175 @@
+"""Options of the wrong kind: told of where they are given, by name, not in the midst of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    ApplyPatchTool,
+    CodeInterpreterTool,
+    Compaction,
+    CompactionSession,
+    ComputerTool,
+    CustomTool,
+    FileSearchTool,
+    FunctionTool,
+    Handoff,
+    HostedMCPTool,
+    ImageGenerationTool,
+    LocalShellTool,
+    Model,
+    ModelProvider,
+    ModelRetrySettings,
+    ModelSettings,
+    MultiProvider,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    ResponsesClient,
+    RunConfig,
+    Runner,
+    ShellTool,
+    SQLiteSession,
+    UserError,
+    custom_span,
+    function_tool,
+    handoff,
+)
+from agents_lite.checks import check_takes, from_fields
+from agents_lite.exceptions import AgentsException
+from agents_lite.testing import ScriptedModel, call
+from tests.support.drivers import run_sync, whole_and_streamed
+
+ANYTHING: Any = object()
+AGENT = Agent("Al", model=ScriptedModel(["Hello!"]))
+
+
+class Editor:
+    create_file = update_file = delete_file = lambda self, operation: None
+
+
+def tool(**options: Any) -> FunctionTool:
+    given = {"name": "f", "description": "", "params_json_schema": {}, "on_invoke_tool": print}
+    return FunctionTool(**{**given, **options})
+
+
+def custom(**options: Any) -> CustomTool:
+    return CustomTool(**{"name": "f", "description": "", "on_invoke_tool": print, **options})
+
+
+def a_handoff(**options: Any) -> Handoff[Any, Any]:
+    given = {"tool_name": "t", "tool_description": "", "input_json_schema": {}, "agent_name": "b"}
+    return Handoff(**{**given, "on_invoke_handoff": print, **options})
+
+
+DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
+    (lambda **it: Agent("a", **it), "prompt", ["pmpt_1", 3, [], lambda: {}]),
+    (lambda **it: Agent("a", **it), "model_settings", [{"temprature": 0}, 3]),
+    (RunConfig, "model_settings", [{"temprature": 0}]),
+    (RunConfig, "group_id", [3, lambda: "g"]),
+    (RunConfig, "run_id", [3, lambda: "r"]),
+    (RunConfig, "handoff_history_mapper", ["x", lambda: []]),
+    (RunConfig, "tool_not_found_behavior", ["ignore", []]),
+    (lambda **it: Runner.run_sync(AGENT, "Hi", **it), "run_config", [{"modle": "m"}, 3]),
+    (lambda **it: list(Runner.run_many(AGENT, **it)), "inputs", ["one text", None, 3]),
+    (lambda **it: list(Runner.run_many(AGENT, ["Hi"], **it)), "executor", ["x", 4]),
+    (lambda **it: list(Runner.run_many(AGENT, ["Hi"], **it)), "on_result", ["x", lambda: 0]),
+    (ModelSettings, "include", ["reasoning.encrypted_content", 3]),
+    (ModelSettings, "response_include", ["reasoning.encrypted_content", 3]),
+    (ModelSettings, "tool_choice", [3, ["f"], print]),
+    (ModelSettings, "retry", [3, "twice", {"retries": 3}]),
+    (ModelRetrySettings, "max_retries", ["3", -1, [3]]),
+    (ModelRetrySettings, "backoff", [2.0, {"delay": 1}, {"initial_delay": "1"}]),
+    (ModelRetrySettings, "policy", [True, lambda: True]),
+    (tool, "description", [3, ["d"]]),
+    (tool, "needs_approval", ["always", lambda: True]),
+    (lambda **it: function_tool(print, **it), "docstring_style", ["html", ["google"]]),
+    (a_handoff, "tool_description", [3, ["d"]]),
+    (lambda **it: handoff(AGENT, on_handoff=print, **it), "input_type", [{}, {"a": 1}, len]),
+    (FileSearchTool, "vector_store_ids", ["vs_1", None]),
+    (CodeInterpreterTool, "tool_config", ["x", None, []]),
+    (ImageGenerationTool, "tool_config", ["x", None, []]),
+    (HostedMCPTool, "tool_config", ["x", None, []]),
+    (lambda **it: HostedMCPTool({}, **it), "on_approval_request", [True, lambda: True]),
+    (lambda **it: ComputerTool(ANYTHING, **it), "on_safety_check", [True, lambda: True]),
+    (lambda **it: ComputerTool(ANYTHING, **it), "needs_approval", ["always", lambda: True]),
+    (lambda **it: ApplyPatchTool(Editor(), **it), "on_approval", [True, lambda: True]),  # type: ignore[arg-type]
+    (lambda **it: LocalShellTool(print, **it), "needs_approval", ["always", lambda: True]),
+    (LocalShellTool, "executor", ["sh", lambda: ""]),
+    (ShellTool, "executor", ["sh", lambda: ""]),
+    (lambda **it: ShellTool(print, **it), "environment", ["local", 3]),  # type: ignore[arg-type]
+    (custom, "on_invoke_tool", ["x", lambda: ""]),
+    (custom, "failure_error_function", ["x", lambda: ""]),
+    (Compaction, "target", ["0.4", None]),
+    (Compaction, "instructions", [None, 3]),
+    (Compaction, "summarize", ["x", lambda: ""]),
+    (CompactionSession, "session", ["s", None, SQLiteSession]),
+    (lambda **it: CompactionSession(SQLiteSession("s"), **it), "compaction", [0.8, "yes"]),
+    (lambda **it: CompactionSession(SQLiteSession("s"), **it), "notes", ["n", 3]),
+    (MultiProvider, "providers", ["x", [1], {"x": "y"}, {3: None}]),
+    (MultiProvider, "default", ["openai", ModelProvider]),
+    (lambda **it: SQLiteSession("s", **it), "db_path", [None, 3]),
+    (lambda **it: SQLiteSession("s", **it), "sessions_table", [None, 3]),
+    (lambda **it: SQLiteSession("s", **it), "session_settings", [10, {"limit": 3}]),
+    (lambda **it: SQLiteSession("s", **it), "timeout", ["1", None]),
+    (OpenAIResponsesModel, "model", [None, 3, OpenAIResponsesModel("m")]),
+    (OpenAIChatCompletionsModel, "model", [None, 3]),
+    (ResponsesClient, "max_answer_bytes", ["1", None]),
+    (ResponsesClient, "max_event_bytes", ["1", None]),
+    (ResponsesClient, "retry_delay", ["1", None]),
+    (ResponsesClient, "read_timeout", ["1", True]),
+    (ResponsesClient, "api_key", [3, lambda client: "k"]),
+    (lambda **it: custom_span("x", **it), "parent", ["span_1", 3]),
+    (lambda **it: custom_span("x", **it), "span_id", [3, []]),
+]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=[f"{n}-{door[1]}" for n, door in enumerate(DOORS)])
+def test_options_of_the_wrong_kind_are_refused(door: Any) -> None:
+    make, option, values = door
+    for value in values:
+        with pytest.raises(UserError, match=f"{option[:8]}|has no|cannot (name|be)|initial"):
+            make(**{option: value})
+
+
+def test_a_dict_stands_for_settings_of_its_fields() -> None:
+    settings = ModelSettings(retry={"max_retries": 1, "backoff": {"multiplier": 3}})  # type: ignore[arg-type]
+    assert settings.retry is not None and settings.retry.max_retries == 1
+    assert from_fields(ModelSettings, {"temperature": 0}) == ModelSettings(temperature=0)
+    check_takes(int, "what has no signature", "text")  # the call decides
+
+
+class TwoMethods(Model):
+    """Answers with something that is no answer."""
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+
+    async def get_response(self, *_: Any, **__: Any) -> Any:
+        return self.said
+
+    async def stream_response(self, *_: Any, **__: Any) -> Any:
+        yield self.said
+
+
+@whole_and_streamed
+def test_what_users_functions_give_is_told_of_by_name(run: Callable[..., Any]) -> None:
+    asking = [call("f")]
+    for said in (None, "text", 3, [1], object()):
+        with pytest.raises(UserError, match="get_response|events are objects"):
+            run(Agent("a", model=TwoMethods(said)), "Hi")  # type: ignore[abstract]
+        agent = Agent("a", model=ScriptedModel([asking, "done"]))
+        with pytest.raises(UserError, match="step must return"):
+            run(agent, "Hi", run_config=RunConfig(step=lambda name, function, said=said: said))
+    for call_id in ([], {}, 3):
+        history = [{"type": "function_call_output", "call_id": call_id, "output": "x"}]
+        run(Agent("a", model=ScriptedModel(["done"])), history)  # for the server to refuse
+
+
+def test_a_run_that_is_refused_has_asked_no_model() -> None:
+    with pytest.raises(AgentsException):
+        run_sync(AGENT, "Hi", run_config={"model_settings": {"retry": "often"}})
+    assert AGENT.model.requests == []  # type: ignore[union-attr]
