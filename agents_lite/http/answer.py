@@ -207,7 +207,8 @@ class Answer:
             if size > self._limits.event:
                 raise self._errors.too_long("An event", "max_event_bytes", self._limits.event)
             yield events
-        yield [data for data in decoder.finish() if _is_json(data)]  # it may have been cut
+        # It may have been cut.
+        yield [data for data in decoder.finish() if _is_json(data) or data.strip() == b"[DONE]"]
 
     def _whole(self, content: bytes, is_background: bool) -> Iterator[ResponseStreamEvent]:
         so_far = self._so_far

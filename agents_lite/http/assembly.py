@@ -14,6 +14,8 @@ Item = dict[str, Any]
 ENDINGS = frozenset({"completed", "failed", "incomplete", "cancelled"})
 """How a response may end: the API's words for its status."""
 _OTHER_WORDS = {"canceled": "cancelled", "error": "failed"}
+MOST_DETAILS = 500
+"""Characters of what a gateway quotes that an error's message shows."""
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 _ERROR_EVENTS = frozenset({"error", "response.error"})
 
@@ -232,13 +234,19 @@ def reason_of(response: dict[str, Any]) -> tuple[str | None, str | None]:
 
 def error_details(body: Any) -> tuple[str | None, str | None]:
     """The code and the message of a server's error, nested (`{"error": {...}}`) or flat."""
+    if isinstance(body, list) and body:
+        body = body[0]  # Gemini's errors come in a list
     nested = body.get("error") if isinstance(body, dict) else None
     error = nested if isinstance(nested, dict) else body
     if not isinstance(error, dict):
         return None, None
     message = error.get("message") or nested or error.get("detail")
     code = error.get("code")
-    return None if code is None else str(code), message if isinstance(message, str) else None
+    if not isinstance(message, str):
+        message = None
+    elif isinstance(details := error.get("metadata"), dict) and isinstance(details.get("raw"), str):
+        message += f": {details['raw'][:MOST_DETAILS]}"  # what OpenRouter was told itself
+    return None if code is None else str(code), message
 
 
 def _ending_named(kind: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 Item = dict[str, Any]
 
@@ -16,8 +16,9 @@ def mend_output(output: list[Item]) -> list[Item]:
     """The items of an answer, those mended whose meaning is plain; none is changed in place.
 
     Arguments that are null, left out, blank or the word null become `{}`, an object becomes its
-    JSON text. Of two calls with the same id, the second gets an id of its own. A message beside
-    a call may do without content, and a text part of it without text.
+    JSON text, and JSON of such a text becomes that text. Of two calls with the same id, the second
+    gets an id of its own. A message beside a call may do without content, and a text part of it
+    without text.
     """
     if not any(map(_is_call, output)):
         return output
@@ -47,10 +48,24 @@ def _has_call_id(item: Item) -> bool:
 
 def _with_arguments(item: Item) -> Item:
     arguments = item.get("arguments")
-    if arguments == "" or (isinstance(arguments, str) and arguments.strip() not in ("", "null")):
-        return item
+    if isinstance(arguments, str):
+        text = arguments.strip()
+        if text.startswith('"'):
+            return {**item, "arguments": _unwrapped(text)}
+        if arguments == "" or text not in ("", "null"):
+            return item
     is_nothing = arguments is None or isinstance(arguments, str)
     return {**item, "arguments": "{}" if is_nothing else to_json(arguments).decode()}
+
+
+def _unwrapped(text: str) -> str:
+    """The JSON object that JSON text in a string in JSON amounts to; else the text as it is."""
+    try:
+        inside = from_json(text)
+    except ValueError:
+        return text
+    is_more = isinstance(inside, str) and inside.lstrip()[:1] in ("{", '"')
+    return _unwrapped(inside.strip()) if is_more else text
 
 
 def _with_other_id(item: Item, taken: set[str]) -> Item:

@@ -69,7 +69,7 @@ class AnthropicModel(OpenAIChatCompletionsModel):
     def _body(
         self, request: ModelRequest, client: ResponsesClient, host: str
     ) -> dict[str, Any]:
-        chat = super()._body(request, client, host)
+        chat = self._chat_body(request, client, host)
         try:
             return messages_request(chat, cache_prompt=self._cache_prompt)
         except CannotSay as what:

@@ -16,17 +16,25 @@ from .growing import GrowingCall, GrowingContent, GrowingText
 
 Json = dict[str, Any]
 
+_TOO_LONG = "length model_length max_tokens max_output_tokens model_context_window_exceeded"
+_FILTERED = (
+    "content_filter content_filtered guardrail_intervened sensitive safety recitation blocklist "
+    "prohibited_content spii image_safety"
+)
+_FAILED = (
+    "error abort insufficient_system_resource network_error function_call_filter "
+    "malformed_function_call unexpected_tool_call"
+)
 _ENDS = {
-    "length": ("incomplete", "max_output_tokens"),
-    "model_length": ("incomplete", "max_output_tokens"),
-    "content_filter": ("incomplete", "content_filter"),
-    "error": ("failed", None),
-    "abort": ("failed", None),
-    "insufficient_system_resource": ("failed", None),
+    **dict.fromkeys(_TOO_LONG.split(), ("incomplete", "max_output_tokens")),
+    **dict.fromkeys(_FILTERED.split(), ("incomplete", "content_filter")),
+    **dict.fromkeys(_FAILED.split(), ("failed", None)),
 }
 """What a `finish_reason` makes of a response, and the reason for it; any other completes it.
 
-`model_length` is Mistral's, `error` OpenRouter's, `abort` vLLM's, the last one DeepSeek's.
+Besides OpenAI's: `model_length` of Mistral, `error` of OpenRouter, `abort` of vLLM, `sensitive` and
+`network_error` of GLM, what Bedrock's gateways pass on, and Gemini's, which may be in capitals or
+stand behind "content_filter: " and "function_call_filter: ".
 """
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
@@ -41,6 +49,8 @@ _USAGE_FIELDS = {
     "total_tokens",
 }
 """What the Responses API calls by other names, or counts in the same way."""
+_CHUNK_FIELDS = {"id", "object", "created", "model", "choices", "usage", "x_groq", "obfuscation"}
+"""What stands elsewhere in a response; other fields of a chunk, such as citations, are kept."""
 _GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
 
 
@@ -92,6 +102,7 @@ class ChatAnswer:
         self._reasoning_lists: dict[str, list[Json]] = {}
         self._usage: Json | None = None
         self._finish_reason: str | None = None
+        self._facts: Json = {}
         self._error: Any = None
         self._events: list[Json] = []
         self._count = 0
@@ -100,6 +111,7 @@ class ChatAnswer:
         """The events that a chunk of a stream amounts to, or a whole answer."""
         choices = chunk.get("choices")
         if choices is None:
+            self._usage = chunk.get("usage") or self._usage
             return []
         if not self._response:
             self._begin(chunk)
@@ -108,6 +120,8 @@ class ChatAnswer:
         self._usage = chunk.get("usage") or self._usage
         if "x_groq" in chunk:
             self._usage = chunk["x_groq"].get("usage") or self._usage
+        if not choices or choices[0].get("finish_reason"):
+            self._note_facts(chunk)
         if choices:
             self._take_choice(choices[0])
         return self._told()
@@ -121,8 +135,10 @@ class ChatAnswer:
         """The events of the end, the last one terminal; none if there was no answer at all."""
         if not self._response:
             return []
-        status, reason = _ENDS.get(self._finish_reason or "", ("completed", None))
-        response = {**self._response, "status": status, "output": self._end_items(status)}
+        word = str(self._finish_reason).partition(":")[0].lower()
+        status, reason = _ENDS.get(word, ("completed", None))
+        output = self._end_items(status)
+        response = {**self._facts, **self._response, "status": status, "output": output}
         if self._usage is not None:
             response["usage"] = _usage(self._usage)
         if status == "incomplete":
@@ -156,6 +172,12 @@ class ChatAnswer:
         for kind in ("response.created", "response.in_progress"):
             self._events.append({"type": kind, "response": self._response})
 
+    def _note_facts(self, chunk: Json) -> None:
+        """Keep what a server says besides, such as citations or its name for the provider."""
+        for name in chunk.keys() - _CHUNK_FIELDS:
+            if chunk[name] is not None:
+                self._facts[name] = chunk[name]
+
     def _more_text(self, chunk: Json, choice: Json) -> list[Json] | None:
         """The event for a chunk that has only some more text, as thousands do; else None."""
         text, delta = self._texts.get("output_text"), choice.get("delta")
@@ -172,7 +194,9 @@ class ChatAnswer:
         return [event]
 
     def _take_choice(self, choice: Json) -> None:
-        delta = choice.get("delta") or _as_delta(choice.get("message") or {})
+        delta = choice.get("delta")
+        if not delta:  # a message at the end of a stream says again what came before
+            delta = {} if self._items else _as_delta(choice.get("message") or {})
         content = delta.get("content")
         if not _REASONING.isdisjoint(delta):
             self._take_reasoning(delta)
@@ -201,10 +225,14 @@ class ChatAnswer:
                 _grow(self._reasoning_lists.setdefault(name, []), piece)
 
     def _take_parts(self, parts: list[Json]) -> None:
-        """Content in parts: text, and Mistral's thinking, which is again a list of texts."""
+        """Content in parts: text, and thinking, with Mistral again a list of texts."""
         for part in parts:
-            if part.get("type") == "thinking":
-                for text in part.get("thinking") or ():
+            if isinstance(part, str):
+                self._say("output_text", part)
+            elif part.get("type") == "thinking":
+                thinking = part.get("thinking") or ()
+                texts = [{"text": thinking}] if isinstance(thinking, str) else thinking
+                for text in texts:
                     self._say("reasoning_text", text.get("text") or "")
             elif part.get("text"):
                 self._say("output_text", part["text"])
@@ -299,6 +327,9 @@ def _grow(pieces: list[Json], piece: Json) -> None:
     if not last or any(last.get(name) != piece.get(name) for name in ("type", "index")):
         pieces.append(dict(piece))
         return
+    if piece.get("id") and last.get("id") not in (None, piece["id"]):
+        pieces.append(dict(piece))
+        return
     for name, value in piece.items():
         if name in _GROWING_FIELDS and isinstance(value, str) and isinstance(last.get(name), str):
             last[name] += value
@@ -323,7 +354,11 @@ def _usage(counted: Json) -> Json:
     if cached is None:  # DeepSeek's name for it, and Moonshot's
         cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens")
     input_tokens = counted.get("prompt_tokens") or 0
-    output_tokens = counted.get("completion_tokens") or 0
+    written = counted.get("completion_tokens") or 0
+    total = counted.get("total_tokens") or input_tokens + written
+    # xAI and Gemini count what was thought in the total alone; it is output, and paid for as such.
+    output_tokens = max(written, total - input_tokens)
+    reasoning = of_output.get("reasoning_tokens")
     return {
         **{name: counted[name] for name in counted.keys() - _USAGE_FIELDS},
         "input_tokens": input_tokens,
@@ -331,7 +366,7 @@ def _usage(counted: Json) -> Json:
         "output_tokens": output_tokens,
         "output_tokens_details": {
             **of_output,
-            "reasoning_tokens": of_output.get("reasoning_tokens") or 0,
+            "reasoning_tokens": output_tokens - written if reasoning is None else reasoning,
         },
-        "total_tokens": counted.get("total_tokens") or input_tokens + output_tokens,
+        "total_tokens": total,
     }

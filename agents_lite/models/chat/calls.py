@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 Json = dict[str, Any]
 
-_KNOWN_FIELDS = {"index", "id", "type", "function"}
+_KNOWN_FIELDS = {"index", "id", "type", "function", "name", "arguments"}
 
 
 class Call:
@@ -48,9 +48,10 @@ class Calls:
     def take(self, piece: Json) -> tuple[Call, str]:
         """The call that a piece belongs to, a new one if need be, and its part of the arguments."""
         function = piece.get("function")
-        function = function if isinstance(function, dict) else {}
+        if not isinstance(function, dict):
+            function = piece  # it may be there without a wrapper
         name = str(function.get("name") or "")
-        given_id = piece.get("id") or None
+        given_id = None if piece.get("id") in (None, "") else str(piece["id"])
         call = self._find(piece.get("index"), given_id, name) if self.all else None
         if call is None:
             call = Call(piece.get("index"), given_id, name)
@@ -63,6 +64,8 @@ class Calls:
             call.extra[key] = piece[key]
         text = _arguments(function.get("arguments"))
         if text:
+            if call.pieces == ["{}"]:  # Anthropic's empty input, passed on before the real one
+                call.pieces.clear()
             call.pieces.append(text)
         return call, text
 

@@ -11,9 +11,13 @@ _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
 def json_inside(text: str) -> str:
-    """The JSON object in a text, without a code fence or prose around it; else the text itself."""
-    fenced = _FENCED.search(text)
-    for candidate in (text, fenced[1] if fenced else ""):
+    """The JSON object in a text, without a code fence or prose around it; else the text itself.
+
+    What a model thought aloud, up to `</think>`, holds no answer.
+    """
+    said = text.rpartition("</think>")[2]
+    fenced = _FENCED.search(said)
+    for candidate in (said, fenced[1] if fenced else ""):
         start = candidate.find("{")
         while start >= 0:
             try:

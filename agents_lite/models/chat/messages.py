@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from ..replay import REPLAYED
 from .limits import CannotSay
 
@@ -95,6 +97,7 @@ class _Conversation:
             self._held.append(message)
             return
         self._release()
+        self._reasoning = {}
         self.messages.append(message)
 
     def _release(self) -> None:
@@ -118,18 +121,17 @@ class _Conversation:
     def _add_text(self, content: Any) -> None:
         if not self._unanswered and self._turn is not None and self._turn["content"] is not None:
             self._release()
-        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
-        message = self._model_message()
-        texts = [part["text"] for part in parts if part.get("text") is not None]
-        refusals = [part["refusal"] for part in parts if part.get("refusal") is not None]
-        message["content"] = "".join(filter(None, [message["content"], *texts, *refusals]))
+        parts = [{"text": content}] if isinstance(content, str) else content
+        text = "".join([part.get("text") or part.get("refusal") or "" for part in parts])
+        if text:  # several servers refuse a message that says nothing
+            message = self._model_message()
+            message["content"] = (message["content"] or "") + text
 
     def _add_call(self, item: Json, call_id: str) -> None:
         call = {
             "id": call_id,
             "type": "function",
-            # Servers parse it before they show it to the model.
-            "function": {"name": item["name"], "arguments": item["arguments"] or "{}"},
+            "function": {"name": item["name"], "arguments": _arguments(item["arguments"])},
         }
         if call_id in self._signed:
             call |= self._signed[call_id]
@@ -199,6 +201,18 @@ def _part(part: Json) -> Json:
         return {"type": "input_audio", "input_audio": part["input_audio"]}
     raise CannotSay(f"content of the type {kind!r}")
 
+
+def _arguments(text: str) -> str:
+    """A call's arguments as text that is JSON of an object: servers parse it.
+
+    What the model got wrong is kept as the value of a field, since it is answered by an error.
+    """
+    try:
+        if type(from_json(text or "{}")) is dict:
+            return text or "{}"
+    except ValueError:
+        pass
+    return to_json({"invalid": text}).decode()
 
 
 def _without_none(fields: Json) -> Json:

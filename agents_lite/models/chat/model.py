@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...checks import check_kind
-from ...exceptions import BadRequestError
+from ...exceptions import APIStatusError
 from ...http.address import parse_address
 from ...http.assembly import SettledEvents
 from ...response_types import ResponseStreamEvent
@@ -15,6 +15,7 @@ from ..default_client import OpenAIClient, as_client, default_client
 from ..interface import Model, ModelRequest
 from ..sending import send
 from .answer import chat_events
+from .demands import learn_demand, meet_demands
 from .json_text import with_bare_json
 from .output_format import format_for, next_format
 from .request import chat_request_body
@@ -73,9 +74,7 @@ class OpenAIChatCompletionsModel(Model):
                 what only the Responses API knows.
         """
         client = self._client or default_client()
-        if request.output_schema is None:
-            return self._send(request, client)
-        return SettledEvents(self._send_with_format(request, client))
+        return SettledEvents(self._send_until_taken(request, client))
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
         """The JSON that is sent for a request.
@@ -102,27 +101,40 @@ class OpenAIChatCompletionsModel(Model):
     def _body(
         self, request: ModelRequest, client: ResponsesClient, host: str
     ) -> dict[str, Any]:
+        return self._chat_body(request, client, host)
+
+    def _chat_body(
+        self, request: ModelRequest, client: ResponsesClient, host: str
+    ) -> dict[str, Any]:
         is_typed = request.output_schema is not None
-        return chat_request_body(
+        body = chat_request_body(
             self.model,
             request,
             host=host,
             output_format=format_for(client, self.model, request) if is_typed else "text",
             replays=lambda origin: self._replays(origin, host),
         )
+        meet_demands(body, client)
+        return body
 
-    def _send_with_format(
+    def _send_until_taken(
         self, request: ModelRequest, client: ResponsesClient
     ) -> Generator[ResponseStreamEvent, None, None]:
-        """Send a request for JSON, in each form in turn until the server takes one."""
+        """Send a request, once more for each thing that the server turns out to want otherwise."""
+        is_typed = request.output_schema is not None
         while True:
             try:
                 with closing(self._send(request, client)) as events:
-                    for event in events:
-                        yield with_bare_json(event)
+                    if is_typed:
+                        yield from map(with_bare_json, events)
+                    else:
+                        yield from iter(events)
                 return
-            except BadRequestError as refusal:
-                if not next_format(client, self.model, request, refusal):
+            except APIStatusError as refusal:
+                if is_typed and next_format(client, self.model, request, refusal):
+                    continue
+                body = self._chat_body(request, client, _host_of(client))
+                if not learn_demand(body, client, refusal):
                     raise
 
     def _replays(self, origin: str, host: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from ...exceptions import BadRequestError
+    from ...exceptions import APIStatusError
     from ...http.client import ResponsesClient
     from ..interface import ModelRequest
 
@@ -34,7 +34,7 @@ def format_for(client: ResponsesClient, model: str, request: ModelRequest) -> Ou
 
 
 def next_format(
-    client: ResponsesClient, model: str, request: ModelRequest, refusal: BadRequestError
+    client: ResponsesClient, model: str, request: ModelRequest, refusal: APIStatusError
 ) -> bool:
     """Fall back to the next form if the server refused this one; False if that was not it."""
     refused = format_for(client, model, request)

@@ -124,7 +124,7 @@ DIALECTS = [
             "[DONE]",
         ),
         [("reasoning", ""), ("call", "add", '{"a":1}'), ("call", "sub", "{}")],
-        (5, 0, 4, 0),
+        (5, 0, 25, 21),
     ),
     Dialect(
         "Ollama: the index 0 for each of several calls, reasoning by its other name",

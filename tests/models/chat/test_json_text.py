@@ -14,6 +14,7 @@ from agents_lite.models.chat.json_text import json_inside
         '```json\n{"a": 1}\n```',
         'Here you are: {"a": 1}. Is that fine?',
         'The {set} is, as JSON: {"a": 1}',
+        '<think>Is {"a": 2} right? No.</think>{"a": 1}',
     ],
 )
 def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -182,3 +183,15 @@ def test_what_only_its_own_server_can_read_is_left_out_and_told(
     with caplog.at_level(logging.INFO, "agents_lite"):
         assert roles(converted(user("Hi"), search, said("Found."))) == ["user", "assistant"]
     assert "web_search_call" in caplog.text
+
+
+@pytest.mark.parametrize("arguments", ['{"a": 1', "[1]", "5"])
+def test_arguments_that_the_model_got_wrong_are_sent_inside_an_object(arguments: str) -> None:
+    """Servers parse them, and would refuse the conversation from then on."""
+    sent = converted({**called("c1"), "arguments": arguments}, gave("c1", "no"))
+    assert json.loads(sent[0]["tool_calls"][0]["function"]["arguments"]) == {"invalid": arguments}
+
+
+def test_a_message_that_says_nothing_is_not_sent() -> None:
+    sent = converted(user("Hi"), thought(x="y"), said(""), user("Hi?"), said("Yes"))
+    assert sent == [user("Hi"), user("Hi?"), {"role": "assistant", "content": "Yes"}]

@@ -1,0 +1,202 @@
+"""What single servers demand of a request beyond the API, learned from their refusals."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from ...exceptions import APIStatusError
+    from ...http.client import ResponsesClient
+
+Json = dict[str, Any]
+
+UNSIGNED = "skip_thought_signature_validator"
+"""Stands for the signature of a call that another model made.
+
+Source: https://ai.google.dev/gemini-api/docs/thought-signatures
+"""
+_BRIDGE = "I have read it."
+"""What the model is taken to have said between a tool's output and the next question."""
+
+_logger = logging.getLogger("agents_lite")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One demand."""
+
+    what: str
+    """What the log says of it."""
+    refusal: re.Pattern[str]
+    """What is found in the refusal of a request that does not meet it."""
+    meet: Callable[[Json], None]
+    """Changes a body so that it does; the messages in it may be changed, too."""
+
+
+def _short_ids(body: Json) -> None:
+    """Ids of nine letters and digits, the same for the same id, in place of all others."""
+    for message in body["messages"]:
+        if "tool_call_id" in message:
+            message["tool_call_id"] = _short_id(message["tool_call_id"])
+        for call in message.get("tool_calls") or ():
+            call["id"] = _short_id(call["id"])
+
+
+def _short_id(call_id: str) -> str:
+    if re.fullmatch("[a-zA-Z0-9]{9}", call_id):
+        return call_id
+    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:9]
+
+
+def _some_reasoning(body: Json) -> None:
+    """Reasoning with every message of the model; a space where it came from somewhere else."""
+    for message in body["messages"]:
+        if message["role"] == "assistant" and not message.get("reasoning_content"):
+            message["reasoning_content"] = message.get("reasoning") or " "
+
+
+def _some_signature(body: Json) -> None:
+    """A signature with the first call of every message of the model."""
+    for message in body["messages"]:
+        for call in (message.get("tool_calls") or ())[:1]:
+            call.setdefault("extra_content", {"google": {"thought_signature": UNSIGNED}})
+
+
+def _answers_to_tools(body: Json) -> None:
+    """A word of the model between outputs and what somebody else says."""
+    messages: list[Json] = []
+    for message in body["messages"]:
+        if messages and messages[-1]["role"] == "tool" and message["role"] in ("user", "system"):
+            messages.append({"role": "assistant", "content": _BRIDGE})
+        messages.append(message)
+    body["messages"] = messages
+
+
+def _roles_in_turn(body: Json) -> None:
+    """No two messages of one role in a row, but for outputs; a system message only at first."""
+    messages: list[Json] = []
+    for place, message in enumerate(body["messages"]):
+        if message["role"] == "system" and place:
+            message["role"] = "user"
+        if messages and messages[-1]["role"] == message["role"] != "tool":
+            _join(messages[-1], message)
+        else:
+            messages.append(message)
+    body["messages"] = messages
+
+
+def _no_system(body: Json) -> None:
+    """What systems say, as said by the user."""
+    for message in body["messages"]:
+        if message["role"] == "system":
+            message["role"] = "user"
+    _roles_in_turn(body)
+
+
+def _join(message: Json, more: Json) -> None:
+    for name, value in more.items():
+        if name == "content" and isinstance(value, str) and isinstance(message[name], str):
+            message[name] += f"\n\n{value}"
+        elif name == "content":
+            message[name] = [*_parts(message[name]), *_parts(value)] or None
+        elif name == "tool_calls":
+            message[name] = [*message.get(name, ()), *value]
+        else:
+            message.setdefault(name, value)
+
+
+def _parts(content: Any) -> list[Json]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return content or []
+
+
+def _text_beside_calls(body: Json) -> None:
+    for message in body["messages"]:
+        if message["content"] is None:
+            message["content"] = ""
+
+
+def _newer_limit(body: Json) -> None:
+    if "max_tokens" in body:
+        body["max_completion_tokens"] = body.pop("max_tokens")
+
+
+def _no_stream_options(body: Json) -> None:
+    body.pop("stream_options", None)
+
+
+def _no_strictness(body: Json) -> None:
+    for tool in body.get("tools") or ():
+        tool["function"].pop("strict", None)
+
+
+_UNKNOWN = r"(?=.*(?:extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed))"
+
+
+def _demand(what: str, refusal: str, meet: Callable[[Json], None]) -> Demand:
+    return Demand(what, re.compile(refusal, re.IGNORECASE | re.DOTALL), meet)
+
+
+DEMANDS = (
+    _demand(
+        "ids of calls that have nine letters and digits",
+        r"(?=.*(?:call|use)s?.{0,12}\bid)(?=.*(?:length of 9|too long|max.{0,5}length|pattern))",
+        _short_ids,
+    ),
+    _demand(
+        "reasoning_content with all that the model said",
+        r"reasoning_content.*(?:missing|must|required|passed back)|missing.*reasoning_content",
+        _some_reasoning,
+    ),
+    _demand("signatures of calls", r"missing.*thought_?signature", _some_signature),
+    _demand(
+        "an answer to each output", r"unexpected role.*after role.*tool", _answers_to_tools
+    ),
+    _demand("roles in turn", r"roles? must alternate", _roles_in_turn),
+    _demand("no system messages", r"system role (?:is )?not supported", _no_system),
+    _demand(
+        "a text beside calls",
+        r"(?<!reasoning_)content.{0,80}(?:null|none|nil|required|missing|valid string|a string)",
+        _text_beside_calls,
+    ),
+    _demand("the limit as max_completion_tokens", r"max_completion_tokens", _newer_limit),
+    _demand("no stream_options", rf"{_UNKNOWN}.*stream_options", _no_stream_options),
+    _demand("no `strict`", rf"{_UNKNOWN}.*\bstrict\b", _no_strictness),
+)
+"""In the order in which a refusal is compared with them."""
+
+_learned: WeakKeyDictionary[ResponsesClient, dict[str, list[Demand]]] = WeakKeyDictionary()
+"""What servers, by their clients, demand for a model."""
+
+
+def meet_demands(body: Json, client: ResponsesClient) -> None:
+    """Change a body in place, so that it meets what the server is known to demand."""
+    for demand in _learned.get(client, {}).get(body["model"], ()):
+        demand.meet(body)
+
+
+def learn_demand(body: Json, client: ResponsesClient, refusal: APIStatusError) -> bool:
+    """Learn from the refusal of a body what the server demands.
+
+    Returns:
+        Whether the same request is worth another try, as its body would change.
+    """
+    text = f"{refusal.code} {refusal} {refusal.body}"
+    for demand in DEMANDS:
+        if not demand.refusal.search(text):
+            continue
+        changed = deepcopy(body)
+        demand.meet(changed)
+        if changed != body:
+            _learned.setdefault(client, {}).setdefault(body["model"], []).append(demand)
+            _logger.warning("%s demands for %s: %s", client.base_url, body["model"], demand.what)
+            return True
+    return False

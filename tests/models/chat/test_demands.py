@@ -1,0 +1,229 @@
+"""What single servers refuse, and are then asked for otherwise. `source` says who told of it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    AnthropicModel,
+    BadRequestError,
+    ModelRequest,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    ResponsesClient,
+    function_tool,
+)
+from agents_lite.testing import HTTPRequest, ResponsesServer, status
+from tests.support.loopback import LoopbackServer, http_answer
+
+Json = dict[str, Any]
+
+CALL = {"type": "function_call", "call_id": "functions.add:0", "name": "add", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "functions.add:0", "output": "3"}
+HISTORY: list[Json] = [
+    {"role": "user", "content": "Add"},
+    CALL,
+    OUTPUT,
+    {"role": "user", "content": "And?"},
+    {"role": "developer", "content": "Be brief."},
+]
+
+
+@function_tool
+def add() -> int:
+    """Add."""
+    return 3
+
+
+@dataclass
+class Picky:
+    name: str
+    source: str
+    message: str
+    code: int
+    is_fine: Callable[[Json], bool]
+    """Whether the server takes a body."""
+
+
+def calls(body: Json) -> list[Json]:
+    return [call for message in body["messages"] for call in message.get("tool_calls") or ()]
+
+
+def ids(body: Json) -> set[str]:
+    answered = {m["tool_call_id"] for m in body["messages"] if m["role"] == "tool"}
+    return {call["id"] for call in calls(body)} | answered
+
+
+def of_model(body: Json) -> list[Json]:
+    return [message for message in body["messages"] if message["role"] == "assistant"]
+
+
+def roles(body: Json) -> list[str]:
+    return [message["role"] for message in body["messages"]]
+
+
+PICKY = [
+    Picky(
+        "Mistral: ids of nine characters",
+        "https://github.com/langchain-ai/langchain/pull/24668",
+        "Tool call id was functions.add:0 but must be a-z, A-Z, 0-9, with a length of 9.",
+        400,
+        lambda body: len(ids(body)) == 1 and bool(re.fullmatch("[a-zA-Z0-9]{9}", *ids(body))),
+    ),
+    Picky(
+        "OpenAI: ids of a gateway that are too long",
+        "https://github.com/BerriAI/litellm/pull/16895",
+        "Invalid 'messages[1].tool_calls[0].id': string too long. Expected maximum length 40.",
+        400,
+        lambda body: all(len(each) < 10 for each in ids(body)),
+    ),
+    Picky(
+        "DeepSeek: the thoughts of every message with calls",
+        "https://github.com/NousResearch/hermes-agent/issues/16388",
+        "The `reasoning_content` in the thinking mode must be passed back to the API.",
+        400,
+        lambda body: all(message.get("reasoning_content") for message in of_model(body)),
+    ),
+    Picky(
+        "Kimi: the same",
+        "https://github.com/charmbracelet/crush/issues/2696",
+        "thinking is enabled but reasoning_content is missing in assistant tool call message",
+        400,
+        lambda body: all(message.get("reasoning_content") for message in of_model(body)),
+    ),
+    Picky(
+        "Gemini: signatures of calls that others made",
+        "https://github.com/jeremychone/rust-genai/pull/115",
+        "Function call is missing a thought_signature in functionCall parts.",
+        400,
+        lambda body: all("google" in call.get("extra_content", {}) for call in calls(body)),
+    ),
+    Picky(
+        "Mistral: no question right behind an output",
+        "https://github.com/onyx-dot-app/onyx/issues/6458",
+        "Unexpected role 'user' after role 'tool'",
+        400,
+        lambda body: roles(body)[roles(body).index("tool") + 1] == "assistant",
+    ),
+    Picky(
+        "templates of Gemma and others: roles in turn",
+        "https://github.com/charmbracelet/crush/issues/279",
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+        500,
+        lambda body: roles(body) == ["user", "assistant", "tool", "user"],
+    ),
+    Picky(
+        "templates without a system",
+        "https://github.com/sgl-project/sglang/issues/892",
+        "System role not supported",
+        400,
+        lambda body: "system" not in roles(body),
+    ),
+    Picky(
+        "LM Studio: no content null beside calls",
+        "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/261",
+        "Invalid 'content': 'content' field must be a string or an array of objects.",
+        400,
+        lambda body: all(type(message["content"]) is str for message in of_model(body)),
+    ),
+    Picky(
+        "reasoning models behind a gateway: another name for the limit",
+        "https://github.com/router-for-me/CLIProxyAPI/issues/2101",
+        "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+        400,
+        lambda body: "max_tokens" not in body and body["max_completion_tokens"] == 9,
+    ),
+    Picky(
+        "no usage in streams",
+        "https://github.com/NVIDIA/garak/issues/748",
+        "body -> stream_options\n  Extra inputs are not permitted (type=extra_forbidden)",
+        422,
+        lambda body: "stream_options" not in body,
+    ),
+    Picky(
+        "tools that are not held to their schema",
+        "https://github.com/NVIDIA/garak/issues/748",
+        "body -> tools -> 0 -> function -> strict\n  Extra inputs are not permitted",
+        422,
+        lambda body: "strict" not in body["tools"][0]["function"],
+    ),
+]
+
+
+def request(**changes: Any) -> ModelRequest:
+    settings = ModelSettings(max_tokens=9)
+    asked: Json = {"tools": [add], "model_settings": settings, "stream": True, **changes}
+    return ModelRequest(input=HISTORY, **asked)
+
+
+def client_of(server: Any) -> ResponsesClient:
+    return ResponsesClient(base_url=server.base_url, api_key="k", max_retries=0)
+
+
+@pytest.mark.parametrize("picky", PICKY, ids=lambda picky: picky.name)
+def test_a_demand_is_learned_from_a_refusal_and_met_from_then_on(
+    picky: Picky, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken: list[Json] = []
+
+    def answer(asked: HTTPRequest) -> Any:
+        if not picky.is_fine(asked.body):
+            return status(picky.code, {"message": picky.message})
+        taken.append(asked.body)
+        return "Fine."
+
+    with ResponsesServer(answer) as server, caplog.at_level(logging.WARNING, "agents_lite"):
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        for _ in range(2):
+            assert model.respond(request()).output[0].content[0].text == "Fine."
+        assert len(server.requests) == 3  # refused but once
+    assert len([each for each in caplog.records if "demands" in each.message]) == 1
+    said = str(taken[0])
+    assert "'3'" in said and "Be brief." in said and "And?" in said
+
+
+def test_several_demands_are_met_together() -> None:
+    def answer(asked: HTTPRequest) -> Any:
+        for picky in PICKY[0], PICKY[5], PICKY[9]:
+            if not picky.is_fine(asked.body):
+                return status(picky.code, {"message": picky.message})
+        return "Fine."
+
+    with ResponsesServer(answer) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        assert model.respond(request(stream=False)).output[0].content[0].text == "Fine."
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("picky", PICKY, ids=lambda picky: picky.name)
+def test_a_refusal_that_stays_is_raised(picky: Picky) -> None:
+    with ResponsesServer(lambda asked: status(400, {"message": picky.message})) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError, match=re.escape(picky.message[:20])):
+            model.respond(request())
+        assert len(server.requests) == 2
+
+
+def test_what_would_change_nothing_is_not_tried() -> None:
+    with ResponsesServer(lambda asked: status(400, {"message": PICKY[0].message})) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError):
+            model.respond(ModelRequest(input=[{"role": "user", "content": "Hi"}]))
+        assert len(server.requests) == 1
+
+
+def test_the_messages_api_is_given_ids_that_it_takes() -> None:
+    pattern = "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+    whole = {"type": "message", "content": [{"type": "text", "text": "Fine."}]}
+    answers = http_answer(400, {"error": {"message": pattern}}), http_answer(content=whole)
+    with LoopbackServer(*answers) as server:
+        model = AnthropicModel("m", client_of(server))
+        assert model.respond(request(stream=False)).output[0].content[0].text == "Fine."
+        assert "functions.add:0" in str(server.requests[0].json)
+        assert "functions.add:0" not in str(server.requests[1].json)
