@@ -7,7 +7,7 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from pydantic_core import from_json, to_json
 
@@ -36,13 +36,14 @@ class Holder:
 
     @classmethod
     def from_text(cls, text: str) -> Holder | None:
-        """The one that `to_text` told of, or None when the text is damaged."""
+        """The one that `text` told of, or None when the text is damaged."""
         try:
             return cls(**from_json(text))
         except (TypeError, ValueError):
             return None
 
-    def to_text(self) -> str:
+    @cached_property
+    def text(self) -> str:
         """The holder as JSON."""
         return to_json(asdict(self)).decode()
 

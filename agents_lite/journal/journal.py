@@ -257,10 +257,10 @@ class Journal(ABC):
         """
 
         def add(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
-            held = self._held(run_id, row, holder, now)
-            if row is not None and row.entries > number:
-                return row, None  # it is there: the store's answer was lost
-            return replace(held, entries=number + 1), entry
+            held = self._held(run_id, row, holder)
+            if held.entries > number:
+                return held, None  # it is there: the store's answer was lost
+            return replace(held, lease_until=now + self.lease, entries=number + 1), entry
 
         self.change(run_id, add)
 
@@ -271,7 +271,12 @@ class Journal(ABC):
             RunBusy: Another holder has it.
             JournalError: The store failed.
         """
-        self.change(run_id, lambda row, now: (self._held(run_id, row, holder, now), None))
+
+        def hold_on(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            held = self._held(run_id, row, holder)
+            return replace(held, lease_until=now + self.lease), None
+
+        self.change(run_id, hold_on)
 
     def let_go(self, run: LiveRun, holder: Holder, number: int, entry: str | None) -> None:
         """Note how a run stands, with a last entry, and hold it no longer.
@@ -285,9 +290,8 @@ class Journal(ABC):
         def leave(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
             if row is not None and row.holder is None and row.status == status:
                 return row, None  # it was let go of, and the store's answer was lost
-            row = self._held(run.run_id, row, holder, now)
             return replace(
-                row,
+                self._held(run.run_id, row, holder),
                 status=status,
                 note=encode(note),
                 holder=None,
@@ -363,7 +367,7 @@ class Journal(ABC):
             return replace(
                 row,
                 status="working",
-                holder=holder.to_text(),
+                holder=holder.text,
                 lease_until=now + self.lease,
                 changed_at=now,
             ), None
@@ -376,7 +380,7 @@ class Journal(ABC):
         status: Status = "stopped" if row.status == "working" else row.status
 
         def restore(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
-            self._held(row.run_id, now_there, holder, now)
+            self._held(row.run_id, now_there, holder)
             return replace(row, status=status, holder=None, lease_until=0.0), None
 
         self.change(row.run_id, restore)
@@ -385,15 +389,15 @@ class Journal(ABC):
         """Have the next entry take the place of the last one, which is torn."""
 
         def drop(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
-            held = self._held(row.run_id, now_there, holder, now)
+            held = self._held(row.run_id, now_there, holder)
             return replace(held, entries=row.entries - 1), None
 
         if row.status != "finished":
             self.change(row.run_id, drop)
         return replace(row, entries=row.entries - 1)
 
-    def _held(self, run_id: str, row: RunRow | None, holder: Holder, now: float) -> RunRow:
-        """The row with its lease renewed.
+    def _held(self, run_id: str, row: RunRow | None, holder: Holder) -> RunRow:
+        """The row of a run that is to be this holder's.
 
         Raises:
             RunBusy: Another holder has it.
@@ -401,9 +405,9 @@ class Journal(ABC):
         """
         if row is None:
             raise JournalError(f"The journal has lost run {run_id!r} while it was at work")
-        if row.holder != holder.to_text():
+        if row.holder != holder.text:
             raise RunBusy(run_id, _holder_of(row) or "and was taken over from this process")
-        return replace(row, lease_until=now + self.lease)
+        return row
 
     def _decide(self, run_id: str, call_id: str, **verdict: Any) -> None:
         row, facts = self._read(run_id)

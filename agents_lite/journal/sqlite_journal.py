@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import JournalError, UserError
 from ..memory.sqlite_file import SQLiteFile
 from .entries import Mask
+from .holder import Holder
 from .journal import Change, Journal
 from .shared_connection import SharedConnection
 from .shared_transaction import SharedTransaction
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
 _COLUMNS = ", ".join(field.name for field in fields(RunRow))
 _READ = f"SELECT {_COLUMNS} FROM agent_runs WHERE run_id = ?"
-_WRITE = f"REPLACE INTO agent_runs ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(RunRow)))})"
+_BEGIN = f"INSERT INTO agent_runs ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(RunRow)))})"
 _NEWEST = (
     f"SELECT * FROM (SELECT {_COLUMNS} FROM agent_runs WHERE status = ? "
     "ORDER BY changed_at DESC LIMIT ?)"
 )
 _CUT = "DELETE FROM agent_run_entries WHERE run_id = ? AND number >= ?"
+_HOLD = (
+    "UPDATE agent_runs SET lease_until = ?, entries = ? "
+    "WHERE run_id = ? AND holder = ? AND entries = ?"
+)
 _ADD = "INSERT INTO agent_run_entries (run_id, number, entry) VALUES (?, ?, ?)"
 
 
@@ -98,17 +103,36 @@ class SQLiteJournal(Journal):
             after, entry = change(before, time.time())
             if before is None:
                 self._check_size(connection)
+                connection.execute(_BEGIN, tuple(vars(after).values()))
+            elif after != before:
+                was = vars(before)
+                changed = [name for name, value in vars(after).items() if value != was[name]]
+                columns = ", ".join(f"{name} = ?" for name in changed)
+                values = [getattr(after, name) for name in changed]
+                update = f"UPDATE agent_runs SET {columns} WHERE run_id = ?"
+                connection.execute(update, (*values, run_id))
             if entry is not None:
                 connection.execute(_ADD, (run_id, before.entries if before else 0, entry))
             elif before is not None and after.entries < before.entries:
                 connection.execute(_CUT, (run_id, after.entries))
-            if after != before:
-                connection.execute(_WRITE, tuple(vars(after).values()))
 
         def look(connection: sqlite3.Connection) -> None:
             change(_row(connection, run_id), time.time())
 
         self._database.change(work, look)
+
+    def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
+        """Add an entry to a run, and have it held on; see `Journal.append`."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            now_held = (time.time() + self.lease, number + 1, run_id, holder.text, number)
+            is_held: bool = connection.execute(_HOLD, now_held).rowcount == 1
+            if is_held:
+                connection.execute(_ADD, (run_id, number, entry))
+            return is_held
+
+        if not self._database.change(work):
+            super().append(run_id, holder, number, entry)
 
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
         """A run's row and the texts of its entries in order; see `Journal.entries`."""

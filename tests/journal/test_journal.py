@@ -191,7 +191,7 @@ def held_elsewhere(journal: Journal, seconds: float) -> None:
     def hold(row: Any, now: float) -> Any:
         from agents_lite.journal.holder import Holder
 
-        holder = Holder("elsewhere 1 2", 7, "8", "9").to_text()
+        holder = Holder("elsewhere 1 2", 7, "8", "9").text
         return replace(row, status="working", holder=holder, lease_until=now + seconds), None
 
     journal.change("r", hold)
