@@ -47,11 +47,12 @@ _HOMES = {  # module: the names it is home to
     "running.many": "RunOutcome",
     "mcp": (
         "create_static_tool_filter MCPCallResult MCPElicitation MCPObject MCPPromptResult "
-        "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool ToolFilter ToolFilterContext "
-        "ToolFilterStatic"
+        "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool MCPUtil ToolFilter "
+        "ToolFilterContext ToolFilterStatic"
     ),
     "memory": (
-        "OpenAIConversationsSession Session SessionABC SessionSettings SQLiteSession StoredSession"
+        "OpenAIConversationsSession OpenAIResponsesCompactionSession Session SessionABC "
+        "SessionSettings SQLiteSession StoredSession"
     ),
     "local_tools": (
         "apply_diff ApplyPatchEditor ApplyPatchOperation ApplyPatchResult ApplyPatchTool "
@@ -78,7 +79,7 @@ _HOMES = {  # module: the names it is home to
     "replay.playing": "Replay",
     "replay.walk": "Walk walk_through",
     "response_types": "ResponsesObject ResponseStreamEvent",
-    "result": "RunErrorDetails RunResult RunResultBase RunResultStreaming",
+    "result": "RunErrorData RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "retry": (
         "ModelRetryBackoffSettings ModelRetryNormalizedError ModelRetrySettings retry_policies "
         "RetryDecision RetryPolicyContext"
@@ -86,7 +87,7 @@ _HOMES = {  # module: the names it is home to
     "run": "RunOptions Runner",
     "run_config": (
         "CallModelData ModelInputData RunConfig RunErrorHandlerInput RunErrorHandlerResult "
-        "ToolErrorFormatterArgs UsageLimits"
+        "ToolErrorFormatterArgs ToolExecutionConfig UsageLimits"
     ),
     "run_context": "AgentHookContext RunContextWrapper TContext",
     "stream_events": (
@@ -136,7 +137,6 @@ _PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
     "apply_diff": "local_tools",
     "editor": "local_tools",
     "function_schema": "schema.function_schema",
-    "mcp.util": "mcp",
     "models.openai_chatcompletions": "models.chat",
     "run_error_handlers": "run_config",
     "run_state": "running.run_state",
@@ -151,7 +151,7 @@ class _Place(_ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         home = _PLACES[self.__name__.removeprefix(f"{__name__}.")]
-        return getattr(_import_module(f".{home}", __name__), name)
+        return getattr(_import_module(f".{_MODULE_OF.get(name, home)}", __name__), name)
 
 
 _modules.update((name, _Place(name)) for name in (f"{__name__}.{place}" for place in _PLACES))

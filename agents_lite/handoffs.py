@@ -12,6 +12,7 @@ from pydantic_core import ValidationError
 from typing_extensions import TypeVar
 
 from .checks import check_kind, check_takes
+from .concurrency.calling import is_on_event_loop, settled
 from .exceptions import ModelBehaviorError, UserError
 from .items import RunItemBase
 from .run_context import RunContextWrapper, TContext
@@ -88,6 +89,8 @@ class Handoff(Generic[TContext, TAgent]):
     """Whether the model is offered the handoff; a function is asked on every turn."""
     agent: TAgent | None = field(default=None, repr=False)
     """The agent, where it is known before the call."""
+    nest_handoff_history: bool | None = None
+    """Whether the history is folded into one message; None: as the run's config says."""
 
     def __post_init__(self) -> None:
         """Check what was given, and put the schema into a form that the API takes.
@@ -137,6 +140,7 @@ def handoff(
     on_handoff: OnHandoff | None = None,
     input_filter: HandoffInputFilter | None = None,
     is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+    nest_handoff_history: bool | None = None,
 ) -> Handoff[TContext, Agent[TContext]]: ...
 @overload
 def handoff(
@@ -148,6 +152,7 @@ def handoff(
     input_type: type[THandoffInput],
     input_filter: HandoffInputFilter | None = None,
     is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+    nest_handoff_history: bool | None = None,
 ) -> Handoff[TContext, Agent[TContext]]: ...
 def handoff(
     agent: Agent[Any],
@@ -157,6 +162,7 @@ def handoff(
     input_type: Any = None,
     input_filter: HandoffInputFilter | None = None,
     is_enabled: bool | Callable[[RunContextWrapper[Any], Agent[Any]], Any] = True,
+    nest_handoff_history: bool | None = None,
 ) -> Handoff[Any, Agent[Any]]:
     """Describe a handoff to `agent`.
 
@@ -169,6 +175,8 @@ def handoff(
         input_type: Type of the input the model is to provide, or None for no input.
         input_filter: Shapes what the next agent is sent.
         is_enabled: Whether it is offered: a bool, or a function of context and agent.
+        nest_handoff_history: Whether the history is folded into one message; None: as the run's
+            config says.
 
     Raises:
         UserError: `input_type` without `on_handoff`, or no object type, or an `on_handoff` that
@@ -196,15 +204,16 @@ def handoff(
 
     def enter(context: RunContextWrapper[Any], arguments: str) -> Any:
         if on_handoff is None:
-            return agent
-        if adapter is None:
+            outcome = None
+        elif adapter is None:
             outcome = on_handoff(context)
         else:
             outcome = on_handoff(context, _parse_input(adapter, arguments, agent.name))
-        return _agent_after(outcome) if inspect.isawaitable(outcome) else agent
+        is_awaited = inspect.isawaitable(outcome) or is_on_event_loop()
+        return _agent_after(outcome) if is_awaited else agent
 
-    async def _agent_after(outcome: Awaitable[Any]) -> Agent[Any]:
-        await outcome
+    async def _agent_after(outcome: Any) -> Agent[Any]:
+        await settled(outcome)
         return agent
 
     return Handoff(
@@ -216,6 +225,7 @@ def handoff(
         input_filter=input_filter,
         is_enabled=is_enabled,
         agent=agent,
+        nest_handoff_history=nest_handoff_history,
     )
 
 

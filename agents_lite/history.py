@@ -85,6 +85,16 @@ def without_lost_reasoning(
     ]
 
 
+def without_reasoning_ids(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
+    """A history whose reasoning the server does not look up by its ids."""
+    return [
+        {name: value for name, value in item.items() if name != "id"}
+        if item.get("type") == "reasoning"
+        else item
+        for item in items
+    ]
+
+
 def latest_items(items: list[TResponseInputItem], limit: int) -> list[TResponseInputItem]:
     """The newest `limit` items, or fewer: neither a call is cut from its output nor reasoning from
     what it led to.

@@ -98,6 +98,9 @@ class ModelSettings:
     presence_penalty: float | None = None
     """Against staying with a topic, -2 to 2. Chat Completions only."""
 
+    include_usage: bool | None = None
+    """False does not ask for the tokens of a stream. Chat Completions only, whose streams tell
+    them when they are asked to."""
     retry: ModelRetrySettings | None = None
     """Whether and when a call that failed is made again; None: as the client has it. A dict has the
     same fields."""
@@ -122,6 +125,13 @@ class ModelSettings:
 
     def __repr__(self) -> str:
         return set_fields(self)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The settings as JSON, None for those that are not set."""
+        from pydantic_core import to_jsonable_python
+
+        settings: dict[str, Any] = to_jsonable_python(self)
+        return settings
 
     def resolve(self, override: ModelSettings | None) -> ModelSettings:
         """These settings, overlaid with each field of `override` that is not None.

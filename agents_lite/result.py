@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .concurrency.cancellation import RunCancelled
+from .history import without_reasoning_ids
 from .items import ModelResponse, RunItem
 from .response_types import ResponseCompletedEvent
 from .run_config import DEFAULT_MAX_TURNS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .running.run_state import RunState
     from .tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
-__all__ = ["RunErrorDetails", "RunResult", "RunResultBase", "RunResultStreaming"]
+__all__ = ["RunErrorData", "RunErrorDetails", "RunResult", "RunResultBase", "RunResultStreaming"]
 
 T = TypeVar("T")
 
@@ -152,12 +153,19 @@ class RunResultBase:
             )
         return cast(T, self.final_output)
 
-    def to_input_list(self) -> list[TResponseInputItem]:
+    def to_input_list(
+        self, *, mode: Literal["preserve_all", "normalized"] = "preserve_all"
+    ) -> list[TResponseInputItem]:
         """Input and new items as one list of input items, for a following run.
 
         What the API would refuse, such as a call without its output, is left out.
+
+        Args:
+            mode: All that was said; or, once a handoff's filter has changed what the agent at
+                work is sent, what that agent was sent, and what was said since then.
         """
-        return self._run.record.conversation.to_input_list()
+        items = self._run.record.conversation.to_input_list(as_sent=mode == "normalized")
+        return without_reasoning_ids(items) if self._run.omits_ids else items
 
     def __repr__(self) -> str:
         return (
@@ -210,6 +218,10 @@ class RunErrorDetails(RunResultBase):
     def history(self) -> list[TResponseInputItem]:
         """The same as `to_input_list()`."""
         return self.to_input_list()
+
+
+RunErrorData = RunErrorDetails
+"""What an error handler is given of it; the OpenAI Agents SDK has a class of its own for that."""
 
 
 class RunResultStreaming(RunResultBase):

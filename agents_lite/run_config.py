@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
-from .checks import check_takes, from_fields
+from .checks import check_kind, check_takes, from_fields
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
@@ -32,6 +32,7 @@ __all__ = [
     "RunErrorHandlerInput",
     "RunErrorHandlerResult",
     "ToolErrorFormatterArgs",
+    "ToolExecutionConfig",
     "UsageLimits",
 ]
 
@@ -49,6 +50,13 @@ _FUNCTION_FIELDS = {
 _NOT_FOUND: dict[str, Literal["raise", "tell_model"]] = {
     "raise_error": "raise",
     "return_error_to_model": "tell_model",
+}
+
+_CHOICES = {
+    "durability": ("call", "turn"),
+    "tool_not_found": ("raise", "tell_model"),
+    "tool_name_collision_policy": ("error", "warn"),
+    "reasoning_item_id_policy": (None, "preserve", "omit"),
 }
 
 
@@ -78,6 +86,14 @@ class UsageLimits:
         for name, limit in vars(self).items():
             if not isinstance(limit, int | float | None):
                 raise UserError(f"UsageLimits: {name} must be a number or None, got {limit!r}")
+
+
+@dataclass
+class ToolExecutionConfig:
+    """How the tool calls of a turn are made, as the OpenAI Agents SDK says it."""
+
+    max_function_tool_concurrency: int | None = None
+    """The same as `RunConfig.max_tool_concurrency`."""
 
 
 @dataclass
@@ -238,6 +254,13 @@ class RunConfig:
     """A call of a tool that does not exist ends the run, or is told to the model."""
     tool_not_found_behavior: InitVar[Literal["raise_error", "return_error_to_model"] | None] = None
     """The same, as the OpenAI Agents SDK says it."""
+    tool_execution: InitVar[ToolExecutionConfig | Mapping[str, Any] | None] = None
+    """`max_tool_concurrency`, as the OpenAI Agents SDK says it."""
+    tool_name_collision_policy: Literal["error", "warn"] = "error"
+    """Tools or handoffs of the same name end the run before the model is asked; or the last of
+    them is offered alone, handoffs before tools, and a warning is logged."""
+    reasoning_item_id_policy: Literal["preserve", "omit"] | None = None
+    """Whether the model is sent reasoning with its ids, as it is by default, or without."""
     nest_handoff_history: bool = False
     """Whether handoffs without a filter fold the history into one message, as
     `extensions.handoff_filters.nest_handoff_history` does."""
@@ -245,7 +268,11 @@ class RunConfig:
     """Makes other items of the history than that one message: gets a list of items, and returns
     one."""
 
-    def __post_init__(self, tool_not_found_behavior: str | None) -> None:
+    def __post_init__(
+        self,
+        tool_not_found_behavior: str | None,
+        tool_execution: ToolExecutionConfig | Mapping[str, Any] | None,
+    ) -> None:
         """Check what was given.
 
         Raises:
@@ -258,6 +285,13 @@ class RunConfig:
                     f"{tool_not_found_behavior!r}"
                 )
             self.tool_not_found = _NOT_FOUND[tool_not_found_behavior]
+        if isinstance(tool_execution, Mapping):
+            tool_execution = from_fields(ToolExecutionConfig, tool_execution)
+        if tool_execution is not None:
+            check_kind(
+                tool_execution, ToolExecutionConfig, "tool_execution", "a ToolExecutionConfig"
+            )
+            self.max_tool_concurrency = tool_execution.max_function_tool_concurrency
         if isinstance(self.model_settings, dict):
             self.model_settings = from_fields(ModelSettings, self.model_settings)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
@@ -267,14 +301,11 @@ class RunConfig:
         limit = self.max_tool_concurrency
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise UserError(f"max_tool_concurrency must be 1 or more, or None, got {limit!r}")
-        if self.durability not in ("call", "turn"):
-            raise UserError(f"durability must be 'call' or 'turn', got {self.durability!r}")
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise UserError(f"{name} must be one of {choices}, got {value!r}")
         if self.journal is not None and not hasattr(self.journal, "holding"):
             raise UserError(f"journal must be one such as SQLiteJournal, got {self.journal!r}")
-        if self.tool_not_found not in ("raise", "tell_model"):
-            raise UserError(
-                f"tool_not_found must be 'raise' or 'tell_model', got {self.tool_not_found!r}"
-            )
 
     def __repr__(self) -> str:
         return set_fields(self)

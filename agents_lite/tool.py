@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import NoneType
 from typing import (
@@ -25,7 +25,7 @@ from typing import (
 
 from .checks import check_kind, check_takes
 from .computer import AsyncComputer, Computer, perform_action
-from .concurrency.calling import name_of
+from .concurrency.calling import is_on_event_loop, name_of, settled
 from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
 from .methods import BoundLikeMethods, is_method, refuse_class_method
@@ -163,6 +163,11 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
     timeout runs on a thread of its own, which is left behind when its time is over."""
     failure_error_function: ToolErrorFunction | None = None
     """Turns an exception of the tool into what the model is told; None lets it leave the run."""
+    timeout_behavior: Literal["error_as_result", "raise_exception"] | None = None
+    """What becomes of a call whose time is over: the model is told, or the run ends. None: as for
+    other failures."""
+    timeout_error_function: ToolErrorFunction | None = None
+    """Says what the model is told then; None: `failure_error_function`."""
     needs_approval: NeedsApproval = False
     """Whether a call waits for consent, or a function of context, arguments and call id."""
     parallel: bool = False
@@ -223,23 +228,55 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
 
     def _check_functions(self) -> None:
         what = f"Tool {self.name}"
-        if not isinstance(self.on_invoke_tool, _Invocation):
+        if not isinstance(self.on_invoke_tool, Invocation):
             check_takes(self.on_invoke_tool, f"{what}: on_invoke_tool", "context", "arguments")
-        explain = self.failure_error_function
-        if explain not in (None, default_tool_error_function):
-            check_takes(explain, f"{what}: failure_error_function", "context", "error")
+        for name in ("failure_error_function", "timeout_error_function"):
+            if (explain := getattr(self, name)) not in (None, default_tool_error_function):
+                check_takes(explain, f"{what}: {name}", "context", "error")
+        if self.timeout_behavior not in (None, "error_as_result", "raise_exception"):
+            raise UserError(
+                f"{what}: timeout_behavior is {self.timeout_behavior!r}; use 'error_as_result', "
+                "'raise_exception' or None."
+            )
         check_is_enabled(self.is_enabled, what)
         check_needs_approval(self.needs_approval, what)
 
     def _with_function(self, function: Callable[..., Any]) -> Self:
         bound = super()._with_function(function)
-        if isinstance(self.on_invoke_tool, _Invocation):
-            bound.on_invoke_tool = _Invocation(function, self.on_invoke_tool.schema)
+        invoke = self.on_invoke_tool
+        if isinstance(invoke, Invocation) and isinstance(invoke.make, _FunctionCall):
+            bound.on_invoke_tool = replace(invoke, make=replace(invoke.make, function=function))
         return bound
 
 
 @dataclass(frozen=True)
-class _Invocation:
+class Invocation:
+    """Makes the calls of a tool, for a run, and for whoever reads `on_invoke_tool`."""
+
+    make: Callable[[Any, str], Any]
+    """Gives the output of a call, or what is to be awaited for it."""
+    failure_error_function: ToolErrorFunction | None
+    """As of the tool."""
+
+    def __call__(self, context: RunContextWrapper[Any], json_text: str) -> Any:
+        """What `make` gives; on an event loop, to be awaited, with failures told as to a model."""
+        if is_on_event_loop():
+            return self._make_later(context, json_text)
+        return self.make(context, json_text)
+
+    async def _make_later(self, context: RunContextWrapper[Any], json_text: str) -> Any:
+        from asyncio import to_thread
+
+        try:
+            return await settled(await to_thread(self.make, context, json_text))
+        except Exception as error:
+            if self.failure_error_function is None:
+                raise
+            return await settled(self.failure_error_function(context, error))
+
+
+@dataclass(frozen=True)
+class _FunctionCall:
     """Calls a function with arguments that come as JSON."""
 
     function: Callable[..., Any]
@@ -273,6 +310,8 @@ class FunctionToolOptions(TypedDict, total=False):
     """Whether the schema has to be in the API's strict form."""
     is_enabled: bool | ToolEnabled
     timeout: float | None
+    timeout_behavior: Literal["error_as_result", "raise_exception"] | None
+    timeout_error_function: ToolErrorFunction | None
     needs_approval: NeedsApproval
     parallel: bool
     on_unknown_end: UnknownEnd | None
@@ -348,7 +387,7 @@ def function_tool(
             name=schema.name,
             description=schema.description,
             params_json_schema=lambda: schema.params_json_schema,
-            on_invoke_tool=_Invocation(function, schema),
+            on_invoke_tool=Invocation(_FunctionCall(function, schema), failure_error_function),
             strict_json_schema=strict_mode,
             failure_error_function=failure_error_function,
             function=function,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .exceptions import UserError
 from .run_context import RunContextWrapper, TContext
@@ -27,6 +27,8 @@ class ToolContext(RunContextWrapper[TContext]):
     """The call's id, as the model gave it."""
     tool_arguments: str = ""
     """The call's arguments: JSON text."""
+    tool_call: Any = field(default=None, repr=False)
+    """The call as the model made it, or None outside a run."""
     agent: Agent[TContext] | None = field(default=None, repr=False)
     """The agent that called, or None outside a run."""
     run: LiveRun | None = field(default=None, repr=False)

@@ -545,6 +545,17 @@ def test_a_config_has_conversations_folded_where_handoffs_have_no_filter(mapper:
     assert len(model.requests[1].input) == 3
 
 
+@pytest.mark.parametrize("of_handoff", [True, False])
+def test_a_handoff_may_differ_from_the_config_about_folding(of_handoff: bool) -> None:
+    a, _, model = pair([handoff_to("B"), "ok"], nest_handoff_history=of_handoff)
+    config = RunConfig(nest_handoff_history=not of_handoff)
+    result = Runner.run_sync(a, HISTORY, run_config=config)
+    sent = model.requests[1].input
+    assert (len(sent) == 1) is of_handoff
+    assert result.to_input_list(mode="normalized")[: len(sent)] == sent
+    assert len(result.to_input_list()) == len(HISTORY) + 3
+
+
 def test_prompts_tell_of_handoffs() -> None:
     assert "transfer_to_" in RECOMMENDED_PROMPT_PREFIX
     prompt = prompt_with_handoff_instructions("Be kind.")

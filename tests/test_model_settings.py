@@ -9,7 +9,9 @@ import pytest
 
 from agents_lite import (
     Agent,
+    MCPToolChoice,
     ModelRequest,
+    ModelRetrySettings,
     ModelSettings,
     RunConfig,
     Runner,
@@ -51,6 +53,7 @@ NOT_IN_THE_BODY = {
     "timeout",
     "frequency_penalty",
     "presence_penalty",
+    "include_usage",
     "retry",
 }
 
@@ -158,3 +161,13 @@ def test_settings_of_the_wrong_kind_are_refused_and_not_shown(wrong: dict[str, A
 def test_what_the_api_does_not_know_is_refused_with_a_remedy(name: str) -> None:
     with pytest.raises(UserError, match=f"no {name}.*extra_body"):
         body_with(ModelSettings(**{name: 0.0}))
+
+
+def test_settings_become_json() -> None:
+    written = ModelSettings(
+        temperature=0.5, tool_choice=MCPToolChoice("s", "t"), retry=ModelRetrySettings(2)
+    ).to_json_dict()
+    assert written["temperature"] == 0.5 and written["top_p"] is None
+    assert written["tool_choice"] == {"server_label": "s", "name": "t"}
+    assert written["retry"]["max_retries"] == 2
+    assert list(written) == [field.name for field in fields(ModelSettings)]

@@ -14,14 +14,24 @@ from agents_lite import (
     OpenAIResponsesModel,
     RunConfig,
     Runner,
+    ToolExecutionConfig,
     UsageLimits,
     UserError,
     function_tool,
+    handoff,
     trace,
 )
 from agents_lite.exceptions import UsageLimitExceeded
 from agents_lite.run_config import ModelInputData
-from agents_lite.testing import ScriptedModel, call, handoff_to, text, token_usage, turn
+from agents_lite.testing import (
+    ScriptedModel,
+    call,
+    handoff_to,
+    reasoning,
+    text,
+    token_usage,
+    turn,
+)
 from tests.support.agents import agent_with_tool
 from tests.support.drivers import every_driver, kinds, types
 from tests.support.spans import recorded_spans
@@ -31,8 +41,8 @@ FIELDS = (
     "tracing_disabled trace_include_sensitive_data workflow_name trace_id group_id trace_metadata "
     "call_model_input_filter session_input_callback session_settings max_tool_concurrency "
     "parallel_tools tool_error_formatter output_retries error_handlers run_id journal step "
-    "durability usage_limits compaction tool_not_found nest_handoff_history "
-    "handoff_history_mapper"
+    "durability usage_limits compaction tool_not_found tool_name_collision_policy "
+    "reasoning_item_id_policy nest_handoff_history handoff_history_mapper"
 ).split()
 
 
@@ -321,3 +331,42 @@ def test_inner_runs_count_for_the_limits_of_the_outer_one() -> None:
     config = RunConfig(usage_limits=UsageLimits(input_tokens=400))
     with pytest.raises(UsageLimitExceeded):
         Runner.run_sync(agent, "x", run_config=config)
+
+
+def test_the_last_of_one_name_may_be_offered_alone(caplog: pytest.LogCaptureFixture) -> None:
+    tools = [function_tool(lambda n=n: n, name_override="same", strict_mode=False) for n in "12"]
+    model = ScriptedModel([call("same"), "done"])
+    agent = Agent("A", model=model, tools=[*tools, function_tool(len)])
+    config = RunConfig(tool_name_collision_policy="warn")
+    result = Runner.run_sync(agent, "Hi", run_config=config)
+    assert result.new_items[1].output == "2"
+    assert model.requests[0].tools == [tools[1], agent.tools[2]]
+    assert "more than one tool or handoff named same" in caplog.text
+    agent.handoffs = [handoff(Agent("B"), tool_name_override="same")]
+    agent.model = model = ScriptedModel(["done"])
+    Runner.run_sync(agent, "Hi", run_config=config)
+    assert model.requests[0].tools == [agent.tools[2]]
+    assert model.requests[0].handoffs == agent.handoffs
+
+
+def test_reasoning_may_be_sent_without_its_ids() -> None:
+    agent = agent_with_tool([turn(reasoning("so"), call("f")), "done"])
+    config = RunConfig(reasoning_item_id_policy="omit")
+    result = Runner.run_sync(agent, "Hi", run_config=config)
+    for items in (agent.model.requests[1].input, result.to_input_list()):
+        assert items[1]["type"] == "reasoning" and "id" not in items[1]
+    assert result.new_items[0].raw_item.id
+
+
+@pytest.mark.parametrize("given", [ToolExecutionConfig(3), {"max_function_tool_concurrency": 3}])
+def test_tool_execution_limits_how_many_run_at_a_time(given: Any) -> None:
+    assert RunConfig(tool_execution=given).max_tool_concurrency == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["durability", "tool_not_found", "tool_name_collision_policy", "reasoning_item_id_policy"],
+)
+def test_a_choice_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"{name} must be one of"):
+        RunConfig(**{name: "nonsense"})

@@ -319,3 +319,33 @@ def test_names_of_hosted_tools() -> None:
     names = [tool.name for tool in tools]
     assert names == ["web_search", "file_search", "code_interpreter", "image_generation"]
     assert (HostedMCPTool.name, ComputerTool.name) == ("hosted_mcp", "computer_use_preview")
+
+
+# Outside of a run
+
+
+def fail(n: int) -> str:
+    raise ValueError(f"no {n}")
+
+
+async def fail_later(n: int) -> str:
+    return fail(n)
+
+
+def invoke(tool: FunctionTool[Any], text: str) -> Any:
+    """What a program gets that awaits the tool."""
+
+    async def awaited() -> Any:
+        return await tool.on_invoke_tool(CONTEXT, text)
+
+    return asyncio.run(awaited())
+
+
+@pytest.mark.parametrize("function", [fail, fail_later])
+def test_a_tool_may_be_awaited_on_an_event_loop(function: Any) -> None:
+    double = function_tool(lambda n: n * 2, name_override="double", strict_mode=False)
+    assert invoke(double, '{"n": 2}') == 4
+    assert invoke(function_tool(function), '{"n": 2}').endswith("Error: no 2")
+    assert "valid JSON" in invoke(function_tool(function), "{")
+    with pytest.raises(ValueError, match="no 2"):
+        invoke(function_tool(function, failure_error_function=None), '{"n": 2}')

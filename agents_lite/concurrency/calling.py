@@ -31,14 +31,32 @@ def name_of(function: Callable[..., Any]) -> str:
 class Ready:
     """A value that is there already, and may be awaited all the same."""
 
+    __slots__ = ()
+
     def __await__(self) -> Generator[None, None, Self]:
         return self
+        yield
+
+
+class Done(Ready):
+    """What a method returns that has nothing to tell: it may be awaited, and gives None."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:  # type: ignore[override]
+        return
         yield
 
 
 async def settled(value: Any) -> Any:
     """The value, awaited where that is needed."""
     return await value if isawaitable(value) else value
+
+
+def is_on_event_loop() -> bool:
+    """Whether an event loop is at work on this thread, so that what it is given may be awaited."""
+    asyncio = sys.modules.get("asyncio")  # who has not loaded it has no loop
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 class Callbacks:

@@ -15,6 +15,7 @@ from .objects import (
 )
 from .server import MCPServer
 from .servers import MCPServerStdio, MCPServerStreamableHttp
+from .util import MCPUtil
 
 __all__ = [
     "MCPCallResult",
@@ -25,6 +26,7 @@ __all__ = [
     "MCPServerStdio",
     "MCPServerStreamableHttp",
     "MCPTool",
+    "MCPUtil",
     "ToolFilter",
     "ToolFilterContext",
     "ToolFilterStatic",

@@ -17,7 +17,7 @@ from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
 from ..schema.function_schema import InvalidToolArguments
-from ..tool import FunctionTool
+from ..tool import FunctionTool, Invocation
 from ..tool_context import ToolContext
 from ..tracing import FunctionSpanData, get_current_span, mcp_tools_span
 from .approval import approval_for
@@ -69,7 +69,7 @@ def tools_of_servers(
         found += [(index, tool) for tool in listed]
     named = [(agent.mcp_servers[index].name, tool.name) for index, tool in found]
     tools: list[FunctionTool] = []
-    for (index, tool), name in zip(found, _unique_names(named, taken_names), strict=True):
+    for (index, tool), name in zip(found, unique_names(named, taken_names), strict=True):
         try:
             made = as_function_tool(tool, agent.mcp_servers[index], name)
         except UserError as error:
@@ -122,7 +122,9 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
         name=name,
         description=str(tool.get("description") or tool.get("title") or ""),
         params_json_schema=schema,
-        on_invoke_tool=partial(_invoke, tool.name, server),
+        on_invoke_tool=Invocation(
+            partial(_invoke, tool.name, server), server.failure_error_function
+        ),
         failure_error_function=server.failure_error_function,
         needs_approval=approval_for(tool, server.require_approval),
         parallel=True,
@@ -175,7 +177,7 @@ def _invoke(tool_name: str, server: MCPServer, context: ToolContext[Any], text: 
     return output_of(result, server.use_structured_content)
 
 
-def _unique_names(
+def unique_names(
     found: list[tuple[str, str]], taken: Collection[str]
 ) -> Iterator[str]:
     """A name for each server's tool: its own, or behind the server's where that is not free."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..concurrency.calling import Ready
 from ..response_types import ResponsesObject
 
 
-class MCPObject(ResponsesObject):
+class MCPObject(Ready, ResponsesObject):
     """A JSON object of the protocol, as it was received.
 
     Source of all shapes: https://modelcontextprotocol.io/specification
@@ -43,6 +44,10 @@ class MCPTool(MCPObject):
         hints = self._fields.get("annotations")
         hint = hints.get(name) if isinstance(hints, dict) else None
         return hint if isinstance(hint, bool) else default
+
+
+class MCPTools(Ready, list[MCPTool]):
+    """Tools, which a program that awaits them may await."""
 
 
 class MCPCallResult(MCPObject):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
+from ..concurrency.calling import Done
 from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
@@ -19,7 +20,14 @@ from ..run_context import RunContextWrapper
 from ..tool import ToolErrorFunction, default_tool_error_function
 from .approval import RequireApproval, check_approval
 from .filters import ToolFilter, ToolFilterContext, check_filter, passes
-from .objects import MCPCallResult, MCPElicitation, MCPObject, MCPPromptResult, MCPTool
+from .objects import (
+    MCPCallResult,
+    MCPElicitation,
+    MCPObject,
+    MCPPromptResult,
+    MCPTool,
+    MCPTools,
+)
 from .protocol import parameter_headers
 from .session import Caller, Session, alone
 from .transport import ConnectionLost, Transport
@@ -192,7 +200,7 @@ class MCPServer(ABC):
         if session is not None:
             session.transport.close()
 
-    def connect(self) -> None:
+    def connect(self) -> Done:
         """Connect, if it is not connected, until `close`.
 
         Raises:
@@ -200,10 +208,16 @@ class MCPServer(ABC):
         """
         with self._direct_use() as caller:
             self._connected(caller)
+        return Done()
+
+    def cleanup(self) -> Done:
+        """The same as `close`, which a program that awaits it may await."""
+        self.close()
+        return Done()
 
     def list_tools(
         self, run_context: RunContextWrapper[Any] | None = None, agent: Agent[Any] | None = None
-    ) -> list[MCPTool]:
+    ) -> MCPTools:
         """The tools that pass the filter.
 
         Args:
@@ -214,7 +228,8 @@ class MCPServer(ABC):
             MCPServerError: The server failed.
         """
         with self._direct_use() as caller:
-            return self.tools_for(ToolFilterContext(run_context, agent, self.name), caller)
+            context = ToolFilterContext(run_context, agent, self.name)
+            return MCPTools(self.tools_for(context, caller))
 
     def call_tool(
         self, tool_name: str, arguments: Mapping[str, Any] | None = None

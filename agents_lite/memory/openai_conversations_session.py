@@ -6,12 +6,13 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.calling import Done
 from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
 from .session_settings import SessionSettings, check_limit
-from .stored_session import Done, StoredItem, StoredItems
+from .stored_session import StoredItem, StoredItems
 
 if TYPE_CHECKING:
     from ..http.client import ResponsesClient

@@ -9,10 +9,11 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_kind, check_number
+from ..concurrency.calling import Done
 from ..exceptions import SessionError, UserError
 from .session_settings import SessionSettings
 from .sqlite_file import IN_MEMORY, SQLiteFile
-from .stored_session import Done, StoredSession
+from .stored_session import StoredSession
 
 if TYPE_CHECKING:
     import sqlite3

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ..concurrency.calling import Ready
+from ..concurrency.calling import Done, Ready
 from ..exceptions import SessionError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
@@ -26,14 +26,6 @@ class StoredItems(Ready, list[TResponseInputItem]):
 
 class StoredItem(Ready, TResponseInputItem):
     """An item of a store, which may be awaited, too."""
-
-
-class Done(Ready):
-    """What a method returns that has nothing to tell: it may be awaited, and gives None."""
-
-    def __await__(self) -> Generator[None, None, None]:  # type: ignore[override]
-        return
-        yield
 
 
 class StoredSession(SessionABC):

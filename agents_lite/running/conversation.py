@@ -63,6 +63,7 @@ class Conversation:
         self._chosen_ids: ServerIds = (None, None)  # by the caller, as the latest
         self._response_id: str | None = None  # of the latest answer
         self._server_lacks_turn = False
+        self._is_filtered = False
         self._owed: list[TResponseInputItem] = []  # to be saved with the turn at hand
         self._turn_start = 0
         self._outputs_start = 0
@@ -196,6 +197,7 @@ class Conversation:
     def show_instead(self, filtered: HandoffInputData) -> None:
         """Send the next model call this, as an input filter made it."""
         history = filtered.input_history
+        self._is_filtered = True
         self.history = history if isinstance(history, str) else tuple(history)
         self.shown_items = [*filtered.pre_handoff_items, *filtered.new_items]
         said = ItemHelpers.input_to_new_input_list(
@@ -231,10 +233,19 @@ class Conversation:
                 f"The model gave agent {agent_name} neither a final output nor anything to do"
             )
 
-    def to_input_list(self) -> list[TResponseInputItem]:
-        """Input and new items as one list of input items, without what the API would refuse."""
-        new_items = [item.to_input_item() for item in self.new_items]
-        whole = [*ItemHelpers.input_to_new_input_list(self.given), *new_items]
+    def to_input_list(self, as_sent: bool = False) -> list[TResponseInputItem]:
+        """Input and new items as one list of input items, without what the API would refuse.
+
+        Args:
+            as_sent: Begin as the agent at work was sent it, where an input filter has decided
+                about that.
+        """
+        before, new = self.given, self.new_items
+        if as_sent and self._is_filtered:
+            before = self.history if isinstance(self.history, str) else list(self.history)
+            new = [*self.shown_items, *self.turn_items]
+        new_items = [item.to_input_item() for item in new]
+        whole = [*ItemHelpers.input_to_new_input_list(before), *new_items]
         return whole if self.server_keeps_history else list(mend_history(whole))
 
     def _all_said(self) -> list[TResponseInputItem]:

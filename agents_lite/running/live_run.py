@@ -72,6 +72,7 @@ class LiveRun:
         lifecycle: Tells the hooks.
         stand_in: Answers instead of its models and tools, since it began to be read; or None.
         records_content: Whether spans hold inputs and outputs.
+        omits_ids: Whether reasoning goes without its ids.
         output_schema: The type of the final output of the agent at work, or None for plain text.
         turn: The turn at hand, from 1; 0 before the first.
         compaction: How the model's input is kept within its window, or None.
@@ -129,6 +130,7 @@ class LiveRun:
         span = get_current_span()
         by_default = sensitive_data_by_default() and not (span and span.hides_content)
         self.records_content = by_default if chosen is None else chosen
+        self.omits_ids = config.reasoning_item_id_policy == "omit"
         self.output_schema: AgentOutputSchemaBase | None = None
         self.turn = record.turn
         self.compaction = self._chosen_compaction()
@@ -147,7 +149,7 @@ class LiveRun:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
-        told = ("record", "given", "context", "turn", "pause_reason", "is_over")
+        told = ("record", "given", "context", "turn", "pause_reason", "is_over", "omits_ids")
         return {"options": {}, **{name: vars(self)[name] for name in told}}
 
     @property

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from ..schema.adapter import json_schema_of, make_adapter
 from ..schema.function_schema import InvalidToolArguments
-from ..tool import FunctionTool
+from ..tool import FunctionTool, Invocation
 
 if TYPE_CHECKING:
     from ..tool_context import ToolContext
@@ -52,7 +52,7 @@ def typed_agent_tool(
         name=name,
         description=description,
         params_json_schema=schema,
-        on_invoke_tool=invoke,
+        on_invoke_tool=Invocation(invoke, tool_options["failure_error_function"]),
         **tool_options,
     )
 

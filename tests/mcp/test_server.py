@@ -10,12 +10,17 @@ from typing import Any
 import pytest
 
 from agents_lite import (
+    Agent,
     MCPServerError,
     MCPServerStdio,
     MCPServerStreamableHttp,
+    MCPUtil,
+    RunContextWrapper,
+    Runner,
     UserError,
     create_static_tool_filter,
 )
+from agents_lite.testing import call
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
@@ -165,3 +170,35 @@ def test_names_of_servers_show_no_secret() -> None:
         server.connect()
     for secret in ("pa55word", "tok-123456", "abc12345"):
         assert secret not in f"{server!r} {caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_what_a_server_gives_may_be_awaited(script: Script) -> None:
+    async def use() -> None:
+        server = script()
+        assert await server.connect() is None  # type: ignore[func-returns-value]
+        assert [tool.name for tool in await server.list_tools()] == names(server)
+        result = await server.call_tool("echo", {"text": "hi"})
+        assert result.content[0].text == "hi"
+        assert await server.cleanup() is None  # type: ignore[func-returns-value]
+        assert server._session is None
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+def test_a_program_may_put_the_tools_together_itself(
+    script: Script, scripted: Any, is_strict: bool
+) -> None:
+    async def use() -> Any:
+        async with script() as one, script(name="other") as other:
+            context, agent = RunContextWrapper(None), Agent("A")
+            arguments: Any = (is_strict, context, agent)
+            tools = await MCPUtil.get_all_function_tools([one, other], *arguments)
+            alone = await MCPUtil.get_function_tools(one, *arguments)
+            assert [tool.name for tool in alone] == names(one)
+            assert {tool.name for tool in tools} >= {"script_echo", "other_echo"}
+            assert {tool.strict_json_schema for tool in alone} >= {is_strict}
+            agent = Agent("B", tools=alone, model=scripted([call("echo", text="hi"), "done"]))
+            return await Runner.run(agent, "Echo")
+
+    assert asyncio.run(use()).new_items[1].output == "hi"

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
+from ...concurrency.calling import Done
 from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
-from ...memory.stored_session import Done, StoredSession
+from ...memory.stored_session import StoredSession
 
 try:
     import redis

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from ...concurrency.calling import Done
 from ...exceptions import SessionError
-from ...memory.stored_session import Done, StoredSession
+from ...memory.stored_session import StoredSession
 from ..databases import Database, ExactText, IntegrityError, SQLAlchemyError, long_text, sa
 
 T = TypeVar("T")

@@ -87,7 +87,9 @@ def chat_request_body(
         **{name: value for name, value in vars(settings).items() if name in _PLAIN_SETTINGS},
         "logprobs": True if settings.top_logprobs is not None else None,
         "reasoning_effort": _effort(settings),
-        "stream_options": {"include_usage": True} if request.stream else None,
+        "stream_options": {"include_usage": True}
+        if request.stream and settings.include_usage is not False
+        else None,
         **(settings.extra_args or {}),
     }
     return {

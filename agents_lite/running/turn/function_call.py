@@ -18,6 +18,7 @@ from ...exceptions import (
     UserError,
     words_of,
 )
+from ...tool import Invocation, default_tool_error_function
 from ...tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
@@ -91,7 +92,10 @@ def _make(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -> M
 def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
     """Call the function; with a `timeout`, on a thread that can be left behind."""
     context = call.context
-    invocation = (tool.on_invoke_tool, context, context.tool_arguments)
+    invoke = tool.on_invoke_tool
+    if isinstance(invoke, Invocation):
+        invoke = invoke.make
+    invocation = (invoke, context, context.tool_arguments)
     if tool.timeout is None:
         context.cancellation = call.cancellation
         return call.ask(*invocation)
@@ -112,8 +116,15 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
     Raises:
         AgentsException: The tool wants its failures raised.
     """
-    if tool.failure_error_function is not None:
-        return call.ask(tool.failure_error_function, call.context, error)
+    explain = tool.failure_error_function
+    if isinstance(error, ToolTimeoutError) and error.tool_name == tool.name:
+        behavior, explain = tool.timeout_behavior, tool.timeout_error_function or explain
+        if behavior == "raise_exception":
+            raise error
+        if behavior == "error_as_result" and explain is None:
+            explain = default_tool_error_function
+    if explain is not None:
+        return call.ask(explain, call.context, error)
     if isinstance(error, AgentsException):
         raise error
     raise UserError(f"Error running tool {tool.name}: {words_of(error)}") from error

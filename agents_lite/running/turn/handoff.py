@@ -70,8 +70,10 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
     change = chosen.input_filter
     if change is None:
         change = run.config.handoff_input_filter
-    if change is None and run.config.nest_handoff_history:
-        change = _nesting(run)
+    if change is None:
+        nests = chosen.nest_handoff_history
+        if run.config.nest_handoff_history if nests is None else nests:
+            change = _nesting(run)
     if change is None:
         return
     conversation = run.record.conversation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
 from ...handoffs import Handoff
-from ...history import mend_history, without_lost_reasoning
+from ...history import mend_history, without_lost_reasoning, without_reasoning_ids
 from ...items import as_input_items
 from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ...tool import Tool
     from ..live_run import LiveRun
 
+logger = logging.getLogger("agents_lite")
+
 
 def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     """Ask the agent for its instructions, tools and handoffs, and put the model call together.
@@ -40,13 +43,16 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     handoffs = [offer for offer in map(as_handoff, agent.handoffs) if _is_enabled(offer, run)]
     if agent.mcp_servers:
         tools += _server_tools(run, _names(tools, handoffs), cancellation)
-    _check_names(agent, tools, handoffs)
+    if len(set(names := _names(tools, handoffs))) < len(names):
+        tools, handoffs = _of_different_names(run, tools, handoffs)
     instructions = _instructions(agent, run)
     if run.compaction is not None or run.stand_in is not None:
         from .compacting import compact_if_full  # only those who need it pay for it
 
         compact_if_full(run, cancellation, instructions, [*tools, *handoffs])
     model_data = _filtered(ModelInputData(list(conversation.next_input), instructions), run)
+    if run.omits_ids:
+        model_data.input = without_reasoning_ids(model_data.input)
     settings = _settings(run)
     return ModelRequest(
         input=model_data.input,
@@ -94,16 +100,29 @@ def _names(tools: list[Tool], handoffs: list[Handoff[Any, Any]]) -> list[str]:
     return names + [offer.tool_name for offer in handoffs]
 
 
-def _check_names(
-    agent: Agent[Any], tools: list[Tool], handoffs: list[Handoff[Any, Any]]
-) -> None:
-    names = _names(tools, handoffs)
-    if len(set(names)) < len(names):
-        doubled = sorted(name for name, count in Counter(names).items() if count > 1)
-        raise UserError(
-            f"Agent {agent.name} has more than one tool or handoff named {', '.join(doubled)}; "
-            "give each its own name (name_override, tool_name_override)"
-        )
+def _of_different_names(
+    run: LiveRun, tools: list[Tool], handoffs: list[Handoff[Any, Any]]
+) -> tuple[list[Tool], list[Handoff[Any, Any]]]:
+    """The last tool or handoff of each name, if the run may go on with these.
+
+    Raises:
+        UserError: It may not.
+    """
+    counts = Counter(_names(tools, handoffs))
+    doubled = ", ".join(sorted(name for name, count in counts.items() if count > 1))
+    message = (
+        f"Agent {run.agent.name} has more than one tool or handoff named {doubled}; give each its "
+        "own name (name_override, tool_name_override)"
+    )
+    if run.config.tool_name_collision_policy == "error":
+        raise UserError(message)
+    logger.warning(message)
+    last: dict[str, object] = {tool.name: tool for tool in tools if isinstance(tool, FunctionTool)}
+    last |= {offer.tool_name: offer for offer in handoffs}
+    return (
+        [each for each in tools if not isinstance(each, FunctionTool) or last[each.name] is each],
+        [offer for offer in handoffs if last[offer.tool_name] is offer],
+    )
 
 
 def _instructions(agent: Agent[Any], run: LiveRun) -> str | None:

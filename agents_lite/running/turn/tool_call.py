@@ -47,6 +47,7 @@ class ToolCall:
             tool_name=self.tool.name,
             tool_call_id=self.call_id,
             tool_arguments=self._arguments(),
+            tool_call=self.raw,
             agent=run.agent,
             run=run,
         )

@@ -267,6 +267,10 @@ def test_streams_are_asked_to_tell_the_usage(read: Any, serve: Any) -> None:
     _, result = read(Agent("A", model=chat_model(server)), "Hi")
     assert server.requests[0].body["stream_options"] == {"include_usage": True}
     assert result.usage.total_tokens == 15
+    silent = ModelSettings(include_usage=False)
+    server = serve(["ok"])
+    read(Agent("A", model=chat_model(server), model_settings=silent), "Hi")
+    assert "stream_options" not in server.requests[0].body
 
 
 @every_stream

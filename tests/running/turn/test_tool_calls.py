@@ -557,6 +557,26 @@ def test_a_timeout_may_be_raised() -> None:
     assert (caught.value.tool_name, caught.value.timeout) == ("slow", 0.05)
 
 
+def test_a_tool_says_what_is_told_when_its_time_is_over() -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    def output(**options: Any) -> str:
+        tool = function_tool(wait, timeout=0.01, **options)
+        agent = Agent("A", tools=[tool], model=ScriptedModel([call("wait"), "done"]))
+        return str(Runner.run_sync(agent, "Hi").new_items[1].output)
+
+    assert output(timeout_error_function=lambda ctx, error: f"{ctx.tool_name} is late") == (
+        "wait is late"
+    )
+    silent: Any = {"failure_error_function": None, "timeout_behavior": "error_as_result"}
+    assert "wait" in output(**silent)
+    with pytest.raises(ToolTimeoutError):
+        output(timeout_behavior="raise_exception")
+    with pytest.raises(UserError, match="timeout_behavior is 'nonsense'"):
+        output(timeout_behavior="nonsense")
+
+
 def test_a_tool_within_its_timeout_is_not_disturbed() -> None:
     tool = function_tool(lambda: "quick", name_override="f", timeout=30)
     agent = agent_of(tool, calls=[call("f")])

@@ -1,0 +1,137 @@
+"""A session whose conversation the model's server compacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..concurrency.calling import Done
+from ..exceptions import UserError
+from ..history import without_lost_reasoning
+from ..items import TResponseInputItem
+from .session import Session, SessionABC, then
+
+if TYPE_CHECKING:
+    from ..http.client import ResponsesClient
+
+__all__ = ["OpenAIResponsesCompactionSession"]
+
+Items = list[TResponseInputItem]
+
+CANDIDATES = 10
+"""Items that are not the user's, from which on a conversation is compacted by default."""
+
+
+class OpenAIResponsesCompactionSession(SessionABC):
+    """Has the Responses API compact what another session keeps, when a run has made it long.
+
+    What the server makes of the conversation takes its place: what was said is gone. A
+    `CompactionSession` keeps it.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/compact
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        underlying_session: Session,
+        *,
+        client: ResponsesClient | Any | None = None,
+        model: str = "gpt-4.1",
+        compaction_mode: Literal["auto", "input"] = "auto",
+        should_trigger_compaction: Callable[[dict[str, Any]], bool] | None = None,
+    ) -> None:
+        """Name the session below.
+
+        Args:
+            session_id: Names this one.
+            underlying_session: Keeps the conversation.
+            client: None takes the default client.
+            model: The model that compacts.
+            compaction_mode: Either way the conversation is sent.
+            should_trigger_compaction: Whether it is time, given `session_items` and
+                `compaction_candidate_items`, those that are not the user's; None: from 10 of these
+                on.
+
+        Raises:
+            UserError: There is no such mode.
+        """
+        if compaction_mode not in ("auto", "input"):
+            raise UserError(
+                f"compaction_mode is {compaction_mode!r}; use 'auto' or 'input': the conversation "
+                "is sent, whatever the server has of it"
+            )
+        self.session_id = session_id
+        self.underlying_session = underlying_session
+        self.session_settings = getattr(underlying_session, "session_settings", None)
+        self.model = model
+        self._client = client
+        self._is_time = should_trigger_compaction or _is_long
+
+    def get_items(self, limit: int | None = None) -> Any:
+        """The newest `limit` items (None: all)."""
+        return self.underlying_session.get_items(limit)
+
+    def add_items(self, items: Items) -> Any:
+        """Append the items of a turn, and compact what is long, unless the run has to go on.
+
+        Raises:
+            APIError: The server could not be reached, or refused; the items are added then.
+        """
+        added = self.underlying_session.add_items(items)
+        if not items or str(items[-1].get("type")).endswith("_output"):
+            return added
+        return then(added, lambda _: self.run_compaction())
+
+    def pop_item(self) -> Any:
+        """Remove the newest item and return it, or None."""
+        return self.underlying_session.pop_item()
+
+    def clear_session(self) -> Any:
+        """Forget the conversation."""
+        return self.underlying_session.clear_session()
+
+    def run_compaction(self, args: dict[str, Any] | None = None) -> Any:
+        """Compact the conversation, if it is time.
+
+        Args:
+            args: {"force": True} does so whether or not it is time.
+
+        Raises:
+            APIError: The server could not be reached, or refused.
+        """
+        is_forced = bool((args or {}).get("force"))
+
+        def compact(kept: Items) -> Any:
+            candidates = [item for item in kept if not _is_out_of_question(item)]
+            facts = {"session_items": kept, "compaction_candidate_items": candidates}
+            if not kept or not (is_forced or self._is_time(facts)):
+                return Done()
+            answer = self._connected().ask(
+                "POST", "/responses/compact", {"model": self.model, "input": kept}
+            )
+            made = without_lost_reasoning(kept, answer["output"])
+            cleared = self.underlying_session.clear_session()
+            return then(cleared, lambda _: self._add(made, or_else=kept))
+
+        return then(self.underlying_session.get_items(), lambda kept: compact(list(kept)))
+
+    def _add(self, items: Items, or_else: Items) -> Any:
+        try:
+            return self.underlying_session.add_items(items)
+        except Exception:
+            self.underlying_session.add_items(or_else)
+            raise
+
+    def _connected(self) -> ResponsesClient:
+        from ..models.default_client import as_client, default_client
+
+        return default_client() if self._client is None else as_client(self._client)
+
+
+def _is_out_of_question(item: TResponseInputItem) -> bool:
+    return item.get("role") == "user" or item.get("type") == "compaction"
+
+
+def _is_long(facts: dict[str, Any]) -> bool:
+    return len(facts["compaction_candidate_items"]) >= CANDIDATES

@@ -1,0 +1,130 @@
+"""A session whose conversation the model's server compacts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    APIStatusError,
+    OpenAIResponsesCompactionSession,
+    ResponsesClient,
+    Runner,
+    SQLiteSession,
+    UserError,
+    function_tool,
+)
+from agents_lite.extensions.memory import AsyncSQLiteSession
+from agents_lite.local_server.messages import HTTPReply, HTTPRequest, json_reply
+from agents_lite.testing import ResponsesServer, ScriptedModel, call
+
+COMPACTED = [
+    {"type": "compaction", "encrypted_content": "all of it"},
+    {"type": "message", "role": "assistant", "id": "msg_1", "content": []},
+]
+
+
+class CompactingServer(ResponsesServer):
+    """Answers requests for compaction with `status`."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+
+    def _route(self, request: HTTPRequest) -> HTTPReply:
+        self.asked.append(request.body)
+        assert request.path == "/v1/responses/compact"
+        return json_reply({"output": COMPACTED}, self.status)
+
+
+@pytest.fixture
+def server() -> Iterator[CompactingServer]:
+    with CompactingServer() as server:
+        yield server
+
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def make(server: CompactingServer) -> Make:
+    client = ResponsesClient(base_url=server.base_url, api_key="any", max_retries=0)
+
+    def make(below: Any = None, **options: Any) -> Any:
+        below = SQLiteSession("below") if below is None else below
+        return OpenAIResponsesCompactionSession("mine", below, client=client, **options)
+
+    return make
+
+
+def test_a_long_conversation_is_compacted_when_a_run_has_ended(
+    make: Make, server: CompactingServer
+) -> None:
+    session = make(should_trigger_compaction=lambda facts: len(facts["session_items"]) > 3)
+    tool = function_tool(lambda: "done", name_override="do")
+    agent = Agent("A", tools=[tool], model=ScriptedModel(["one", [call("do"), call("do")], "two"]))
+    Runner.run_sync(agent, "Hi", session=session)
+    assert server.asked == []
+    Runner.run_sync(agent, "Go", session=session)
+    (asked,) = server.asked
+    assert asked["model"] == "gpt-4.1" and len(asked["input"]) == 8
+    assert session.get_items() == COMPACTED
+
+
+@pytest.mark.parametrize("kind", [SQLiteSession, AsyncSQLiteSession])
+def test_it_may_be_compacted_at_any_time(make: Make, server: CompactingServer, kind: Any) -> None:
+    async def use() -> Any:
+        session = make(kind("below"))
+        await session.add_items([{"role": "user", "content": "Hi"}])
+        await session.run_compaction()
+        assert server.asked == []
+        await session.run_compaction({"force": True})
+        assert await session.get_items(1) == COMPACTED[1:]
+        await session.pop_item()
+        await session.clear_session()
+        await session.run_compaction({"force": True})
+        return await session.get_items()
+
+    assert asyncio.run(use()) == []
+    assert len(server.asked) == 1
+
+
+def test_ids_whose_reasoning_is_gone_are_not_kept(make: Make) -> None:
+    session = make()
+    session.add_items([{"type": "reasoning", "id": "rs_1", "summary": []}, COMPACTED[1]])
+    session.run_compaction({"force": True})
+    assert "id" not in session.get_items()[1]
+
+
+def test_what_was_said_stays_when_the_server_fails(make: Make, server: CompactingServer) -> None:
+    server.status = 500
+    session = make(should_trigger_compaction=lambda facts: True)
+    said = {"role": "assistant", "content": "Hi"}
+    with pytest.raises(APIStatusError):
+        session.add_items([said])
+    assert session.get_items() == [said]
+
+
+def test_what_was_said_stays_when_the_session_below_fails(make: Make) -> None:
+    class Choosy(SQLiteSession):
+        def add_items(self, items: Any) -> Any:
+            if items[0].get("type") == "compaction":
+                raise ValueError("none of these")
+            return super().add_items(items)
+
+    session = make(Choosy("below"))
+    session.add_items([{"role": "user", "content": "Hi"}])
+    with pytest.raises(ValueError, match="none of these"):
+        session.run_compaction({"force": True})
+    assert session.get_items() == [{"role": "user", "content": "Hi"}]
+
+
+def test_a_mode_that_there_is_not_is_refused(make: Make) -> None:
+    with pytest.raises(UserError, match="use 'auto' or 'input'"):
+        make(compaction_mode="previous_response_id")
