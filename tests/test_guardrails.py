@@ -455,7 +455,7 @@ def test_a_guardrail_that_tripped_counts_more_than_a_model_that_failed() -> None
         return GuardrailFunctionOutput("bad", True)
 
     def fail(request: Any) -> Any:
-        tripped.wait(10)
+        tripped.wait(60)
         return APIConnectionError("down")
 
     agent = Agent("A", input_guardrails=[trip], model=ScriptedModel(fail))
@@ -474,7 +474,7 @@ def test_run_data_tells_each_verdict_once(run: Any) -> None:
 
     @input_guardrail
     def trip(context: Any, agent: Any, given: Any) -> GuardrailFunctionOutput:
-        passed.wait(10)
+        passed.wait(60)
         time.sleep(0.02)
         return GuardrailFunctionOutput("bad", True)
 
@@ -495,7 +495,7 @@ def test_output_guardrails_that_passed_are_told_of_when_another_trips() -> None:
 
     @output_guardrail
     def trip(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
-        first.wait(10)
+        first.wait(60)
         time.sleep(0.02)
         return GuardrailFunctionOutput("bad", True)
 

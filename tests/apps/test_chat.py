@@ -15,7 +15,7 @@ from agents_lite.testing import call, handoff_to, status, turn
 from agents_lite.testing.offline import NOTICE
 from tests.support.sites import KINDS, Site, Visitor, serve_site
 
-LONG = "word " * 400
+LONG = "word " * 4000
 STEPS = [handoff_to("Workshop"), call("find_repair", number="7"), "There is none."]
 
 

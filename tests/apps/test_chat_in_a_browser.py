@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 from agents_lite.testing import call, handoff_to, status, turn
 from tests.support.browser import Browser
+from tests.support.models import held_stream
 from tests.support.sites import Site
 
 ANSWER = ".bubble.agent"
 WRITING = ".bubble.writing"
-LONG = " ".join(f"word{number}" for number in range(400))
 MARKUP = "<img src=x onerror=document.title='hacked'><b>bold</b>"
 
 
@@ -20,11 +22,12 @@ def test_an_answer_is_written_step_by_step_and_is_there_after_a_reload(
     browser: Browser, site: Site
 ) -> None:
     spoken = "It will be ready on Thursday; we call you as soon as it is done."
+    is_seen = threading.Event()
     site.turns.extend(
         [
             handoff_to("Workshop"),
             turn(call("find_repair", number="7"), delay=0.3),
-            turn(spoken, pause=0.05),
+            held_stream(spoken, is_seen),
             "You are welcome.",
         ]
     )
@@ -34,9 +37,10 @@ def test_an_answer_is_written_step_by_step_and_is_there_after_a_reload(
     browser.wait_for(".handoff", "handed over to Workshop")
     browser.wait_for(".tool .call", "find_repair(number=")
     browser.wait_for(".tool .output", "There is no repair 7.")
-    first = browser.wait_for(WRITING, "It will")
+    first = browser.wait_for(WRITING, "It")
     assert len(first) < len(spoken)
     assert browser.texts("#stop") == ["Stop"]
+    is_seen.set()
     browser.wait_for(ANSWER, spoken)
     browser.wait_for("#send")
     assert browser.texts(".name") == ["Workshop"]
@@ -55,16 +59,16 @@ def test_an_answer_is_written_step_by_step_and_is_there_after_a_reload(
 def test_stop_cuts_the_answer_short_at_the_model_and_the_chat_goes_on(
     browser: Browser, site: Site
 ) -> None:
-    site.turns.extend([turn(LONG, pause=0.05), "Now then."])
+    site.turns.extend([held_stream("word1 word2", threading.Event()), "Now then."])
     browser.open(site.url)
     send(browser, "Talk")
-    browser.wait_for(WRITING, "word2")
+    browser.wait_for(WRITING, "word1")
     browser.click("#stop")
     assert site.model.requests[0].client_left.wait(60)
     browser.wait_for(".ended", "Stopped.")
     browser.wait_for("#send")
     [partial] = browser.texts(ANSWER)
-    assert "word399" not in partial
+    assert "word2" not in partial
     shown = browser.texts("#log > *")
 
     browser.open(site.url)

@@ -30,7 +30,7 @@ from agents_lite.http.client import ResponsesClient
 from agents_lite.testing import ResponsesServer, ScriptedModel, call, text, turn
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
-from tests.support.waiting import SOON, wait_until_asleep
+from tests.support.waiting import LIMIT, SOON, time_is_up_once, wait_until_asleep
 
 LONG = 60.0
 """Seconds that nothing here takes, unless it is not stopped."""
@@ -117,14 +117,11 @@ servers = pytest.mark.parametrize("is_real", [False, True], ids=["scripted", "se
 def let_time_run_out(
     place: str, is_real: bool, run: Callable[[Agent[Any], float], object]
 ) -> TimeoutError:
-    """Run with a time limit; with a longer one where a run has not come to its place by then."""
-    for seconds in (0.2, 1, 5):
-        with scene(place, is_real) as made:
-            with pytest.raises(TimeoutError) as caught:
-                run(made.agent, seconds)
-        if made.began.is_set():
-            return caught.value
-    raise AssertionError(f"the run did not come to its {place}")
+    """Run with a time limit that is over when the run has come to its place."""
+    with scene(place, is_real) as made, time_is_up_once(made.began.is_set):
+        with pytest.raises(TimeoutError) as caught:
+            run(made.agent, LIMIT)
+    return caught.value
 
 
 @servers
@@ -151,10 +148,13 @@ def test_an_awaited_run_has_a_time_limit(place: str, is_real: bool) -> None:
 @servers
 @places
 def test_wait_for_stops_the_run(place: str, is_real: bool) -> None:
-    async def main(agent: Agent[Any], seconds: float) -> None:
-        await asyncio.wait_for(Runner.run(agent, "x"), seconds)
+    async def main(made: Scene) -> None:
+        task = asyncio.create_task(Runner.run(made.agent, "x"))
+        await asyncio.to_thread(made.began.wait, 60)
+        await asyncio.wait_for(task, 0.01)
 
-    let_time_run_out(place, is_real, lambda agent, seconds: asyncio.run(main(agent, seconds)))
+    with scene(place, is_real) as made, pytest.raises(TimeoutError):
+        asyncio.run(main(made))
 
 
 @servers

@@ -42,6 +42,7 @@ from tests.support.loopback import (
     stream_head,
     unframed_head,
 )
+from tests.support.waiting import wait_until_asleep
 
 ITEM = {
     "type": "message",
@@ -726,14 +727,23 @@ def test_polling_ends_with_the_time_of_the_request():
 
 @pytest.mark.parametrize("stream", [False, True], ids=["polled", "streamed"])
 def test_cancelling_a_background_response_cancels_it_at_the_server(stream: bool):
-    cancellation = Cancellation()
-    begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), Peer.hang) if stream else AT_WORK
+    cancellation, is_sent = Cancellation(), threading.Event()
+    tell = lambda _: is_sent.set()  # noqa: E731
+    begun = then(AT_WORK, tell)
+    if stream:
+        begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), tell, Peer.hang)
+
+    def cancel() -> None:
+        is_sent.wait(60)
+        wait_until_asleep(threading.main_thread().native_id)
+        cancellation.cancel(RunCancelled())
+
     cancelled = http_answer(200, {"id": "resp_1", "status": "cancelled", "output": []})
     with LoopbackServer(begun, cancelled) as server:
         client = ResponsesClient(api_key="sk-test-key", base_url=server.base_url, retry_delay=60.0)
         body = {"background": True, "stream": stream}
         events = client.stream(body, cancellation=cancellation)
-        threading.Timer(0.1, cancellation.cancel, [RunCancelled()]).start()
+        threading.Thread(target=cancel).start()
         with pytest.raises(RunCancelled):
             list(events)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import signal
 import time
@@ -17,13 +16,14 @@ from agents_lite import Agent, RunConfig, Runner, RunTimeout, SQLiteSession, fun
 from agents_lite.testing import ScriptedModel, call
 from agents_lite.tracing import flush_traces, set_trace_processors
 from agents_lite.tracing.sqlite_store import SQLiteTraceProcessor, TraceStore
+from tests.support.interrupts import cut_off_silently as cut_off_silently
 from tests.support.traces import provider as provider
 from tests.support.waiting import SOON
 
-INTERRUPTS = 1000
+INTERRUPTS = 300
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("cut_off_silently"),
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer"),
 ]
@@ -88,6 +88,13 @@ def run_with_an_agent_inside(session: SQLiteSession) -> None:
     assert Runner.run_sync(agent, "x", session=session, timeout=SOON).final_output == "done"
 
 
+def seconds_of(run: Callable[[SQLiteSession], None], session: SQLiteSession) -> float:
+    started = time.perf_counter()
+    run(session)
+    session.clear_session()
+    return time.perf_counter() - started
+
+
 @pytest.mark.parametrize("run", [run_plain, run_streamed, run_async, run_with_an_agent_inside])
 def test_runs_sessions_traces_and_time_limits_outlive_many_interrupts(
     run: Callable[[SQLiteSession], None], tmp_path: Path
@@ -101,9 +108,7 @@ def test_runs_sessions_traces_and_time_limits_outlive_many_interrupts(
     session.clear_session()
     dice = random.Random(run.__name__)
     before = signal.signal(signal.SIGALRM, interrupt)
-    started = time.perf_counter()
-    run(session)
-    usual = time.perf_counter() - started
+    usual = min(seconds_of(run, session) for _ in range(10))
     seen = 0
     try:
         for _ in range(INTERRUPTS):
@@ -119,7 +124,6 @@ def test_runs_sessions_traces_and_time_limits_outlive_many_interrupts(
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        gc.collect()  # coroutines that were cut off are warned of here, and in no later test
     assert seen > INTERRUPTS / 10
 
     session.clear_session()

@@ -125,20 +125,21 @@ def test_stopping_cancels_the_coroutine_and_waits_for_its_end():
 
 def test_a_loop_that_is_blocked_is_left_to_itself_and_ends_with_its_work(caplog):
     cancellation = Cancellation()
-    may_go_on = threading.Event()
-    others_ended: list[int] = []
+    is_beside, may_go_on = threading.Event(), threading.Event()
 
     async def block() -> None:
         cancellation.cancel(Stop())
         may_go_on.wait(LONG)
 
     async def stay_beside() -> asyncio.AbstractEventLoop:
-        await asyncio.sleep(0.2)
-        others_ended.append(1)
+        is_beside.set()
+        while not may_go_on.is_set():
+            await asyncio.sleep(0.01)
         return asyncio.get_running_loop()
 
     before = ask(loop_here)
     beside = run_in_thread(ask, stay_beside)
+    assert is_beside.wait(LONG)
     with pytest.raises(Stop):
         Callbacks().call(cancellation, block)
     assert ask(loop_here) is not before

@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 CHECKOUT = Path(__file__).parents[2]
-SECONDS = 110
+SECONDS = 500
 
 FORKING = """
     import faulthandler, logging, os, signal, sqlite3, sys, threading, time, traceback
@@ -47,7 +47,7 @@ FORKING = """
             return child
         code = 1
         try:
-            signal.alarm(30)
+            signal.alarm(200)
             work()
             code = 0
         except BaseException:
@@ -65,7 +65,7 @@ FORKING = """
 ENDING = """
     over.set()
     for thread in at_work:
-        thread.join(30)
+        thread.join(200)
 """
 
 
@@ -190,7 +190,7 @@ def test_children_use_threads_timers_and_loops_while_others_do(tmp_path: Path) -
         async def add(a: int, b: int) -> int:
             return a + b
 
-        @function_tool(timeout=20)
+        @function_tool(timeout=200)
         def multiply(a: int, b: int) -> int:
             return a * b
 
@@ -200,7 +200,7 @@ def test_children_use_threads_timers_and_loops_while_others_do(tmp_path: Path) -
         def use():
             model = ScriptedModel([[call("add", a=1, b=2), call("multiply", a=1, b=2)], "done"])
             agent = Agent(name="A", model=model, tools=[add, multiply])
-            assert Runner.run_sync(agent, "x", session=session, timeout=20).final_output == "done"
+            assert Runner.run_sync(agent, "x", session=session, timeout=200).final_output == "done"
             session.clear_session()
             flush_traces()
 
@@ -285,7 +285,7 @@ def test_a_call_that_a_fork_has_interrupted_and_its_file_fail_in_the_child(tmp_p
         def work(connection):  # a handler forks between two calls of SQLite
             connection.execute("INSERT INTO agent_sessions (session_id) VALUES ('parent')")
             if not os.fork():
-                signal.alarm(30)
+                signal.alarm(200)
             connection.execute("INSERT INTO agent_sessions (session_id) VALUES (?)", [os.getpid()])
 
         try:

@@ -142,6 +142,7 @@ def test_waiting_gives_the_outcome():
 
 def test_what_does_not_end_is_named_and_left_behind(caplog: pytest.LogCaptureFixture):
     ended = run_in_thread(lambda: None)
+    ended.result(LONG)
 
     assert not wait_a_moment([("The swift", ended), ("The slow", Outcome[int]())], 0.2)
 

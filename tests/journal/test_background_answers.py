@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import ResponsesServer, call, turn
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, time_is_up_once, wait_until
 
 LONG = 600.0  # seconds: the answer is not done before it is told to be
 
@@ -45,6 +46,19 @@ def make_agent(server: ResponsesServer, **options: Any) -> Agent[Any]:
 def posts(server: ResponsesServer) -> list[str]:
     """Paths of what was posted."""
     return [request.path for request in server.requests if request.method == "POST"]
+
+
+def leave_waiting(server: ResponsesServer, agent: Agent[Any], what: Any, **options: Any) -> Any:
+    """Run until the time is up, which is when the server is asked for a late answer again."""
+    before = len(server.requests)
+
+    def is_asked_again() -> bool:
+        asked = {each.path for each in server.requests[before:] if each.method == "GET"}
+        late = [id for id, each in server._responses.items() if each.ready_at > time.monotonic()]
+        return any(f"/v1/responses/{response_id}" in asked for response_id in late)
+
+    with time_is_up_once(is_asked_again):
+        return Runner.run_sync(agent, what, timeout=LIMIT, **options)
 
 
 def let_go_on(server: ResponsesServer) -> None:
@@ -72,9 +86,7 @@ def test_a_run_that_is_paused_in_the_wait_collects_the_answer_later(
     server: ResponsesServer, journal: SQLiteJournal
 ) -> None:
     agent = make_agent(server)
-    left = Runner.run_sync(
-        agent, "Go", run_config=config(journal), timeout=1.0, on_timeout="pause"
-    )
+    left = leave_waiting(server, agent, "Go", run_config=config(journal), on_timeout="pause")
     assert (left.is_paused, left.pause_reason) == (True, "timeout")
     (response_id,) = server._responses
     assert journal.facts("r")[-1] == {"type": "awaited", "response_id": response_id}
@@ -86,9 +98,8 @@ def test_a_run_that_is_paused_in_the_wait_collects_the_answer_later(
 
 def test_a_state_collects_the_answer_without_a_journal(server: ResponsesServer) -> None:
     agent = make_agent(server)
-    options: Any = {"timeout": 1.0, "on_timeout": "pause"}
-    left = Runner.run_sync(agent, "Go", run_config=config(None), **options)
-    again = Runner.run_sync(agent, left.to_state(), **options)
+    left = leave_waiting(server, agent, "Go", run_config=config(None), on_timeout="pause")
+    again = leave_waiting(server, agent, left.to_state(), on_timeout="pause")
     assert again.is_paused
     let_go_on(server)
     text = again.to_state().to_string()
@@ -103,7 +114,7 @@ def test_what_is_added_while_an_answer_is_awaited_comes_behind_it() -> None:
     script = [turn("done", delay=LONG), "and more"]
     with ResponsesServer(script) as server:
         agent = make_agent(server)
-        left = Runner.run_sync(agent, "Go", timeout=1.0, on_timeout="pause")
+        left = leave_waiting(server, agent, "Go", on_timeout="pause")
         state = left.to_state()
         state.add_input("More")
         state = type(state).from_string(agent, state.to_string())
@@ -119,7 +130,7 @@ def test_a_run_whose_time_is_up_collects_the_answer_later(
 ) -> None:
     agent = make_agent(server)
     with pytest.raises(RunTimeout):
-        Runner.run_sync(agent, "Go", run_config=config(journal), timeout=1.0)
+        leave_waiting(server, agent, "Go", run_config=config(journal))
     let_go_on(server)
     assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
     assert posts(server) == ["/v1/responses"]
@@ -127,7 +138,7 @@ def test_a_run_whose_time_is_up_collects_the_answer_later(
 
 def test_without_a_way_to_go_on_the_server_is_told_to_stop(server: ResponsesServer) -> None:
     with pytest.raises(RunTimeout):
-        Runner.run_sync(make_agent(server), "Go", run_config=config(None), timeout=1.0)
+        leave_waiting(server, make_agent(server), "Go", run_config=config(None))
     (response_id,) = server._responses
     assert posts(server) == ["/v1/responses", f"/v1/responses/{response_id}/cancel"]
 
@@ -138,7 +149,7 @@ def test_an_answer_that_is_lost_is_asked_for_anew(
 ) -> None:
     agent = make_agent(server)
     options: Any = {"run_config": config(journal)}
-    Runner.run_sync(agent, "Go", timeout=1.0, on_timeout="pause", **options)
+    leave_waiting(server, agent, "Go", on_timeout="pause", **options)
     (stored,) = server._responses.values()
     if fate == "forgotten":
         server._responses.clear()
@@ -156,7 +167,7 @@ def test_a_nested_run_collects_its_answer(journal: SQLiteJournal) -> None:
         inner = make_agent(server).clone(name="Inner")
         outer = make_agent(server, tools=[inner.as_tool("inner")])
         options: Any = {"run_config": config(journal)}
-        left = Runner.run_sync(outer, "Go", timeout=1.5, on_timeout="pause", **options)
+        left = leave_waiting(server, outer, "Go", on_timeout="pause", **options)
         assert left.is_paused
         let_go_on(server)
         result = Runner.run_sync(outer, "Go", **options)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agents_lite import MCPServerStdio
+from tests.support.waiting import PATIENCE
 
 SCRIPT = Path(__file__).parents[1] / "support" / "mcp_script.py"
 
@@ -23,7 +24,7 @@ def script() -> Iterator[Callable[..., MCPServerStdio]]:
     def make(
         plan: dict[str, Any] | None = None, *, env: dict[str, str] | None = None, **options: Any
     ) -> MCPServerStdio:
-        options = {"name": "script", "client_session_timeout_seconds": 20, **options}
+        options = {"name": "script", "client_session_timeout_seconds": PATIENCE, **options}
         arguments = [str(SCRIPT), json.dumps(plan or {})]
         params: Any = {"command": sys.executable, "args": arguments, "env": env or {}}
         servers.append(MCPServerStdio(params, **options))

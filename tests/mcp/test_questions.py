@@ -227,7 +227,7 @@ def test_a_page_to_be_visited_is_a_question_without_fields(scripted: Any) -> Non
         page = {"mode": "url", "message": "Log in.", "url": "https://x/", "elicitationId": "1"}
         question = {"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": page}
         peer.send(stream_head() + chunk(event(question)))
-        assert peers.replied.wait(10)
+        assert peers.replied.wait(60)
         action = peers.replies.pop()["result"]["action"]
         peers.replied.clear()
         peer.send(chunk(event(said(message, action))) + LAST_CHUNK)

@@ -28,7 +28,7 @@ from agents_lite.mcp.objects import MCPTool
 from agents_lite.testing import call
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, PATIENCE, time_is_up_once, wait_until
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
@@ -89,7 +89,7 @@ def test_a_run_that_fails_closes_its_servers_too(scripted: Any, script: Script) 
 def test_calls_of_a_turn_are_made_side_by_side(scripted: Any, script: Script) -> None:
     """Neither is answered before the server has both."""
     agent = Agent("A", mcp_servers=[script()], model=scripted([[call("late")] * 2, "done"]))
-    assert outputs(Runner.run_sync(agent, "Go", timeout=20)) == ["late", "late"]
+    assert outputs(Runner.run_sync(agent, "Go", timeout=PATIENCE)) == ["late", "late"]
 
 
 def test_names_that_occur_twice_get_the_name_of_their_server(
@@ -203,8 +203,9 @@ def test_a_run_that_is_out_of_time_ends_the_call(
 ) -> None:
     model = scripted([call("write", text="a")])
     with script({"hang": ["write"], "log": str(tmp_path / "log")}) as server:
-        with pytest.raises(RunTimeout):
-            Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go", timeout=3)
+        is_called = lambda: any(each.get("method") == "tools/call" for each in heard())  # noqa: E731
+        with time_is_up_once(is_called), pytest.raises(RunTimeout):
+            Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go", timeout=LIMIT)
         wait_until(lambda: heard()[-1]["method"] == "notifications/cancelled")
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from agents_lite.mcp.session import Caller
 from tests.mcp.conftest import SCRIPT
 from tests.support.memory import MOST_BYTES, grown_bytes
 from tests.support.threads import no_thread_left
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
+LIMITS = (0.5, 5.0, 50.0)
+"""Seconds; the longer ones for a machine so busy that the server does not come to its place."""
 both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
 
 
@@ -120,10 +123,12 @@ def test_a_call_without_an_answer_ends_and_is_taken_back(
     script: Script, heard: Heard, tmp_path: Path, modern: bool
 ) -> None:
     plan = {"modern": modern, "hang": ["write"], "log": str(tmp_path / "log")}
-    server = script(plan, client_session_timeout_seconds=2)
-    with server:
-        with pytest.raises(MCPTimeoutError, match="no answer to tools/call within 2 s"):
+    with script(plan) as server:
+        server.connect()
+        server._seconds = 0.5
+        with pytest.raises(MCPTimeoutError, match="no answer to tools/call within 0.5 s"):
             server.call_tool("write", {"text": "a"})
+        server._seconds = PATIENCE
         wait_until(lambda: heard()[-1]["method"] == "notifications/cancelled")
         *_, call, cancelled = heard()
         assert cancelled["params"]["requestId"] == call["id"]
@@ -131,23 +136,33 @@ def test_a_call_without_an_answer_ends_and_is_taken_back(
 
 
 def test_what_a_silent_server_wrote_instead_is_in_the_error(script: Script) -> None:
-    server = script({"banner": "Enter your key:\n", "hang": ["server/discover", "initialize"]})
-    server._seconds = 1
-    with pytest.raises(MCPTimeoutError, match="no message: Enter your key:"):
-        server.connect()
+    plan = {"banner": "Enter your key:\n", "hang": ["server/discover", "initialize"]}
+    for seconds in LIMITS:
+        server = script(plan, client_session_timeout_seconds=seconds)
+        with pytest.raises(MCPTimeoutError) as caught:
+            server.connect()
+        if "no message: Enter your key:" in str(caught.value):
+            return
+    raise caught.value
 
 
 @pytest.mark.parametrize("method", ["initialize", "tools/list", "echo"])
 def test_a_server_may_hang_at_each_step(script: Script, method: str) -> None:
-    server = script({"hang": [method]}, client_session_timeout_seconds=2)
+    server = script({"hang": [method]}, client_session_timeout_seconds=1)
     with pytest.raises(MCPTimeoutError):
         server.list_tools()
         server.call_tool("echo", {"text": "a"})
 
 
 def test_a_probe_that_is_not_answered_does_not_keep_from_the_handshake(script: Script) -> None:
-    with script({"hang": ["server/discover"]}, client_session_timeout_seconds=4) as server:
-        assert say(server, "echo", text="a") == "a"
+    for seconds in LIMITS:
+        with (
+            script({"hang": ["server/discover"]}, client_session_timeout_seconds=seconds) as server,
+            suppress(MCPTimeoutError),
+        ):
+            assert say(server, "echo", text="a") == "a"
+            return
+    raise AssertionError("no handshake came about")
 
 
 def test_a_cancelled_call_ends_within_a_second(
@@ -173,12 +188,12 @@ def test_a_cancelled_call_ends_within_a_second(
 def test_a_server_that_reads_nothing_more_is_killed_in_the_middle_of_a_message(
     script: Script,
 ) -> None:
-    server = script({"stays": True}, client_session_timeout_seconds=1)
-    with server:
+    with script({"stays": True}) as server:
         os.kill(int(say(server, "pid")), signal.SIGSTOP)
+        server._seconds = 0.5
         with pytest.raises(MCPTimeoutError):
             server.call_tool("echo", {"text": "x" * 1_000_000})
-        server._seconds = 20
+        server._seconds = PATIENCE
         assert say(server, "echo", text="a new one") == "a new one"
 
 
@@ -297,7 +312,7 @@ def test_at_exit_and_at_ctrl_c_the_process_is_ended(
     if end == "interrupted":
         wait_until(lambda: [m for m in heard() if m.get("method") == "tools/call"][1:])
         program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=PATIENCE)
     assert ("KeyboardInterrupt" in errors) == (end == "interrupted"), errors
     assert not is_running(pid)
 
@@ -393,10 +408,14 @@ def test_time_stands_still_while_a_person_answers(script: Script) -> None:
         time.sleep(2 * limit)
         return {"age": 44}
 
-    limit = 0.5
     with script(on_elicitation=answer) as server:
-        server._seconds = limit
-        assert json.loads(say(server, "ask"))["action"] == "accept"
+        server.connect()
+        for limit in LIMITS:
+            server._seconds = limit
+            with suppress(MCPTimeoutError):
+                assert json.loads(say(server, "ask"))["action"] == "accept"
+                return
+    raise AssertionError("the time did not stand still")
 
 
 def test_without_an_answerer_the_server_may_not_ask(script: Script) -> None:

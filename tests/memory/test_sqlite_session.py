@@ -228,7 +228,7 @@ children = []
 for number in range(20):
     child = os.fork()
     if child == 0:
-        signal.alarm(60)
+        signal.alarm(250)
         try:
             session.add_items(make_turn("child", number))
             assert in_memory.get_items()[:5] == make_turn("parent", 0)
@@ -260,7 +260,7 @@ session.add_items(make_turn("parent", 0))
 wait_end, closed_end = os.pipe()
 child = os.fork()
 if child == 0:
-    signal.alarm(60)
+    signal.alarm(250)
     try:
         os.read(wait_end, 1)
         session.add_items(make_turn("child", 0))

@@ -229,7 +229,7 @@ children = []
 for number in range(5):
     child = os.fork()
     if child == 0:
-        signal.alarm(60)
+        signal.alarm(250)
         try:
             session.add_items(make_turn("child", number))
             os._exit(0)

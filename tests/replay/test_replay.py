@@ -439,7 +439,7 @@ def test_other_runs_of_the_process_are_left_alone() -> None:
     @function_tool
     def wait() -> str:
         is_there.set()
-        go_on.wait(30)
+        go_on.wait(60)
         return "waited"
 
     agent = clerk([call("wait"), "Done"], tools=[wait])
@@ -452,7 +452,7 @@ def test_other_runs_of_the_process_are_left_alone() -> None:
         target=lambda: results.append(Runner.replay(agent, state, tools="live"))
     )
     thread.start()
-    assert is_there.wait(30)
+    assert is_there.wait(60)
     assert Runner.run_sync(clerk(["Live"]), "Hi").final_output == "Live"
     go_on.set()
     thread.join()

@@ -39,6 +39,7 @@ from agents_lite import (
 )
 from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
 from tests.support.drivers import every_driver, every_stream, kinds, types
+from tests.support.waiting import LIMIT, time_is_up_once
 
 ORDER = '{"order":"7","amount":5.0}'
 REFUND = call("refund", call_id="c1", order="7", amount=5.0)
@@ -991,17 +992,17 @@ def test_a_run_whose_time_is_up_pauses_in_the_model_call(run: Any) -> None:
 
 
 def test_a_run_whose_time_is_up_in_a_tool_keeps_its_output() -> None:
-    timed_out = threading.Event()
     made = []
 
     @function_tool
     def slow() -> str:
         made.append(1)
-        timed_out.wait(0.3)
+        assert is_up.wait(60)
         return "kept"
 
     agent = Agent("A", tools=[slow], model=ScriptedModel([call("slow"), "Done."]))
-    result = Runner.run_sync(agent, "x", timeout=0.05, on_timeout="pause")
+    with time_is_up_once(lambda: made) as is_up:
+        result = Runner.run_sync(agent, "x", timeout=LIMIT, on_timeout="pause")
     assert result.pause_reason == "timeout"
     again = Runner.run_sync(agent, carried(result.to_state(), agent), timeout=60)
     assert (again.final_output, made) == ("Done.", [1])

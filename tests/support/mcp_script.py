@@ -35,6 +35,7 @@ TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required"
 plan: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 tools = list(plan.get("tools") or TOOLS)
 held_back: list[dict[str, Any]] = []
+unread: list[dict[str, Any]] = []
 
 
 def write(text: str) -> None:
@@ -60,6 +61,16 @@ def read() -> dict[str, Any] | None:
         with open(plan["log"], "a") as log:
             log.write(line)
     return message
+
+
+def ask(id: str, method: str, **more: Any) -> dict[str, Any]:
+    """The client's answer; what else it says meanwhile is dealt with later."""
+    send({"id": id, "method": method, **more})
+    while (message := read()) is not None:
+        if message.get("id") == id and "method" not in message:
+            return message
+        unread.append(message)
+    return {}
 
 
 def text(value: Any, **more: Any) -> dict[str, Any]:
@@ -112,9 +123,7 @@ def call(name: str, arguments: dict[str, Any], id: Any, params: dict[str, Any]) 
         send({"method": "notifications/message", "params": {"level": "info", "data": "hello"}})
         send({"id": 999_999, "result": {}})
         write("this is no JSON\n\n[1, 2]\n")
-        send({"id": "p1", "method": "ping"})
-        answer = read()
-        assert answer is not None
+        answer = ask("p1", "ping")
         whole = json.dumps({"jsonrpc": "2.0", "id": id, "result": text(answer.get("result"))})
         for piece in (whole[:7], whole[7:20], whole[20:] + "\n" + '{"jsonrpc": "2.0",'):
             write(piece)
@@ -159,8 +168,7 @@ def book(id: Any, params: dict[str, Any]) -> Any:
     if not plan.get("modern"):
         answers = []
         for number, form in enumerate((WHO, WHEN)):
-            send({"id": f"q{id}.{number}", "method": "elicitation/create", "params": form})
-            answers.append((read() or {})["result"])
+            answers.append(ask(f"q{id}.{number}", "elicitation/create", params=form)["result"])
             if answers[-1]["action"] != "accept":
                 return text("nothing booked")
     elif "inputResponses" not in params:
@@ -180,9 +188,7 @@ def question(name: str, id: Any, params: dict[str, Any]) -> Any:
     if name == "rpc":
         return {"error": {"code": -32602, "message": "no such thing", "data": {"a": 1}}}
     if not plan.get("modern"):
-        send({"id": "e1", "method": "elicitation/create", "params": form})
-        answer = read()
-        assert answer is not None
+        answer = ask("e1", "elicitation/create", params=form)
         return text(answer.get("result") or answer.get("error"))
     if "inputResponses" not in params:
         asked = {"method": "elicitation/create", "params": form}
@@ -225,7 +231,7 @@ def main() -> None:
         sys.stderr.write(f"spawned {child.pid}\n")
         sys.stderr.flush()
     write(plan.get("banner", ""))
-    while (message := read()) is not None:
+    while (message := unread.pop(0) if unread else read()) is not None:
         name = message.get("method", "")
         if name == "tools/call":
             name = message["params"]["name"]

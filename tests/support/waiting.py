@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+
+from agents_lite.concurrency.timers import call_at
 
 T = TypeVar("T")
 
@@ -13,6 +17,8 @@ PATIENCE = 300.0
 """Seconds that nothing takes, unless it is held up."""
 SOON = 20.0
 """Seconds within which a busy machine, too, is done with what is not held up."""
+LIMIT = 5000.0
+"""Seconds that are over when a test says so, see `time_is_up_once`."""
 _STILL_SECONDS = 0.03
 
 
@@ -23,6 +29,31 @@ def wait_until(is_so: Callable[[], T]) -> T:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
     return found
+
+
+@contextmanager
+def time_is_up_once(is_so: Callable[[], object]) -> Iterator[threading.Event]:
+    """For a `with` block, what has `LIMIT` seconds has none left once something is so.
+
+    Gives an event, set when the time is up.
+    """
+
+    def end() -> None:
+        wait_until(lambda: is_so() or is_over.is_set())
+        far = time.monotonic() + LIMIT / 2
+        for watch in list(call_at.__self__._watches):  # type: ignore[attr-defined]
+            if watch.deadline > far:
+                watch.fire()
+        is_up.set()
+
+    is_over, is_up = threading.Event(), threading.Event()
+    clock = threading.Thread(target=end, name="loopback clock")
+    clock.start()
+    try:
+        yield is_up
+    finally:
+        is_over.set()
+        clock.join()
 
 
 def wait_until_asleep(thread_id: int | None) -> None:

@@ -187,7 +187,7 @@ def test_tool_whose_turn_was_not_saved_runs_again_and_has_one_effect(shop: Shop)
         shop.store.execute_command("ACL", "SETUSER", "default", "-rpush")
         try:
             task = shop.ask("ada", "Book a bike for Friday")
-            wait_until(lambda: len(server.requests) == 2)
+            wait_until(lambda: len(server.requests) >= 2)
             assert shop.store.hvals("bookings") == ["Friday"]
             kill_children(worker)
         finally:
