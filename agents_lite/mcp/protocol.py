@@ -22,6 +22,8 @@ CLIENT_INFO = {"name": "agents_lite", "version": __version__}
 METHOD_NOT_FOUND = -32601
 INVALID_REQUEST = -32600
 UNSUPPORTED_VERSION = -32022
+PAGE_WANTED = -32042
+"""A page has to be visited before the request can be done; the error's data names it."""
 
 Message: TypeAlias = dict[str, Any]
 """A JSON-RPC request, notification or answer."""

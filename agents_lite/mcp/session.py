@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from .protocol import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     MODERN_VERSION,
+    PAGE_WANTED,
     UNSUPPORTED_VERSION,
     Message,
     is_answer,
@@ -40,6 +42,8 @@ PROBE_SECONDS = 10.0
 """Longest that a server has to say whether it speaks the newest revision."""
 MOST_ROUNDS = 10
 """How often a server may ask for more before it does what it was asked for."""
+WAITING = 0.1
+"""Seconds after which a call that waits for another one looks whether to go on."""
 BETWEEN_ROUNDS = 0.1
 """Seconds before a request is made again when the server asks for nothing but patience."""
 
@@ -91,9 +95,19 @@ class Answers:
                 return dict(answer)
         return None
 
-    def needed(self, question: dict[str, Any]) -> InputNeeded:
-        """What to raise for a question that came while the call was at work."""
-        return InputNeeded({"1": question}, {"said": self._said})
+    @property
+    def is_known_to_ask(self) -> bool:
+        """Whether an earlier attempt asked anything."""
+        return bool(self._said)
+
+    def leave_to(self, others: Answers) -> None:
+        """Let another call have the answers that were of no use to this one."""
+        others._left += self._left
+
+    def needed(self, *questions: dict[str, Any]) -> InputNeeded:
+        """What to raise for questions to which there is no answer yet."""
+        named = {str(number): question for number, question in enumerate(questions, 1)}
+        return InputNeeded(named, {"said": self._said})
 
 
 @dataclass
@@ -153,6 +167,8 @@ class Session:
         self._mask = mask
         self._has_subscribed = False
         self._ids = itertools.count(1)
+        self._asking = threading.Lock()
+        self._made_again: list[Answers] = []
         transport.on_message = self._take
         transport.finds_owners = on_elicitation is None
 
@@ -217,8 +233,24 @@ class Session:
         params = dict(params)
         if caller.answers is not None and self.is_modern:
             params |= caller.answers.params()
+        with self._in_turn(caller):
+            return self._request(method, params, caller, seconds, headers or {})
+
+    def _request(
+        self,
+        method: str,
+        params: dict[str, Any],
+        caller: Caller,
+        seconds: float | None,
+        headers: Mapping[str, str],
+    ) -> dict[str, Any]:
         for _ in range(MOST_ROUNDS):
-            answer = self._ask(method, params, caller, seconds, headers or {})
+            try:
+                answer = self._ask(method, params, caller, seconds, headers)
+            except MCPServerError as error:
+                if not self._has_visited_pages(error, caller):
+                    raise
+                continue
             if answer.get("resultType") != "input_required":
                 return answer
             wanted = answer.get("inputRequests") or {}
@@ -236,6 +268,32 @@ class Session:
             params |= _with_answers(responses, answer.get("requestState"))
         what = f"it asked for more after each of {MOST_ROUNDS} answers to {method}"
         raise MCPServerError(what, self._server_name)
+
+    @contextmanager
+    def _in_turn(self, caller: Caller) -> Iterator[None]:
+        """Make calls that are known to ask one after the other: over stdio, servers of the older
+        revisions do not say which call a question belongs to."""
+        answers = caller.answers
+        if answers is None or not answers.is_known_to_ask or self.is_modern:
+            yield
+            return
+        self._made_again.append(answers)
+        try:
+            while not self._asking.acquire(timeout=WAITING):
+                caller.cancellation.check()
+            try:
+                yield
+            finally:
+                self._asking.release()
+        finally:
+            self._made_again.remove(answers)
+            for others in self._made_again:
+                answers.leave_to(others)
+
+    def _answer_to(self, question: dict[str, Any], answers: Answers) -> dict[str, Any] | None:
+        """What was said to a question; that of another call may have been taken for it."""
+        found = (each.answer_to(question) for each in [answers, *self._made_again])
+        return next((answer for answer in found if answer is not None), None)
 
     def listen(self) -> None:
         """Hear what the server says of its own accord: above all, that its tools have changed."""
@@ -361,7 +419,7 @@ class Session:
                     return incoming
                 if self._can_pause(caller) and _is_elicitation(incoming):
                     question = self._question(incoming)
-                    said = caller.answers and caller.answers.answer_to(question)
+                    said = caller.answers and self._answer_to(question, caller.answers)
                     if said is None:
                         open_question = open_question or question
                     reply = result(incoming["id"], said or {"action": "cancel"})
@@ -392,6 +450,27 @@ class Session:
         if method != "elicitation/create" or self._on_elicitation is None:
             return refusal(id, METHOD_NOT_FOUND, f"{method} is not supported")
         return result(id, self._elicited(message.get("params"), caller))
+
+    def _has_visited_pages(self, error: MCPServerError, caller: Caller) -> bool:
+        """Whether the user has now been to the pages that a refusal names, if it names any.
+
+        Raises:
+            InputNeeded: A person is to be asked.
+        """
+        wanted = error.data.get("elicitations") if isinstance(error.data, dict) else None
+        if error.code != PAGE_WANTED or not isinstance(wanted, list) or not wanted:
+            return False
+        if self._on_elicitation is not None:
+            said = [self._elicited(page, caller) for page in wanted]
+        elif caller.answers is None:
+            return False
+        else:
+            pages = [self._question({"params": page}) for page in wanted]
+            answers = [self._answer_to(page, caller.answers) for page in pages]
+            if None in answers:
+                raise caller.answers.needed(*pages) from None
+            said = [answer for answer in answers if answer is not None]
+        return all(answer["action"] == "accept" for answer in said)
 
     def _input(self, wanted: Any, caller: Caller) -> dict[str, Any]:
         """The answer to a question that came in place of a result."""

@@ -11,6 +11,7 @@ import pytest
 from agents_lite import (
     Agent,
     MCPElicitation,
+    MCPServerError,
     MCPServerStdio,
     MCPServerStreamableHttp,
     RunConfig,
@@ -22,7 +23,7 @@ from agents_lite import (
     UserError,
 )
 from agents_lite.testing import call
-from tests.support.loopback import LAST_CHUNK, Peer, chunk, stream_head
+from tests.support.loopback import LAST_CHUNK, Peer, chunk, http_answer, stream_head
 from tests.support.mcp_http import ScriptedMCP, event, said
 from tests.support.threads import no_thread_left
 
@@ -159,6 +160,28 @@ def test_the_questions_of_calls_side_by_side_find_their_calls(
     assert outputs(result) == ["slow", "booked for Zoë on Friday"]
 
 
+@pytest.mark.parametrize("same", [False, True], ids=["two questions", "the same one"])
+def test_calls_that_both_ask_are_each_given_their_own_answer(
+    scripted: Any, script: Script, same: bool
+) -> None:
+    calls = [call("quiz", call_id=n, name=n, same=same) for n in ("Ann", "Bob")]
+    agent = Agent(
+        "A", mcp_servers=[script({"tools": ["quiz"]})], model=scripted([calls, "Done."])
+    )
+    state = Runner.run_sync(agent, "Ask.").to_state()
+    ages = {"Ann": 30, "Bob": 40}
+    while waiting := state.get_interruptions():
+        for item in waiting:
+            assert item.question is not None
+            about = [name for name in ages if name in item.question.message]
+            state.provide_input(item, {"age": ages[about[0] if about else str(item.call_id)]})
+        result = Runner.run_sync(agent, RunState.from_string(agent, state.to_string()))
+        if not result.is_paused:
+            break
+        state = result.to_state()
+    assert outputs(result) == ["Ann is 30", "Bob is 40"]
+
+
 def test_hooks_approvals_and_limits_count_a_call_that_asks_once(
     scripted: Any, script: Script
 ) -> None:
@@ -242,6 +265,66 @@ def test_a_page_to_be_visited_is_a_question_without_fields(scripted: Any) -> Non
             state.provide_input(item, {"a": 1})
         state.provide_input(item)
         assert outputs(Runner.run_sync(agent, state)) == ["accept"]
+
+
+def page_wanted(visited: Callable[[], bool]) -> Callable[[Peer, dict[str, Any]], None]:
+    """Does a call once a page was visited."""
+    page = {"mode": "url", "message": "Log in.", "url": "https://x/", "elicitationId": "1"}
+    why = {"code": -32042, "message": "Log in first", "data": {"elicitations": [page]}}
+
+    def answer(peer: Peer, message: dict[str, Any]) -> None:
+        refused = {"jsonrpc": "2.0", "id": message["id"], "error": why}
+        peer.send(http_answer(200, said(message, "done") if visited() else refused))
+
+    return answer
+
+
+@both_eras
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_page_that_a_refusal_wants_visited_is_a_question(
+    scripted: Any, modern: bool, agrees: bool
+) -> None:
+    visited: list[str] = []
+    echo = page_wanted(lambda: bool(visited))
+    with ScriptedMCP(modern=modern, plays={"echo": echo}) as peers:
+        server = MCPServerStreamableHttp({"url": peers.url}, name="web")
+        agent = Agent("A", mcp_servers=[server], model=scripted([call("echo"), "Done."]))
+        state = Runner.run_sync(agent, "Go").to_state()
+        [item] = state.get_interruptions()
+        assert item.question == MCPElicitation("web", "Log in.", None, "https://x/")
+        if agrees:
+            visited.append("https://x/")
+            state.provide_input(item)
+        else:
+            state.reject(item)
+        [output] = outputs(Runner.run_sync(agent, state))
+        assert ("Log in first" in output, output == "done") == (not agrees, agrees)
+
+
+def test_who_answers_at_once_is_sent_to_a_page_at_once() -> None:
+    visited: list[str | None] = []
+
+    def visit(question: MCPElicitation) -> dict[str, Any]:
+        visited.append(question.url)
+        return {"action": "accept"}
+
+    with (
+        ScriptedMCP(plays={"echo": page_wanted(lambda: bool(visited))}) as peers,
+        MCPServerStreamableHttp({"url": peers.url}, on_elicitation=visit) as server,
+    ):
+        assert server.call_tool("echo").content[0].text == "done"
+    assert visited == ["https://x/"]
+
+
+def test_a_page_that_nobody_can_visit_is_an_error() -> None:
+    echo = page_wanted(lambda: False)
+    for answer in None, lambda question: None:
+        with (
+            ScriptedMCP(plays={"echo": echo}) as peers,
+            MCPServerStreamableHttp({"url": peers.url}, on_elicitation=answer) as server,
+            pytest.raises(MCPServerError, match="Log in first"),
+        ):
+            server.call_tool("echo")
 
 
 def test_a_question_that_cannot_be_read_is_no_state(scripted: Any, script: Script) -> None:

@@ -64,12 +64,15 @@ def read() -> dict[str, Any] | None:
 
 
 def ask(id: str, method: str, **more: Any) -> dict[str, Any]:
-    """The client's answer; what else it says meanwhile is dealt with later."""
+    """The client's answer; calls that come before it are served, as it may wait for theirs."""
     send({"id": id, "method": method, **more})
     while (message := read()) is not None:
         if message.get("id") == id and "method" not in message:
             return message
-        unread.append(message)
+        if "method" in message:
+            serve(message)
+        else:
+            unread.append(message)
     return {}
 
 
@@ -136,6 +139,8 @@ def call(name: str, arguments: dict[str, Any], id: Any, params: dict[str, Any]) 
         return None
     if name == "book":
         return book(id, params)
+    if name == "quiz":
+        return quiz(id, arguments)
     if name == "farewell":  # the last line has no end
         write(json.dumps({"jsonrpc": "2.0", "id": id, "result": text("farewell")}))
         os._exit(0)
@@ -183,6 +188,36 @@ def book(id: Any, params: dict[str, Any]) -> Any:
     return text(f"booked for {who['name']} on {when['day']}")
 
 
+quizzes: list[tuple[Any, dict[str, Any]]] = []
+asked: dict[str, tuple[Any, str]] = {}
+
+
+def quiz(id: Any, arguments: dict[str, Any]) -> None:
+    """Asks in the middle of a call, while others go on; of two calls, the later one asks first."""
+    quizzes.append((id, arguments))
+    if len(quizzes) == 2:
+        ask_all()
+    else:
+        threading.Timer(0.3, ask_all).start()
+
+
+def ask_all() -> None:
+    while quizzes:
+        id, arguments = quizzes.pop()
+        name = arguments["name"]
+        asked[f"z{id}"] = id, name
+        words = "How old?" if arguments.get("same") else f"How old is {name}?"
+        form = {"message": words, "requestedSchema": {"type": "object"}}
+        send({"id": f"z{id}", "method": "elicitation/create", "params": form})
+
+
+def take_answer(message: dict[str, Any]) -> None:
+    id, name = asked.pop(message["id"])
+    answer = message["result"]
+    said = f"{name} is {answer['content']['age']}" if "content" in answer else answer["action"]
+    send({"id": id, "result": text(said)})
+
+
 def question(name: str, id: Any, params: dict[str, Any]) -> Any:
     form = {"message": "How old are you?", "requestedSchema": {"type": "object"}}
     if name == "rpc":
@@ -223,6 +258,26 @@ def answer(message: dict[str, Any]) -> Any:
     return {"error": {"code": -32601, "message": f"no method {method}"}}
 
 
+def serve(message: dict[str, Any]) -> None:
+    if message.get("id") in asked:
+        take_answer(message)
+        return
+    name = message.get("method", "")
+    if name == "tools/call":
+        name = message["params"]["name"]
+    if name in plan.get("die", {}):
+        sys.stderr.write(f"dying of {name} with {os.environ.get('API_TOKEN', 'no token')}\n")
+        sys.stderr.flush()
+        os._exit(plan["die"][name])
+    if name in plan.get("hang", ()) or "id" not in message or "method" not in message:
+        return
+    result = answer(message)
+    if isinstance(result, dict):
+        body = result if "error" in result else {"result": result}
+        send({"id": message["id"], **body})
+        answer_those_held_back()
+
+
 def main() -> None:
     if plan.get("stays"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -232,20 +287,7 @@ def main() -> None:
         sys.stderr.flush()
     write(plan.get("banner", ""))
     while (message := unread.pop(0) if unread else read()) is not None:
-        name = message.get("method", "")
-        if name == "tools/call":
-            name = message["params"]["name"]
-        if name in plan.get("die", {}):
-            sys.stderr.write(f"dying of {name} with {os.environ.get('API_TOKEN', 'no token')}\n")
-            sys.stderr.flush()
-            os._exit(plan["die"][name])
-        if name in plan.get("hang", ()) or "id" not in message or "method" not in message:
-            continue
-        result = answer(message)
-        if isinstance(result, dict):
-            body = result if "error" in result else {"result": result}
-            send({"id": message["id"], **body})
-            answer_those_held_back()
+        serve(message)
     while plan.get("stays"):
         time.sleep(1)
 
