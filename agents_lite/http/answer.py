@@ -184,7 +184,8 @@ class Answer:
                     if is_foreign and data.strip() == b"[DONE]":
                         yield events
                         return
-                    if _is_sign_of_life(data):
+                    called = decoder.name_of(data).encode()
+                    if _is_sign_of_life(data) or (called and _is_sign_of_life(called)):
                         continue
                     yield events  # first, what came before the bad one
                     events = []

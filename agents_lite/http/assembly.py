@@ -102,7 +102,8 @@ class ResponseSoFar:
             kind = ""
         text = self._texts.take(kind, event)
         if text is not None:
-            if kind.endswith(".delta") and "item_id" in event and "output_index" in event:
+            is_plain = kind.endswith(".delta") and type(event.get("delta")) is str
+            if is_plain and "item_id" in event and "output_index" in event:
                 self.place_of = _PLACE_OF_PART if "content_index" in event else _PLACE
                 self.place, self.text = self.place_of(event), text
         elif kind in ("response.output_item.added", "response.output_item.done"):
@@ -159,6 +160,7 @@ class ResponseSoFar:
 
     def _whole(self, response: dict[str, Any]) -> dict[str, Any]:
         """A response that ended, with all that was told of it before."""
+        response = _with_its_text(response)
         if not self._added and not self._done and not self._texts:
             return response
         listed = response.get("output")
@@ -193,6 +195,15 @@ class ResponseSoFar:
                 slot.ids.add(_id(item))
                 slot.versions.append(item)
         return slots
+
+
+def _with_its_text(response: dict[str, Any]) -> dict[str, Any]:
+    """A response that tells its text in `output_text` alone, with a message of it."""
+    text = response.get("output_text")
+    if not text or response.get("output") or not isinstance(text, str):
+        return response
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {**response, "output": [{"type": "message", "role": "assistant", "content": [part]}]}
 
 
 def ending_of(kind: str, response: dict[str, Any]) -> str | None:
@@ -240,13 +251,21 @@ def error_details(body: Any) -> tuple[str | None, str | None]:
     error = nested if isinstance(nested, dict) else body
     if not isinstance(error, dict):
         return None, None
-    message = error.get("message") or nested or error.get("detail")
-    code = error.get("code")
-    if not isinstance(message, str):
-        message = None
-    elif isinstance(details := error.get("metadata"), dict) and isinstance(details.get("raw"), str):
+    code, message = error.get("code"), words_of_error(error)
+    details = error.get("metadata")
+    if message and isinstance(details, dict) and isinstance(details.get("raw"), str):
         message += f": {details['raw'][:MOST_DETAILS]}"  # what OpenRouter was told itself
     return None if code is None else str(code), message
+
+
+def words_of_error(error: Any) -> str | None:
+    """What somebody may read of an error, in any of the forms in which servers put it; or None."""
+    if isinstance(error, list):
+        return next(filter(None, map(words_of_error, error)), None)
+    if isinstance(error, dict):
+        named = map(error.get, ("message", "error", "detail", "msg", "errors"))
+        return next(filter(None, map(words_of_error, named)), None)
+    return error if isinstance(error, str) and error else None
 
 
 def _ending_named(kind: str) -> str | None:
@@ -277,10 +296,9 @@ def _is_error(kind: str, event: dict[str, Any]) -> bool:
         return True
     if kind.startswith("response."):
         return False
-    if event.get("error") or event.get("object") == "error":
+    if event.get("error") or event.get("errors") or event.get("object") == "error":
         return True
-    is_typed_so = not kind or "error" in kind
-    return is_typed_so and any(isinstance(event.get(name), str) for name in ("message", "detail"))
+    return (not kind or "error" in kind) and words_of_error(event) is not None
 
 
 def _is_same(item: Item, other: Item) -> bool:

@@ -20,6 +20,9 @@ _FIELDS = {
 _PART_TYPES = {"text": "output_text", "refusal": "refusal"}
 """Parts of a message, by the field of their text; `response.content_part.done` repeats it."""
 
+_WRAPPERS = ("text", "content", "value")
+"""Names under which some servers put a text where the API has the text itself."""
+
 
 @dataclass(slots=True)
 class StreamedText:
@@ -34,18 +37,21 @@ class StreamedText:
     """The index of its part in the item's content, or None."""
     pieces: list[Any] = field(default_factory=list)
     """Its deltas."""
+    begun: str = ""
+    """What the event said that announced it."""
     whole: str = ""
     """What the event said that ended it."""
 
     @property
     def joined(self) -> str:
         """Its deltas, put together."""
-        return "".join(piece for piece in self.pieces if isinstance(piece, str))
+        field = _FIELDS[self.name][1]
+        return "".join(each if type(each) is str else _read(each, field) for each in self.pieces)
 
     @property
     def text(self) -> str:
         """The text as its end told it, else as its deltas did."""
-        return self.whole or self.joined
+        return self.whole or self.joined or self.begun
 
 
 @dataclass(slots=True)
@@ -78,17 +84,21 @@ class StreamedTexts:
         if name == "response.content_part" and isinstance(event.get("part"), dict):
             told = event["part"]
             name = f"response.{told.get('type')}"
-        if name not in _FIELDS or step not in ("delta", "done"):
+        if name not in _FIELDS or step not in ("added", "delta", "done"):
             return None
+        field = _FIELDS[name][1]
         where = (as_id(event.get("item_id")), event.get("output_index"), event.get("content_index"))
         key = (name, *map(repr, where))
         text = self._texts.get(key)
         if text is None:
             text = self._texts[key] = StreamedText(name, *where)
         if step == "delta":
-            text.pieces.append(event.get("delta"))
+            delta = event.get("delta")
+            text.pieces.append(event.get(field) if delta is None else delta)
+        elif step == "done":
+            text.whole = max(text.whole, _read(told.get(field), field), key=len)
         else:
-            text.whole = max(text.whole, _as_text(told.get(_FIELDS[name][1])), key=len)
+            text.begun = _read(told.get(field), field)
         return text
 
     def stand_in(self, items: list[Item], begun: list[Item]) -> bool:
@@ -267,6 +277,23 @@ def _says_something(text: str, is_json: bool) -> bool:
         return bool(from_json(text))
     except ValueError:
         return False
+
+
+def text_of(piece: Any) -> str:
+    """The text of a message, in whatever a server has wrapped it; "" where there is none."""
+    if isinstance(piece, list):
+        return "".join(map(text_of, piece))
+    if isinstance(piece, dict):
+        return next((text for name in _WRAPPERS if (text := text_of(piece.get(name)))), "")
+    return piece if isinstance(piece, str) else ""
+
+
+def _read(value: Any, field: str) -> str:
+    """What an event tells of a text that is kept in that field of an item."""
+    if field != "arguments":
+        return text_of(value)
+    is_wrapped = isinstance(value, dict) and value.keys() == {field}
+    return _as_text(value[field] if is_wrapped else value)
 
 
 def as_id(value: Any) -> str | None:

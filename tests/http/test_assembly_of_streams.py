@@ -97,6 +97,11 @@ ARGUMENTS = {
         *argument_deltas(ADA), arguments_done(ADA[:9]), done(PAY)
     ],
     "an object": [arguments_done(json.loads(ADA)), done(PAY)],
+    "an object in a delta": [*argument_deltas(json.loads(ADA)), done(PAY)],
+    "wrapped in a delta": [*argument_deltas({"arguments": ADA[:9]}, ADA[9:]), done(PAY)],
+    "under their own name": [
+        {**argument_deltas(None)[0], "arguments": piece} for piece in (ADA[:9], ADA[9:])
+    ] + [done(PAY)],
     "mixed with events of all kinds": [
         added(PAY), *argument_deltas(ADA[:9]), {"type": "keepalive"}, *argument_deltas(ADA[9:]),
         done(PAY),
@@ -210,6 +215,15 @@ TEXTS = {
     "in deltas that tell all again, and an end": [*text_deltas("Hel", "Hello"), text_done("Hello")],
     "before an item of another id": [*text_deltas("Hello"), done(message(id="other"))],
     "in an item alone": [done(message(part("Hello")))],
+    "in deltas that are parts": text_deltas("Hel", part("lo")),
+    "wrapped in deltas": text_deltas({"text": "Hel"}, {"content": [{"text": {"value": "lo"}}]}),
+    "in lists": text_deltas(["H", "el"], ["lo"]),
+    "wrapped in the event that ends it": [text_done({"value": "Hello"})],
+    "under its own name": [{**text_deltas(None)[0], "text": piece} for piece in ("Hel", "lo")],
+    "in the event that begins its part": [
+        {"type": "response.content_part.added", "item_id": "m1", "output_index": 0,
+         "content_index": 0, "part": part("Hello")}
+    ],
     "in an item that began alone": [added(message(part("Hello")))],
 }  # fmt: skip
 
@@ -274,6 +288,15 @@ def test_texts_come_after_what_came_before_them() -> None:
     output = output_of(done(thought), *text_deltas("Hello", output_index=1), completed())
 
     assert [item["type"] for item in output] == ["reasoning", "message"]
+
+
+def test_a_text_that_the_response_alone_tells_counts() -> None:
+    for output in ((), None):
+        (item,) = output_of(completed(output, output_text="Hello"))
+        assert item["content"] == [part("Hello")]
+    said = message(part("Hi"))
+    assert output_of(completed((said,), output_text="Hello")) == [said]
+    assert output_of(completed((), output_text=5)) == []
 
 
 def test_parts_and_refusals_stay_apart() -> None:
@@ -422,6 +445,8 @@ ERRORS: dict[str, Event] = {
     "nested": {"error": {"message": "It broke."}},
     "text": {"error": "It broke."},
     "details": {"detail": "It broke."},
+    "a list of details": {"type": "error", "detail": [{"loc": ["x"], "msg": "It broke."}]},
+    "a list of errors": {"errors": [{"message": "It broke."}]},
     "an error of the response": {"type": "response.error", "error": {"message": "It broke."}},
     "a failure without a response": {"type": "response.failed", "error": {"message": "It broke."}},
     "a flat failure": {"type": "response.failed", "message": "It broke."},
@@ -492,11 +517,16 @@ def test_an_error_may_be_named_by_its_event_line_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b": keepalive", b"ping", b"PING", b"null", b'"ping"', b"[PING]", b"", b"[DONE]"]
+    "between",
+    [
+        *(b"data: %s" % data for data in (b": keepalive", b"ping", b"PING", b"null", b'"ping"')),
+        *(b"data: %s" % data for data in (b"[PING]", b"", b"[DONE]")),
+        *(b"event: ping\ndata: %s" % data for data in (b"1700000000", b"2026-01-01 00:00")),
+    ],
 )
-def test_signs_of_life_are_no_events(data: bytes) -> None:
+def test_signs_of_life_are_no_events(between: bytes) -> None:
     events = [CREATED, *text_deltas("Hello"), completed((HELLO,))]
-    between = b"data: %s\n\n" % data
+    between += b"\n\n"
     stream = between + between.join(b"data: %s\n\n" % json.dumps(e).encode() for e in events)
 
     seen, error = ask(stream_answer(stream))

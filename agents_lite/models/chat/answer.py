@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...exceptions import APIConnectionError, APIResponseError
+from ...http.assembly import words_of_error
+from ...http.streamed_texts import text_of
 from ..replay import REPLAYED
 from .calls import Call, Calls
 from .growing import GrowingCall, GrowingContent, GrowingText
@@ -113,7 +115,7 @@ class ChatAnswer:
         if choices is None:
             self._usage = chunk.get("usage") or self._usage
             return []
-        if not self._response:
+        if not self._response and choices:
             self._begin(chunk)
         elif choices and (quick := self._more_text(chunk, choices[0])):
             return quick
@@ -227,19 +229,13 @@ class ChatAnswer:
     def _take_parts(self, parts: list[Json]) -> None:
         """Content in parts: text, and thinking, with Mistral again a list of texts."""
         for part in parts:
-            if isinstance(part, str):
+            if isinstance(part, dict) and part.get("type") == "thinking":
+                self._say("reasoning_text", part.get("thinking"))
+            else:
                 self._say("output_text", part)
-            elif part.get("type") == "thinking":
-                thinking = part.get("thinking") or ()
-                texts = [{"text": thinking}] if isinstance(thinking, str) else thinking
-                for text in texts:
-                    self._say("reasoning_text", text.get("text") or "")
-            elif part.get("text"):
-                self._say("output_text", part["text"])
 
     def _take_the_rest(self, delta: Json) -> None:
-        if delta.get("refusal"):
-            self._say("refusal", delta["refusal"])
+        self._say("refusal", delta.get("refusal"))
         for annotation in delta.get("annotations") or ():
             kind = annotation.get("type")
             flat = {"type": kind, **(annotation.get(kind) or {})}
@@ -266,9 +262,11 @@ class ChatAnswer:
         if call.pieces:
             self._events.append(growing.add("".join(call.pieces)))
 
-    def _say(self, kind: str, piece: str) -> None:
-        text = self._texts.get(kind) or self._text(kind)
-        self._events.append(text.add(piece))
+    def _say(self, kind: str, piece: Any) -> None:
+        piece = piece if type(piece) is str else text_of(piece)
+        if piece:
+            text = self._texts.get(kind) or self._text(kind)
+            self._events.append(text.add(piece))
 
     def _text(self, kind: str) -> GrowingText:
         """The part of that kind, begun if need be."""
@@ -339,11 +337,11 @@ def _grow(pieces: list[Json], piece: Json) -> None:
 
 def _error_in(answer: Json) -> Any:
     """The error in the place of an answer, or None. Older vLLM sends it without a wrapper."""
-    is_bare = answer.get("object") == "error"
-    if not is_bare and "error" not in answer:
+    if "choices" in answer and not answer.get("error"):
         return None
-    error = answer if is_bare else answer["error"]
-    return {"message": error} if isinstance(error, str) else error or None
+    is_error = answer.get("object") == "error" or words_of_error(answer) is not None
+    error = answer.get("error") or (answer if is_error else None)
+    return {"message": error} if isinstance(error, str) else error
 
 
 def _usage(counted: Json) -> Json:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents_lite import APIConnectionError, APIResponseError
+from agents_lite.http.assembly import words_of_error
 from agents_lite.models.chat.answer import chat_events
 
 
@@ -338,13 +339,25 @@ def test_missing_usage_is_null() -> None:
     [
         {"error": {"message": "No."}},
         {"error": "No."},
+        {"detail": "No."},
+        {"detail": [{"loc": ["model"], "msg": "No."}]},
+        {"errors": [{"message": "No."}]},
         {"object": "error", "message": "No.", "code": 400},
         {"error": {"message": "No."}, "choices": [{"delta": {}, "finish_reason": "error"}]},
     ],
 )
 def test_an_error_in_place_of_an_answer_is_an_error(answer: dict[str, Any]) -> None:
     [event] = chat_events(iter([answer]), "h")
-    assert (event["type"], event["error"]["message"]) == ("error", "No.")
+    assert (event["type"], words_of_error(event["error"])) == ("error", "No.")
+
+
+def test_texts_that_a_server_has_wrapped_are_read() -> None:
+    for wrapped in ({"text": "Hi"}, {"content": {"value": "Hi"}}, ["H", {"text": "i"}]):
+        for deltas in ([{"content": wrapped}], [{"content": "Hi "}, {"content": wrapped}]):
+            message = streamed(*deltas)[-1]["response"]["output"][0]
+            assert message["content"][0]["text"].split() == ["Hi"] * len(deltas)
+        refused = streamed({"refusal": wrapped})[-1]["response"]["output"][0]
+        assert refused["content"] == [{"type": "refusal", "refusal": "Hi"}]
 
 
 def test_an_answer_does_not_go_on_behind_an_error() -> None:
@@ -352,7 +365,7 @@ def test_an_answer_does_not_go_on_behind_an_error() -> None:
     assert events[-1]["type"] == "error"
 
 
-@pytest.mark.parametrize("answer", [{}, {"detail": "Not Found"}, {"choices": None}])
+@pytest.mark.parametrize("answer", [{}, {"id": "c"}, {"choices": None}, {"choices": []}])
 def test_what_is_no_answer_has_no_events(answer: dict[str, Any]) -> None:
     assert list(chat_events(iter([answer]), "h")) == []
 
