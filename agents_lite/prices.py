@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Price", "set_prices"]
 
+MOST_TOLD = 1000
+"""Models of which is remembered that it was said; with more, it may be said again."""
 _MILLION = 1_000_000
 
 _logger = logging.getLogger("agents_lite")
@@ -37,6 +39,8 @@ class Price:
     """Tokens sent that were put into the cache; None: as `input`."""
     reasoning: float | None = None
     """Tokens of reasoning; None: as `output`."""
+    cache_write_1h: float | None = None
+    """Tokens sent that were put into the cache for an hour; None: as `cache_write`."""
 
     def __post_init__(self) -> None:
         """Check what was given.
@@ -61,6 +65,7 @@ class _Request(NamedTuple):
     cache_write_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    cache_write_1h_tokens: int = 0
 
 
 _own_prices: dict[str, Price] = {}
@@ -108,6 +113,8 @@ def cost_of(
     own = next((_own_prices[name] for name in request.names if name in _own_prices), None)
     cost = _by_own(own, request) if own is not None else _by_package(request, _minute(at))
     if cost is None and is_logged and request.names not in _told:
+        if len(_told) >= MOST_TOLD:
+            _told.clear()
         _told.add(request.names)
         _logger.warning(
             "There is no price for model %s: what it costs is None, not 0. set_prices gives one.",
@@ -169,24 +176,29 @@ def _as_request(entry: RequestUsage) -> _Request:
     names = [name for name in (entry.asked_model, entry.model) if name is not None]
     sent, received = entry.input_tokens_details, entry.output_tokens_details
     cached = min(sent.cached_tokens, entry.input_tokens)
+    written = min(sent.cache_write_tokens, entry.input_tokens - cached)
     return _Request(
         tuple(names),
         entry.hostname,
         entry.service_tier,
         entry.input_tokens,
         cached,
-        min(sent.cache_write_tokens, entry.input_tokens - cached),
+        written,
         entry.output_tokens,
         min(received.reasoning_tokens, entry.output_tokens),
+        min(sent.cache_write_1h_tokens, written),
     )
 
 
 def _by_own(price: Price, request: _Request) -> float:
     cached, written = request.cached_tokens, request.cache_write_tokens
+    for_an_hour = request.cache_write_1h_tokens
+    to_write = price.input if price.cache_write is None else price.cache_write
     counted = [
         (request.input_tokens - cached - written, price.input),
         (cached, price.input if price.cached_input is None else price.cached_input),
-        (written, price.input if price.cache_write is None else price.cache_write),
+        (written - for_an_hour, to_write),
+        (for_an_hour, to_write if price.cache_write_1h is None else price.cache_write_1h),
         (request.output_tokens - request.reasoning_tokens, price.output),
         (request.reasoning_tokens, price.output if price.reasoning is None else price.reasoning),
     ]
@@ -216,12 +228,14 @@ def _by_package(request: _Request, at: datetime) -> float | None:
         get_snapshot().find_provider(None, None, url)
     except LookupError:
         url = None
+    for_an_hour = request.cache_write_1h_tokens
     usage = Usage(
         input_tokens=request.input_tokens,
         cache_read_tokens=request.cached_tokens,
         cache_write_tokens=request.cache_write_tokens,
         output_tokens=request.output_tokens,
         output_reasoning_tokens=request.reasoning_tokens,
+        **({"cache_write_1h_tokens": for_an_hour} if for_an_hour else {}),
     )
     for name in reversed(request.names):  # what the server calls it is more exact
         with suppress(LookupError):

@@ -88,11 +88,13 @@ class _Counts:
 class InputTokensDetails(_Counts):
     """What the input tokens were made of."""
 
-    _kinds = (int, int)
+    _kinds = (int, int, int)
     cached_tokens: int = 0
     """Those that the server had cached."""
     cache_write_tokens: int = 0
     """Those that it has put into its cache, where it counts them."""
+    cache_write_1h_tokens: int = 0
+    """Those of them that it keeps there for an hour, which costs more."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,7 @@ class Usage(_Counts):
             self.input_tokens_details = InputTokensDetails(
                 cached_tokens=known.cached_tokens + details.cached_tokens,
                 cache_write_tokens=known.cache_write_tokens + details.cache_write_tokens,
+                cache_write_1h_tokens=known.cache_write_1h_tokens + details.cache_write_1h_tokens,
             )
         reasoning_tokens = other.output_tokens_details.reasoning_tokens
         if reasoning_tokens:
@@ -261,7 +264,9 @@ def usage_of_request(
     of_input, of_output = counts.get("input_tokens_details"), counts.get("output_tokens_details")
     if isinstance(of_input, dict) and any(of_input.values()):
         counted["input_tokens_details"] = InputTokensDetails(
-            _count(of_input, "cached_tokens"), _count(of_input, "cache_write_tokens")
+            _count(of_input, "cached_tokens"),
+            _count(of_input, "cache_write_tokens"),
+            _count(of_input, "cache_write_1h_tokens"),
         )
     if isinstance(of_output, dict) and any(of_output.values()):
         counted["output_tokens_details"] = OutputTokensDetails(

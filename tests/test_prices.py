@@ -24,6 +24,7 @@ from agents_lite import (
     UsageLimits,
     UserError,
     function_tool,
+    prices,
     set_prices,
 )
 from agents_lite.models.openai_responses import OpenAIResponsesModel
@@ -54,6 +55,21 @@ def dollars(**per_million: tuple[int, float]) -> Any:
 def test_cached_written_and_fresh_tokens_have_prices_of_their_own() -> None:
     cost = request_of("claude-sonnet-4-5").cost
     assert cost == dollars(fresh=(300, 3), cached=(400, 0.3), written=(300, 3.75), out=(500, 15))
+
+
+def test_what_is_cached_for_an_hour_has_a_price_of_its_own() -> None:
+    usage = token_usage(1000, 0, cache_write_tokens=300, cache_write_1h_tokens=200)
+    cost = request_of("claude-sonnet-4-5", usage).cost
+    assert cost == dollars(fresh=(700, 3), written=(100, 3.75), for_an_hour=(200, 6))
+    set_prices({"m": Price(1, 2, cache_write=3), "n": Price(1, 2, cache_write=3, cache_write_1h=4)})
+    assert request_of("m", usage).cost == dollars(fresh=(700, 1), written=(300, 3))
+    assert request_of("n", usage).cost == dollars(fresh=(700, 1), a=(100, 3), b=(200, 4))
+
+
+def test_what_was_said_of_models_does_not_pile_up(caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(prices.MOST_TOLD + 10):
+        assert request_of(f"none-{number}").cost is None
+    assert len(prices._told) <= prices.MOST_TOLD
 
 
 def test_a_model_may_be_served_by_another_than_its_maker() -> None:

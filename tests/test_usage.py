@@ -61,7 +61,11 @@ def test_a_usage_can_be_dumped_and_read_back() -> None:
     usage = usage_of_request({"usage": FULL})
     dumped = usage.model_dump()
     assert dumped["total_tokens"] == 120
-    assert dumped["input_tokens_details"] == {"cached_tokens": 60, "cache_write_tokens": 7}
+    assert dumped["input_tokens_details"] == {
+        "cached_tokens": 60,
+        "cache_write_tokens": 7,
+        "cache_write_1h_tokens": 0,
+    }
     assert Usage.model_validate(dumped) == usage
 
 

@@ -107,12 +107,15 @@ def token_usage(
     *,
     cached_tokens: int = 0,
     cache_write_tokens: int = 0,
+    cache_write_1h_tokens: int = 0,
     reasoning_tokens: int = 0,
 ) -> dict[str, Any]:
     """A response's `usage` object. The default is that of every turn which names none."""
     sent = {"cached_tokens": cached_tokens}
     if cache_write_tokens:
         sent["cache_write_tokens"] = cache_write_tokens
+    if cache_write_1h_tokens:
+        sent["cache_write_1h_tokens"] = cache_write_1h_tokens
     return {
         "input_tokens": input_tokens,
         "input_tokens_details": sent,

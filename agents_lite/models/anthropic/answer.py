@@ -102,9 +102,15 @@ def _usage(counted: Json) -> Json:
     """Usage of a chat completion; the Messages API counts cached tokens apart from the others."""
     read = counted.get("cache_read_input_tokens") or 0
     written = counted.get("cache_creation_input_tokens") or 0
+    by_time = counted.get("cache_creation") or {}
+    for_an_hour = by_time.get("ephemeral_1h_input_tokens") or 0
     return {
         **{name: counted[name] for name in counted.keys() - {"input_tokens", "output_tokens"}},
         "prompt_tokens": (counted.get("input_tokens") or 0) + read + written,
-        "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+        "prompt_tokens_details": {
+            "cached_tokens": read,
+            "cache_write_tokens": written,
+            **({"cache_write_1h_tokens": for_an_hour} if for_an_hour else {}),
+        },
         "completion_tokens": counted.get("output_tokens") or 0,
     }

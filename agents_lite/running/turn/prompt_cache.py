@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SMALLEST_CACHED = 1024
 """Tokens; servers cache no prompt that is shorter."""
+MOST_TOLD = 1000
+"""Warnings that are remembered; where there are more agents, one may be said again."""
 _CACHES_BY_KEY = "api.openai.com"
 
 _logger = logging.getLogger("agents_lite")
@@ -66,6 +68,8 @@ def warn_of_change(before: SentPrompt, prompt: SentPrompt) -> None:
     what = None if before.agent is not prompt.agent else _change(before, prompt)
     name = str(getattr(prompt.agent, "name", ""))
     if what is not None and (name, what) not in _told:
+        if len(_told) >= MOST_TOLD:
+            _told.clear()
         _told.add((name, what))
         _logger.warning(
             "Agent %s breaks the cache of its prompt: %s changed between two model calls of a run, "

@@ -140,6 +140,16 @@ def test_tokens_are_counted_cached_ones_included(run: Any) -> None:
     assert usage.input_tokens_details.cached_tokens == 3
 
 
+@whole_and_streamed
+def test_what_is_cached_for_an_hour_is_counted_apart(run: Any) -> None:
+    whole = message({"type": "text", "text": "Hi"})
+    by_time = {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30}
+    whole["usage"] |= {"cache_creation_input_tokens": 50, "cache_creation": by_time}
+    with answering(whole) as server:
+        details = run(Agent("A", model=model_at(server)), "Hi").usage.input_tokens_details
+    assert (details.cache_write_tokens, details.cache_write_1h_tokens) == (50, 30)
+
+
 def test_deltas_are_those_of_the_responses_api() -> None:
     with answering(message(THOUGHT, {"type": "text", "text": "Hey"})) as server:
         events, _ = stream(Agent("A", model=model_at(server)), "Hi")
