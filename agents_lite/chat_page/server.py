@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -18,11 +18,11 @@ from ..agent import Agent
 from ..exceptions import AgentsException, UserError
 from ..local_server.messages import HTTPReply, HTTPRequest
 from ..local_server.pages import (
-    json_answer,
     page_headers,
     page_reply,
     refusal,
     refuse_strangers,
+    script_reply,
     serve_pages,
 )
 from ..local_server.server import LocalServer
@@ -59,6 +59,8 @@ class AgentChat:
     """The conversation to begin with; "": a new one."""
     notice: str = ""
     """A line above each conversation."""
+    group_of: Callable[[str], str] = str
+    """What links the traces of a conversation, by its name."""
 
 
 def serve_chat(chat: AgentChat, *, host: str = "127.0.0.1", port: int = 0) -> ChatServer:
@@ -146,13 +148,13 @@ class ChatServer:
                 return _redirect(_address(_new_name()))
             case ["conversations"] if is_get:
                 titles = self._chat.conversations.titles().items()
-                return json_answer([{"address": _address(n), "title": t} for n, t in titles])
+                return script_reply([{"address": _address(n), "title": t} for n, t in titles])
             case ["runs"] if is_get:
                 return _redirect("/runs/")  # to which the page's own addresses are relative
             case ["runs", *rest] if is_get and self._chat.traces is not None:
                 reply = answer_viewer(self._chat.traces, "/".join(rest), request.query)
                 is_trace = len(rest) == 2 and rest[0] == "traces"
-                return json_answer(None) if is_trace and reply.status == 404 else reply  # so young
+                return script_reply(None) if is_trace and reply.status == 404 else reply  # so young
             case ["chat", name, ""] if is_get:
                 return page_reply(self._page())
             case ["chat", name, "history"] if is_get:
@@ -182,7 +184,7 @@ class ChatServer:
         if state is not None:
             items += state.get_unsaved_items()
             waiting = waiting_calls(state.get_interruptions())
-        return json_answer({"items": items, "waiting": waiting, "trace": kept.latest_run(name)})
+        return script_reply({"items": items, "waiting": waiting, "trace": kept.latest_run(name)})
 
     def _act(self, name: str, action: str, request: HTTPRequest) -> HTTPReply:
         body = request.body if isinstance(request.body, bytes) else b""
@@ -287,7 +289,8 @@ class ChatServer:
                 kept.latest_run(name) if isinstance(start, RunState) else None
             ) or gen_trace_id()
             kept.note_run(name, trace_id)
-            config = replace(self._chat.config, trace_id=trace_id, group_id=name)
+            group = self._chat.group_of(name)
+            config = replace(self._chat.config, trace_id=trace_id, group_id=group)
             run = Runner.run_streamed(self._chat.agent, start, session=session, run_config=config)
             self._running[name] = run
 

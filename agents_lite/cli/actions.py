@@ -1,14 +1,18 @@
-"""The first word of a command that does several things."""
+"""What a command does, or one of the things that it does."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import NamedTuple
 
 
-def add_actions(parser: argparse.ArgumentParser, actions: Mapping[str, str]) -> None:
-    """Describe the actions, each with what it does; the options have the chosen one as `action`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    lines = [f"  {name:<8}{summary}" for name, summary in actions.items()]
-    parser.epilog = "\n".join(["actions:", *lines])
-    parser.add_argument("action", choices=actions, metavar="ACTION", help="one of those below")
+class Action(NamedTuple):
+    """Something that can be done, with options and a help page of its own."""
+
+    about: str
+    """A line of help."""
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    """Describes its arguments."""
+    execute: Callable[[argparse.Namespace], None]
+    """Does it."""

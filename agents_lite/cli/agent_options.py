@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -74,7 +75,17 @@ def run_config(options: argparse.Namespace) -> RunConfig:
         from ..tracing.default import store_at
 
         add_trace_processor(store_at(path))
-    return RunConfig(model=options.model, workflow_name=f"agents-lite {options.command}")
+    file = getattr(options, "session", None)
+    return RunConfig(
+        model=options.model,
+        workflow_name=f"agents-lite {options.command}",
+        group_id=conversation_group(options.session_id, file) if file else None,
+    )
+
+
+def conversation_group(name: str, file: str) -> str:
+    """What links the traces of a conversation that a file keeps under that name."""
+    return f"{name} in {os.path.abspath(file)}"
 
 
 def chosen_server(options: argparse.Namespace) -> AbstractContextManager[Any]:

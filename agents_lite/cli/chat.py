@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -18,11 +17,11 @@ from ..run import Runner, RunOptions
 from ..running.run_state import RunState
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent
 from ..usage import Usage
-from ..viewer.text import plain
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer
 from .approval import decided_state
 from .chat_commands import Leave, obey
+from .errors import describe_error
 from .markdown import can_show_markdown
 from .messages import message_reader
 from .show import describe_item
@@ -77,7 +76,7 @@ class Chat:
         except KeyboardInterrupt:
             print(paint("(stopped)", "dim"))
         except AgentsException as error:
-            print(plain(f"error: {error}"), file=sys.stderr)
+            print(f"error: {describe_error(error)}", file=sys.stderr)
         if run is not None:
             self.usage.add(run.usage)
 
@@ -85,7 +84,8 @@ class Chat:
 def execute(options: argparse.Namespace) -> None:
     """Answer message by message, until the input ends; the agent that answered last stays."""
     session = SQLiteSession(options.session_id, options.session or ":memory:")
-    config = replace(run_config(options), group_id=_group(options))
+    config = run_config(options)
+    config = replace(config, group_id=config.group_id or f"chat {uuid4().hex}")
     run_options = RunOptions[Any](session=session, run_config=config)
     is_terminal = sys.stdin.isatty()
     with chosen_server(options), suppress(Leave):
@@ -98,13 +98,6 @@ def execute(options: argparse.Namespace) -> None:
                 obey(chat, message)
             elif message.strip():
                 chat.answer(message)
-
-
-def _group(options: argparse.Namespace) -> str:
-    """What links the traces of the conversation."""
-    if options.session is None:
-        return f"chat {uuid4().hex}"
-    return f"{options.session_id} in {os.path.abspath(options.session)}"
 
 
 def _write_notice(event: RunItemStreamEvent | AgentUpdatedStreamEvent, noticed: list[Any]) -> None:

@@ -13,18 +13,11 @@ fish: agents-lite completion fish > ~/.config/fish/completions/agents-lite.fish"
 
 _BASH = """\
 _agents_lite() {{
-    local before=${{COMP_WORDS[COMP_CWORD-1]}} words
-    if (( COMP_CWORD == 1 )); then
-        words={commands}
-    else
-        case ${{COMP_WORDS[1]}} in
+    local offered= before=${{COMP_WORDS[COMP_CWORD-1]}}
+    case "${{COMP_WORDS[*]:1:$((COMP_CWORD - 1))}}" in
 {cases}
-        esac
-        case ${{COMP_WORDS[1]}}:$before in
-{choices}
-        esac
-    fi
-    COMPREPLY=( $(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}") )
+    esac
+    COMPREPLY=( $(compgen -W "$offered" -- "${{COMP_WORDS[COMP_CWORD]}}") )
 }}
 complete -o default -F _agents_lite agents-lite
 """
@@ -49,32 +42,55 @@ def execute(options: argparse.Namespace) -> None:
         print((_ZSH if options.shell == "zsh" else "") + _bash(parsers), end="")
 
 
-def _bash(parsers: dict[str, argparse.ArgumentParser]) -> str:
+Parsers = dict[str, argparse.ArgumentParser]
+
+
+def _first_words(parsers: Parsers) -> dict[str, dict[str, str]]:
+    """What may come behind the words so far, "" or a command, each with its description."""
+    found: dict[str, dict[str, str]] = {"": {}}
+    for name, parser in parsers.items():
+        before, _, word = name.rpartition(" ")
+        found[""].setdefault(before or word, "" if before else parser.description or "")
+        if before:
+            found.setdefault(before, {})[word] = parser.description or ""
+    return found
+
+
+def _bash(parsers: Parsers) -> str:
     """The function and its declaration; zsh understands it too."""
-    cases = [f"        {name}) words={_quoted(_words(each))} ;;" for name, each in parsers.items()]
-    choices = [
-        f"        {name}:{option}) words={_quoted(map(str, action.choices))} ;;"
-        for name, parser in parsers.items()
-        for action in parser._actions
-        for option in action.option_strings
-        if action.choices
+    cases = [
+        f"        {_quoted([words])}) offered={_quoted(offered)} ;;"
+        for words, offered in _first_words(parsers).items()
     ]
-    return _BASH.format(
-        commands=_quoted(parsers), cases="\n".join(cases), choices="\n".join(choices)
-    )
+    for name, parser in parsers.items():
+        taken = {
+            option: list(map(str, action.choices))
+            for action in parser._actions
+            for option in action.option_strings
+            if action.choices
+        }
+        inner = [f"{option}) offered={_quoted(choices)} ;;" for option, choices in taken.items()]
+        inner.append(f"*) offered={_quoted(_words(parser))} ;;")
+        cases.append(f"        '{name}'|'{name} '*) case $before in {' '.join(inner)} esac ;;")
+    return _BASH.format(cases="\n".join(cases))
 
 
 def _words(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """What may stand behind a command: its options, and the actions or names that it takes."""
+    """What may stand behind a command: its options, and the names that it takes."""
     for action in parser._actions:
         yield from action.option_strings or map(str, action.choices or ())
 
 
-def _fish_lines(parsers: dict[str, argparse.ArgumentParser]) -> Iterator[str]:
+def _fish_lines(parsers: Parsers) -> Iterator[str]:
+    for before, offered in _first_words(parsers).items():
+        where = f"__fish_seen_subcommand_from {before}" if before else "__fish_use_subcommand"
+        if before:
+            where += f"; and not __fish_seen_subcommand_from {' '.join(offered)}"
+        for word, about in offered.items():
+            about = f" -d {shlex.quote(about)}" if about else ""
+            yield f"complete -c agents-lite -n '{where}' -f -a {word}{about}"
     for name, parser in parsers.items():
-        about = shlex.quote(parser.description or "")
-        yield f"complete -c agents-lite -n __fish_use_subcommand -f -a {name} -d {about}"
-        behind = f"complete -c agents-lite -n '__fish_seen_subcommand_from {name}'"
+        where = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split())
         for action in parser._actions:
             choices = " ".join(map(str, action.choices or ()))
             taken = f" -f -a {shlex.quote(choices)}" if choices else ""
@@ -85,7 +101,8 @@ def _fish_lines(parsers: dict[str, argparse.ArgumentParser]) -> Iterator[str]:
             needs = " -r" if action.option_strings and action.nargs != 0 else ""
             about = shlex.quote((action.help or "") % {**vars(action), "prog": parser.prog})
             if flags or taken:
-                yield f"{behind}{''.join(flags)}{needs}{taken} -d {about}"
+                offered = f"{''.join(flags)}{needs}{taken} -d {about}"
+                yield f"complete -c agents-lite -n '{where}'{offered}"
 
 
 def _quoted(words: Iterable[str]) -> str:

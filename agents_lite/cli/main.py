@@ -6,20 +6,21 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
+from types import ModuleType
 
 from .. import __version__
-from ..exceptions import AgentsException, words_of
-from ..viewer.text import plain
 from . import batch, chat, completion, demo, replay, run_command, runs, serve, traces
+from .actions import Action
 from .approval import CallsWait
 from .environment import read_environment
+from .errors import describe_error, is_of_output
 from .find_agent import WrongUsage
 from .terminal import paint, tell
 from .warnings import add_log_options, hear_log
 
-_COMMANDS = {
+_COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
     "run": run_command,
     "chat": chat,
@@ -30,8 +31,8 @@ _COMMANDS = {
     "traces": traces,
     "completion": completion,
 }
-"""Modules with `add_arguments(parser)` and `execute(options)`; their docstrings are the help."""
-
+"""Modules with `add_arguments(parser)` and `execute(options)`, or with `ACTIONS` by their names;
+their docstrings are the help."""
 
 _CODES = ((CallsWait, 3), (batch.LinesWait, 4))
 
@@ -48,25 +49,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the Batch API, 130 when Ctrl-C ended it. Wrong usage raises SystemExit(2), as `argparse`
         does.
     """
-    parser = _main_parser()
-    chosen = parser.parse_args(arguments)
-    if chosen.command is None:
-        parser.print_help()
-        return 2
-    command = _COMMANDS[chosen.command]
-    command_parser = _command_parser(chosen.command)
-    options = command_parser.parse_intermixed_args(chosen.arguments, chosen)
+    abouts = {name: command.__doc__ for name, command in _COMMANDS.items()}
+    main_parser = _choosing_parser("agents-lite", "Agents on the command line.", abouts, "COMMAND")
+    main_parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    name, words = _chosen(main_parser, arguments)
+    command = _COMMANDS[name]
+    if actions := getattr(command, "ACTIONS", None):
+        abouts = {word: action.about for word, action in actions.items()}
+        parser = _choosing_parser(f"agents-lite {name}", command.__doc__, abouts, "ACTION")
+        word, words = _chosen(parser, words)
+        name = f"{name} {word}"
+    action = _all_actions()[name]
+    parser = _parser_of(name, action)
+    options = parser.parse_intermixed_args(words, argparse.Namespace(command=name))
     if isinstance(sys.stdout, TextIOWrapper):  # and not what a program put in its place
         sys.stdout.reconfigure(errors="backslashreplace")  # any terminal
     hear_log(options.verbose)
     try:
         if options.env_file is not None:
             read_environment(options.env_file)
-        command.execute(options)
+        action.execute(options)
         sys.stdout.flush()
         return 0
     except WrongUsage as error:
-        command_parser.error(str(error))
+        parser.error(str(error))
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -76,40 +82,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.verbose > 1:
             traceback.print_exc()
-        if _is_of_output(error):
+        if is_of_output(error):
             _drop_output()
-        tell(paint(f"{parser.prog}: {describe_error(error)}", "red", sys.stderr))
+        tell(paint(f"agents-lite: {describe_error(error)}", "red", sys.stderr))
         return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
 
 
 def command_parsers() -> dict[str, argparse.ArgumentParser]:
-    """The parser of each command, by its name."""
-    return {name: _command_parser(name) for name in _COMMANDS}
-
-
-def describe_error(error: Exception) -> str:
-    """The error in one line; for those of the user's own code, with the place they came from."""
-    message = plain(words_of(error))
-    if isinstance(error, AgentsException):
-        return message
-    if _is_of_output(error):
-        return f"The output cannot be written: {message}"
-    place = "" if _is_ours(error) else " ({0.filename}, line {0.lineno})".format(_origin(error))
-    return f"{type(error).__name__}: {message}{place}"
-
-
-def _origin(error: Exception) -> traceback.FrameSummary:
-    return traceback.extract_tb(error.__traceback__)[-1]
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether it was raised in this package, and not by the user's own code."""
-    return _origin(error).filename.startswith(os.path.dirname(os.path.dirname(__file__)))
-
-
-def _is_of_output(error: Exception) -> bool:
-    """Whether standard output could not be written: no other error of files lacks a name."""
-    return isinstance(error, OSError) and error.filename is None and _is_ours(error)
+    """The parsers by the words that they are for: "run", "traces list"."""
+    return {name: _parser_of(name, action) for name, action in _all_actions().items()}
 
 
 def _drop_output() -> None:
@@ -117,28 +98,53 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _main_parser() -> argparse.ArgumentParser:
-    summaries = [f"  {name:<11}{command.__doc__}" for name, command in _COMMANDS.items()]
+def _all_actions() -> dict[str, Action]:
+    found = {}
+    for name, command in _COMMANDS.items():
+        if actions := getattr(command, "ACTIONS", None):
+            found.update({f"{name} {word}": action for word, action in actions.items()})
+        else:
+            found[name] = Action(command.__doc__ or "", command.add_arguments, command.execute)
+    return found
+
+
+def _choosing_parser(
+    prog: str, about: str | None, abouts: Mapping[str, str | None], what: str
+) -> argparse.ArgumentParser:
+    """A parser for one of some words, and what stands behind it."""
+    width = max(map(len, abouts))
+    lines = [f"  {word:<{width}}  {each}" for word, each in abouts.items()]
     parser = argparse.ArgumentParser(
-        prog="agents-lite",
-        description="Agents on the command line.",
-        epilog="\n".join(["commands:", *summaries, "", "agents-lite COMMAND --help tells more."]),
+        prog=prog,
+        description=about,
+        epilog="\n".join([f"{what.lower()}s:", *lines, "", f"{prog} {what} --help tells more."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument(
-        "command", nargs="?", choices=_COMMANDS, metavar="COMMAND", help="one of those below"
-    )
-    # The command parses these itself: options may then stand between its other arguments, which
+    parser.add_argument("word", nargs="?", choices=abouts, metavar=what, help="one of those below")
+    # The word's own parser takes these: options may then stand between its other arguments, which
     # the sub-parsers of argparse do not allow.
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
-def _command_parser(name: str) -> argparse.ArgumentParser:
-    command = _COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"agents-lite {name}", description=command.__doc__)
-    command.add_arguments(parser)
+def _chosen(
+    parser: argparse.ArgumentParser, words: Sequence[str] | None
+) -> tuple[str, Sequence[str]]:
+    """The first word and those behind it.
+
+    Raises:
+        SystemExit: There is none, or none of those it may be.
+    """
+    chosen = parser.parse_args(words)
+    if chosen.word is None:
+        parser.print_help()
+        raise SystemExit(2)
+    return chosen.word, chosen.rest
+
+
+def _parser_of(name: str, action: Action) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"agents-lite {name}", description=action.about)
+    action.add_arguments(parser)
     add_log_options(parser)
     parser.add_argument(
         "--env-file", metavar="FILE", help="set the variables in this file, unless they are set"

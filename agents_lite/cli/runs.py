@@ -11,64 +11,71 @@ from ..exceptions import UserError
 from ..memory import SQLiteSession
 from ..run import RunConfig, Runner
 from ..viewer.text import plain
-from .actions import add_actions
+from .actions import Action
 from .agent_options import chosen_server
 from .answer import write_output
 from .approval import CallsWait
-from .find_agent import find_agent, find_context
+from .find_agent import WrongUsage, find_agent, find_context
+from .terminal import write_list
 
 if TYPE_CHECKING:
     from ..journal import Journal, StoredRun
 
-_ACTIONS = {
-    "list": "runs, a line each; with --status only some",
-    "show": "what a run has done, and what it waits for",
-    "resume": "go on with a run (--agent MODULE:AGENT; with the --session and --context it had)",
-    "approve": "let a call that waits be made: approve ID CALL",
-    "reject": "have the model told that it was not: reject ID CALL [--message WORDS]",
-    "forget": "forget a finished run, or those --older-than DAYS; with --unfinished any",
-}
+
+def _add_journal(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--db", metavar="PLACE", help="an SQLite file, or the URL of a database or of Redis"
+    )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the arguments."""
-    add_actions(parser, _ACTIONS)
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", metavar="ID", help="a run, as `runs list` names it")
+    _add_journal(parser)
+
+
+def _add_call(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    parser.add_argument(
+        "call_id", metavar="CALL", help="a call that waits, as `runs list` names it"
+    )
+
+
+def _add_list_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_journal(parser)
+    parser.add_argument(
+        "--status",
+        help="only those that are working, paused, failed, stopped, finished, unfinished",
+    )
+    parser.add_argument("--limit", metavar="N", type=int, default=50, help="how many (%(default)s)")
+
+
+def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
     add = parser.add_argument
-    add("run_id", nargs="?", metavar="ID", help="a run")
-    add("call_id", nargs="?", metavar="CALL", help="approve, reject: a call that waits")
-    add("--db", metavar="PLACE", help="an SQLite file, or the URL of a database or of Redis")
-    add("--agent", metavar="MODULE:AGENT", help="resume: its agent, or a function that gives it")
-    add("--context", metavar="MODULE:NAME", help="resume: its context, or a function that gives it")
-    add("--session", metavar="FILE", help="resume: the file of its conversation")
+    add(
+        "--agent", metavar="MODULE:AGENT", required=True,
+        help="the agent that began it, or a function that gives it",
+    )  # fmt: skip
+    add("--context", metavar="MODULE:NAME", help="its context, or a function that gives it")
+    add("--session", metavar="FILE", help="the file of its conversation")
     add("--session-id", metavar="ID", default="default", help="one of several conversations there")
-    add("--message", metavar="WORDS", help="reject: what the model is told")
-    add("--status", help="list: working, paused, failed, stopped, finished, or unfinished")
-    add("--limit", type=int, default=50, help="list: how many (%(default)s)")
-    add("--older-than", type=float, metavar="DAYS", help="forget: those that ended so long ago")
-    add("--unfinished", action="store_true", help="forget: those that are not finished, too")
     add("--offline", action="store_true", help="let a stand-in on this machine answer, by rules")
 
 
-def execute(options: argparse.Namespace) -> None:
-    """Do what the action says."""
-    journal = open_journal(options.db)
-    if options.action == "list":
-        for run in journal.runs(options.status, options.limit):
-            print(_line(run))
-    elif options.action == "forget":
-        _forget(journal, options)
-    elif options.run_id is None:
-        raise UserError(f"Which run? `agents-lite runs {options.action} ID`, see `runs list`")
-    elif options.action == "show":
-        _show(journal, options.run_id)
-    elif options.action == "resume":
-        _resume(journal, options)
-    elif options.call_id is None:
-        raise UserError(f"Which call? `agents-lite runs show {options.run_id}` names those waiting")
-    elif options.action == "approve":
-        journal.approve(options.run_id, options.call_id)
-    else:
-        journal.reject(options.run_id, options.call_id, options.message)
+def _add_reject_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_call(parser)
+    parser.add_argument("--message", metavar="WORDS", help="what the model is told")
+
+
+def _add_forget_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", nargs="?", metavar="ID", help="this run")
+    _add_journal(parser)
+    parser.add_argument(
+        "--older-than", type=float, metavar="DAYS", help="those that ended so long ago (0: all)"
+    )
+    parser.add_argument(
+        "--unfinished", action="store_true", help="those that are not finished, too"
+    )
 
 
 def open_journal(place: str | None) -> Journal:
@@ -102,8 +109,14 @@ def _line(run: StoredRun) -> str:
     return "  ".join([first, *map(plain, words)])
 
 
-def _show(journal: Journal, run_id: str) -> None:
-    facts, run = journal.facts(run_id), journal.run(run_id)
+def _list(options: argparse.Namespace) -> None:
+    runs = open_journal(options.db).runs(options.status, options.limit)
+    write_list(f"{'CHANGED':<19}  {'STATUS':<8}  RUN  (AGENT)", map(_line, runs))
+
+
+def _show(options: argparse.Namespace) -> None:
+    journal = open_journal(options.db)
+    facts, run = journal.facts(options.run_id), journal.run(options.run_id)
     print(_line(run))
     if run.trace_id is not None:
         print(f"trace {run.trace_id}")
@@ -144,10 +157,11 @@ def _clip(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _resume(journal: Journal, options: argparse.Namespace) -> None:
-    if not options.agent:
-        raise UserError("Which agent began it? --agent MODULE:AGENT")
-    config = RunConfig(journal=journal, run_id=options.run_id, workflow_name="agents-lite runs")
+def _resume(options: argparse.Namespace) -> None:
+    journal = open_journal(options.db)
+    config = RunConfig(
+        journal=journal, run_id=options.run_id, workflow_name=f"agents-lite {options.command}"
+    )
     agent = find_agent(options.agent)
     facts = journal.facts(options.run_id)
     if not facts:
@@ -164,9 +178,33 @@ def _resume(journal: Journal, options: argparse.Namespace) -> None:
     write_output(result.final_output)
 
 
-def _forget(journal: Journal, options: argparse.Namespace) -> None:
+def _approve(options: argparse.Namespace) -> None:
+    open_journal(options.db).approve(options.run_id, options.call_id)
+
+
+def _reject(options: argparse.Namespace) -> None:
+    open_journal(options.db).reject(options.run_id, options.call_id, options.message)
+
+
+def _forget(options: argparse.Namespace) -> None:
+    journal = open_journal(options.db)
     if options.run_id is None and options.older_than is None:
-        raise UserError("Which runs? An ID, or --older-than DAYS (0: all)")
+        raise WrongUsage("which runs? An ID, or --older-than DAYS (0: all)")
     seconds = 86_400 * (options.older_than or 0)
     count = journal.forget(options.run_id, older_than=seconds, unfinished=options.unfinished)
     print(f"{count} forgotten")
+
+
+ACTIONS = {
+    "list": Action("List runs, a line each.", _add_list_arguments, _list),
+    "show": Action("Show what a run has done, and what it waits for.", _add_run, _show),
+    "resume": Action("Go on with a run.", _add_resume_arguments, _resume),
+    "approve": Action(
+        "Let a call that waits be made when its run is resumed.", _add_call, _approve
+    ),
+    "reject": Action(
+        "Have the model told that a call that waits was not made.", _add_reject_arguments, _reject
+    ),
+    "forget": Action("Delete runs that are finished.", _add_forget_arguments, _forget),
+}
+"""What can be done with runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
+from .agent_options import (
+    add_agent_options,
+    choose_agent,
+    chosen_server,
+    conversation_group,
+    run_config,
+)
 
 if TYPE_CHECKING:
     from ..tracing import TraceStore
@@ -24,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "place", nargs="?", metavar="MODULE:AGENT", help="an agent in a module, or in a FILE.py"
     )
     add_agent_options(parser)
-    parser.add_argument("--port", type=int, default=0, help="the port (any free one)")
+    parser.add_argument("--port", metavar="N", type=int, default=0, help="the port (any free one)")
     parser.add_argument(
         "--host",
         default="127.0.0.1",
@@ -53,14 +60,31 @@ def execute(options: argparse.Namespace) -> None:
             replace(run_config(options), workflow_name=agent.name),
             first=options.session_id,
             notice=NOTICE if options.offline else "",
+            group_of=lambda name: conversation_group(name, path),
         )
         server = serve_chat(chat, host=options.host, port=options.port)
-        print(f"{agent.name} is at {server.url} until Ctrl-C", flush=True)
+        print(f"{agent.name} is at {_as_others_see(server.url)} until Ctrl-C", flush=True)
         try:
             while True:  # in short waits: a Ctrl-C just before one of them is noticed at its end
                 time.sleep(0.5)
         finally:
             server.close()
+
+
+def _as_others_see(url: str) -> str:
+    """The address with this machine's own in the place of one that means all of them."""
+    family, everywhere, nobody = socket.AF_INET, "//0.0.0.0:", "192.0.2.1"
+    if "//[::]:" in url:
+        family, everywhere, nobody = socket.AF_INET6, "//[::]:", "2001:db8::1"
+    elif everywhere not in url:
+        return url
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as caller:
+            caller.connect((nobody, 9))  # sends nothing, but finds the way there
+            name = caller.getsockname()[0]
+    except OSError:  # no network
+        name = socket.gethostname()
+    return url.replace(everywhere, f"//[{name}]:" if ":" in name else f"//{name}:")
 
 
 @contextmanager

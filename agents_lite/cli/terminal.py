@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -36,6 +36,14 @@ def paint(text: str, style: str, stream: TextIO | None = None) -> str:
 def safe(text: str) -> str:
     """The text of others; where standard output is a terminal, without what would control it."""
     return escaped(text) if sys.stdout.isatty() else text
+
+
+def write_list(head: str, lines: Iterable[str]) -> None:
+    """Print the lines of a list; their head only for a person, where there are any."""
+    for number, line in enumerate(lines):
+        if number == 0 and sys.stdout.isatty():
+            print(paint(head, "bold"))
+        print(line)
 
 
 def read_line(prompt: str) -> str:

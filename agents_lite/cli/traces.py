@@ -12,54 +12,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import UserError
-from .actions import add_actions
-from .terminal import paint
+from .actions import Action
+from .terminal import paint, write_list
 
 if TYPE_CHECKING:
     from ..tracing.sqlite_store import StoredTrace, TraceStore
 
-_ACTIONS = {
-    "list": "the newest traces, a line each",
-    "show": "one trace as a tree, with times and tokens",
-    "export": "one trace as an HTML page that needs no network",
-    "test": "one trace as a test, a Python file that runs as it stands",
-    "serve": "all of them in the browser, also while runs go on",
-}
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the arguments."""
-    add_actions(parser, _ACTIONS)
-    parser.add_argument(
-        "trace_id", nargs="?", metavar="ID", help="all but list, serve: its id, or how that begins"
-    )
-    parser.add_argument(
-        "file",
-        nargs="?",
-        metavar="OUT",
-        help="export: the page (the trace's id, .html); test: the Python file (standard output)",
-    )
+def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", metavar="FILE", help="the traces (AGENTS_LITE_TRACE_DB)")
-    parser.add_argument("--limit", type=int, default=50, help="list: how many (%(default)s)")
-    parser.add_argument("--journal", metavar="PLACE", help="serve: runs to be listed beside them")
-    parser.add_argument("--port", type=int, default=0, help="serve: the port (any free one)")
 
 
-def execute(options: argparse.Namespace) -> None:
-    """Do what the action says."""
-    store = _open_store(options.db)
-    if options.action == "list":
-        _list(store, options.limit)
-    elif options.action == "serve":
-        _serve(store, options.port, options.journal)
-    elif options.trace_id is None:
-        raise UserError(f"Which trace? `agents-lite traces {options.action} ID`, see `traces list`")
-    elif options.action == "show":
-        _show(_find_trace(store, options.trace_id))
-    elif options.action == "test":
-        _write_test(_find_trace(store, options.trace_id), options.file)
-    else:
-        _export(_find_trace(store, options.trace_id), options.file)
+def _add_list_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    parser.add_argument("--limit", metavar="N", type=int, default=50, help="how many (%(default)s)")
+
+
+def _add_trace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trace_id", metavar="ID", help="its id, or how that begins")
+    _add_store(parser)
+
+
+def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_trace(parser)
+    parser.add_argument("file", nargs="?", metavar="OUT", help="the page (the trace's id, .html)")
+
+
+def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_trace(parser)
+    parser.add_argument("file", nargs="?", metavar="OUT", help="the Python file (standard output)")
+
+
+def _add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    parser.add_argument("--journal", metavar="PLACE", help="runs to be listed beside them")
+    parser.add_argument("--port", metavar="N", type=int, default=0, help="the port (any free one)")
 
 
 def _open_store(path: str | None) -> TraceStore:
@@ -71,12 +58,13 @@ def _open_store(path: str | None) -> TraceStore:
     return TraceStore(path)
 
 
-def _find_trace(store: TraceStore, wanted: str) -> StoredTrace:
+def _chosen_trace(options: argparse.Namespace) -> StoredTrace:
     """The trace of that id, or the only one whose id begins like that, "trace_" left out or not.
 
     Raises:
         UserError: There is none, or there are several.
     """
+    store, wanted = _open_store(options.db), options.trace_id
     found = store.load_trace(wanted)
     if found is not None:
         return found
@@ -99,50 +87,72 @@ def _not_one(wanted: str, fitting: list[str], ids: list[str]) -> str:
     return f"There is no trace {wanted!r}; {hint}"
 
 
-def _list(store: TraceStore, limit: int) -> None:
-    from ..viewer.tree import list_line
+def _list(options: argparse.Namespace) -> None:
+    from ..viewer.tree import LIST_HEAD, list_line
 
-    for trace in store.list_traces(limit):
-        print(list_line(trace))
+    write_list(LIST_HEAD, map(list_line, _open_store(options.db).list_traces(options.limit)))
 
 
-def _show(trace: StoredTrace) -> None:
+def _show(options: argparse.Namespace) -> None:
     from ..viewer.tree import draw_tree
 
-    for line in draw_tree(trace, paint, shutil.get_terminal_size((100, 0)).columns):
+    for line in draw_tree(
+        _chosen_trace(options), paint, shutil.get_terminal_size((100, 0)).columns
+    ):
         print(line)
 
 
-def _export(trace: StoredTrace, file: str | None) -> None:
+def _export(options: argparse.Namespace) -> None:
     from ..viewer.page import trace_page
 
-    path = Path(file or re.sub(r"[^\w.-]", "_", trace.trace_id) + ".html")
-    try:
-        path.write_text(trace_page(trace), "utf-8")
-    except OSError as error:
-        raise UserError(f"The page cannot be written: {error}") from error
-    print(path)
+    trace = _chosen_trace(options)
+    path = Path(options.file or re.sub(r"[^\w.-]", "_", trace.trace_id) + ".html")
+    _write(path, trace_page(trace), "page")
 
 
-def _write_test(trace: StoredTrace, file: str | None) -> None:
+def _write_test(options: argparse.Namespace) -> None:
     from ..viewer.as_test import test_of_trace
 
-    text = test_of_trace(trace)
-    if file is None:
+    text = test_of_trace(_chosen_trace(options))
+    if options.file is None:
         print(text, end="")
-        return
-    try:
-        Path(file).write_text(text, "utf-8")
-    except OSError as error:
-        raise UserError(f"The test cannot be written: {error}") from error
-    print(file)
+    else:
+        _write(Path(options.file), text, "test")
 
 
-def _serve(store: TraceStore, port: int, journal: str | None) -> None:
+def _serve(options: argparse.Namespace) -> None:
     from ..viewer.server import serve_store
     from .runs import open_journal
 
-    server = serve_store(store, port, None if journal is None else open_journal(journal))
+    store = _open_store(options.db)
+    journal = None if options.journal is None else open_journal(options.journal)
+    server = serve_store(store, options.port, journal)
     print(f"Traces are at {server.url} until Ctrl-C", flush=True)
     while True:  # in short waits: a Ctrl-C just before one of them is noticed at its end
         time.sleep(0.5)
+
+
+def _write(path: Path, text: str, what: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"The {what} cannot be written: {error}") from error
+    print(path)
+
+
+ACTIONS = {
+    "list": Action("List the newest traces, a line each.", _add_list_arguments, _list),
+    "show": Action("Show a trace as a tree, with times and tokens.", _add_trace, _show),
+    "export": Action(
+        "Write a trace as an HTML page that needs no network.", _add_export_arguments, _export
+    ),
+    "test": Action(
+        "Write a trace as a test, a Python file that runs as it stands.",
+        _add_test_arguments,
+        _write_test,
+    ),
+    "serve": Action(
+        "Show all traces in the browser, also while runs go on.", _add_serve_arguments, _serve
+    ),
+}
+"""What can be done with traces."""

@@ -36,6 +36,10 @@ T = TypeVar("T")
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 
+class NoKeyError(UserError):
+    """OpenAI's server was to be asked, and there is no key for it."""
+
+
 class ResponsesClient:
     """Speaks to the Responses API of one server.
 
@@ -332,10 +336,10 @@ class ResponsesClient:
             raise UserError(f"The api_key function must give text, not {type(given).__name__}")
         key = _given_or_set(given, "OPENAI_API_KEY")
         if not key and self.hostname == "api.openai.com":
-            raise UserError(
+            raise NoKeyError(
                 "There is no API key. Set the environment variable OPENAI_API_KEY, or "
                 "OPENAI_BASE_URL for another server; call set_default_openai_key(...), or pass "
-                "ResponsesClient(api_key=...). On the command line --offline needs none."
+                "ResponsesClient(api_key=...)."
             )
         return key
 

@@ -53,11 +53,11 @@ def refuse_strangers(request: HTTPRequest) -> HTTPReply | None:
 
 def refusal(status: int, message: str) -> HTTPReply:
     """An error as JSON, {"error": message}."""
-    return json_answer({"error": message}, status)
+    return script_reply({"error": message}, status)
 
 
-def json_answer(body: Any, status: int = 200) -> HTTPReply:
-    """A JSON value for a page's script."""
+def script_reply(body: Any, status: int = 200) -> HTTPReply:
+    """A JSON value for a page's script, also one with half a surrogate pair."""
     return page_reply(json.dumps(body), "application/json", status)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from ..exceptions import JournalError, UserError
 from ..local_server.messages import HTTPReply, HTTPRequest
-from ..local_server.pages import json_answer, page_reply, refusal, refuse_strangers, serve_pages
+from ..local_server.pages import page_reply, refusal, refuse_strangers, script_reply, serve_pages
 from ..local_server.server import LocalServer
 from ..tracing.sqlite_store import TraceStore
 from .listing import WrongQuery, listing_json, query_number
@@ -53,10 +53,10 @@ def answer_viewer(
             case [""]:
                 return page_reply(live_page())
             case ["conversations"]:
-                return json_answer(listing_json(store, query))
+                return script_reply(listing_json(store, query))
             case ["runs"]:
                 limit = query_number(query.get("limit") or "50")
-                return json_answer(None if journal is None else list_runs(journal, limit))
+                return script_reply(None if journal is None else list_runs(journal, limit))
             case ["traces", name]:
                 return _answer_trace(store, unquote(name))
             case ["traces", name, "test"]:
@@ -80,11 +80,11 @@ def _answer_test(store: TraceStore, trace_id: str) -> HTTPReply:
     trace = store.load_trace(trace_id)
     if trace is None:
         return refusal(404, "There is no such trace in the store")
-    return json_answer({"test": test_of_trace(trace)})
+    return script_reply({"test": test_of_trace(trace)})
 
 
 def _answer_trace(store: TraceStore, trace_id: str) -> HTTPReply:
     trace = store.load_trace(trace_id)
     if trace is None:
         return refusal(404, "There is no such trace in the store")
-    return json_answer(trace_json(trace))
+    return script_reply(trace_json(trace))

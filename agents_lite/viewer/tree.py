@@ -42,13 +42,17 @@ def draw_tree(trace: StoredTrace, paint: Paint, width: int) -> Iterator[str]:
             yield paint(f"{' ' * len(branch)}  {line}", "dim")
 
 
+LIST_HEAD = f"{'STARTED':<19}  {'TIME':>9}  {'SPANS':>11}  {'ERRORS':<9}  {'TRACE':<38}  WORKFLOW"
+"""What stands above the lines of a list."""
+
+
 def list_line(trace: StoredTrace) -> str:
     """A line about a trace: when, how long, how many spans and errors, id and name."""
     errors = count(trace.error_count, "error") if trace.error_count else ""
     return (
         f"{_moment(trace.started_ns)}  {duration(trace.started_ns, trace.ended_ns):>9}  "
         f"{count(trace.span_count, 'span'):>11}  {errors:<9}  "
-        f"{plain(trace.trace_id)}  {plain(trace.workflow_name)}"
+        f"{plain(trace.trace_id):<38}  {plain(trace.workflow_name)}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,38 +13,62 @@ from tests.cli.conftest import COMMAND, Run
 from tests.support.terminal import Terminal
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["ba"], {"batch"}),
-        (["batch", "--form"], {"--format"}),
-        (["batch", "x", "--format", ""], {"jsonl", "csv", "text"}),
-        (["traces", "s"], {"show", "serve"}),
-        (["completion", "z"], {"zsh"}),
-        (["run", "--env"], {"--env-file"}),
-        (["run", "no-option"], set()),
-    ],
-)
-def test_bash_completes_commands_options_and_choices(
-    run: Run, tmp_path: Path, words: list[str], offered: set[str]
+OFFERED = [
+    ("ba", {"batch"}),
+    ("traces s", {"show", "serve"}),
+    ("traces list --li", {"--limit"}),
+    ("traces list --jour", set()),
+    ("batch --form", {"--format"}),
+    ("batch x --format ", {"jsonl", "csv", "text"}),
+    ("completion z", {"zsh"}),
+    ("run --env", {"--env-file"}),
+]
+BASH = """
+source ./script
+for line in "$@"; do
+    IFS=' ' read -ra COMP_WORDS <<<"agents-lite $line"
+    [[ $line != *' ' ]] || COMP_WORDS+=('')
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMPREPLY=()
+    _agents_lite
+    echo "${COMPREPLY[@]}"
+done
+complete -p agents-lite >&2
+"""
+ZSH = """
+source ./script
+for line in "$@"; do
+    COMP_WORDS=(agents-lite ${(s: :)line})
+    [[ $line != *' ' ]] || COMP_WORDS+=('')
+    COMP_CWORD=$(( $#COMP_WORDS - 1 ))
+    offered=(${(f)"$(compgen -o default -F _agents_lite -- $COMP_WORDS[-1])"})
+    echo ${(M)offered:#$COMP_WORDS[-1]*}  # as zsh itself does
+done
+"""
+FISH = """
+source ./script
+for line in $argv
+    echo (complete --do-complete "agents-lite $line" | string replace -r '\\t.*' '')
+end
+"""
+PROGRAMS = {
+    "bash": ["--norc", "-c", BASH, "bash"],
+    "zsh": ["-f", "-c", ZSH, "zsh"],
+    "fish": ["--no-config", "-c", FISH],
+}
+
+
+@pytest.mark.parametrize("shell", PROGRAMS)
+def test_shells_complete_commands_actions_options_and_choices(
+    run: Run, tmp_path: Path, shell: str
 ) -> None:
-    (tmp_path / "script").write_text(run("completion", "bash").stdout)
-    program = (
-        'source ./script; COMP_WORDS=(agents-lite "$@"); COMP_CWORD=$#; _agents_lite; '
-        'complete -p agents-lite >&2; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    (tmp_path / "script").write_text(run("completion", shell).stdout)
     done = subprocess.run(
-        ["bash", "--norc", "-c", program, "bash", *words],
+        [shell, *PROGRAMS[shell], *[words for words, _ in OFFERED]],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert set(done.stdout.split()) == offered
-    assert done.stderr == "complete -o default -F _agents_lite agents-lite\n"
-
-
-def test_fish_and_zsh_have_scripts_of_their_own(run: Run) -> None:
-    fish = run("completion", "fish").stdout
-    assert "-n '__fish_seen_subcommand_from batch' -l format -r -f -a 'jsonl csv text'" in fish
-    assert run("completion", "zsh").stdout.startswith("autoload")
+    assert [set(line.split()) for line in done.stdout.splitlines()] == [each for _, each in OFFERED]
 
 
 @pytest.mark.parametrize(("colour", "start"), [("", "\x1b[31m"), ("1", "")])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import agents_lite
+from agents_lite.cli.main import command_parsers
 from agents_lite.testing.offline import NOTICE
 from tests.cli.conftest import COMMAND, Run
 
@@ -32,6 +33,22 @@ def test_no_command_shows_all_commands(run: Run) -> None:
         assert f"\n  {command} " in done.stdout
 
 
+def test_each_command_and_each_action_has_a_page_of_help() -> None:
+    for words, parser in command_parsers().items():
+        text = parser.format_help()
+        assert text.startswith(f"usage: agents-lite {words} [-h]")
+        assert str(parser.description) in " ".join(text.split())
+
+
+def test_an_action_takes_its_own_options_only(run: Run) -> None:
+    listed = run("traces")
+    assert (listed.returncode, "\n  export  " in listed.stdout) == (2, True)
+    assert "--journal PLACE" in run("traces", "serve", "--help").stdout
+    assert "--port" not in run("traces", "show", "--help").stdout
+    refused = run("traces", "list", "--port", "1")
+    assert (refused.returncode, "unrecognized arguments: --port" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("arguments", [["nope"], ["run"], ["run", "a", "b", "c"], ["demo", "--x"]])
 def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     done = run(*arguments)
@@ -43,7 +60,7 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["run", "hi"], "OPENAI_API_KEY"),
+        (["run", "hi"], "Or let a stand-in answer: --offline"),
         (["run", "--offline", "  "], "The prompt is empty"),
         (["run", "nowhere:agent", "hi"], "There is no module 'nowhere'"),
         (["run", "nowhere.py:agent", "hi"], "There is no file 'nowhere.py'"),

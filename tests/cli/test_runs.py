@@ -129,16 +129,28 @@ def test_runs_are_forgotten(run: Run, journal: SQLiteJournal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["show", *DB], "required: ID"),
+        (["approve", "first", *DB], "required: CALL"),
+        (["resume", "first", *DB], "required: --agent"),
+        (["forget", *DB], "which runs?"),
+    ],
+)
+def test_missing_words_are_wrong_usage(
+    run: Run, journal: SQLiteJournal, arguments: list[str], message: str
+) -> None:
+    done = run("runs", *arguments)
+    assert (done.returncode, message in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (["list"], "Where are the runs?"),
         (["list", "--db", "nowhere.db"], "There is no journal at nowhere.db"),
         (["list", *DB, "--status", "done"], "no runs of status 'done'"),
-        (["show", *DB], "Which run?"),
         (["show", "fourth", *DB], "has no run 'fourth'"),
-        (["approve", "first", *DB], "Which call?"),
         (["approve", "first", "c9", *DB], "no call waits by the id 'c9'"),
-        (["resume", "first", *DB], "Which agent"),
         (["resume", "first", *DB, "--agent", "agents:desk", "--offline"], "agent 'Cashier'"),
-        (["forget", *DB], "Which runs?"),
     ],
 )
 def test_wrong_words_are_told(

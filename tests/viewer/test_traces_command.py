@@ -61,7 +61,11 @@ def test_show_takes_the_beginning_of_an_id(sample_db: Path, sample: StoredTrace)
     assert "\x1b" not in text
 
 
-def test_colours_are_for_terminals_only(sample_db: Path, sample: StoredTrace) -> None:
+def test_heads_and_colours_are_for_terminals_only(sample_db: Path, sample: StoredTrace) -> None:
+    command = [*COMMAND, "list", "--db", str(sample_db)]
+    with Terminal(command) as terminal:
+        assert terminal.wait() == 0
+        assert terminal.screen.index("STARTED") < terminal.screen.index("Customer support")
     command = [*COMMAND, "show", sample.trace_id, "--db", str(sample_db)]
     plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     with Terminal(command, env={**plain, "TERM": "xterm"}) as terminal:
@@ -93,7 +97,6 @@ def test_serve_says_where_and_ends_with_ctrl_c(sample_db: Path) -> None:
         (["list"], "--db FILE, or AGENTS_LITE_TRACE_DB"),
         (["list", "--db", "missing.db"], "There is no trace store at"),
         (["list", "--db", __file__], "is no readable trace store"),
-        (["show", "--db", "{db}"], "Which trace? `agents-lite traces show ID`"),
         (["show", "zzz", "--db", "{db}"], "There is no trace 'zzz'"),
         (["show", "{id}x", "--db", "{db}"], "near it: {id}"),
         (["export", "{id}", "missing/dir/out.html", "--db", "{db}"], "The page cannot be written"),
