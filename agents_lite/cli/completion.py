@@ -101,8 +101,8 @@ def _fish_lines(parsers: Parsers) -> Iterator[str]:
             needs = " -r" if action.option_strings and action.nargs != 0 else ""
             about = shlex.quote((action.help or "") % {**vars(action), "prog": parser.prog})
             if flags or taken:
-                offered = f"{''.join(flags)}{needs}{taken} -d {about}"
-                yield f"complete -c agents-lite -n '{where}'{offered}"
+                words = f"{''.join(flags)}{needs}{taken} -d {about}"
+                yield f"complete -c agents-lite -n '{where}'{words}"
 
 
 def _quoted(words: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from ..running.start import new_run
 from ..usage import Usage
 from .comparison import Comparison, compare
 from .recorded import RecordedRun, RecordedTurn, run_of_record
-from .sources import recorded_run
+from .sources import opened, recorded_run
 from .stand_in import Replayer, Sides
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def replay(
 ) -> Replay:
     """Play a run again; see `Runner.replay`."""
     _check(sides, options)
-    recorded, earlier = recorded_run(agent, source, run_id)
+    with opened(source, run_id) as held:
+        recorded, earlier = recorded_run(agent, held, run_id)
     played = Played(agent, recorded, sides, options_for(options, earlier), streamed=False)
     error: Exception | None = None
     try:

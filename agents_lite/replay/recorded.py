@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..cassettes.questions import plain
 from ..guardrail import GuardrailFunctionOutput, InputGuardrailResult
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 UNKNOWN: Any = object()
 """What the record does not tell."""
+
+
+When = Literal["awaited", "within", "behind"]
+"""While the answer of a turn was awaited, when that was there, or when the turn had ended."""
 
 
 @dataclass
@@ -120,8 +124,8 @@ class RecordedRun:
     """By their numbers; of a turn that was done again, the last."""
     checks: list[RecordedCheck] = field(default_factory=list)
     """Verdicts of guardrails."""
-    added: list[tuple[int, bool, list[JSON]]] = field(default_factory=list)
-    """What the caller added: the turn, whether that was at hand or had ended, the items."""
+    added: list[tuple[int, When, list[JSON]]] = field(default_factory=list)
+    """What the caller added: the turn, when in it, the items."""
     compacted: list[tuple[int, Compacted]] = field(default_factory=list)
     """How the conversation was made smaller, each with the turn before whose model call it was."""
     places: dict[str, set[Place]] = field(default_factory=dict)
@@ -233,8 +237,11 @@ def run_of_record(record: Record) -> RecordedRun:
             case Checked():
                 told.checks.append(_check_of(fact))
             case Added() if not fact.is_retry:
-                number = shown.turn + (shown.awaited is not None)
-                told.added.append((number, shown.answer is not None, fact.items))
+                if shown.awaited is not None:
+                    told.added.append((shown.turn + 1, "awaited", fact.items))
+                else:
+                    when: When = "behind" if shown.answer is None else "within"
+                    told.added.append((shown.turn, when, fact.items))
             case Failed():
                 told.failure = f"{fact.error}: {fact.message}"
                 _note_raised(turn, fact, shown)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +27,22 @@ _IN_PAGE = re.compile(r'<script type="application/json" id="source">(.*?)</scrip
 _MOST_NAMED = 5
 
 
-def open_source(source: Any, run_id: str | None) -> Any:
-    """What holds the run: a `RunState`, a `StoredTrace`, a `Journal` or the JSON of a state.
+@contextmanager
+def opened(source: Any, run_id: str | None) -> Iterator[Any]:
+    """For a `with` block, have what holds the run open.
+
+    Yields:
+        A `RunState`, a `StoredTrace`, a `Journal` or the JSON of a state.
 
     Raises:
         UserError: It is nothing of these, or there is no such run.
     """
+    found = _found(source, run_id)
+    with closing(found) if isinstance(found, Journal) and found is not source else nullcontext():
+        yield found
+
+
+def _found(source: Any, run_id: str | None) -> Any:
     if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_path(source)):
         source = _open_file(Path(source), run_id)
     if isinstance(source, TraceStore):
@@ -49,12 +61,11 @@ def open_source(source: Any, run_id: str | None) -> Any:
 def recorded_run(
     agent: Agent[Any], source: Any, run_id: str | None
 ) -> tuple[RecordedRun, RunOptions[Any]]:
-    """The run that a source holds, and the options that it had in this process.
+    """The run that an open source holds, and the options that it had in this process.
 
     Raises:
         UserError: There is no such run, or it was begun by an agent of another name.
     """
-    given, source = source, open_source(source, run_id)
     options: RunOptions[Any] = {}
     if isinstance(source, StoredTrace):
         found = chosen_run(source, run_id)
@@ -67,8 +78,6 @@ def recorded_run(
         if run_id is None:
             raise UserError("Which run of the journal? run_id=...")
         record = read_record(agent, source.facts(run_id))
-        if source is not given:  # it was opened here
-            source.close()
         if record.starting_agent.name != agent.name:
             raise UserError(f"Run {run_id!r} was not begun by agent {agent.name!r}")
     else:
@@ -114,7 +123,6 @@ def _open_file(path: Path, run_id: str | None) -> Any:
 
 def _open_database(path: Path) -> Any:
     import sqlite3
-    from contextlib import closing
 
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
         names = {row[0] for row in store.execute("SELECT name FROM sqlite_master")}

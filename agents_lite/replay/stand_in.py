@@ -17,7 +17,7 @@ from ..models.answer import model_events
 from ..models.interface import Model, ModelRequest
 from ..models.openai_provider import choose_model
 from ..response_types import ResponsesObject, ResponseStreamEvent, as_stream_event
-from ..running.facts import Asked, Compacted, Decided, ToolChecked
+from ..running.facts import Added, Asked, Awaited, Compacted, Decided, ToolChecked
 from ..running.live_run import RunPaused
 from .recorded import (
     JSON,
@@ -26,6 +26,7 @@ from .recorded import (
     RecordedCheck,
     RecordedRun,
     RecordedTurn,
+    When,
     asked_model,
     same_words,
 )
@@ -88,7 +89,7 @@ class Replayer:
         """The recorded model of the next call, or the real one."""
         recorded = self._turn_of(run) if self._sides.model == "recorded" else None
         is_main = run is self._main
-        if is_main and any(at == run.turn and not inside for at, inside, _ in self._recorded.added):
+        if is_main and any(each[:2] == (run.turn, "behind") for each in self._recorded.added):
             run.pause("after_turn")
         if recorded is None and self._sides.model == "recorded":
             self._miss_answer(run, is_main)
@@ -211,12 +212,21 @@ class Replayer:
 
     def add_input(self, state: RunState, turn: int, in_turn: bool) -> bool:
         """Say what the caller said then, behind a turn or in it. Returns whether that was any."""
-        left = self._recorded.added
-        fitting = [each for each in left if each[:2] == (turn, in_turn)]
-        for each in fitting:
-            state.add_input(each[2])
-        self._recorded.added = [each for each in left if each not in fitting]
-        return bool(fitting)
+        said = self._take_added(turn, "within" if in_turn else "behind")
+        for items in said:
+            state.add_input(items)
+        return bool(said)
+
+    def add_awaited(self, run: LiveRun, response_id: str) -> None:
+        """Say what the caller said then while the answer that comes now was awaited."""
+        for items in self._take_added(run.turn, "awaited") if run is self._main else ():
+            run.record.add(Awaited(response_id))
+            run.record.add(Added(items))
+
+    def _take_added(self, turn: int, when: When) -> list[list[JSON]]:
+        fitting = [each for each in self._recorded.added if each[:2] == (turn, when)]
+        self._recorded.added = [each for each in self._recorded.added if each not in fitting]
+        return [items for _, _, items in fitting]
 
     def _decision_on(self, item: ToolApprovalItem) -> Decided | None:
         known = self._runs.get(tuple(item.inside))
@@ -351,7 +361,9 @@ class ReplayModel(Model):
         if self._replayer.tells_requests:
             yield as_stream_event({"type": REQUEST})
         if self._recorded is not None:
-            answer = {"response": _response_of(self._recorded)}
+            response = _response_of(self._recorded)
+            self._replayer.add_awaited(self._run, response["id"])
+            answer = {"response": response}
             yield from map(as_stream_event, recorded_events(answer, request.stream))
         if self._real is not None:
             with model_events(self._real, request, self._run.callbacks) as events:

@@ -18,7 +18,7 @@ from ..tracing.sqlite_store import StoredTrace
 from .moments import Moment, moments_of
 from .playing import Played, options_for
 from .recorded import JSON, RecordedCall, RecordedRun, RecordedTurn, calls_of
-from .sources import chosen_run, open_source, recorded_run
+from .sources import chosen_run, opened, recorded_run
 from .stand_in import REQUEST, Sides
 
 if TYPE_CHECKING:
@@ -300,12 +300,12 @@ def walk_through(
         UserError: There is no such run; or it is told by a state or a journal, and there is no
             agent to read it with.
     """
-    source = open_source(recorded, run_id)
-    if isinstance(source, StoredTrace) and agent is None:
-        return Walk(None, chosen_run(source, run_id), options, on_event)
-    if agent is None:
-        raise UserError("States and journals are read with the agent that began: --agent ...")
-    run, earlier = recorded_run(agent, source, run_id)
+    with opened(recorded, run_id) as source:
+        if isinstance(source, StoredTrace) and agent is None:
+            return Walk(None, chosen_run(source, run_id), options, on_event)
+        if agent is None:
+            raise UserError("States and journals are read with the agent that began: --agent ...")
+        run, earlier = recorded_run(agent, source, run_id)
     return Walk(agent, run, options_for(options, earlier), on_event)
 
 

@@ -178,7 +178,7 @@ class TestGivingUp:
     def test_no_key_and_no_server_end_it_at_once(self, run: Run, tmp_path: Path) -> None:
         write_lines(tmp_path / "in.jsonl", *self.LINES)
         without = run(*BATCH, "--workers", "1", OPENAI_API_KEY="", OPENAI_BASE_URL="")
-        assert "as all others would, with UserError: There is no API key" in without.stderr
+        assert "as all others would, with NoKeyError: There is no API key" in without.stderr
         nobody = f"http://127.0.0.1:{free_port()}/v1"
         refused = run(*BATCH, "--workers", "1", OPENAI_BASE_URL=nobody)
         assert "as all others would, with APIConnectionError" in refused.stderr

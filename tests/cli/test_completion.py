@@ -12,7 +12,6 @@ import pytest
 from tests.cli.conftest import COMMAND, Run
 from tests.support.terminal import Terminal
 
-
 OFFERED = [
     ("ba", {"batch"}),
     ("traces s", {"show", "serve"}),

@@ -123,6 +123,9 @@ def test_what_is_added_while_an_answer_is_awaited_comes_behind_it() -> None:
     assert result.final_output == "and more"
     said = [item.get("role") for item in result.to_input_list()]
     assert said == ["user", "assistant", "user", "assistant"]
+    played = Runner.replay(agent, result.to_state().to_string())
+    assert played.comparison.is_same, str(played.comparison)
+    assert played.result.to_input_list() == result.to_input_list()
 
 
 def test_a_run_whose_time_is_up_collects_the_answer_later(

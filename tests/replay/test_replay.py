@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -34,6 +35,7 @@ from agents_lite import (
     input_guardrail,
     output_guardrail,
 )
+from agents_lite.replay.walk import walk_through
 from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text, token_usage, turn
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
@@ -167,6 +169,9 @@ def test_a_run_of_a_journal_is_named(tmp_path: Path) -> None:
             Runner.replay(clerk(), source)
     assert [journal.facts(run_id) for run_id in ("a", "b")] == entries
     journal.close()
+    assert walk_through(clerk(), tmp_path / "runs.db", run_id="b").to_turn(2)
+    held = [os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")]
+    assert str(tmp_path / "runs.db") not in held
 
 
 def test_one_of_several_traces_and_runs_is_named(traces: Callable[[], Path]) -> None:
