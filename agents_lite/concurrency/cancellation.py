@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -92,17 +92,12 @@ class Cancellation:
         if self._reasons:
             raise self._reasons[0]
 
-    @contextmanager
-    def interrupting(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Call `callback` (from the cancelling thread) if the work is stopped inside the block.
+    def interrupting(self, callback: Callable[[], object]) -> Interrupting:
+        """A block: call `callback` (from the cancelling thread) if the work is stopped inside it.
 
         It is called at once when the work was stopped before; it must be quick and not raise.
         """
-        self._add(callback)
-        try:
-            yield
-        finally:
-            self._remove(callback)
+        return Interrupting(self, callback)
 
     def wait(self, seconds: float) -> None:
         """Sleep for so many seconds, or until stopped: then raise the reason."""
@@ -121,8 +116,10 @@ class Cancellation:
             self._interrupt()
 
     def _remove(self, callback: Callable[[], object]) -> None:
-        with suppress(ValueError):  # it was called
+        try:
             self._callbacks.remove(callback)
+        except ValueError:  # it was called
+            pass
 
     def _interrupt(self) -> None:
         with suppress(IndexError):  # none is left; other threads may be taking them, too
@@ -132,6 +129,22 @@ class Cancellation:
                     callback()
                 except Exception:  # one that fails must not keep the others from being told
                     logger.exception("Could not interrupt what a run is waiting for.")
+
+
+class Interrupting:
+    """The block of `Cancellation.interrupting`; no generator, since every call enters some."""
+
+    __slots__ = ("_callback", "_cancellation")
+
+    def __init__(self, cancellation: Cancellation, callback: Callable[[], object]) -> None:
+        self._cancellation = cancellation
+        self._callback = callback
+
+    def __enter__(self) -> None:
+        self._cancellation._add(self._callback)
+
+    def __exit__(self, *_exception: object) -> None:
+        self._cancellation._remove(self._callback)
 
 
 current_cancellation: ContextVar[Cancellation | None] = ContextVar(

@@ -96,6 +96,7 @@ class Child:
         self._wake_end, self._wakes_reader = os.pipe()
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
+        self._news = _poll_of(self._output, self._wake_end) if _CAN_POLL else None
         self._ending = threading.Lock()
         self._is_done = False
         self._readers = [
@@ -170,12 +171,12 @@ class Child:
         Returns:
             False when another thread reads, or there is nothing more to read.
         """
-        if not _CAN_POLL or not self._reading.acquire(blocking=False):
+        if self._news is None or not self._reading.acquire(blocking=False):
             return False
         try:
             if self._is_at_end:
                 return False
-            ready = _wait_for(self._output, self._wake_end)
+            ready = [each for each, _ in self._news.poll()]
             if self._wake_end in ready:
                 os.read(self._wake_end, BLOCK_SIZE)
             elif ready:
@@ -272,10 +273,15 @@ class Child:
 
 def _wait_for(*inputs: int, seconds: float | None = None) -> list[int]:
     """Which of the descriptors can be read, or are at their end."""
+    milliseconds = None if seconds is None else seconds * 1000
+    return [each for each, _ in _poll_of(*inputs).poll(milliseconds)]
+
+
+def _poll_of(*inputs: int) -> select.poll:
     poll = select.poll()
     for each in inputs:
         poll.register(each, select.POLLIN)
-    return [each for each, _ in poll.poll(None if seconds is None else seconds * 1000)]
+    return poll
 
 
 def _end_all() -> None:

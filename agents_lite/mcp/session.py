@@ -233,8 +233,11 @@ class Session:
         params = dict(params)
         if caller.answers is not None and self.is_modern:
             params |= caller.answers.params()
-        with self._in_turn(caller):
-            return self._request(method, params, caller, seconds, headers or {})
+        asks = caller.answers is not None and caller.answers.is_known_to_ask
+        if asks and not self.is_modern:
+            with self._in_turn(caller):
+                return self._request(method, params, caller, seconds, headers or {})
+        return self._request(method, params, caller, seconds, headers or {})
 
     def _request(
         self,
@@ -274,9 +277,7 @@ class Session:
         """Make calls that are known to ask one after the other: over stdio, servers of the older
         revisions do not say which call a question belongs to."""
         answers = caller.answers
-        if answers is None or not answers.is_known_to_ask or self.is_modern:
-            yield
-            return
+        assert answers is not None
         self._made_again.append(answers)
         try:
             while not self._asking.acquire(timeout=WAITING):

@@ -133,7 +133,8 @@ class StdioTransport(Transport):
         self._waiting.pop(id, None)
         for mailbox in list(self._waiting.values())[:1]:
             mailbox.put(NOBODY_READS)
-        self._hand_out_questions()
+        if self._questions:
+            self._hand_out_questions()
 
     def take_back(self, id: Any, why: str) -> None:
         """Tell the server that an answer is not wanted any more; it may not hear it at once."""
