@@ -293,7 +293,7 @@ class TestStartingAgain:
         def answer(request: Any) -> Any:
             if request.body["input"][-1].get("type") != "function_call_output":
                 return call("add", a=1, b=2)
-            go_on.wait(0 if go_on.is_set() else 60)
+            go_on.wait(0 if go_on.is_set() else 300)
             return "3"
 
         with ResponsesServer(answer) as server:
@@ -389,7 +389,7 @@ class TestInATerminal:
         is_seen = threading.Event()
 
         def answer(request: Any) -> str:
-            assert message_of(request) == "quick" or is_seen.wait(60)
+            assert message_of(request) == "quick" or is_seen.wait(300)
             return "done"
 
         with ResponsesServer(answer) as server:

@@ -119,7 +119,7 @@ def test_children_of_children_use_sqlite_while_threads_of_each_are_in_it(tmp_pat
         note()
         for each in (write, write, note, read):
             busy(each)
-        for _ in range(15):
+        for _ in range(8):
             check(*[fork(lambda: work(0)) for _ in range(3)], fork(lambda: work(1)))
         checked = sqlite3.connect(folder / "s.db").execute("PRAGMA integrity_check")
         assert checked.fetchone() == ("ok",)
@@ -145,7 +145,7 @@ def test_children_use_sqlalchemy_on_sqlite_while_a_thread_is_in_it(tmp_path: Pat
 
         write()
         busy(write)
-        for _ in range(25):
+        for _ in range(12):
             check(*[fork(write) for _ in range(3)])
         """,
         tmp_path,
@@ -172,7 +172,7 @@ def test_children_import_what_a_thread_was_importing(tmp_path: Path) -> None:
 
         busy(load)
         busy(load)
-        for _ in range(25):
+        for _ in range(12):
             check(*[fork(load) for _ in range(2)])
         """,
         tmp_path,
@@ -206,7 +206,7 @@ def test_children_use_threads_timers_and_loops_while_others_do(tmp_path: Path) -
 
         use()
         busy(use)
-        for _ in range(40):
+        for _ in range(15):
             check(*[fork(use) for _ in range(2)], fork(lambda: check(fork(use))))
         """,
         tmp_path,
@@ -227,7 +227,7 @@ def test_children_make_schemas_while_a_thread_does(tmp_path: Path) -> None:
         make()
         for _ in range(2):
             busy(make)
-        for _ in range(40):
+        for _ in range(15):
             check(*[fork(make) for _ in range(3)])
         """,
         tmp_path,

@@ -269,19 +269,20 @@ except RunBusy as busy:
 """
 
 
-def test_of_eight_processes_one_works_and_when_it_is_killed_another_takes_over(
+def test_of_several_processes_one_works_and_when_it_is_killed_another_takes_over(
     store: JournalStore, journal: Journal
 ) -> None:
     command = [sys.executable, "-c", RACER, store.kind, store.location, "r"]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    racers = [subprocess.Popen(command, **pipes) for _ in range(8)]
+    count = 8 if store.kind == "sqlite" else 3
+    racers = [subprocess.Popen(command, **pipes) for _ in range(count)]
     try:
-        assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 8
+        assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * count
         for racer in racers:
             racer.stdin.write("go\n")
             racer.stdin.flush()
         said = [racer.stdout.readline() for racer in racers]
-        assert sorted(said) == ["busy\n"] * 7 + ["works\n"]
+        assert sorted(said) == ["busy\n"] * (count - 1) + ["works\n"]
         winner = racers[said.index("works\n")]
         winner.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, winner.pid, os.WEXITED | os.WNOWAIT)  # it is left a zombie

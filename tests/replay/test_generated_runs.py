@@ -70,13 +70,13 @@ def check(number: int, folder: Path, was: Any, source: Any, **options: Any) -> N
             assert sorted(calls) == (sorted(told) if tools == "live" else [])
 
 
-@pytest.mark.parametrize("number", range(100))
+@pytest.mark.parametrize("number", range(40))
 def test_a_generated_run_is_played_from_its_state(number: int, tmp_path: Path) -> None:
     was = recorded(number, tmp_path)
     check(number, tmp_path, was, was.to_state().to_string())
 
 
-@pytest.mark.parametrize("number", range(0, 100, 4))
+@pytest.mark.parametrize("number", range(0, 40, 4))
 def test_a_generated_run_is_played_from_its_journal(number: int, tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "runs.db")
     was = recorded(number, tmp_path, journal=journal, run_id="r")
@@ -84,7 +84,7 @@ def test_a_generated_run_is_played_from_its_journal(number: int, tmp_path: Path)
     journal.close()
 
 
-@pytest.mark.parametrize("number", range(0, 100, 4))
+@pytest.mark.parametrize("number", range(0, 40, 4))
 def test_a_generated_run_is_played_from_its_trace(number: int, tmp_path: Path) -> None:
     earlier, provider = get_trace_provider(), TraceProvider()
     provider.set_processors([SQLiteTraceProcessor(tmp_path / "traces.db")])

@@ -221,7 +221,7 @@ def check_spans(spans: Recorder) -> None:
     tell=st.booleans(),
 )
 @settings(
-    max_examples=1000,
+    max_examples=300,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

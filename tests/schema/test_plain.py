@@ -68,7 +68,7 @@ def outcome(schema: FuncSchema, arguments: str) -> Any:
         return str(error)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(schemas(), st.data())
 def test_plain_signatures_are_described_and_read_as_pydantic_does(
     schema: FuncSchema, data: st.DataObject

@@ -343,7 +343,7 @@ def in_a_new_process(
     answer = folder / "answer"
     process = PROCESSES.Process(target=_write, args=(answer, number, folder, state, most_facts))
     process.start()
-    process.join(60)
+    process.join(300)
     assert process.exitcode == 0, f"run {number} ended with {process.exitcode}: {state}"
     told: dict[str, Any] = json.loads(answer.read_text())
     return told

@@ -453,7 +453,7 @@ def test_run_is_watched_while_it_goes_on(browser: Browser, live: str) -> None:
     @function_tool
     def slow() -> str:
         """Wait."""
-        assert go_on.wait(60)
+        assert go_on.wait(300)
         return "the slow result"
 
     model = ScriptedModel([call("slow"), "All done."])
