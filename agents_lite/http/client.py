@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Mapping
+from inspect import iscoroutinefunction
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -119,6 +120,8 @@ class ResponsesClient:
             raise UserError(f"api_key must be text, or a function that gives it, not {kind}")
         if callable(api_key):
             check_takes(api_key, "The api_key function")
+            if iscoroutinefunction(api_key):
+                raise UserError("The api_key function must be `def`, not `async def`")
         self._api_key = api_key
 
     def __repr__(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, Protocol, TypeAlias, get_args
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeAlias, get_args
+from urllib.parse import urlencode
 
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
@@ -105,16 +107,40 @@ def as_client(client: ResponsesClient | OpenAIClient) -> ResponsesClient:
     """
     if isinstance(client, ResponsesClient):
         return client
+    headers = dict(getattr(client, "_custom_headers", None) or {})
+    timeout = getattr(client, "timeout", None)
+    limits: dict[str, Any] = {"timeout": timeout} if isinstance(timeout, int | float) else {}
     try:
         return ResponsesClient(
-            api_key=client.api_key,
-            base_url=str(client.base_url),
+            api_key=_key_of(client, headers),
+            base_url=_address_of(client),
             organization=client.organization,
             project=client.project,
             max_retries=client.max_retries,
+            default_headers={name: value for name, value in headers.items() if value},
+            **limits,
         )
     except AttributeError:
         raise UserError(f"A client is a ResponsesClient, not {type(client).__name__}") from None
+
+
+def _key_of(client: Any, headers: dict[str, str]) -> str | Callable[[], str]:
+    """The key of a client of the `openai` package, or what gives it; Azure's goes into a header."""
+    for name in ("_api_key_provider", "_azure_ad_token_provider", "_azure_ad_token"):
+        found: str | Callable[[], str] | None = getattr(client, name, None)
+        if found:
+            return found
+    key: str = client.api_key
+    if not hasattr(client, "_azure_ad_token"):
+        return key
+    headers["api-key"] = key
+    return ""
+
+
+def _address_of(client: Any) -> str:
+    """The base URL of a client of the `openai` package, with the query of all its requests."""
+    url, query = str(client.base_url), getattr(client, "default_query", None)
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}" if query else url
 
 
 def default_client() -> ResponsesClient:

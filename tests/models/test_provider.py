@@ -243,6 +243,45 @@ def test_a_provider_takes_a_client_or_what_makes_one() -> None:
         OpenAIProvider(LOCAL, api_key="sk-mine")
 
 
+class AzureClient(ForeignClient):
+    """What one for Azure tells."""
+
+    _azure_ad_token: str | None = None
+    _azure_ad_token_provider: Any = None
+    _custom_headers = {"X-Team": "a", "X-Left-Out": None}
+    default_query = {"api-version": "2026-01-01"}
+    timeout = 30
+
+
+@pytest.mark.parametrize(
+    ("told", "sent"),
+    [
+        ({}, {"api-key": "sk-foreign", "authorization": None}),
+        ({"_azure_ad_token": "token-1"}, {"api-key": None, "authorization": "Bearer token-1"}),
+        ({"_azure_ad_token_provider": lambda: "token-2"}, {"authorization": "Bearer token-2"}),
+        ({"_api_key_provider": lambda: "key-3", "api_key": ""}, {"authorization": "Bearer key-3"}),
+    ],
+)
+def test_a_client_for_azure_brings_its_version_headers_and_token(told: Any, sent: Any) -> None:
+    client = AzureClient()
+    vars(client).update(told)
+    with ResponsesServer(["Hello"]) as server:
+        client.base_url = server.base_url + "/"
+        Runner.run_sync(Agent("A", model=OpenAIResponsesModel("m", client)), "Hi")
+    (request,) = server.requests
+    assert request.query == {"api-version": "2026-01-01"}
+    assert {name: request.headers.get(name) for name in sent} == sent
+    assert (request.headers["x-team"], "x-left-out" in request.headers) == ("a", False)
+
+
+def test_an_api_key_that_is_to_be_awaited_is_refused_at_once() -> None:
+    async def key() -> str:
+        return "sk"
+
+    with pytest.raises(UserError, match="not `async def`"):
+        ResponsesClient(api_key=key)  # type: ignore[arg-type]
+
+
 def test_the_prefix_openai_is_taken_off_for_openai_alone() -> None:
     there = OpenAIProvider(base_url="https://api.openai.com/v1", api_key="sk-any")
     assert vars(there.get_model("openai/gpt-4.1"))["model"] == "gpt-4.1"
