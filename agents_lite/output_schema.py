@@ -9,10 +9,9 @@ from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
 
 from .exceptions import InvalidFinalOutputError, UserError
-from .schema.adapter import json_schema_of, make_adapter
+from .schema.adapter import json_schema_of, make_adapter, make_object
 from .schema.strict_schema import check_schema, schema_for_api
 
 __all__ = ["AgentOutputSchema", "AgentOutputSchemaBase"]
@@ -162,8 +161,8 @@ def _describe(output_type: Any, strict: bool) -> _Described:
 def _build(output_type: Any, strict: bool) -> _Described:
     fields = {"response": output_type}
     is_object = _is_object_type(output_type)
-    object_type = output_type if is_object else TypedDict("OutputType", fields)  # type: ignore[operator]
     subject = f"The output type {_type_name(output_type)}"
+    object_type = output_type if is_object else make_object("OutputType", fields, subject)
     adapter = make_adapter(object_type, subject)
     schema = json_schema_of(adapter, subject)
     return adapter, schema_for_api(schema, strict, subject.replace("The", "the", 1))

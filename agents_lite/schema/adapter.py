@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from inspect import Parameter, isroutine
 from typing import Annotated, Any
 
@@ -15,6 +16,9 @@ from typing_extensions import TypedDict
 
 from ..exceptions import UserError
 from .plain import CONFIG, Argument
+
+_OF_USERS = ("function-before", "function-wrap", "function-plain")
+"""Parts that functions of the user's read, or prepare to be read."""
 
 
 class _QuietGenerator(GenerateJsonSchema):
@@ -36,7 +40,9 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
     if isinstance(annotation, Mapping) or isroutine(annotation):  # pydantic's own notations
         raise _no_schema(subject, f"{annotation!r} is no type")
     try:
-        return TypeAdapter(annotation)
+        adapter = TypeAdapter(annotation)
+        _check_readable(adapter.core_schema, subject)
+        return adapter
     except RecursionError as error:
         raise UserError(f"{subject} nests too deeply.") from error
     except (PydanticUserError, SchemaError, NameError, TypeError, KeyError) as error:
@@ -47,10 +53,23 @@ def make_arguments_adapter(
     title: str, arguments: Iterable[Argument], subject: str
 ) -> TypeAdapter[dict[str, Any]]:
     """What reads the JSON object that holds a function's arguments; as in `make_adapter`."""
-    make: Any = TypedDict  # which type checkers know in another form
-    all_of_them = make(title, {each.name: _field_type(each) for each in arguments})
+    fields = {each.name: _field_type(each) for each in arguments}
+    all_of_them: Any = make_object(title, fields, subject)
     all_of_them.__pydantic_config__ = CONFIG
     return make_adapter(all_of_them, subject)
+
+
+def make_object(title: str, fields: dict[str, Any], subject: str) -> Any:
+    """The type of an object with these fields, by name with their types.
+
+    Raises:
+        UserError: One of them is no type.
+    """
+    make: Any = TypedDict  # which type checkers know in another form
+    try:
+        return make(title, fields)
+    except TypeError as error:  # such as a ClassVar
+        raise _no_schema(subject, error) from error
 
 
 def json_schema_of(adapter: TypeAdapter[Any], subject: str) -> dict[str, Any]:
@@ -77,6 +96,33 @@ def _field_type(argument: Argument) -> Any:
     if argument.description:
         extras.append(Field(description=argument.description))
     return Annotated[(argument.annotation, *extras)] if extras else argument.annotation
+
+
+def _check_readable(core: Any, subject: str) -> None:
+    """Refuse what pydantic describes for the model, and then takes from no JSON at all.
+
+    Args:
+        core: A part of what pydantic reads JSON by.
+        subject: What it is a part of.
+
+    Raises:
+        UserError: There is such a part.
+    """
+    if isinstance(core, list):
+        for each in core:
+            _check_readable(each, subject)
+    if not isinstance(core, dict) or core.get("type") in _OF_USERS:
+        return
+    if core.get("type") == "is-subclass":
+        raise _no_schema(subject, f"no JSON is a class such as {core['cls'].__name__}")
+    for value in core.get("expected", ()) if core.get("type") == "literal" else ():
+        if isinstance(value, Enum) and not isinstance(value, str | int):
+            raise _no_schema(
+                subject, f"no JSON is {value}; write Literal[{value.value!r}], or the enum itself"
+            )
+    for name, each in core.items():
+        if name not in ("metadata", "python_schema", "serialization"):
+            _check_readable(each, subject)
 
 
 def _no_schema(subject: str, why: object) -> UserError:

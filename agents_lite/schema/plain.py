@@ -94,9 +94,10 @@ def describe(annotation: Any, levels: int = _MOST_LEVELS) -> Schemas | None:
         return None
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in (list, set):
-        origin, arguments = annotation, (Any,)
+        origin = annotation
     if origin in (list, set):
-        return _describe_collection(origin, describe(arguments[0], levels - 1))
+        of_what = arguments[0] if arguments else Any  # typing.List without its kind
+        return _describe_collection(origin, describe(of_what, levels - 1))
     if origin in (Union, UnionType):
         others = [option for option in arguments if option is not NoneType]
         described = [describe(option, levels - 1) for option in others]

@@ -1,0 +1,90 @@
+"""Types that pydantic describes, and then takes from no JSON, are refused when declared."""
+
+from __future__ import annotations
+
+import enum
+import json
+import typing
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import pytest
+from pydantic import BaseModel, BeforeValidator
+
+from agents_lite import Agent, AgentOutputSchema, UserError, function_tool, handoff
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Size(enum.StrEnum):
+    BIG = "big"
+
+
+class Paint(BaseModel):
+    color: Literal[Color.RED]
+
+
+class Room(BaseModel):
+    paints: list[Paint] = []
+    rooms: list[Room] = []
+
+
+def tool_of(kind: Any, **options: Any) -> Any:
+    def f(given: Any) -> Any:
+        return given
+
+    f.__annotations__["given"] = kind
+    return function_tool(f, **options)
+
+
+UNREADABLE = [
+    Literal[Color.RED], Literal[Color.RED, "blue"], list[Literal[Color.RED]], Paint, Room,
+    type[int], type[Paint], list[type[int]], Final[int], ClassVar[int], Literal, typing.Callable,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNREADABLE, ids=str)
+def test_what_no_json_fits_is_refused_at_every_door(kind: Any) -> None:
+    doors = [
+        lambda: tool_of(kind),
+        lambda: tool_of(kind, strict_mode=False),
+        lambda: Agent("a", output_type=kind),
+        lambda: AgentOutputSchema(kind, strict_json_schema=False),
+        lambda: handoff(Agent("b"), input_type=kind, on_handoff=lambda context, given: None),
+        lambda: Agent("a").as_tool("f", "", parameters=kind),
+    ]
+    for door in doors:
+        with pytest.raises(UserError):
+            door()
+
+
+def test_the_refusal_says_what_to_write() -> None:
+    with pytest.raises(UserError, match=r"Color.RED; write Literal\['red'\], or the enum itself"):
+        tool_of(Literal[Color.RED])
+    with pytest.raises(UserError, match="no JSON is a class such as int"):
+        tool_of(type[int])
+
+
+def as_color(value: Any) -> Any:
+    return Color(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "taken"),
+    [
+        (Literal[Size.BIG], "big", Size.BIG),
+        (Color, "red", Color.RED),
+        (Annotated[Literal[Color.RED], BeforeValidator(as_color)], "red", Color.RED),
+        (typing.List, ["a", 1], ["a", 1]),  # noqa: UP006
+        (typing.Set, ["a"], {"a"}),  # noqa: UP006
+        (typing.Tuple, ["a"], ("a",)),  # noqa: UP006
+        (typing.FrozenSet, ["a"], frozenset("a")),  # noqa: UP006
+    ],
+    ids=str,
+)
+def test_what_fits_is_read(kind: Any, given: Any, taken: Any) -> None:
+    for strict in (True, False):
+        tool = tool_of(kind, strict_mode=strict)
+        assert tool.params_json_schema["type"] == "object"
+        assert tool.on_invoke_tool(None, json.dumps({"given": given})) == taken
