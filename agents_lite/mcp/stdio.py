@@ -135,6 +135,7 @@ class StdioTransport(Transport):
             mailbox.put(NOBODY_READS)
         if self._questions:
             self._hand_out_questions()
+            self.child.wake_reader()  # its own question may have been put into its mailbox
 
     def take_back(self, id: Any, why: str) -> None:
         """Tell the server that an answer is not wanted any more; it may not hear it at once."""

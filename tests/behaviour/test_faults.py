@@ -29,6 +29,7 @@ from agents_lite.exceptions import (
     RateLimitError,
     ResponseFailedError,
 )
+from agents_lite.http.background import Background
 from agents_lite.http.client import ResponsesClient
 from tests.support.loopback import (
     LAST_CHUNK,
@@ -42,7 +43,6 @@ from tests.support.loopback import (
     stream_head,
     unframed_head,
 )
-from tests.support.waiting import wait_until_asleep
 
 ITEM = {
     "type": "message",
@@ -727,25 +727,24 @@ def test_polling_ends_with_the_time_of_the_request():
 
 @pytest.mark.parametrize("stream", [False, True], ids=["polled", "streamed"])
 def test_cancelling_a_background_response_cancels_it_at_the_server(stream: bool):
-    cancellation, is_sent = Cancellation(), threading.Event()
-    tell = lambda _: is_sent.set()  # noqa: E731
-    begun = then(AT_WORK, tell)
-    if stream:
-        begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), tell, Peer.hang)
+    cancellation = Cancellation()
 
-    def cancel() -> None:
-        is_sent.wait(60)
-        wait_until_asleep(threading.main_thread().native_id)
-        cancellation.cancel(RunCancelled())
+    class Begun(Background):
+        response_id = None
 
+        def note(self, response_id: str | None) -> None:
+            threading.Timer(0.1, cancellation.cancel, [RunCancelled()]).start()
+
+        def is_left(self, error: BaseException) -> bool:
+            return False
+
+    begun = then(stream_head(), chunk(event_bytes(EVENTS[0])), Peer.hang) if stream else AT_WORK
     cancelled = http_answer(200, {"id": "resp_1", "status": "cancelled", "output": []})
     with LoopbackServer(begun, cancelled) as server:
         client = ResponsesClient(api_key="sk-test-key", base_url=server.base_url, retry_delay=60.0)
         body = {"background": True, "stream": stream}
-        events = client.stream(body, cancellation=cancellation)
-        threading.Thread(target=cancel).start()
         with pytest.raises(RunCancelled):
-            list(events)
+            list(client.stream(body, cancellation=cancellation, background=Begun()))
 
     assert requested(server)[1:] == [("POST", "/v1/responses/resp_1/cancel")]
 
