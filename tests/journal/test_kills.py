@@ -30,7 +30,7 @@ from tests.support.journal_runs import (
 )
 from tests.support.journal_stores import JournalStore
 
-KILLS = int(os.environ.get("KILLS", 8))
+KILLS = int(os.environ.get("KILLS", 5))
 POINTS = 44
 """How many points there are about to die at before the run pauses."""
 
