@@ -24,6 +24,7 @@ from .approval import approval_for
 from .content import output_of
 from .filters import ToolFilterContext
 from .objects import MCPTool
+from .schemas import has_optional_parts, plain_schema
 from .server import MCPServer
 from .session import Answers, Caller, InputNeeded, alone
 
@@ -111,12 +112,12 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
     """A server's tool under a name that is free.
 
     A schema with optional properties stays as it is: the strict form would make the model invent
-    values for them. So does one that has no strict form.
+    values for them. So does one that has no strict form. See `plain_schema` for its root.
 
     Raises:
         UserError: No model can be offered it, since its schema is none.
     """
-    schema = as_json(tool).get("inputSchema") or {}
+    schema = plain_schema(as_json(tool).get("inputSchema"))
     make = partial(
         ServerTool,
         name=name,
@@ -130,23 +131,12 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
         parallel=True,
         on_unknown_end=None if tool.is_repeatable else "ask",
     )
-    if not _has_optional_parts(schema):
+    if not has_optional_parts(schema):
         try:
             return make(strict_json_schema=True)
         except UserError:
             pass
     return make(strict_json_schema=False)
-
-
-def _has_optional_parts(schema: Any) -> bool:
-    if isinstance(schema, list):
-        return any(map(_has_optional_parts, schema))
-    if not isinstance(schema, dict):
-        return False
-    properties = schema.get("properties")
-    if isinstance(properties, dict) and not set(properties) <= set(schema.get("required") or ()):
-        return True
-    return any(map(_has_optional_parts, schema.values()))
 
 
 def _invoke(tool_name: str, server: MCPServer, context: ToolContext[Any], text: str) -> Any:

@@ -25,6 +25,8 @@ def output_of(result: MCPCallResult, use_structured_content: bool) -> Any:
     """
     received = as_json(result)
     structured, content = received.get("structuredContent"), received.get("content")
+    if isinstance(content, str | dict):
+        content = [content]
     content = content if isinstance(content, list) else []
     if structured is not None and (use_structured_content or not content):
         return structured
@@ -37,9 +39,12 @@ def output_of(result: MCPCallResult, use_structured_content: bool) -> Any:
 
 
 def _part(content: Any) -> ToolOutputText | ToolOutputImage | ToolOutputFileContent:
+    if isinstance(content, str):
+        return ToolOutputText(content)
     kind = content.get("type") if isinstance(content, dict) else None
     if kind == "text":
-        return ToolOutputText(str(content.get("text")))
+        text = content.get("text")
+        return ToolOutputText("" if text is None else str(text))
     if kind in ("image", "audio") and "data" in content:
         return _blob(content["data"], content.get("mimeType"), kind)
     resource = content.get("resource") if kind == "resource" else None

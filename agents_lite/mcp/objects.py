@@ -70,13 +70,15 @@ class MCPPromptResult(MCPObject):
 
     @property
     def text(self) -> str:
-        """The text of all its messages, as instructions of an agent for example."""
+        """The text of all its messages, of embedded resources too; as instructions for example."""
         messages = self._fields.get("messages")
         texts = []
         for message in messages if isinstance(messages, list) else ():
             content = message.get("content") if isinstance(message, dict) else None
-            text = content.get("text") if isinstance(content, dict) else None
-            texts += [text] if isinstance(text, str) and text else []
+            for part in content if isinstance(content, list) else [content]:
+                held = part.get("resource", part) if isinstance(part, dict) else None
+                text = held.get("text") if isinstance(held, dict) else None
+                texts += [text] if isinstance(text, str) and text else []
         return "\n\n".join(texts)
 
 

@@ -29,7 +29,7 @@ from .objects import (
     MCPTools,
 )
 from .protocol import parameter_headers
-from .session import Caller, Session, alone
+from .session import Caller, DiedOfProbe, Session, alone
 from .transport import ConnectionLost, Transport
 
 if TYPE_CHECKING:
@@ -413,12 +413,18 @@ class MCPServer(ABC):
             self._connecting.release()
 
     def _new_session(self, caller: Caller) -> Session:
+        try:
+            return self._begun(caller, probes=True)
+        except DiedOfProbe:
+            return self._begun(caller, probes=False)
+
+    def _begun(self, caller: Caller, probes: bool) -> Session:
         transport = self._open()
         try:
             session = Session(
                 transport, self.name, self._seconds, self._on_elicitation, self._mask
             )
-            session.connect(caller)
+            session.connect(caller, probes)
             if self.cache_tools_list and session.can_tell_of_new_tools or (
                 self._on_elicitation is not None and not session.is_modern
             ):

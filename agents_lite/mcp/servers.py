@@ -79,7 +79,9 @@ class MCPServerStdio(MCPServer):
         try:
             return StdioTransport(start, self.name, self._mask)
         except (OSError, ValueError) as error:
-            what = self._mask(f"{self._params['command']!r} cannot be started: {error}")
+            command = self._params["command"]
+            hint = "; what it is given belongs into `args`" if " " in str(command) else ""
+            what = self._mask(f"{command!r} cannot be started: {error}{hint}")
             raise MCPServerError(what, self.name) from None
 
 

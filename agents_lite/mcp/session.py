@@ -64,6 +64,10 @@ class InputNeeded(Exception):
         self.state = state
 
 
+class DiedOfProbe(Exception):
+    """A server has ended itself, it may be over a first message that it does not know."""
+
+
 class Answers:
     """What a server has asked a person in earlier attempts to make a call, and was answered.
 
@@ -172,12 +176,20 @@ class Session:
         transport.on_message = self._take
         transport.finds_owners = on_elicitation is None
 
-    def connect(self, caller: Caller) -> None:
+    def connect(self, caller: Caller, probes: bool = True) -> None:
         """Agree on a revision: the one without sessions, or else the newest with a handshake.
 
+        Args:
+            caller: On whose behalf.
+            probes: Whether to try the first one at all.
+
         Raises:
+            DiedOfProbe: The server may have ended itself over the first message.
             MCPServerError: There is no connection, or no revision that both sides speak.
         """
+        if not probes:
+            self._shake_hands(caller)
+            return
         probe = PROBE_SECONDS if self._seconds is None else min(PROBE_SECONDS, self._seconds / 2)
         found, silence = None, None
         try:
@@ -187,6 +199,8 @@ class Session:
                 raise
             silence = error
         except MCPServerError as error:
+            if isinstance(error, ConnectionLost) and self.transport.may_end_at_probe:
+                raise DiedOfProbe from error
             if not _may_be_older(error):
                 raise
         if found is None or MODERN_VERSION not in _as_list(found.get("supportedVersions")):
@@ -538,7 +552,7 @@ def _may_be_older(error: MCPServerError) -> bool:
         return not named or any(version in HANDSHAKE_VERSIONS for version in named)
     if isinstance(error, HTTPRefusal):
         return error.status_code not in (401, 403)
-    return error.code is not None
+    return not isinstance(error, ConnectionLost)
 
 
 def _versions_named_by(error: MCPServerError) -> list[str]:

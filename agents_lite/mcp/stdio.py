@@ -11,10 +11,11 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
+from ..http.errors import parse_json
 from .child import Child, Listener
 from .protocol import (
     Message,
@@ -50,6 +51,8 @@ class StdioTransport(Transport):
         server_name: The server, as errors name it.
         mask: Hides secrets in what is shown of the process's words.
     """
+
+    may_end_at_probe = True
 
     def __init__(
         self,
@@ -160,7 +163,7 @@ class StdioTransport(Transport):
         if not line.strip():
             return
         try:
-            content = from_json(line)
+            content = parse_json(line)
         except ValueError:
             self._stray = self._mask(line.decode("utf-8", "replace").strip()[:SHOWN])
             logger.debug("MCP server %s wrote no JSON: %s", self.server_name, self._stray)
@@ -189,10 +192,13 @@ class StdioTransport(Transport):
 
     def _deliver(self, message: Message) -> None:
         if is_answer(message):
-            mailbox = self._waiting.get(message["id"])
+            id = message["id"]
+            if isinstance(id, str) and id.isdecimal():  # some servers make a text of the number
+                id = int(id)
+            mailbox = self._waiting.get(id)
             if mailbox is not None:
                 mailbox.put(message)
-            elif message["id"] == self._subscription and "error" in message:
+            elif id == self._subscription and "error" in message:
                 logger.debug("MCP server %s has no subscriptions", self.server_name)
         elif is_request(message) and message["method"] != "ping" and self._waiting:
             if self.finds_owners and message["method"] == "elicitation/create":

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import http.client
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Timeout
 
 from ..concurrency.cancellation import Cancellation
 from ..exceptions import MCPServerError, UserError
+from ..http.address import redirect_target, without_query
 from ..http.connections import Exchange as Wire
 from ..http.connections import WatchedAdapter
-from ..http.errors import excerpt, root_cause
+from ..http.errors import excerpt, parse_json, root_cause
 from ..http.sse import EventDecoder
 from .protocol import (
     Message,
@@ -47,6 +48,12 @@ BLOCK_SIZE = 65536
 """Bytes asked of a socket at a time."""
 WIRE_ERRORS = (OSError, HTTPError, http.client.HTTPException, ValueError)
 """What requests, urllib3, http.client and sockets raise when an exchange fails."""
+_LOST_SESSION = re.compile(
+    r"session.{0,30}(not found|expired|invalid|unknown|terminated)"
+    r"|(no valid|not valid|invalid|unknown|expired).{0,20}session",
+    re.IGNORECASE,
+)
+"""How servers say with another status than 404 that they do not know a session."""
 LAST_WORDS = 0.1
 """Seconds to wait for the end of a stream once the answer has come."""
 BEGINNING = 1.0
@@ -167,7 +174,9 @@ class HTTPTransport(Transport):
         """
         for _ in range(MOST_REDIRECTS):
             response = self._send(wire, method, content, headers)
-            target = _redirect_target(response)
+            status, location = response.status_code, response.headers.get("location")
+            # One for good is no reason to ask in another way.
+            target = redirect_target(308 if status == 301 else status, response.url, location)
             if target is None:
                 return response
             response.close()
@@ -196,14 +205,21 @@ class HTTPTransport(Transport):
     def refused(self, response: requests.Response, content: bytes) -> MCPServerError:
         """The error for an answer with another status than 2xx."""
         status = response.status_code
-        if status == 404 and self.session_id is not None:
+        text = self.mask(excerpt(content))
+        if self.session_id is not None and (
+            status == 404 or (status == 400 and _LOST_SESSION.search(text))
+        ):
             self.lose_session()
             expired = ConnectionLost("it does not know the session any more", self.server_name)
             expired.is_expired = True
             return expired
-        text = self.mask(excerpt(content)) or "with an empty body"
+        text = text or "with an empty body"
         if 300 <= status < 400:
-            text = "a redirect to elsewhere is not followed; use the address it leads to"
+            target = without_query(response.headers.get("location") or "nowhere")
+            text = f"a redirect to elsewhere is not followed, to {target}; use that address"
+        challenge = response.headers.get("www-authenticate")
+        if challenge and status in (401, 403):
+            text = f"{text}; it wants {self.mask(challenge)}"
         return HTTPRefusal(f"HTTP {status}: {text}", self.server_name, status=status)
 
     def _send(
@@ -304,10 +320,10 @@ class HTTPExchange(Exchange):
             return
         content = b"".join(read_blocks(transport, response))
         try:
-            messages = list(each_message(from_json(content)))
+            messages = list(each_message(parse_json(content)))
         except ValueError:
             messages = []
-        answers = [message for message in messages if message.get("id") == self._message["id"]]
+        answers = [message for message in messages if self._is_answered_by(message)]
         lost_session = response.status_code == 404 and transport.session_id is not None
         if answers and not lost_session:
             yield from messages
@@ -319,6 +335,10 @@ class HTTPExchange(Exchange):
             what = f"the answer to {self._message['method']} is no message: {text}"
             raise MCPServerError(what, transport.server_name)
 
+    def _is_answered_by(self, message: Message) -> bool:
+        """Whether a message is the answer; some servers make a text of the number."""
+        return str(message.get("id")) == str(self._message["id"])
+
     def _streamed(self, response: requests.Response) -> Iterator[Message]:
         """The messages of a stream, which is taken up again where it ended too early."""
         decoder = ResumableDecoder()
@@ -327,7 +347,7 @@ class HTTPExchange(Exchange):
             seen = decoder.last_id
             try:
                 for message in stream_messages(self._transport, response, decoder):
-                    if not is_answer(message) or message["id"] == self._message["id"]:
+                    if not is_answer(message) or self._is_answered_by(message):
                         yield message
             except ConnectionLost:
                 if self._wire.is_cut or not decoder.last_id:
@@ -426,11 +446,16 @@ def stream_messages(
             if not content.strip():  # it only tells an id
                 continue
             try:
-                yield from each_message(from_json(content))
+                yield from each_message(parse_json(content))
             except ValueError:
+                if decoder.name_of(content) not in ("", "message"):
+                    continue  # a sign of life
                 text = transport.mask(excerpt(content))
                 what = f"an event holds no message: {text}"
                 raise MCPServerError(what, transport.server_name) from None
+    for content in decoder.finish():  # the last event lacks its empty line; it may be cut, too
+        with suppress(ValueError):
+            yield from each_message(parse_json(content))
 
 
 def read_blocks(transport: HTTPTransport, response: requests.Response) -> Iterator[bytes]:
@@ -476,13 +501,3 @@ def new_session(headers: Mapping[str, str], auth: Any) -> requests.Session:
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def _redirect_target(response: requests.Response) -> str | None:
-    """Where the same request is to be sent again, or None: never to another origin."""
-    location = response.headers.get("location")
-    if response.status_code not in (307, 308) or not location:
-        return None
-    target = urljoin(response.url, location)
-    here, there = urlsplit(response.url), urlsplit(target)
-    return target if (here.scheme, here.netloc) == (there.scheme, there.netloc) else None

@@ -81,6 +81,8 @@ class Transport(ABC):
     """Sent with every message, where the transport has headers."""
     finds_owners = False
     """Whether it matters which exchange is handed a question of the server."""
+    may_end_at_probe = False
+    """Whether a server may end itself over a first message that it does not know."""
     cancels_by_message = True
     """Whether taking a request back is a notification, as against closing the connection."""
 

@@ -228,11 +228,32 @@ def test_a_call_that_may_be_repeated_is_where_that_is_wanted(script: Script, hea
         assert len(pids) == 2  # for the call, since the server had died, and for its repetition
 
 
-@pytest.mark.parametrize("method", ["server/discover", "initialize"])
-def test_a_server_that_dies_at_its_start_is_a_typed_error(script: Script, method: str) -> None:
+@pytest.mark.parametrize("methods", [["initialize"], ["server/discover", "initialize"]])
+def test_a_server_that_dies_at_its_start_is_a_typed_error(
+    script: Script, methods: list[str]
+) -> None:
     with pytest.raises(MCPServerError, match="(?s)'script'.*exit code 4.*dying of") as caught:
-        script({"die": {method: 4}}).connect()
+        script({"die": dict.fromkeys(methods, 4)}).connect()
     assert caught.value.server_name == "script"
+
+
+def test_a_server_that_ends_itself_over_a_first_message_it_does_not_know_is_shaken_hands_with(
+    script: Script,
+) -> None:
+    with script({"die": {"server/discover": 4}}) as server:
+        assert say(server, "echo", text="here") == "here"
+
+
+def test_a_program_with_its_arguments_in_one_text_is_told_where_they_belong() -> None:
+    with pytest.raises(MCPServerError, match="cannot be started.*belongs into `args`"):
+        MCPServerStdio({"command": "no-such-program -y server"}).connect()
+
+
+@pytest.mark.parametrize("dialect", ["mark", "windows", "text_ids", "bytes"])
+def test_lines_that_are_a_little_off_are_read(script: Script, dialect: str) -> None:
+    """A byte order mark, line ends as on Windows, ids as text, bytes that are no UTF-8."""
+    with script({"dialect": dialect}) as server:
+        assert say(server, "echo", text="here").startswith("here")
 
 
 def test_a_program_that_does_not_exist_is_a_typed_error() -> None:

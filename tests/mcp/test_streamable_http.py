@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -127,7 +128,14 @@ def test_a_question_in_the_stream_is_answered() -> None:
         (stream_head() + chunk(b"data: {not json\n\n") + LAST_CHUNK, "no message: {not json"),
         (stream_head() + LAST_CHUNK, "broke off"),
         (stream_head() + chunk(b"data: {"), "failed"),
-        (http_answer(302, headers={"Location": "http://elsewhere/"}), "redirect to elsewhere"),
+        (
+            http_answer(302, headers={"Location": "http://elsewhere/?token=5"}),
+            "redirect to elsewhere is not followed, to http://elsewhere/;",
+        ),
+        (
+            http_answer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}),
+            'HTTP 401: with an empty body; it wants Bearer error="invalid_token"',
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_a_typed_error(answer: bytes, words: str) -> None:
@@ -140,6 +148,89 @@ def test_an_answer_that_is_none_is_a_typed_error(answer: bytes, words: str) -> N
         with pytest.raises(MCPServerError, match=words):
             server.call_tool("write")
         assert say(server, "still here") == "still here"
+
+
+NOTE = {"jsonrpc": "2.0", "method": "notifications/unheard"}
+
+
+def in_events(*lines: bytes) -> Any:
+    """An answer in a stream of such lines, `ANSWER` standing for its JSON."""
+
+    def play(peer: Peer, message: dict[str, Any]) -> None:
+        answer = json.dumps(said(message, "here")).encode()
+        content = b"".join(line.replace(b"ANSWER", answer) for line in lines)
+        peer.send(stream_head() + chunk(content) + LAST_CHUNK)
+
+    return play
+
+
+def in_json(change: Any) -> Any:
+    def play(peer: Peer, message: dict[str, Any]) -> None:
+        peer.send(http_answer(200, change(said(message, "here"))))
+
+    return play
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        pytest.param(in_events(b"event: ping\ndata: 12:00\n\n", b"data: ANSWER\n\n"), id="ping"),
+        pytest.param(in_events(b": x\n\nevent: result\ndata: ANSWER\n\n"), id="another event"),
+        pytest.param(in_events(b"data: ANSWER"), id="no empty line at the end"),
+        pytest.param(in_events(b"\xef\xbb\xbfdata: ANSWER\r\n\r\n"), id="mark and line ends"),
+        pytest.param(in_events(b"data: ANSWER\n\n", b"data: [DONE]\n\n"), id="[DONE]"),
+        pytest.param(in_json(lambda a: b"\xef\xbb\xbf" + json.dumps(a).encode()), id="mark"),
+        pytest.param(in_json(lambda a: {**a, "id": str(a["id"])}), id="id as text"),
+        pytest.param(in_json(lambda a: {**a, "error": None}), id="error beside it"),
+        pytest.param(in_json(lambda a: json.dumps([NOTE, a])), id="list"),
+    ],
+)
+def test_an_answer_that_is_a_little_off_is_read(play: Any) -> None:
+    with ScriptedMCP(plays={"echo": play}) as scripted, client(scripted) as server:
+        assert say(server, "") == "here"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http_answer(202),
+        http_answer(200, b"<html>", "text/html"),
+        http_answer(404, b"<html>", "text/html"),
+        http_answer(500),
+    ],
+)
+def test_a_server_that_makes_nothing_of_being_discovered_is_shaken_hands_with(
+    answer: bytes,
+) -> None:
+    plays = {"server/discover": lambda peer, _: peer.send(answer)}
+    with ScriptedMCP(plays=plays) as scripted, client(scripted) as server:
+        assert say(server, "here") == "here"
+
+
+@pytest.mark.parametrize("code", [200, 202, 204, 400, 405, 500])
+def test_what_answers_a_notification_or_a_get_does_not_matter(code: int) -> None:
+    plays = {"notifications/initialized": lambda peer, _: peer.send(http_answer(code))}
+    with (
+        ScriptedMCP(plays=plays, get=lambda peer, _: peer.send(http_answer(code))) as scripted,
+        client(scripted, cache_tools_list=True) as server,
+    ):
+        assert len(server.list_tools()) == 3
+
+
+def test_a_session_that_is_called_invalid_is_begun_anew() -> None:
+    """Servers say it with 400, too; told in https://github.com/weaviate/weaviate/issues/12788."""
+
+    def refuse_once(peer: Peer, message: dict[str, Any]) -> None:
+        if scripted.calls["echo"] > 1:
+            scripted.reply(peer, message)
+            return
+        why = {"code": -32600, "message": "Bad Request: No valid session ID provided"}
+        peer.send(http_answer(400, {"jsonrpc": "2.0", "id": "server-error", "error": why}))
+
+    with ScriptedMCP(plays={"echo": refuse_once}) as scripted, client(scripted) as server:
+        server.list_tools()
+        assert say(server, "here") == "here"
+        assert scripted.sessions == 2
 
 
 def test_an_expired_session_is_begun_anew_and_what_does_no_harm_repeated() -> None:
@@ -251,11 +342,12 @@ def test_a_stream_that_breaks_off_is_taken_up_where_it_ended() -> None:
         assert scripted.calls["write"] == 1
 
 
-def test_a_redirect_within_the_server_is_followed_for_good() -> None:
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_redirect_within_the_server_is_followed_for_good(status: int) -> None:
     def answer(peer: Peer) -> None:
         assert peer.request is not None
         if peer.request.path == "/mcp":
-            peer.send(http_answer(307, headers={"Location": "/mcp/"}))
+            peer.send(http_answer(status, headers={"Location": "/mcp/"}))
         else:
             scripted._answer(peer)
 

@@ -11,6 +11,7 @@ The JSON names what it does otherwise than a good server:
 * `capabilities`: in place of its own
 * `log`: a file that gets a line of JSON for each message that comes in
 * `banner`: what it writes before all else
+* `dialect`: what is odd about its lines: `mark`, `windows`, `text_ids`, `bytes`
 """
 
 from __future__ import annotations
@@ -49,7 +50,18 @@ def answer_those_held_back() -> None:
 
 
 def send(message: dict[str, Any]) -> None:
-    write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    dialect = plan.get("dialect")
+    if dialect == "text_ids" and "method" not in message:
+        message = {**message, "id": str(message["id"])}
+    line = json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+    if dialect == "mark":
+        line = b"\xef\xbb\xbf" + line
+    elif dialect == "windows":
+        line = line[:-1] + b"\r\n"
+    elif dialect == "bytes":
+        line = line.replace(b'"here"', b'"here\xff"')
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 def read() -> dict[str, Any] | None:

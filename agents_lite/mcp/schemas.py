@@ -1,0 +1,96 @@
+"""Input schemas of a server's tools, as models take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+_ALTERNATIVES = ("anyOf", "oneOf")
+
+
+def plain_schema(schema: Any) -> Any:
+    """The schema with an object at its root, where it says nothing else.
+
+    Models' servers refuse `anyOf` and the like at the root: its alternatives become one object that
+    has the properties of all, and requires what each of them does. A schema that is null, or says
+    that anything goes, is that of any object; parts of it that are none are left out. What is no
+    object at all stays as it is.
+    """
+    if schema is None or schema is True:
+        return {"type": "object", "properties": {}}
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if isinstance(kind, list) and "object" in kind:
+        schema = {**schema, "type": "object"}
+    if any(isinstance(schema.get(word), list) for word in (*_ALTERNATIVES, "allOf")):
+        schema = _merged(schema)
+    return _without_nonsense(schema)
+
+
+def has_optional_parts(schema: Any) -> bool:
+    """Whether a property anywhere may be left out."""
+    if isinstance(schema, list):
+        return any(map(has_optional_parts, schema))
+    if not isinstance(schema, dict):
+        return False
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and not set(properties) <= set(schema.get("required") or ()):
+        return True
+    return any(map(has_optional_parts, schema.values()))
+
+
+def _merged(schema: Schema) -> Schema:
+    """The schema with what stands beside its alternatives and in them, as far as it is plain."""
+    rest = {name: value for name, value in schema.items() if name not in (*_ALTERNATIVES, "allOf")}
+    properties = dict(_properties(rest))
+    required = set(_required(rest))
+    for word in (*_ALTERNATIVES, "allOf"):
+        parts = [_resolved(part, schema) for part in schema.get(word) or ()]
+        for name, value in [each for part in parts for each in _properties(part).items()]:
+            known = properties.setdefault(name, value)
+            if known != value:
+                properties[name] = {"anyOf": [*_options(known), value]}
+        wanted = [set(_required(part)) for part in parts]
+        if wanted:
+            required |= set.union(*wanted) if word == "allOf" else set.intersection(*wanted)
+    kept = [name for name in properties if name in required]
+    merged = {**rest, "type": "object", "properties": properties}
+    return {**merged, "required": kept} if kept else merged
+
+
+def _resolved(part: Any, root: Schema) -> Any:
+    """A part, or what it refers to in the definitions of the root."""
+    reference = part.get("$ref") if isinstance(part, dict) else None
+    for place in ("$defs", "definitions"):
+        if isinstance(reference, str) and reference.startswith(f"#/{place}/"):
+            return (root.get(place) or {}).get(reference.removeprefix(f"#/{place}/"))
+    return part
+
+
+def _options(schema: Any) -> list[Any]:
+    """The alternatives of a schema that has nothing else, or itself as the only one."""
+    is_choice = isinstance(schema, dict) and list(schema) == ["anyOf"]
+    return list(schema["anyOf"]) if is_choice else [schema]
+
+
+def _properties(schema: Any) -> Schema:
+    found = schema.get("properties") if isinstance(schema, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _required(schema: Any) -> list[str]:
+    found = schema.get("required") if isinstance(schema, dict) else None
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+
+def _without_nonsense(schema: Schema) -> Schema:
+    if "properties" in schema:
+        parts = _properties(schema).items()
+        good = {name: part for name, part in parts if isinstance(part, dict | bool)}
+        if good != schema["properties"]:
+            schema = {**schema, "properties": good}
+    if "required" in schema and not isinstance(schema["required"], list):
+        schema = {name: value for name, value in schema.items() if name != "required"}
+    return schema

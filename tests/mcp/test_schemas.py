@@ -1,0 +1,70 @@
+"""Schemas of tools as servers were reported to send them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents_lite import MCPServerStdio
+from agents_lite.mcp.agent_tools import as_function_tool
+from agents_lite.mcp.objects import MCPTool
+from agents_lite.mcp.schemas import plain_schema
+
+A, B = {"type": "string"}, {"type": "integer"}
+NOTHING = {"type": "object", "properties": {}}
+
+
+def alternatives(word: str, *parts: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "object", word: list(parts), **more}
+
+
+def part(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+@pytest.mark.parametrize(
+    ("schema", "plain"),
+    [
+        (None, NOTHING),
+        (True, NOTHING),
+        ({}, {}),
+        ("x", "x"),
+        ({"type": "array"}, {"type": "array"}),
+        ({"type": ["object", "null"], "properties": {}}, NOTHING),
+        ({"type": "object", "properties": None, "required": None}, NOTHING),
+        (
+            # https://github.com/mastra-ai/mastra/issues/23731
+            {"type": "object", "properties": {"coin": A, "required": ["coin"]}},
+            {"type": "object", "properties": {"coin": A}},
+        ),
+        (
+            alternatives("anyOf", part(["a"], a=A), part(["b"], b=B)),
+            {"type": "object", "properties": {"a": A, "b": B}},
+        ),
+        (
+            {"oneOf": [part(["a", "b"], a=A, b=B), part(["a"], a=B)]},
+            {"type": "object", "properties": {"a": {"anyOf": [A, B]}, "b": B}, "required": ["a"]},
+        ),
+        (
+            alternatives("allOf", part(["a"], a=A), part(["b"], b=B), properties={"c": A}),
+            {"type": "object", "properties": {"c": A, "a": A, "b": B}, "required": ["a", "b"]},
+        ),
+        (
+            {"anyOf": [{"$ref": "#/$defs/X"}], "$defs": {"X": part(["a"], a=A)}},
+            {**part(["a"], a=A), "$defs": {"X": part(["a"], a=A)}},
+        ),
+        ({"anyOf": [5, {"$ref": "#/$defs/no"}, {"$ref": 5}]}, NOTHING),
+    ],
+)
+def test_a_schema_has_a_plain_object_at_its_root(schema: Any, plain: Any) -> None:
+    assert plain_schema(schema) == plain
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf", "allOf"])
+def test_a_tool_with_alternatives_at_the_root_is_offered(word: str) -> None:
+    """Models' servers refuse them there, and with them the whole request."""
+    tool = MCPTool({"name": "t", "inputSchema": alternatives(word, part(["a"], a=A))})
+    offered = as_function_tool(tool, MCPServerStdio({"command": "x"}), "t").params_json_schema
+    assert offered["type"] == "object" and word not in offered
+    assert offered["properties"] == {"a": A}
