@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,13 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_reject_arguments(parser: argparse.ArgumentParser) -> None:
     _add_call(parser)
     parser.add_argument("--message", metavar="WORDS", help="what the model is told")
+
+
+def _add_answer_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_call(parser)
+    add = parser.add_argument
+    add("--fields", metavar="JSON", help='the fields of the form, as {"name": "Ada"}')
+    add("--question", metavar="NAME", help="which of several, as `runs show` names them")
 
 
 def _add_forget_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +149,16 @@ def _told(fact: dict[str, Any]) -> str:
             return f"{kind}: {fact['error']}: {_clip(fact['message'])}"
         case "decided":
             return f"{kind} {fact['call_id']}: {fact['verdict']}"
+        case "asked" if fact.get("questions"):
+            asked = [f"{name}: {_asked(each)}" for name, each in fact["questions"].items()]
+            return f"{kind} {fact['call_id']}: {'; '.join(asked)}"
     return f"{kind} {fact['call_id']}" if "call_id" in fact else kind
+
+
+def _asked(question: dict[str, Any]) -> str:
+    form = question.get("requested_schema") or {}
+    fields = ", ".join(form.get("properties") or ())
+    return _clip(f"{question['message']} ({question.get('url') or fields})")
 
 
 def _said(item: dict[str, Any]) -> str:
@@ -174,7 +191,9 @@ def _resume(options: argparse.Namespace) -> None:
     if result.is_paused:
         for item in result.interruptions:
             print(plain(f"waits: {item.tool_name}({item.arguments}), {item.call_id}"))
-        raise CallsWait("Decide by `agents-lite runs approve` or `reject`, then resume the run")
+        raise CallsWait(
+            "Decide by `agents-lite runs approve`, `reject` or `answer`, then resume the run"
+        )
     write_output(result.final_output)
 
 
@@ -184,6 +203,15 @@ def _approve(options: argparse.Namespace) -> None:
 
 def _reject(options: argparse.Namespace) -> None:
     open_journal(options.db).reject(options.run_id, options.call_id, options.message)
+
+
+def _answer(options: argparse.Namespace) -> None:
+    try:
+        fields = None if options.fields is None else json.loads(options.fields)
+    except ValueError as error:
+        raise WrongUsage(f"--fields is no JSON: {error}") from error
+    journal = open_journal(options.db)
+    journal.provide_input(options.run_id, options.call_id, fields, options.question)
 
 
 def _forget(options: argparse.Namespace) -> None:
@@ -204,6 +232,9 @@ ACTIONS = {
     ),
     "reject": Action(
         "Have the model told that a call that waits was not made.", _add_reject_arguments, _reject
+    ),
+    "answer": Action(
+        "Answer what a server asks in the middle of a call.", _add_answer_arguments, _answer
     ),
     "forget": Action("Delete runs that are finished.", _add_forget_arguments, _forget),
 }

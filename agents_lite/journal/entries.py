@@ -187,6 +187,18 @@ def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:
     return list(waiting.values())
 
 
+def open_questions(facts: list[JSON], call: WaitingCall) -> JSON:
+    """What a call that waits asks and nobody has answered, by the names of the questions."""
+    left: JSON = {}
+    for told in facts:
+        if told.get("call_id") == call.call_id and _address(told) == call.inside:
+            if told["type"] == "asked":
+                left = dict(told.get("questions") or {})
+            elif told["type"] == "decided":
+                left.pop(str(told.get("question")), None)
+    return left
+
+
 def _address(told: JSON) -> Address:
     return tuple((turn, call_id) for turn, call_id in told.get("in", ()))
 

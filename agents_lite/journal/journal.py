@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -28,6 +28,7 @@ from .entries import (
     facts_behind,
     input_difference,
     json_value,
+    open_questions,
     read_record,
     waiting_calls,
 )
@@ -178,16 +179,61 @@ class Journal(ABC):
             RunBusy: The run is at work.
             UserError: No such call waits, or several do in runs inside it.
         """
-        self._decide(run_id, call_id, verdict="approve")
+        self._decide(run_id, call_id, lambda facts, call: [_verdict(call, verdict="approve")])
 
     def reject(self, run_id: str, call_id: str, message: str | None = None) -> None:
         """Have the model told that a call was not approved, in these words or the usual ones.
+
+        What an MCP server asks is declined.
 
         Raises:
             RunBusy: The run is at work.
             UserError: No such call waits, or several do in runs inside it.
         """
-        self._decide(run_id, call_id, verdict="reject", message=message)
+
+        def rejected(facts: list[Any], call: WaitingCall) -> list[Any]:
+            if call.reason != "input":
+                return [_verdict(call, verdict="reject", message=message)]
+            declined = {"verdict": "input", "output": {"action": "decline"}}
+            return [
+                _verdict(call, question=name, **declined) for name in open_questions(facts, call)
+            ]
+
+        self._decide(run_id, call_id, rejected)
+
+    def provide_input(
+        self,
+        run_id: str,
+        call_id: str,
+        content: Mapping[str, Any] | None = None,
+        question: str | None = None,
+    ) -> None:
+        """Answer what an MCP server asks in the middle of a call; `reject` declines to.
+
+        Args:
+            run_id: The run.
+            call_id: The call.
+            content: The fields of the form; None where a page was visited.
+            question: The name of the question; None: there is one only.
+
+        Raises:
+            RunBusy: The run is at work.
+            UserError: No such question waits, or the answer does not fit it.
+        """
+
+        def answered(facts: list[Any], call: WaitingCall) -> list[Any]:
+            from ..mcp.forms import accepted
+            from ..mcp.objects import MCPElicitation
+
+            asked = open_questions(facts, call)
+            name = next(iter(asked), "") if question is None and len(asked) == 1 else question
+            if name not in asked:
+                names = ", ".join(map(repr, asked)) or "nothing"
+                raise UserError(f"The call {call_id!r} asks {names}, not {question!r}")
+            answer = accepted(MCPElicitation(**asked[name]), content)
+            return [_verdict(call, verdict="input", question=name, output=answer)]
+
+        self._decide(run_id, call_id, answered)
 
     def forget(
         self,
@@ -364,9 +410,11 @@ class Journal(ABC):
             if row.status == "finished":
                 return row, None
             _check_free(row, now)
+            note = {"trace_id": _decoded(row.note).get("trace_id")}  # it waits and fails no more
             return replace(
                 row,
                 status="working",
+                note=encode(note),
                 holder=holder.text,
                 lease_until=now + self.lease,
                 changed_at=now,
@@ -409,7 +457,13 @@ class Journal(ABC):
             raise RunBusy(run_id, _holder_of(row) or "and was taken over from this process")
         return row
 
-    def _decide(self, run_id: str, call_id: str, **verdict: Any) -> None:
+    def _decide(
+        self,
+        run_id: str,
+        call_id: str,
+        decide: Callable[[list[dict[str, Any]], WaitingCall], list[dict[str, Any]]],
+    ) -> None:
+        """Add the facts that `decide` makes of all before them and of the call that waits."""
         row, facts = self._read(run_id)
         waiting = [call for call in waiting_calls(facts) if call.call_id == call_id]
         if len(waiting) != 1:
@@ -418,20 +472,14 @@ class Journal(ABC):
                 + ("several calls wait" if waiting else "no call waits")
                 + f" by the id {call_id!r}; journal.state(...) shows those that do"
             )
-        if waiting[0].reason == "input":
-            raise UserError(
-                f"The call {call_id!r} asks for input: answer by journal.state(...), and run that"
-            )
-        decided = {"type": "decided", "call_id": call_id, "always": False, **verdict}
-        if waiting[0].inside:
-            decided["in"] = waiting[0].inside
-        entry = encode([decided])
+        decided = decide(facts, waiting[0])
+        entry = encode(decided)
 
         def add(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
             if now_there is None or now_there.entries != row.entries:
                 raise RunBusy(run_id, "and has gone on meanwhile")
             _check_free(now_there, now)
-            left = [asdict(call) for call in waiting_calls([*facts, decided])]
+            left = [asdict(call) for call in waiting_calls([*facts, *decided])]
             note = {**_decoded(now_there.note), "waiting": left}
             return replace(now_there, note=encode(note), entries=row.entries + 1), entry
 
@@ -455,6 +503,20 @@ class Journal(ABC):
         for row in self.rows(["working"], _ALL, 0):
             with suppress(RunBusy):
                 self.change(row.run_id, stop)
+
+
+def _verdict(call: WaitingCall, **verdict: Any) -> dict[str, Any]:
+    """The fact that a call was decided about.
+
+    Raises:
+        UserError: It asks for input, and gets none.
+    """
+    if call.reason == "input" and verdict["verdict"] != "input":
+        raise UserError(
+            f"The call {call.call_id!r} asks for input: provide_input answers, reject declines"
+        )
+    inside = {"in": call.inside} if call.inside else {}
+    return {"type": "decided", "call_id": call.call_id, "always": False, **verdict, **inside}
 
 
 def _check_free(row: RunRow, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from agents_lite import (
     Runner,
     SQLiteJournal,
     SQLiteSession,
+    ToolContext,
     function_tool,
 )
 from agents_lite.testing import ScriptedModel, call
@@ -117,6 +119,42 @@ def test_a_run_is_rejected_in_words(run: Run, journal: SQLiteJournal) -> None:
     assert rejected.returncode == 0
     resumed = run("runs", "resume", "second", *DB, "--agent", "agents:cashier", "--offline")
     assert "Not today" in resumed.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (["answer", "booking", "c1", "--fields", '{"name": "Zoë"}'], "booked for Zoë"),
+        (["reject", "booking", "c1"], "nothing booked"),
+    ],
+)
+def test_what_a_server_asks_is_answered(
+    run: Run, tmp_path: Path, words: list[str], output: str
+) -> None:
+    @function_tool
+    def book(ctx: ToolContext[None]) -> str:
+        """Asks in its middle, as tools of MCP servers may."""
+        at_work: Any = ctx.run
+        _, answers, state = at_work.answered_in_call(ctx.tool_call_id)
+        if state is None:
+            form = {"type": "object", "properties": {"name": {"type": "string"}}}
+            asked = {"server_name": "s", "message": "Who comes?", "requested_schema": form}
+            raise at_work.ask_in_call(ctx.tool_call_id, {"who": asked}, {})
+        content = answers["who"].get("content")
+        return "nothing booked" if content is None else f"booked for {content['name']}"
+
+    model = ScriptedModel([call("book", call_id="c1"), "Done."])
+    agent = Agent("Booking", model=model, tools=[book])
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    config = RunConfig(journal=journal, run_id="booking", tracing_disabled=True)
+    assert Runner.run_sync(agent, "Book.", run_config=config).is_paused
+    assert "asked c1: who: Who comes? (name)" in run("runs", "show", "booking", *DB).stdout
+    for wrong, told in (("{", "is no JSON"), ('{"age": 4}', "no field 'age'")):
+        assert told in run("runs", "answer", "booking", "c1", *DB, "--fields", wrong).stderr
+    assert "asks for input" in run("runs", "approve", "booking", "c1", *DB).stderr
+    assert run("runs", *words, *DB).returncode == 0
+    result = Runner.run_sync(agent, "Book.", run_config=config)
+    assert [result.new_items[1].output, result.final_output] == [output, "Done."]
 
 
 def test_runs_are_forgotten(run: Run, journal: SQLiteJournal) -> None:

@@ -321,6 +321,29 @@ def test_an_approval_waits_in_the_journal(journal: Journal, scripted: Scripted) 
     assert result.new_items[2].output == "paid 7"
 
 
+def test_a_run_that_goes_on_waits_no_more(journal: Journal, scripted: Scripted) -> None:
+    def shown() -> Any:
+        stored = journal.run("r")
+        return stored.status, [each.call_id for each in stored.waiting], stored.error
+
+    @function_tool
+    def leave() -> str:
+        """End without the journal being told."""
+        told.append(shown())
+        raise KeyboardInterrupt
+
+    told: list[Any] = []
+    model = scripted([call("pay", call_id="p", amount=7), call("leave")])
+    agent = Agent("A", model=model, tools=[pay, leave])
+    Runner.run_sync(agent, "Go", run_config=config(journal))
+    told.append(shown())
+    state = journal.state("r", agent)
+    state.approve(state.get_interruptions()[0])
+    with pytest.raises(KeyboardInterrupt):
+        Runner.run_sync(agent, state, run_config=config(journal))
+    assert told == [("paused", ["p"], None), ("working", [], None)]
+
+
 def test_a_rejection_tells_the_model(journal: Journal, scripted: Scripted) -> None:
     model = scripted([call("pay", call_id="p", amount=7), "done"])
     agent = Agent("A", model=model, tools=[pay])
@@ -354,9 +377,7 @@ def test_a_state_goes_on_in_its_journal(journal: Journal, scripted: Scripted) ->
     kinds = [fact["type"] for fact in journal.facts("r")]
     assert kinds.index("asked") < kinds.index("decided") < kinds.index("finished")
     with pytest.raises(JournalMismatch, match="has gone on from this state"):
-        Runner.run_sync(
-            agent, RunState.from_string(agent, text), run_config=config(journal)
-        )
+        Runner.run_sync(agent, RunState.from_string(agent, text), run_config=config(journal))
 
 
 def test_a_state_is_read_from_the_journal(journal: Journal, scripted: Scripted) -> None:

@@ -348,10 +348,13 @@ def test_a_run_in_a_journal_waits_for_answers(
         assert [(each.tool_name, each.reason) for each in waiting] == [("book", "input")]
         with pytest.raises(UserError, match="asks for input"):
             journal.approve("r", waiting[0].call_id)
-        state = journal.state("r", agent)
-        for item in state.get_interruptions():
+        with pytest.raises(UserError, match="not 'other'"):
+            journal.provide_input("r", waiting[0].call_id, {}, question="other")
+        for item in result.interruptions:
             assert item.question is not None
-            state.provide_input(item, ANSWERS[item.question.message])
-        result = Runner.run_sync(agent, state, run_config=config)
+            answer = ANSWERS[item.question.message]
+            journal.provide_input("r", item.call_id, answer, question=item.question_name)
+        assert journal.run("r").waiting == ()
+        result = Runner.run_sync(agent, "Book.", run_config=config)
     assert outputs(result) == ["booked for Zoë on Friday"]
     assert journal.run("r").is_finished

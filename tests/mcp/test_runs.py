@@ -20,6 +20,7 @@ from agents_lite import (
     Runner,
     RunState,
     RunTimeout,
+    SQLiteJournal,
     UserError,
     function_tool,
 )
@@ -92,9 +93,7 @@ def test_calls_of_a_turn_are_made_side_by_side(scripted: Any, script: Script) ->
     assert outputs(Runner.run_sync(agent, "Go", timeout=PATIENCE)) == ["late", "late"]
 
 
-def test_names_that_occur_twice_get_the_name_of_their_server(
-    scripted: Any, script: Script
-) -> None:
+def test_names_that_occur_twice_get_the_name_of_their_server(scripted: Any, script: Script) -> None:
     @function_tool
     def write(text: str) -> str:
         return f"mine: {text}"
@@ -143,9 +142,7 @@ def test_a_failure_leaves_the_run_where_that_is_wanted(scripted: Any, script: Sc
         Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go")
 
 
-def test_arguments_that_are_no_object_are_told_to_the_model(
-    scripted: Any, script: Script
-) -> None:
+def test_arguments_that_are_no_object_are_told_to_the_model(scripted: Any, script: Script) -> None:
     model = scripted([call("echo", "[1]"), call("echo", "{"), "done"])
     agent = Agent("A", mcp_servers=[script()], model=model)
     no_object, no_json = outputs(Runner.run_sync(agent, "Go"))
@@ -340,6 +337,34 @@ def test_a_server_of_a_run_that_pauses_again_is_closed(scripted: Any, script: Sc
     state.approve(state.get_interruptions()[0])
     assert len(Runner.run_sync(agent, state).interruptions) == 1
     assert server._session is None
+
+
+def test_a_run_in_a_journal_makes_no_call_of_a_server_again(
+    scripted: Any, script: Script, heard: Heard, tmp_path: Path
+) -> None:
+    starts = []
+
+    @function_tool
+    def stop() -> str:
+        """Stop the run, once."""
+        starts.append(1)
+        if len(starts) == 1:
+            raise KeyboardInterrupt
+        return "stopped"
+
+    model = scripted([call("write", text="a"), call("stop"), call("echo", text="b"), "done"])
+    config = RunConfig(journal=SQLiteJournal(tmp_path / "runs.db"), run_id="r")
+
+    def start() -> Any:
+        server = script({"log": str(tmp_path / "log")})
+        agent = Agent("A", mcp_servers=[server], tools=[stop], model=model)
+        return Runner.run_sync(agent, "Go", run_config=config)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert [*outputs(start()), *outputs(start())] == ["a", "stopped", "b"] * 2
+    called = [each["params"]["name"] for each in heard() if each.get("method") == "tools/call"]
+    assert (called, len(starts)) == (["write", "echo"], 2)
 
 
 def test_servers_of_the_wrong_kind_are_a_user_error() -> None:
