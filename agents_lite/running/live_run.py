@@ -23,6 +23,7 @@ from .hooks import Lifecycle
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..compaction import Compaction
+    from ..concurrency.seats import Seats
     from ..items import RunItem, ToolApprovalItem, TResponseInputItem
     from ..models.interface import Model
     from ..output_schema import AgentOutputSchemaBase
@@ -80,6 +81,8 @@ class LiveRun:
         tokens_per_estimated: What such an estimate stands for, as the latest usage has told.
         cached_prompt: What the latest request began with, if its server may have it cached.
         tools_at_work: Names of the local tools that run at this moment.
+        seats: For calls of tools, here and in runs inside; None: as many as they like.
+        is_limited: Whether it, or a run around it, has limits of usage.
         closing: What is closed when the run ends.
         pause_reason: Why the run stopped before its end, or None.
         is_over: Whether it goes on no more, well or not.
@@ -138,6 +141,7 @@ class LiveRun:
         self.tokens_per_estimated = 1.0
         self.cached_prompt: SentPrompt | None = None
         self.tools_at_work: list[str] = []
+        self.seats = self._seats_for_calls()
         self.closing = ExitStack()
         self.pause_reason: PauseReason | None = None
         self.is_over = False
@@ -145,7 +149,7 @@ class LiveRun:
         self._pause: RunPaused | None = None
         self._inner_runs: list[LiveRun] = []
         self._lock = new_lock()
-        self._is_limited = any(True for _ in self._found_limits())
+        self.is_limited = any(True for _ in self._found_limits())
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
@@ -254,7 +258,7 @@ class LiveRun:
         Raises:
             UserError: It has none.
         """
-        if self._is_limited and any(limits.cost is not None for _, limits in self._found_limits()):
+        if self.is_limited and any(limits.cost is not None for _, limits in self._found_limits()):
             from ..prices import check_has_price
 
             check_has_price(getattr(model, "model", None), model.hostname, self.agent.name)
@@ -377,6 +381,16 @@ class LiveRun:
             span.set_error(span.describe(error))
         span.finish(reset_current=True)
 
+    def _seats_for_calls(self) -> Seats | None:
+        around, limit = self.around, self.config.max_tool_concurrency
+        if around is not None and self.config is around.config:
+            return around.seats
+        if limit is None or limit == 1:  # then all are on one thread
+            return None
+        from ..concurrency.seats import Seats  # only those who need it pay for it
+
+        return Seats(limit)
+
     def _chosen_compaction(self) -> Compaction | None:
         if any(map(self.options.get, KEPT_BY_SERVER)):
             return None  # the server keeps the conversation, and can compact it by itself
@@ -384,7 +398,7 @@ class LiveRun:
 
     def _limits(self) -> Iterable[tuple[LiveRun, UsageLimits]]:
         """The limits of this run, and of those around it."""
-        return self._found_limits() if self._is_limited else ()
+        return self._found_limits() if self.is_limited else ()
 
     def _found_limits(self) -> Iterator[tuple[LiveRun, UsageLimits]]:
         run: LiveRun | None = self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,12 @@ from agents_lite import (
     Agent,
     CallModelData,
     ModelInputData,
+    ModelRequest,
     RunConfig,
     Runner,
     UsageLimitExceeded,
     UsageLimits,
+    default_tool_error_function,
     function_tool,
 )
 from agents_lite.testing import ScriptedModel, call
@@ -87,6 +90,58 @@ def test_one_at_a_time_holds_inside_too() -> None:
     )
     Runner.run_sync(outer, "x", run_config=RunConfig(max_tool_concurrency=1))
     assert seen == [f"{what} {number}" for number in range(3) for what in ("begin", "end")]
+
+
+@pytest.mark.parametrize("limit", [2, 3])
+def test_so_many_at_a_time_are_counted_over_all_nested_runs(limit: int) -> None:
+    lock, met, at_work, most = threading.Lock(), threading.Barrier(limit, timeout=60), 0, 0
+
+    def step() -> None:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        met.wait()
+        with lock:
+            at_work -= 1
+
+    def answer(request: ModelRequest) -> Any:
+        return "ok" if request.input[-1].get("output") else [call("step")] * limit
+
+    agents = [
+        Agent(
+            f"In{number}",
+            tools=[function_tool(step, parallel=True)],
+            model=ScriptedModel(answer),
+        )
+        for number in range(3)
+    ]
+    tools = [each.as_tool(each.name, "", parallel=True) for each in agents]
+    script = [[call(each.name, input="x") for each in tools], "Done."]
+    config = RunConfig(max_tool_concurrency=limit)
+    outer = Agent("Outer", tools=tools, model=ScriptedModel(script))
+    assert Runner.run_sync(outer, "x", run_config=config).final_output == "Done."
+    assert most == limit
+
+
+def test_a_limit_of_all_runs_is_not_told_to_a_model_as_the_failure_of_a_tool() -> None:
+    config = RunConfig(usage_limits=UsageLimits(tool_calls=3))
+    with pytest.raises(UsageLimitExceeded):
+        agent = nested(
+            ScriptedModel([call("f")] * 20),
+            call("ask", input="x"),
+            failure_error_function=default_tool_error_function,
+        )
+        Runner.run_sync(agent, "x", run_config=config)
+    own = RunConfig(usage_limits=UsageLimits(tool_calls=1))
+    agent = nested(
+        ScriptedModel([call("f")] * 20),
+        call("ask", input="x"),
+        "Done.",
+        failure_error_function=default_tool_error_function,
+        run_config=own,
+    )
+    assert Runner.run_sync(agent, "x").final_output == "Done."
 
 
 def test_options_of_its_own_stand_for_those_of_the_run() -> None:

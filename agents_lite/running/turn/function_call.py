@@ -15,6 +15,7 @@ from ...exceptions import (
     ToolInputGuardrailTripwireTriggered,
     ToolOutputGuardrailTripwireTriggered,
     ToolTimeoutError,
+    UsageLimitExceeded,
     UserError,
     words_of,
 )
@@ -117,6 +118,8 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
         AgentsException: The tool wants its failures raised.
     """
     explain = tool.failure_error_function
+    if isinstance(error, UsageLimitExceeded) and tool.agent is not None and call.run.is_limited:
+        raise error  # the limit is one of all these runs together
     if isinstance(error, ToolTimeoutError) and error.tool_name == tool.name:
         behavior, explain = tool.timeout_behavior, tool.timeout_error_function or explain
         if behavior == "raise_exception":

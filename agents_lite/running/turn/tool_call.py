@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -82,8 +83,10 @@ class ToolCall:
 
     def make(self) -> ToolCallOutputItem | None:
         """Make the call. None: the run pauses before it, or a run inside it is paused."""
+        seats = self.run.seats if getattr(self.tool, "agent", None) is None else None
+        seat = nullcontext() if seats is None else seats.taken(self.cancellation)
         try:
-            with self.run.at_work(self.tool.name):
+            with seat, self.run.at_work(self.tool.name):
                 return self._make()
         except RunPaused:
             return None
