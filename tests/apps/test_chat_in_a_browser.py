@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from agents_lite.testing import call, handoff_to, status, turn
 from tests.support.browser import Browser
 from tests.support.models import held_stream
 from tests.support.sites import Site
+from tests.support.waiting import PATIENCE
 
 ANSWER = ".bubble.agent"
 WRITING = ".bubble.writing"
@@ -15,6 +17,8 @@ MARKUP = "<img src=x onerror=document.title='hacked'><b>bold</b>"
 
 
 def send(browser: Browser, text: str) -> None:
+    """Say something, once the page takes it."""
+    browser.wait_for("#send")
     browser.type("textarea", text + "\n")
 
 
@@ -120,7 +124,13 @@ def test_a_failure_is_told_in_words_for_visitors_and_the_chat_goes_on(
 
 
 def test_a_turn_that_failed_is_asked_again_at_a_click(browser: Browser, site: Site) -> None:
-    site.turns.extend([status(400), [call("opening_hours", day="Sunday")], status(400), "Closed."])
+    is_gone = threading.Event()
+
+    def once_it_is_gone(_request: Any) -> Any:
+        is_gone.wait(PATIENCE)
+        return [call("opening_hours", day="Sunday")]
+
+    site.turns.extend([status(400), once_it_is_gone, status(400), "Closed."])
     browser.open(site.url)
     send(browser, "Are you open on Sunday?")
     for _ in range(2):  # nothing was kept of the first try, and a call of the second
@@ -130,6 +140,7 @@ def test_a_turn_that_failed_is_asked_again_at_a_click(browser: Browser, site: Si
         browser.wait_for("#send")
         browser.click(".ended button")
         browser.wait_until_gone(".ended")
+        is_gone.set()
     browser.wait_for(ANSWER, "Closed.")
     browser.wait_for("#send")
     assert browser.texts(".user") == ["Are you open on Sunday?"]

@@ -10,6 +10,7 @@ import pytest
 
 from agents_lite import CustomTool, ShellTool, function_tool
 from agents_lite.testing import call, handoff_to, turn
+from tests.apps.test_chat_in_a_browser import send
 from tests.chat_page.conftest import Served, inn
 from tests.support.browser import Browser
 from tests.support.waiting import PATIENCE
@@ -25,10 +26,6 @@ def leave(browser: Browser, served: Served) -> Iterator[None]:
     """The browser leaves before the server does."""
     yield
     browser.open("about:blank")
-
-
-def send(browser: Browser, text: str) -> None:
-    browser.type("textarea", text + "\n")
 
 
 def open_wide(browser: Browser, url: str) -> None:

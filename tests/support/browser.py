@@ -85,8 +85,10 @@ class Browser:
         self._wait(lambda: not self.texts(selector), f"the end of {selector}")
 
     def click(self, selector: str) -> None:
-        """Click on the first such element."""
-        self.driver.find_element("css selector", selector).click()
+        """Click on the first such element, once that does something."""
+        element = self.driver.find_element("css selector", selector)
+        self._wait(element.is_enabled, f"a click on {selector}")
+        element.click()
 
     def type(self, selector: str, text: str) -> None:
         """Type into the first such element; a line break is the Enter key."""
