@@ -201,3 +201,8 @@ def test_no_top_level_module_is_called_what_the_package_exports() -> None:
 
     modules = {path.stem for path in PACKAGE.glob("*.py")}
     assert modules & set(agents_lite.__all__) == set()
+
+
+def test_nothing_is_locked_that_a_fork_leaves_locked() -> None:
+    """`cached_property` of Python 3.11 has a lock for all objects of a class."""
+    assert [path.name for path in FILES if "cached_property" in path.read_text()] == []

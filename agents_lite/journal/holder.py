@@ -6,8 +6,8 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from dataclasses import asdict, dataclass, field
+from functools import cache
 
 from pydantic_core import from_json, to_json
 
@@ -26,6 +26,13 @@ class Holder:
     """When the process was started, in the system's own units; "" where that is not known."""
     token: str
     """Tells the runs of a process apart."""
+    text: str = field(default="", init=False, repr=False, compare=False)
+    """The holder as JSON."""
+
+    def __post_init__(self) -> None:
+        told = asdict(self)
+        del told["text"]
+        object.__setattr__(self, "text", to_json(told).decode())
 
     @classmethod
     def here(cls) -> Holder:
@@ -36,16 +43,11 @@ class Holder:
 
     @classmethod
     def from_text(cls, text: str) -> Holder | None:
-        """The one that `text` told of, or None when the text is damaged."""
+        """The one whose `text` it is, or None when the text is damaged."""
         try:
             return cls(**from_json(text))
         except (TypeError, ValueError):
             return None
-
-    @cached_property
-    def text(self) -> str:
-        """The holder as JSON."""
-        return to_json(asdict(self)).decode()
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host.partition(' ')[0]}"
