@@ -63,26 +63,58 @@ def without_lost_reasoning(
     """A history that is part of another, without ids of items whose reasoning was left out.
 
     The server looks an item up by its id, and then wants the reasoning before it: "provided
-    without its required 'reasoning' item".
+    without its required 'reasoning' item". It looks up reasoning, too, and wants what followed it,
+    so that reasoning goes with that: "provided without its required following item".
     """
-    kept = {item.get("id") for item in after if item.get("type") == "reasoning"}
+    after = _without_lost_followers(before, after)
+    kept = {_id_of(item) for item in after if item.get("type") == "reasoning"}
     followers = set()
     is_lost = False
     for item in before:
         if item.get("type") == "reasoning":
-            is_lost = item.get("id") not in kept
+            is_lost = _id_of(item) not in kept
         elif not _is_from_model(item):
             is_lost = False
-        elif is_lost and item.get("id") and item.get("type", "message") in _MAY_LACK_ID:
-            followers.add(item["id"])
+        elif is_lost and _id_of(item) and item.get("type", "message") in _MAY_LACK_ID:
+            followers.add(_id_of(item))
     if not followers:
         return after
     return [
         {name: value for name, value in item.items() if name != "id"}
-        if item.get("id") in followers
+        if _id_of(item) in followers
         else item
         for item in after
     ]
+
+
+def _without_lost_followers(
+    before: list[TResponseInputItem], after: list[TResponseInputItem]
+) -> list[TResponseInputItem]:
+    """A history that is part of another, without reasoning of which the next item is left out."""
+    names = {name for item in after for name in _names_of(item)}
+    lost = set()
+    follower: TResponseInputItem | None = None
+    for item in reversed(before):
+        if item.get("type") != "reasoning":
+            follower = item if _is_from_model(item) else None
+        elif follower is not None:
+            known = _names_of(follower)
+            if names.isdisjoint(known) if known else follower not in after:
+                lost.add(_id_of(item))
+    lost.discard(None)
+    if not lost:
+        return after
+    return [item for item in after if item.get("type") != "reasoning" or _id_of(item) not in lost]
+
+
+def _id_of(item: TResponseInputItem) -> str | None:
+    given = item.get("id")
+    return given if isinstance(given, str) else None
+
+
+def _names_of(item: TResponseInputItem) -> list[str]:
+    """What an item is known by, wherever it stands."""
+    return [name for name in (item.get("id"), item.get("call_id")) if isinstance(name, str)]
 
 
 def without_reasoning_ids(items: list[TResponseInputItem]) -> list[TResponseInputItem]:

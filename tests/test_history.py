@@ -208,3 +208,21 @@ def test_a_call_left_out_takes_its_reasoning_and_the_ids_behind_it() -> None:
     unanswered = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f"}
     mended = mend_history([thought, unanswered, message("m1")])
     assert [item.get("id") for item in mended] == [None]
+
+
+def test_reasoning_goes_with_what_followed_it_and_no_further() -> None:
+    first, second = reasoning(1), reasoning(2)
+    asked, unnamed = {**call(1), "id": "fc_1"}, {"role": "assistant", "content": "hm"}
+    before = [USER, first, asked, output(1), second, message("m2"), reasoning(3), unnamed]
+    for left_out, stays in (
+        ([asked, output(1)], [USER, second, message("m2"), reasoning(3), unnamed]),
+        ([message("m2")], [USER, first, asked, output(1), reasoning(3), unnamed]),
+        ([unnamed], [USER, first, asked, output(1), second, message("m2")]),
+        ([USER], before[1:]),
+    ):
+        after = [item for item in before if item not in left_out]
+        assert without_lost_reasoning(before, after) == stays
+    renamed = [{**item, "id": "fc_2"} if item is asked else item for item in before]
+    assert without_lost_reasoning(before, renamed) == renamed  # its call tells that it is the same
+    strange = [{**first, "id": ["x"]}, USER]
+    assert without_lost_reasoning(strange, strange) == strange
