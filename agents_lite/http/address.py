@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit, urlunsplit
 
 from ..exceptions import UserError
 
-_SECRET_NAME = re.compile("key|token|secret|password|signature|sig$|code", re.IGNORECASE)
+_SECRET_NAME = "(?i:key|token|secret|password|signature|sig$|code)"
 """Names in a query whose values messages do not show."""
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """Where a server is."""
 
     url: str
@@ -34,7 +32,7 @@ class Address:
     def secrets(self) -> list[str]:
         """What no message may show."""
         in_query = [
-            value for name, values in self.query.items() if _SECRET_NAME.search(name)
+            value for name, values in self.query.items() if re.search(_SECRET_NAME, name)
             for value in values
         ]  # fmt: skip
         return [self.password, unquote(self.password), *in_query]

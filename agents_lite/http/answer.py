@@ -7,10 +7,9 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import requests
 import urllib3
@@ -54,8 +53,7 @@ iterator raises `APIConnectionError` where a stream ends without saying so.
 """
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """How much is read, so that no server can fill the memory; compressed bytes count unpacked."""
 
     answer: int

@@ -29,7 +29,7 @@ MOST_REDIRECTS = 5
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 
-@dataclass(repr=False, slots=True)
+@dataclass(repr=False, eq=False, slots=True)
 class Outgoing:
     """A request before it is prepared, which each try does anew."""
 

@@ -6,9 +6,9 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 import requests
 
@@ -30,8 +30,7 @@ HOPELESS_CAUSES = (
 """What the causes of connections say that no other try will make."""
 
 
-@dataclass(frozen=True)
-class RetryNote:
+class RetryNote(NamedTuple):
     """A try that failed and is about to be repeated."""
 
     attempt: int
@@ -42,8 +41,7 @@ class RetryNote:
     """Why it failed."""
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often a request is tried again, and for how long."""
 
     max_retries: int

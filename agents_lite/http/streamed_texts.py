@@ -24,7 +24,7 @@ _WRAPPERS = ("text", "content", "value")
 """Names under which some servers put a text where the API has the text itself."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StreamedText:
     """A text, and where it belongs as far as its events said."""
 
@@ -54,7 +54,7 @@ class StreamedText:
         return self.whole or self.joined or self.begun
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """An item of the output, and what its events called it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
@@ -32,7 +31,7 @@ def retry_policy(
             "jitter": backoff.jitter,
         }
     given = {name: value for name, value in changes.items() if value is not None}
-    policy: RetryPolicy = replace(usual, **given)  # type: ignore[arg-type]
+    policy: RetryPolicy = usual._replace(**given)  # type: ignore[arg-type]
     decide = settings.policy
     if decide is None:
         return policy
@@ -44,7 +43,7 @@ def retry_policy(
         decision = as_decision(Callbacks().call(cancellation, decide, context))
         return decision.retry, decision.delay
 
-    return replace(policy, decide=decided)
+    return policy._replace(decide=decided)
 
 
 def _facts(error: APIError) -> ModelRetryNormalizedError:

@@ -169,7 +169,7 @@ def options_for(options: RunOptions[Any], earlier: RunOptions[Any]) -> RunOption
 
 def _beginning(started: Started) -> Started:
     """How a replay begins: as the run did, but for no session, and in no trace of its."""
-    return replace(started, trace_id=None, owed=[])
+    return started._replace(trace_id=None, owed=[])
 
 
 def _check(sides: Sides, options: RunOptions[Any]) -> None:

@@ -38,7 +38,7 @@ def runs_of_trace(trace: StoredTrace) -> list[RecordedRun]:
     if not runs:
         raise UserError(f"Trace {trace.trace_id} has no model call, and so no run to be replayed")
     for run in runs:
-        run.started.trace_id = trace.trace_id
+        run.started = run.started._replace(trace_id=trace.trace_id)
     return runs
 
 
@@ -220,7 +220,7 @@ class _Reader:
         if sent and sent[0].get("role") == "system":
             instructions, *sent = sent[0].get("content"), *sent[1:]
         if not self._run.turns:
-            self._run.started.given = self._run.started.prepared = sent
+            self._run.started = self._run.started._replace(given=sent, prepared=sent)
         self._note_outputs(sent)
         number = len(self._run.turns) + 1
         items, usage = _items(output), _usage(facts.get("usage"))

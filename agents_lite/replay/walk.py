@@ -127,7 +127,7 @@ class Walk:
         Raises:
             UserError: There is no agent to go on with.
         """
-        began = replace(self._run.started, given=text, prepared=text)
+        began = self._run.started._replace(given=text, prepared=text)
         self._begin(RecordedRun(self._run.agent, began))
         self._walk_to((1, "request", None))
 

@@ -87,7 +87,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
     """A fact of a record as a JSON object with a `type`."""
     match fact:
         case Started():
-            fields = {name: getattr(fact, name) for name in Started.__slots__}
+            fields = {name: getattr(fact, name) for name in Started._fields}
             is_merged = fact.prepared is not fact.given
             fields |= {"prepared": fact.prepared if is_merged else None, "owed": bool(fact.owed)}
             return {"type": "started", **fields}
@@ -121,7 +121,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
                 told = {"on": "output", **_value("output", result.agent_output)}
             return {
                 "type": "checked",
-                "index": fact.index,
+                "index": fact.position,
                 "guardrail": result.guardrail.get_name(),
                 **told,
                 "triggered": output.tripwire_triggered,
@@ -148,7 +148,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             said = [item_to_json(item) for item in fact.said]
             return {"type": "finished", "is_typed": fact.is_typed, "said": said, **value}
         case _:
-            fields = {name: getattr(fact, name) for name in type(fact).__slots__}
+            fields = {name: getattr(fact, name) for name in fact._fields}
             if isinstance(fact, Decided):
                 fields = {**fields, "output": None, **_value("output", fact.output)}
             return {"type": _NAMES[type(fact)], **fields}

@@ -5,8 +5,8 @@ A run's facts are only ever added to. All else that is known of it follows from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -27,8 +27,7 @@ Place = tuple[str | int, ...]
 """Where an agent, tool or handoff stands: `("handoffs", 1, "tools", 0)`, read from an agent on."""
 
 
-@dataclass(slots=True)
-class Started:
+class Started(NamedTuple):
     """The run began."""
 
     run_id: str
@@ -53,26 +52,23 @@ class Started:
     """Items that the session had; None where there is none, or not all of it was read."""
 
 
-@dataclass(slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A guardrail gave its verdict on the input or on the final output."""
 
-    index: int
-    """Its place among the agent's guardrails, followed by the run's."""
+    position: int
+    """Where it stands among the agent's guardrails, followed by the run's."""
     result: InputGuardrailResult | OutputGuardrailResult
     """The verdict."""
 
 
-@dataclass(slots=True)
-class Awaited:
+class Awaited(NamedTuple):
     """The model's server is at work on an answer in the background."""
 
     response_id: str | None
     """The response to be collected; None: it is not, and the model is to be asked anew."""
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The model answered."""
 
     turn: int
@@ -84,15 +80,13 @@ class Answered:
     are left out. None: the answer cannot be used, and the model is to be asked again."""
 
 
-@dataclass(slots=True)
-class Begun:
+class Begun(NamedTuple):
     """A local call is about to be made. Without a `Called` its end is unknown."""
 
     call_id: str
 
 
-@dataclass(slots=True)
-class Called:
+class Called(NamedTuple):
     """A call was answered: made here, refused, or answered from outside."""
 
     call_id: str
@@ -102,16 +96,14 @@ class Called:
     """What the model is told behind the turn's outputs, where this one has no place for words."""
 
 
-@dataclass(slots=True)
-class ToolChecked:
+class ToolChecked(NamedTuple):
     """A tool's guardrail gave its verdict on a call."""
 
     call_id: str
     result: ToolInputGuardrailResult | ToolOutputGuardrailResult
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A call waits for a person."""
 
     call_id: str
@@ -124,8 +116,7 @@ class Asked:
     """What whoever makes the call is to be given back with the answers: JSON."""
 
 
-@dataclass(slots=True)
-class Decided:
+class Decided(NamedTuple):
     """A person decided about a call that waited."""
 
     call_id: str
@@ -142,8 +133,7 @@ class Decided:
     """The question that is answered."""
 
 
-@dataclass(slots=True)
-class HandedOver:
+class HandedOver(NamedTuple):
     """Another agent is to take over when the turn has ended."""
 
     target: Agent[Any]
@@ -151,43 +141,37 @@ class HandedOver:
     """Outputs of the handoffs asked for: of those ignored, then of the one that happened."""
 
 
-@dataclass(slots=True)
-class Filtered:
+class Filtered(NamedTuple):
     """An input filter has decided what the next agents are sent."""
 
     conversation: HandoffInputData
 
 
-@dataclass(slots=True)
-class Told:
+class Told(NamedTuple):
     """Hooks were told; they are not told again. Only where somebody listens."""
 
     what: Telling
 
 
-@dataclass(slots=True)
-class Finished:
+class Finished(NamedTuple):
     """There is a final output."""
 
     output: Any
     is_typed: bool
     """Whether it was parsed by the agent's output type."""
-    said: list[RunItem] = field(default_factory=list)
+    said: Sequence[RunItem] = ()
     """A message that tells it, where no answer of the model does."""
 
 
-@dataclass(slots=True)
-class TurnEnded:
+class TurnEnded(NamedTuple):
     """All that the answer asked for is done."""
 
 
-@dataclass(slots=True)
-class Saved:
+class Saved(NamedTuple):
     """The session was given what it was owed."""
 
 
-@dataclass(slots=True)
-class Added:
+class Added(NamedTuple):
     """The caller added to the conversation of a run that goes on."""
 
     items: list[TResponseInputItem]
@@ -195,8 +179,7 @@ class Added:
     """Whether the run itself did, to tell the model what was wrong with its final output."""
 
 
-@dataclass(slots=True)
-class Compacted:
+class Compacted(NamedTuple):
     """What the model is sent was made smaller; see `compaction.view.compacted`."""
 
     cleared: int
@@ -209,8 +192,7 @@ class Compacted:
     """What it took to write it."""
 
 
-@dataclass(slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The run ended with an error."""
 
     error: str
@@ -220,8 +202,7 @@ class Failed:
     """Whether the answer of the turn at hand was the cause, so that the model is asked again."""
 
 
-@dataclass(slots=True)
-class TakenUp:
+class TakenUp(NamedTuple):
     """The run goes on, after a pause, a failure or the end of its process."""
 
     max_turns: int | None

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..agent import Agent
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CallRecord:
     """What is known of a call of the turn at hand."""
 
@@ -338,14 +338,14 @@ class Record:
     def _take_verdict(self, fact: Checked) -> None:
         result = fact.result
         kind = type(result)
-        place = bisect(self._verdict_ranks[kind], fact.index)
-        self._verdict_ranks[kind].insert(place, fact.index)
+        place = bisect(self._verdict_ranks[kind], fact.position)
+        self._verdict_ranks[kind].insert(place, fact.position)
         if isinstance(result, InputGuardrailResult):
             self.input_guardrail_results.insert(place, result)
         else:
             self.output_guardrail_results.insert(place, result)
         if not result.output.tripwire_triggered:
-            self._checked.add((kind, fact.index))
+            self._checked.add((kind, fact.position))
 
     def _take_decision(self, fact: Decided) -> None:
         known = self._known(fact.call_id)

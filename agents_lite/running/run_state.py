@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic_core import from_json, to_json
@@ -180,7 +179,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         if facts is None:
             raise UserError(f"The run has not ended turn {turn}; it is in turn {self._record.turn}")
         if any(isinstance(fact, Saved) for fact in self._record.facts):
-            facts = [replace(f, owed=[]) if isinstance(f, Started) else f for f in facts]
+            facts = [f._replace(owed=[]) if isinstance(f, Started) else f for f in facts]
         record = Record(self._record.starting_agent, facts)
         for place, inner in self._record.inside.items():
             if place[0] <= turn:

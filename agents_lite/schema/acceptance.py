@@ -45,9 +45,10 @@ _MOST_VALUES = 100_000
 _MOST_PASSES = 20
 _MOST_ENUM_CHARACTERS = 15_000
 _NOT_AT_THE_ROOT = ("oneOf", "anyOf", "allOf", "enum", "not")
-_LITERALS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-_LOOKAROUND = re.compile(r"\(\?<?[=!]")
-_DEFINITION = re.compile(r"#/(\$defs|definitions)/([^/]+)")
+# Not compiled before they are needed, which is seldom.
+_LITERALS = r"(?s:\\.|\[\^?\]?(?:\\.|[^\]\\])*\])"
+_LOOKAROUND = r"\(\?<?[=!]"
+_DEFINITION = r"#/(\$defs|definitions)/([^/]+)"
 
 
 class Complaint(NamedTuple):
@@ -135,12 +136,12 @@ def is_usable_pattern(pattern: str) -> bool:
         re.compile(pattern)
     except re.error:
         return False
-    return not _LOOKAROUND.search(_LITERALS.sub("", pattern))
+    return not re.search(_LOOKAROUND, re.sub(_LITERALS, "", pattern))
 
 
 def is_definition(ref: str, root: dict[str, Any]) -> bool:
     """Whether a `$ref` leads to the schema itself or to one of its definitions."""
-    found = _DEFINITION.fullmatch(ref)
+    found = re.fullmatch(_DEFINITION, ref)
     return ref == "#" or (found is not None and found[2] in root.get(found[1], {}))
 
 

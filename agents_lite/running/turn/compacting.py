@@ -100,24 +100,25 @@ def _compact(run: LiveRun, cancellation: Cancellation, room: float) -> bool:
         return False
     newest = _newest_turns(run, items, starts)
     cleared = newest if settings.clear_tool_results else 0
-    step = Compacted(cleared, 0, None, Usage())
+    covered, summary, usage = 0, None, Usage()
     shorter = compacted(items, cleared, 0, None)
     before = estimate_tokens(items)
     with custom_span("compaction") as span:
         if _tokens(run, shorter) > room:
-            covered = _place_to_cut(run, shorter, starts, newest, room)
-            if _can_be_said_shorter(items[:covered]):
-                step.covered = covered
-                step.summary = _summary(run, cancellation, step.usage, items[:covered])
-        after = estimate_tokens(compacted(items, step.cleared, step.covered, step.summary))
+            place = _place_to_cut(run, shorter, starts, newest, room)
+            if _can_be_said_shorter(items[:place]):
+                summary = _summary(run, cancellation, usage, items[:place])
+                covered = place
+        after = estimate_tokens(compacted(items, cleared, covered, summary))
         span.span_data.data = {"estimated_tokens_before": before, "after": after}
     if after < before:
+        step = Compacted(cleared, covered, summary, usage)
         _note(run, items, step)
         run.record.add(step)
         run.cached_prompt = None  # it is meant to begin otherwise from now on
-    elif step.usage.requests:
-        run.record.add(Compacted(0, 0, None, step.usage))  # it has cost something all the same
-    if step.usage.requests:
+    elif usage.requests:
+        run.record.add(Compacted(0, 0, None, usage))  # it has cost something all the same
+    if usage.requests:
         run.check_usage()
     return after < before
 

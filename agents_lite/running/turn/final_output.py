@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...agent import FunctionToolResult, ToolsToFinalOutputResult
 from ...exceptions import ModelRefusalError, UserError
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 
-@dataclass
-class FinalOutput:
+class FinalOutput(NamedTuple):
     """The output that ends a run."""
 
     output: Any
