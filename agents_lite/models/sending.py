@@ -58,7 +58,7 @@ def _note_retry(note: RetryNote) -> None:
     span = get_current_span()
     if span is not None and isinstance(span.span_data, GenerationSpanData):
         config = span.span_data.model_config or {}
-        told = vars(note).copy()
+        told = note._asdict()
         if span.hides_content:
             del told["reason"]  # the server may have quoted the input
         retries = [*config.get("retries", ()), told]
