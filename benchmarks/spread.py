@@ -17,6 +17,8 @@ from .sides import Stub
 
 THREADS = 8
 """Runs at a time in each process."""
+PATIENCE = "5m"
+"""How long Dask waits for processes to begin: on a busy machine more than its own 30 s."""
 
 
 AGENT: Agent[None] = Agent(name="A", model="m", tools=[function_tool(add)])
@@ -24,10 +26,12 @@ AGENT: Agent[None] = Agent(name="A", model="m", tools=[function_tool(add)])
 
 def seconds(workers: int, runs: int) -> float:
     """How long so many runs take on so many processes, once these are there."""
+    import dask  # type: ignore[import-untyped]
     from distributed import Client, LocalCluster  # type: ignore[import-untyped]
 
     from benchmarks.spread import AGENT as agent  # processes find it by the name of its module
 
+    dask.config.set({"distributed.comm.timeouts.connect": PATIENCE})
     cluster = LocalCluster(n_workers=workers, threads_per_worker=THREADS, dashboard_address=None)
     with cluster, Client(cluster) as client:
         client.run(set_tracing_disabled, True)
