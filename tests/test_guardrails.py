@@ -80,7 +80,7 @@ def test_an_input_guardrail_stops_the_run(run: Any, is_async: bool, in_parallel:
     began = time.monotonic()
     with pytest.raises(InputGuardrailTripwireTriggered) as caught:
         run(agent, "hi")
-    assert time.monotonic() - began < 30  # the model call was cut short
+    assert time.monotonic() - began < 50  # the model call was cut short
     assert str(caught.value) == "Guardrail InputGuardrail triggered tripwire"
     assert caught.value.guardrail_result.guardrail is check
     assert caught.value.guardrail_result.output.output_info == "bad"

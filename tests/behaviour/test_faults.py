@@ -65,13 +65,13 @@ for number, _event in enumerate(EVENTS):
 WHOLE = [{"type": "response.completed", "response": RESPONSE}]
 STREAM = b"".join(map(event_bytes, EVENTS))
 GOOD = stream_answer(EVENTS)
-READ_TIMEOUT = 30.0
+READ_TIMEOUT = 60.0
 """Seconds; no outcome takes that long, but those with a shorter timeout of their own."""
 ID = {"x-request-id": "req_7"}
 
 
 def ask(server: LoopbackServer, *, stream: bool = True, background: bool = False, **options: Any):
-    settings = {"retry_delay": 0.001, "read_timeout": READ_TIMEOUT, "timeout": 60.0, **options}
+    settings = {"retry_delay": 0.001, "read_timeout": READ_TIMEOUT, "timeout": 120.0, **options}
     client = ResponsesClient(api_key="sk-test-key", base_url=server.base_url, **settings)
     body = {"model": "m", "input": "hi", "stream": stream, "background": background}
     return client.stream(body, cancellation=Cancellation())

@@ -325,5 +325,5 @@ def test_shutdown_waits_no_longer_than_its_timeout():
     silent = SilentTracerProvider()
     began = time.monotonic()
     OpenTelemetryProcessor(silent, exit_timeout=0.1).shutdown()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     silent.answered.set()

@@ -99,12 +99,12 @@ listener = eventlet.listen(("127.0.0.1", 0))
 url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 cancellation = Cancellation()
 eventlet.spawn_after(0.1, cancellation.cancel, RunCancelled())
-client = ResponsesClient(base_url=url, api_key="k", timeout=30)
+client = ResponsesClient(base_url=url, api_key="k", timeout=100)
 started = time.monotonic()
 try:
     list(client.stream({}, cancellation=cancellation))
 except RunCancelled:
-    print("cancelled" if time.monotonic() - started < 15 else "late")
+    print("cancelled" if time.monotonic() - started < 80 else "late")
 """
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.waiting import SOON
+from tests.support.waiting import PATIENCE
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def no_thread_left() -> Iterator[None]:
     """The block's threads end with it, those of test servers aside."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + SOON
+    deadline = time.monotonic() + PATIENCE
     while left := [each for each in _ours() if each not in before]:
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.01)

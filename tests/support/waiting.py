@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 PATIENCE = 300.0
 """Seconds that nothing takes, unless it is held up."""
-SOON = 20.0
+SOON = 50.0
 """Seconds within which a busy machine, too, is done with what is not held up."""
 LIMIT = 5000.0
 """Seconds that are over when a test says so, see `time_is_up_once`."""

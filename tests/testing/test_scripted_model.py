@@ -171,7 +171,7 @@ def test_waiting_ends_when_the_run_is_cancelled(waits: dict[str, float]):
     started = time.monotonic()
     with pytest.raises(RunCancelled):
         ask(model, stream=True, cancellation=cancellation)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 50
 
 
 def test_the_delay_of_the_model_holds_for_turns_without_their_own():

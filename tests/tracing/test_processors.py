@@ -177,7 +177,7 @@ def test_shutdown_waits_no_longer_than_its_timeout(exporter):
     run_trace()
     began = time.monotonic()
     processor.shutdown()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     exporter.gate.set()
 
 

@@ -531,7 +531,7 @@ def test_the_model_is_told_of_a_timeout(run: Any, count: int, is_async: bool) ->
     began = time.monotonic()
     outputs = outputs_of(run(agent, "x"))
     assert outputs == ["Tool 'slow' timed out after 0.05 seconds."] * count
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     over.set()
 
 
@@ -846,7 +846,7 @@ def test_a_plain_tool_that_cannot_be_stopped_is_named_in_a_warning(
     with caplog.at_level(logging.WARNING, "agents_lite"), pytest.raises(UserError, match="broken"):
         Runner.run_sync(agent, "x")
     over.set()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     assert any("stubborn" in record.getMessage() for record in caplog.records)
 
 
