@@ -49,9 +49,15 @@ TResponseStreamEvent: TypeAlias = ResponseStreamEvent
 """An event of an answer's stream."""
 
 
+_OF_IMAGE = ("id", "type", "status", "result")
+"""Fields of an `image_generation_call` that the API takes back."""
+
+
 def as_input(raw_item: Any) -> TResponseInputItem:
     """An item of an answer as the API takes it back."""
     item: TResponseInputItem = as_json(raw_item)
+    if item.get("type") == "image_generation_call":  # which says how the image was made, besides
+        return {name: value for name, value in item.items() if name in _OF_IMAGE}
     if "created_by" in item:
         return {name: value for name, value in item.items() if name != "created_by"}
     return item

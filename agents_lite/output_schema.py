@@ -17,7 +17,7 @@ from .schema.strict_schema import check_schema, schema_for_api
 __all__ = ["AgentOutputSchema", "AgentOutputSchemaBase"]
 
 _STILL_TO_BE_DEFINED = ("class-not-fully-defined", "undefined-annotation")
-_FENCED = re.compile(r"\s*```\w*\s(.*)```\s*", re.DOTALL)
+_FENCED = re.compile(r"\s*(`{3,}|~{3,})[\w/+.-]*\s(.*)\1\s*", re.DOTALL)
 _Described: TypeAlias = tuple[TypeAdapter[Any], dict[str, Any]]
 
 
@@ -104,8 +104,9 @@ class AgentOutputSchema(AgentOutputSchemaBase):
             InvalidFinalOutputError: The text is not JSON of that type.
         """
         fenced = _FENCED.fullmatch(text)  # as models write it that are not held to the schema
+        json_text = fenced[2] if fenced else text.removeprefix("\ufeff")
         try:
-            output = self._adapter.validator.validate_json(fenced[1] if fenced else text)
+            output = self._adapter.validator.validate_json(json_text)
         except ValidationError as error:
             raise InvalidFinalOutputError(
                 f"The model's final output is not valid JSON for {self.name()}: {error}\n"

@@ -113,7 +113,13 @@ def test_name_reads_like_the_annotation(output_type: Any, name: str) -> None:
     assert AgentOutputSchema(output_type, strict_json_schema=False).name() == name
 
 
-@pytest.mark.parametrize("fence", ["```json\n{}\n```", "\n```\n{}```\n"])
+@pytest.mark.parametrize(
+    "fence",
+    [
+        "```json\n{}\n```", "\n```\n{}```\n", "````json\n{}\n````", "~~~\n{}\n~~~", "\ufeff{}",
+        "```application/json\n{}\n```",
+    ],
+)  # fmt: skip
 def test_output_in_a_fence_is_taken_out_of_it(fence: str) -> None:
     text = fence.replace("{}", '{"response": ["```"]}')
     assert AgentOutputSchema(list[str]).validate_json(text) == ["```"]

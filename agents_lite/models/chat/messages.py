@@ -18,6 +18,10 @@ Json = dict[str, Any]
 
 _SIDE_BY_SIDE = "Images and files that the tool gave:"
 
+_ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+_OWN_PARTS = ("image_url", "file", "input_audio")
+"""Parts that are those of this API already."""
+
 _logger = logging.getLogger("agents_lite")
 
 
@@ -74,11 +78,8 @@ class _Conversation:
             self._add_call(item, item["call_id"])
         elif kind == "function_call_output":
             self._add_output(item["call_id"], item["output"])
-        elif kind == "message" and item["role"] == "assistant":
-            self._add_text(item["content"])
         elif kind == "message":
-            role = "user" if item["role"] == "user" else "system"
-            self._say({"role": role, "content": _content(item["content"])})
+            self._add_message(item, item["role"])
         elif kind == "reasoning":
             self._add_reasoning(item)
         else:
@@ -91,6 +92,17 @@ class _Conversation:
                 "Not sent, as Chat Completions cannot say it: %s", ", ".join(sorted(self._left_out))
             )
         return self.messages
+
+    def _add_message(self, item: Json, role: str) -> None:
+        if role not in _ROLES or item.get("tool_calls"):
+            raise CannotSay(
+                f"a message such as {item!r}: calls and their outputs are items of their own, of "
+                "the types function_call and function_call_output"[:400]
+            )
+        if role == "assistant":
+            self._add_text(item["content"])
+        else:
+            self._say({"role": _ROLES[role], "content": _content(item["content"])})
 
     def _say(self, message: Json) -> None:
         if self._unanswered:
@@ -197,8 +209,8 @@ def _part(part: Json) -> Json:
             raise CannotSay("a file by file_url; give its content as file_data")
         names = ("file_id", "file_data", "filename")
         return {"type": "file", "file": _without_none({name: part.get(name) for name in names})}
-    if kind == "input_audio":
-        return {"type": "input_audio", "input_audio": part["input_audio"]}
+    if kind in _OWN_PARTS:
+        return {"type": kind, kind: part[kind]}
     raise CannotSay(f"content of the type {kind!r}")
 
 

@@ -107,6 +107,25 @@ def test_the_items_of_one_answer_become_one_message_with_its_outputs_behind_it()
     assert messages[2] == {"role": "tool", "tool_call_id": "c1", "content": "3"}
 
 
+def test_parts_of_the_api_itself_are_taken_as_they_are() -> None:
+    file = {"type": "file", "file": {"file_id": "file_1"}}
+    [message] = converted(user([{"type": "text", "text": "Look:"}, CHAT_IMAGE, file]))
+    assert message["content"] == [{"type": "text", "text": "Look:"}, CHAT_IMAGE, file]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "tool", "tool_call_id": "c1", "content": "5"},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "c1", "function": {}}]},
+        {"role": "function", "name": "f", "content": "5"},
+    ],
+)
+def test_calls_in_messages_of_the_api_itself_are_refused_with_a_remedy(item: Any) -> None:
+    with pytest.raises(CannotSay, match="function_call and function_call_output"):
+        converted(user("hi"), item)
+
+
 def test_a_call_without_arguments_is_sent_with_an_empty_object() -> None:
     messages = converted({**called("c1"), "arguments": ""}, gave("c1", "3"))
     assert messages[0]["tool_calls"][0]["function"]["arguments"] == "{}"

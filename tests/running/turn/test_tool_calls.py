@@ -950,3 +950,11 @@ def test_fields_that_only_answers_have_are_not_sent_back() -> None:
     for items in (model.requests[1].input, result.to_input_list()):
         assert items[1]["type"] == "function_call"
         assert "created_by" not in items[1]
+
+
+def test_of_an_image_what_it_was_made_by_is_not_sent_back() -> None:
+    taken = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AA=="}
+    told = {**taken, "background": "opaque", "size": "1024x1024", "revised_prompt": "x"}
+    made = Runner.run_sync(Agent("A", model=ScriptedModel([[told, "Here."]])), "hi")
+    assert made.to_input_list()[1] == taken
+    assert made.new_items[0].raw_item.model_dump() == told
