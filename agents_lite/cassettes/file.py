@@ -67,6 +67,17 @@ def read_cassette(path: Path) -> Content:
 
 def write_cassette(path: Path, content: Content) -> None:
     """Write the file anew, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(cassette_text(content), "utf-8", newline="\n")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def cassette_text(content: Content) -> str:
+    """The file's text."""
     agents: dict[str, JSON] = {}
     answers: list[JSON] = []
     before: list[Any] = []
@@ -86,13 +97,7 @@ def write_cassette(path: Path, content: Content) -> None:
     }
     if content.servers:
         told["servers"] = dict(sorted(content.servers.items()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(f"{readable(told)}\n", "utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    return f"{readable(told)}\n"
 
 
 def _with_answer(entry: Entry) -> list[Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import UserError
+from ..viewer.text import escaped
 from .actions import Action
 from .terminal import paint, write_list
 
@@ -43,6 +44,16 @@ def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="OUT", help="the Python file (standard output)")
 
 
+def _add_cassette_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_trace(parser)
+    parser.add_argument("file", metavar="OUT", help="the cassette, a JSON file")
+
+
+def _add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_trace(parser)
+    parser.add_argument("other_id", metavar="OTHER", help="the id of the other, or how that begins")
+
+
 def _add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     _add_store(parser)
     parser.add_argument("--journal", metavar="PLACE", help="runs to be listed beside them")
@@ -59,12 +70,15 @@ def _open_store(path: str | None) -> TraceStore:
 
 
 def _chosen_trace(options: argparse.Namespace) -> StoredTrace:
+    return _find_trace(_open_store(options.db), options.trace_id)
+
+
+def _find_trace(store: TraceStore, wanted: str) -> StoredTrace:
     """The trace of that id, or the only one whose id begins like that, "trace_" left out or not.
 
     Raises:
         UserError: There is none, or there are several.
     """
-    store, wanted = _open_store(options.db), options.trace_id
     found = store.load_trace(wanted)
     if found is not None:
         return found
@@ -120,6 +134,20 @@ def _write_test(options: argparse.Namespace) -> None:
         _write(Path(options.file), text, "test")
 
 
+def _write_cassette(options: argparse.Namespace) -> None:
+    from ..viewer.as_cassette import cassette_of_trace
+
+    _write(Path(options.file), cassette_of_trace(_chosen_trace(options)), "cassette")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from ..viewer.compared import compare_traces
+
+    store = _open_store(options.db)
+    traces = (_find_trace(store, each) for each in (options.trace_id, options.other_id))
+    print(escaped("\n\n".join(map(str, compare_traces(*traces)))))
+
+
 def _serve(options: argparse.Namespace) -> None:
     from ..viewer.server import serve_store
     from .runs import open_journal
@@ -150,6 +178,14 @@ ACTIONS = {
         "Write a trace as a test, a Python file that runs as it stands.",
         _add_test_arguments,
         _write_test,
+    ),
+    "cassette": Action(
+        "Write what a trace's models and tools were asked and answered as a cassette, for tests.",
+        _add_cassette_arguments,
+        _write_cassette,
+    ),
+    "compare": Action(
+        "Tell how the runs of two traces differ, turn by turn.", _add_compare_arguments, _compare
     ),
     "serve": Action(
         "Show all traces in the browser, also while runs go on.", _add_serve_arguments, _serve

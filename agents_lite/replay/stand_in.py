@@ -361,7 +361,7 @@ class ReplayModel(Model):
         if self._replayer.tells_requests:
             yield as_stream_event({"type": REQUEST})
         if self._recorded is not None:
-            response = _response_of(self._recorded)
+            response = response_of(self._recorded)
             self._replayer.add_awaited(self._run, response["id"])
             answer = {"response": response}
             yield from map(as_stream_event, recorded_events(answer, request.stream))
@@ -370,7 +370,8 @@ class ReplayModel(Model):
                 yield from events
 
 
-def _response_of(turn: RecordedTurn) -> JSON:
+def response_of(turn: RecordedTurn) -> JSON:
+    """A recorded answer as its server gave it, as far as that is known."""
     counts = turn.usage.model_dump(exclude={"requests", "request_usage_entries"})
     known: JSON = {}
     for entry in turn.usage.request_usage_entries[:1]:

@@ -11,7 +11,7 @@ from .whole_page import whole_page
 Json = dict[str, Any]
 
 _SCRIPTS = """
-    text trace elements content timeline turns exchange copy live runs app
+    text trace elements content timeline turns exchange copy compare live runs app
 """.split()
 """In this order: each uses what stands before it."""
 

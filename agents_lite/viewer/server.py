@@ -9,7 +9,7 @@ from ..exceptions import JournalError, UserError
 from ..local_server.messages import HTTPReply, HTTPRequest
 from ..local_server.pages import page_reply, refusal, refuse_strangers, script_reply, serve_pages
 from ..local_server.server import LocalServer
-from ..tracing.sqlite_store import TraceStore
+from ..tracing.sqlite_store import StoredTrace, TraceStore
 from .listing import WrongQuery, listing_json, query_number
 from .page import live_page, trace_json
 from .runs import list_runs
@@ -44,7 +44,7 @@ def answer_viewer(
     Args:
         store: What to show.
         path: "" for the page, "conversations" (see `listing_json`), "traces/ID", "traces/ID/test",
-            or "runs" (with `limit`).
+            "traces/ID/cassette", "traces/ID/beside/ID", or "runs" (with `limit`).
         query: The parameters.
         journal: Where the runs are; None: null is the answer.
     """
@@ -61,9 +61,15 @@ def answer_viewer(
                 return _answer_trace(store, unquote(name))
             case ["traces", name, "test"]:
                 return _answer_test(store, unquote(name))
+            case ["traces", name, "cassette"]:
+                return _answer_cassette(store, unquote(name))
+            case ["traces", name, "beside", other]:
+                return _answer_beside(store, unquote(name), unquote(other))
         return refusal(404, "There is nothing at this address")
     except WrongQuery as error:
         return refusal(400, str(error))
+    except NoSuchTrace as error:
+        return refusal(404, str(error))
     except (UserError, JournalError) as error:
         return refusal(500, str(error))
 
@@ -74,17 +80,34 @@ def _refuse(request: HTTPRequest) -> HTTPReply | None:
     return refuse_strangers(request)
 
 
+class NoSuchTrace(UserError):
+    """The store does not have the trace."""
+
+
 def _answer_test(store: TraceStore, trace_id: str) -> HTTPReply:
     from .as_test import test_of_trace
 
-    trace = store.load_trace(trace_id)
-    if trace is None:
-        return refusal(404, "There is no such trace in the store")
-    return script_reply({"test": test_of_trace(trace)})
+    return script_reply({"text": test_of_trace(_load(store, trace_id))})
+
+
+def _answer_cassette(store: TraceStore, trace_id: str) -> HTTPReply:
+    from .as_cassette import cassette_of_trace
+
+    return script_reply({"text": cassette_of_trace(_load(store, trace_id))})
+
+
+def _answer_beside(store: TraceStore, trace_id: str, other: str) -> HTTPReply:
+    from .compared import compared_json
+
+    return script_reply({"runs": compared_json(_load(store, trace_id), _load(store, other))})
 
 
 def _answer_trace(store: TraceStore, trace_id: str) -> HTTPReply:
+    return script_reply(trace_json(_load(store, trace_id)))
+
+
+def _load(store: TraceStore, trace_id: str) -> StoredTrace:
     trace = store.load_trace(trace_id)
     if trace is None:
-        return refusal(404, "There is no such trace in the store")
-    return script_reply(trace_json(trace))
+        raise NoSuchTrace("There is no such trace in the store")
+    return trace

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool, trace
+from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, cassette, function_tool, trace
 from agents_lite.testing import ResponsesServer, ScriptedModel, call
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
@@ -486,10 +486,13 @@ def talk(group: str, *exchanges: tuple[str, str]) -> None:
     """A conversation, a trace for each question and its answer."""
     for question, answer in exchanges:
         model = ScriptedModel([call("look_up", word=question.split()[-1]), answer])
-        agent = Agent("Talker", instructions="Talk.", tools=[look_up], model=model)
         with trace("Talk", group_id=group):
-            Runner.run_sync(agent, question)
+            Runner.run_sync(talker(model), question)
     flush_traces()
+
+
+def talker(model: Any) -> Agent[Any]:
+    return Agent("Talker", instructions="Talk.", tools=[look_up], model=model)
 
 
 @function_tool
@@ -688,13 +691,30 @@ def test_a_turn_is_copied_as_a_request_that_sends_what_was_sent(
             assert copy[name] == sent[name]
 
 
-def test_a_run_is_copied_as_a_test(browser: Browser, live: str, tmp_path: Path) -> None:
-    talk("chat-1", ("Where is the bell", "On the shelf."))
+def test_a_run_is_taken_along_as_a_test_and_a_cassette_and_compared_with_another(
+    browser: Browser, live: str, tmp_path: Path
+) -> None:
+    talk("chat-1", ("Where is the bell?", "On the shelf."))
+    talk("chat-2", ("Where is the bell?", f"On the {HOSTILE} floor."))
     browser.open(live)
     browser.wait_for("#traces", "Earlier work")
-    browser.driver.execute_script("document.querySelector('#traces a').click()")
+    browser.driver.execute_script("document.querySelectorAll('#traces a')[1].click()")
     browser.wait_for("#answer", "On the shelf.")
-    run_test(offered(browser, "#as-test", "Copy as test"), tmp_path)
+    run_test(offered(browser, "#as-test", "As a test"), tmp_path)
+    written = offered(browser, "#as-cassette", "As a cassette")
+    (tmp_path / "run.json").write_text(written)
+    browser.click("#compare")
+    browser.wait_for("dialog[open]", "Choose the other trace.")
+    script = "const select = document.querySelector('dialog select');"
+    script += "select.value = [...select.options].find((each) => each.text.includes('bell')).value;"
+    browser.driver.execute_script(script + "select.dispatchEvent(new Event('change'))")
+    browser.wait_for("dialog table", "On the shelf.")
+    assert browser.texts("dialog mark") == ["shelf.", f"{HOSTILE} floor."] * 2
+    assert browser.texts("dialog th[scope=row]") == ["Turn 2\nanswer", "The end\nfinal output"]
+    assert browser.driver.execute_script("return window.hacked") is None
+    with cassette(tmp_path / "run.json", record="none"):
+        again = Runner.run_sync(talker("scripted"), "Where is the bell?")
+    assert again.final_output == "On the shelf."
 
 
 def test_a_link_leads_to_its_span(browser: Browser, sample: StoredTrace, tmp_path: Path) -> None:

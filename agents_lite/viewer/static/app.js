@@ -281,8 +281,10 @@ function start() {
     // as above
   }
   byId("theme").addEventListener("click", toggleTheme);
-  byId("as-test").hidden = source !== null;
+  byId("take-along").hidden = source !== null;
   byId("as-test").addEventListener("click", () => offerTest(app.trace));
+  byId("as-cassette").addEventListener("click", () => offerCassette(app.trace));
+  byId("compare").addEventListener("click", () => offerComparison(app.trace));
   byId("tab-answer").addEventListener("click", () => openTab("answer"));
   byId("tab-timeline").addEventListener("click", () => openTab("timeline"));
   byId("tab-turns").addEventListener("click", () => openTab("turns"));

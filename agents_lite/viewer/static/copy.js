@@ -1,25 +1,27 @@
 // What can be taken along: a model call as a request, a run as a test, a link to a span.
 
-// A text in a window of its own, to be read and copied.
-function offerText(title, text) {
+// A text in a window of its own, to be read, copied and, with a name for a file, saved.
+function offerText(title, text, file = "") {
   const copied = el("span", { class: "quiet", role: "status" });
   const copy = () =>
     navigator.clipboard.writeText(text).then(
       () => (copied.textContent = "copied"),
       () => (copied.textContent = "select the text and copy it"),
     );
+  const content = el("pre", { class: "json", tabindex: "0" }, text);
+  const save = { download: file, href: `data:text/plain;charset=utf-8,${encodeURIComponent(text)}` };
+  const saving = file ? [el("a", { class: "more", ...save }, "Save")] : [];
+  openWindow(title, content, el("button", { type: "button", class: "more", click: copy }, "Copy"), ...saving, copied);
+}
+
+function openWindow(title, content, ...actions) {
+  const close = () => window.close();
   const window = el(
     "dialog",
     { class: "offer" },
     el("h2", {}, title),
-    el("pre", { class: "json", tabindex: "0" }, text),
-    el(
-      "p",
-      {},
-      el("button", { type: "button", class: "more", click: copy }, "Copy"),
-      el("button", { type: "button", class: "more", click: () => window.close() }, "Close"),
-      copied,
-    ),
+    content,
+    el("p", {}, ...actions, el("button", { type: "button", class: "more", click: close }, "Close")),
   );
   window.addEventListener("close", () => window.remove());
   document.body.append(window);
@@ -115,9 +117,20 @@ function pythonOf(value, margin) {
   return `${open}\n${lines.map((line) => `${inner}${line},\n`).join("")}${margin}${close}`;
 }
 
-// The run as a test; the server writes it.
+// What the server makes of a trace.
+async function askAbout(trace, what) {
+  const response = await fetch(`traces/${encodeURIComponent(trace.id)}/${what}`);
+  return response.json();
+}
+
 async function offerTest(trace) {
-  const response = await fetch(`traces/${encodeURIComponent(trace.id)}/test`);
-  const { test, error } = await response.json();
-  offerText(error ? "There is no test of this" : "This run as a test", error ?? test);
+  const { text, error } = await askAbout(trace, "test");
+  if (error) offerText("There is no test of this", error);
+  else offerText("This run as a test", text, "test_run.py");
+}
+
+async function offerCassette(trace) {
+  const { text, error } = await askAbout(trace, "cassette");
+  if (error) offerText("There is no cassette of this", error);
+  else offerText("This run as a cassette", text, "run.json");
 }
