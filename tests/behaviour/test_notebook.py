@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,12 @@ def test_a_notebook_runs_in_a_kernel(
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     assert printed(notebook) == printed(published)
     assert sum("Runner.run_sync" in cell.source for cell in notebook.cells) > 1
+
+
+def test_the_page_shows_the_cells_of_the_notebook_and_what_they_printed() -> None:
+    fill_in = runpy.run_path(str(ROOT / "docs" / "show_notebooks.py"))["on_page_markdown"]
+    page = fill_in((ROOT / "docs" / "notebook.md").read_text())
+    notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
+    for told in [*(cell.source for cell in notebook.cells), *printed(notebook)]:
+        assert told.strip() in page
+    assert "<svg" in page
