@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents_lite.testing import call, turn
-from tests.apps.test_chat_in_a_browser import ANSWER, MARKUP, send
+from tests.apps.test_chat_in_a_browser import ANSWER, MARKUP, page_alone, send
 from tests.support.browser import Browser
 from tests.support.sites import Site, Visitor
 
@@ -57,6 +57,7 @@ def test_a_call_is_seen_with_its_arguments_and_goes_on_in_the_page(
     browser.wait_for(ANSWER, "You are welcome.")
 
 
+@page_alone
 def test_a_call_is_rejected_with_a_reason(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "A voucher, then.")
     browser.type(".decision input", "I would rather have a voucher.")
@@ -66,6 +67,7 @@ def test_a_call_is_rejected_with_a_reason(browser: Browser, site: Site) -> None:
     assert site.model.requests[-1].body["input"][-1]["output"] == "I would rather have a voucher."
 
 
+@page_alone
 def test_a_call_still_waits_after_a_reload(browser: Browser, site: Site) -> None:
     ask(browser, site, [call("opening_hours", day="Sunday"), REFUND], "Done.")
     shown = browser.texts("#log > *")
@@ -78,6 +80,7 @@ def test_a_call_still_waits_after_a_reload(browser: Browser, site: Site) -> None
     assert browser.texts(".user") == ["My money back, please."]
 
 
+@page_alone
 def test_another_visitor_neither_sees_nor_decides_it(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
     other = site.visitor()
@@ -87,6 +90,7 @@ def test_another_visitor_neither_sees_nor_decides_it(browser: Browser, site: Sit
     browser.wait_for(ANSWER, "Done.")
 
 
+@page_alone
 def test_two_clicks_at_once_are_one(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
     browser.driver.execute_script(
@@ -113,6 +117,7 @@ def test_a_click_after_it_was_decided_elsewhere_shows_what_came_of_it(
     browser.wait_for(ANSWER, "Bye.")
 
 
+@page_alone
 def test_a_click_that_did_not_get_through_can_be_repeated(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
     conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
@@ -142,6 +147,7 @@ def test_calls_of_one_turn_are_decided_one_by_one(browser: Browser, site: Site) 
     assert len(browser.texts(".call")) == 2
 
 
+@page_alone
 def test_markup_in_a_call_that_waits_is_shown_as_text(browser: Browser, site: Site) -> None:
     ask(browser, site, [call("refund", call_id="c1", repair=MARKUP, euros=1)], "Done.")
     assert browser.texts(".call") == [f'refund(repair="{MARKUP}", euros=1)']

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from agents_lite.testing import call, handoff_to, status, turn
 from tests.support.browser import Browser
 from tests.support.models import held_stream
@@ -13,6 +15,8 @@ from tests.support.waiting import PATIENCE
 
 ANSWER = ".bubble.agent"
 WRITING = ".bubble.writing"
+page_alone = pytest.mark.parametrize("running_site", ["flask-gunicorn"], indirect=True)
+"""For what the page does by itself, whatever serves it."""
 MARKUP = "<img src=x onerror=document.title='hacked'><b>bold</b>"
 
 
@@ -95,6 +99,7 @@ def test_leaving_the_page_ends_the_run_of_a_silent_model(browser: Browser, site:
     assert site.model.requests[0].client_left.wait(60)
 
 
+@page_alone
 def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, site: Site) -> None:
     site.turns.extend([call("opening_hours", day=MARKUP), MARKUP])
     browser.open(site.url)
@@ -109,6 +114,7 @@ def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, 
         browser.open(site.url)
 
 
+@page_alone
 def test_a_failure_is_told_in_words_for_visitors_and_the_chat_goes_on(
     browser: Browser, site: Site
 ) -> None:
@@ -123,6 +129,7 @@ def test_a_failure_is_told_in_words_for_visitors_and_the_chat_goes_on(
     assert browser.texts(".ended button") == []
 
 
+@page_alone
 def test_a_turn_that_failed_is_asked_again_at_a_click(browser: Browser, site: Site) -> None:
     is_gone = threading.Event()
 
@@ -151,6 +158,7 @@ def test_a_turn_that_failed_is_asked_again_at_a_click(browser: Browser, site: Si
     assert browser.texts("#log > *") == shown
 
 
+@page_alone
 def test_markdown_is_drawn_from_text(browser: Browser, site: Site) -> None:
     site.turns.append(
         "# Hours\n\nWe are **open**:\n\n* Monday\n  1. from `9`\n  2. to *noon*\n* Tuesday\n\n"
@@ -178,6 +186,7 @@ def test_markdown_is_drawn_from_text(browser: Browser, site: Site) -> None:
     assert browser.driver.title == "The Spoke"
 
 
+@page_alone
 def test_a_hint_asks_and_a_new_conversation_is_empty(browser: Browser, site: Site) -> None:
     site.turns.append("From 9 to 14.")
     browser.open(site.url)
