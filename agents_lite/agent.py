@@ -14,7 +14,7 @@ from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
-from .lifecycle import AgentHooks
+from .lifecycle import AgentHooks, check_hooks
 from .model_settings import ModelSettings
 from .models.interface import Model
 from .pickling import PickledByName
@@ -193,6 +193,7 @@ class Agent(PickledByName, Generic[TContext]):
             )
         self._require("model", (str, Model, type(None)), "a model's name or a Model")
         self._require("hooks", (AgentHooks, type(None)), "an AgentHooks")
+        check_hooks(self.hooks)
         if not (isinstance(self.instructions, str | None) or callable(self.instructions)):
             raise self._wrong("instructions", "a string or a function")
         if callable(self.prompt):

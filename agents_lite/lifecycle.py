@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic
+from weakref import WeakSet
 
+from .checks import check_takes
+from .exceptions import UserError
 from .run_context import RunContextWrapper, TContext
 
 if TYPE_CHECKING:
@@ -12,6 +17,32 @@ if TYPE_CHECKING:
     from .tool import Tool
 
 __all__ = ["AgentHooks", "RunHooks"]
+
+
+_fitting: WeakSet[type] = WeakSet()
+"""Classes of hooks whose methods take what they are given."""
+
+
+def check_hooks(hooks: Any) -> None:
+    """Raise UserError for hooks with a method that does not take what it is given."""
+    kind = type(hooks)
+    if hooks is None or kind in _fitting:
+        return
+    base = RunHooks if isinstance(hooks, RunHooks) else AgentHooks
+    for name in filter(lambda each: each.startswith("on_"), dir(base)):
+        declared, method = getattr(base, name), getattr(hooks, name)
+        if getattr(kind, name, None) is declared:
+            continue
+        _, *wanted = inspect.signature(declared).parameters
+        owner = f"{kind.__name__}.{name}"
+        if name == "on_agent_start":  # with the input, or without
+            wanted = ["context", "agent", "input_data"]
+            with suppress(UserError):
+                check_takes(method, owner, *wanted)
+                continue
+            wanted.pop()
+        check_takes(method, owner, *wanted)
+    _fitting.add(kind)
 
 
 class StepHooks(Generic[TContext]):

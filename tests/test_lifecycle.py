@@ -15,6 +15,7 @@ from agents_lite import (
     RunHooks,
     Runner,
     ToolContext,
+    UserError,
     WebSearchTool,
     function_tool,
     handoff,
@@ -342,3 +343,44 @@ def test_an_agent_s_hooks_see_what_it_was_given() -> None:
     b = Agent(name="B", model=model, hooks=Notes())
     Runner.run_sync(Agent(name="A", model=model, handoffs=[b], hooks=Notes()), "Hi")
     assert seen == [("A", ["Hi"]), ("B", ["Hi"])]
+
+
+@pytest.mark.parametrize("name", RUN_HOOKS)
+def test_run_hooks_that_do_not_take_what_they_are_given_are_refused_before_the_run(
+    name: str,
+) -> None:
+    model = ScriptedModel([])
+    for method in (lambda self: None, lambda self, context: None, lambda self, *, agent: None):
+        hooks = type("Narrow", (RunHooks,), {name: method})()
+        with pytest.raises(UserError, match=f"Narrow.{name} must take context and"):
+            Runner.run_sync(Agent("A", model=model), "hi", hooks=hooks)
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("name", AGENT_HOOKS)
+def test_agent_hooks_that_do_not_take_what_they_are_given_are_refused(name: str) -> None:
+    hooks = type("Narrow", (AgentHooks,), {name: lambda self, context: None})()
+    with pytest.raises(UserError, match=f"Narrow.{name} must take context and"):
+        Agent("A", hooks=hooks)
+    late = Agent("A", model=ScriptedModel([]))
+    late.hooks = hooks
+    with pytest.raises(UserError, match="Narrow"):
+        Runner.run_sync(late, "hi")
+
+
+def test_hooks_may_take_anything_and_the_first_agent_s_input_or_not() -> None:
+    heard: list[int] = []
+
+    class Wide(RunHooks):
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("on_"):
+                return lambda *facts: heard.append(len(facts))
+            return super().__getattribute__(name)
+
+    class Short(RunHooks):
+        def on_agent_start(self, context: Any, agent: Any) -> None:
+            heard.append(0)
+
+    for hooks in (Wide(), Short()):
+        Runner.run_sync(Agent("A", model=ScriptedModel(["Hello."])), "hi", hooks=hooks)
+    assert heard == [3, 4, 3, 3, 0]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..lifecycle import AgentHooks, RunHooks, StepHooks
+from ..lifecycle import AgentHooks, RunHooks, StepHooks, check_hooks
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -31,6 +31,7 @@ class Lifecycle:
 
     def agent_started(self, agent: Agent[Any], input_data: Any) -> None:
         """An agent takes over."""
+        check_hooks(agent.hooks)  # which may have been set after the agent was made
         hooks = self._run_hooks
         facts = (agent, input_data) if _takes_input_data(hooks) else (agent,)
         self._tell(hooks, "on_agent_start", self._context, *facts)

@@ -28,7 +28,7 @@ from ..exceptions import (
     words_of,
 )
 from ..items import as_input_items
-from ..lifecycle import RunHooks
+from ..lifecycle import RunHooks, check_hooks
 from ..memory.session import check_session
 from ..result import RunErrorDetails, RunResult
 from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
@@ -273,6 +273,7 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
     hooks, run_config = options.get("hooks"), options.get("run_config")
     if not isinstance(hooks, RunHooks | None):
         raise UserError(f"hooks must be RunHooks, got {hooks!r}; AgentHooks go to Agent(hooks=...)")
+    check_hooks(hooks)
     if not isinstance(run_config, RunConfig | None):
         raise UserError(f"run_config must be a RunConfig, got {run_config!r}")
     session = options.get("session")

@@ -141,7 +141,7 @@ class ChatAnswer:
         status, reason = _ENDS.get(word, ("completed", None))
         output = self._end_items(status)
         response = {**self._facts, **self._response, "status": status, "output": output}
-        if self._usage is not None:
+        if isinstance(self._usage, dict):
             response["usage"] = _usage(self._usage)
         if status == "incomplete":
             response["incomplete_details"] = {"reason": reason}
@@ -344,16 +344,25 @@ def _error_in(answer: Json) -> Any:
     return {"message": error} if isinstance(error, str) else error
 
 
+def _facts(told: Any) -> Json:
+    return told if isinstance(told, dict) else {}
+
+
+def _number(told: Any) -> Any:
+    """A count of tokens; 0 for what is none."""
+    return told if isinstance(told, int | float) else 0
+
+
 def _usage(counted: Json) -> Json:
     """Usage as the Responses API counts it; what it does not know, such as a cost, stays."""
-    of_input = counted.get("prompt_tokens_details") or {}
-    of_output = counted.get("completion_tokens_details") or {}
+    of_input = _facts(counted.get("prompt_tokens_details"))
+    of_output = _facts(counted.get("completion_tokens_details"))
     cached = of_input.get("cached_tokens")
     if cached is None:  # DeepSeek's name for it, and Moonshot's
         cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens")
-    input_tokens = counted.get("prompt_tokens") or 0
-    written = counted.get("completion_tokens") or 0
-    total = counted.get("total_tokens") or input_tokens + written
+    input_tokens = _number(counted.get("prompt_tokens"))
+    written = _number(counted.get("completion_tokens"))
+    total = _number(counted.get("total_tokens")) or input_tokens + written
     # xAI and Gemini count what was thought in the total alone; it is output, and paid for as such.
     output_tokens = max(written, total - input_tokens)
     reasoning = of_output.get("reasoning_tokens")

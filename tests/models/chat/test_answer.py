@@ -351,6 +351,12 @@ def test_an_error_in_place_of_an_answer_is_an_error(answer: dict[str, Any]) -> N
     assert (event["type"], words_of_error(event["error"])) == ("error", "No.")
 
 
+@pytest.mark.parametrize("usage", ["many", [1], {"prompt_tokens": "3", "total_tokens": None}])
+def test_usage_that_is_nonsense_counts_nothing(usage: Any) -> None:
+    told = streamed({"content": "Hi"}, {"choices": [], "usage": usage})[-1]["response"]["usage"]
+    assert told is None or (told["input_tokens"], told["total_tokens"]) == (0, 0)
+
+
 def test_texts_that_a_server_has_wrapped_are_read() -> None:
     for wrapped in ({"text": "Hi"}, {"content": {"value": "Hi"}}, ["H", {"text": "i"}]):
         for deltas in ([{"content": wrapped}], [{"content": "Hi "}, {"content": wrapped}]):
