@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -25,7 +26,7 @@ WORDS = [
     "\\ t",
     "*** End of File",
 ]
-PAIRS = 1000
+PAIRS = 3000
 PROGRAM = """\
 class Cat:
     def name(self):
@@ -68,21 +69,38 @@ def diff_of(folder: Path, before: str, after: str, context: int) -> str:
     return made[made.index("@@ -") :]
 
 
-def test_unified_diffs_do_what_git_made_them_for(folder: Path) -> None:
-    chance = random.Random(7)
-    for _ in range(PAIRS):
+def diffs_of(folder: Path, pairs: dict[str, tuple[str, str]], context: int) -> dict[str, str]:
+    """The sections of the diffs that git makes of many files at once, by their names."""
+    for side, place in (("old", 0), ("new", 1)):
+        (folder / f"{side}{context}").mkdir()
+        for name, texts in pairs.items():
+            (folder / f"{side}{context}" / name).write_bytes(texts[place].encode())
+    command = ["git", "diff", "--no-index", "--text", f"-U{context}"]
+    command += [f"old{context}", f"new{context}"]
+    made = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout.decode()
+    _, *diffs = re.split("^diff --git a/", made, flags=re.MULTILINE)
+    return {Path(diff.partition(" ")[0]).name: diff[diff.index("@@ -") :] for diff in diffs}
+
+
+@pytest.mark.parametrize("context", [1, 3])
+def test_unified_diffs_do_what_git_made_them_for(folder: Path, context: int) -> None:
+    chance = random.Random(context)
+    pairs = {}
+    for number in range(PAIRS):
         lines = chance.choices(WORDS, k=chance.randint(0, 30))
         before = as_text(lines, chance)
-        after = as_text(changed(lines, chance, WORDS), chance)
-        if before != after:
-            diff = diff_of(folder, before, after, chance.choice([1, 3]))
-            assert apply_diff(before, diff) == after, (before, diff)
+        pairs[str(number)] = before, as_text(changed(lines, chance, WORDS), chance)
+    diffs = diffs_of(folder, pairs, context)
+    assert len(diffs) == sum(before != after for before, after in pairs.values()) > 0.9 * PAIRS
+    for number, diff in diffs.items():
+        before, after = pairs[number]
+        assert apply_diff(before, diff) == after, (before, diff)
 
 
 def test_without_line_numbers_the_lines_are_found(folder: Path) -> None:
     chance = random.Random(8)
     words = [f"line {number}" for number in range(1000)]
-    for _ in range(PAIRS // 5):
+    for _ in range(200):
         lines = chance.sample(words, chance.randint(1, 40))
         before = "\n".join([*lines, ""])
         after = "\n".join([*changed(lines, chance, ["new", "newer", ""]), ""])
