@@ -26,7 +26,7 @@ from .filters import ToolFilterContext
 from .objects import MCPTool
 from .schemas import has_optional_parts, plain_schema
 from .server import MCPServer
-from .session import Answers, Caller, InputNeeded, alone
+from .session import Alone, Answers, Caller, InputNeeded
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -150,7 +150,7 @@ def _invoke(tool_name: str, server: MCPServer, context: ToolContext[Any], text: 
         span.span_data.mcp_data = {"server": server.name}
     run = context.run
     if run is None:
-        with alone() as caller:
+        with Alone() as caller:
             result = server.call(tool_name, arguments, caller)
     else:
         server.hold_until(run.closing)

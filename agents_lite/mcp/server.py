@@ -6,8 +6,8 @@ import logging
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
@@ -29,7 +29,7 @@ from .objects import (
     MCPTools,
 )
 from .protocol import parameter_headers
-from .session import Caller, DiedOfProbe, Session, alone
+from .session import Alone, Caller, DiedOfProbe, Session
 from .transport import ConnectionLost, Transport
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ class MCPServer(ABC):
         UserError: An option is of the wrong kind.
     """
 
+    _has_headers = False
+    """Whether calls may have headers."""
+
     def __init__(
         self,
         name: str,
@@ -147,7 +150,7 @@ class MCPServer(ABC):
 
     def __enter__(self) -> Self:
         """Connect."""
-        with alone() as caller:
+        with Alone() as caller:
             self.hold()
             try:
                 self._connected(caller)
@@ -303,23 +306,22 @@ class MCPServer(ABC):
     ) -> MCPCallResult:
         """Call a tool on somebody's behalf."""
         tool = self.known_tool(tool_name)
+        schema = as_json(tool).get("inputSchema") if self._has_headers else None
         return MCPCallResult(
             self._request(
                 "tools/call",
                 {"name": tool_name, "arguments": dict(arguments)},
                 caller,
                 may_repeat=tool.is_repeatable,
-                headers=parameter_headers(as_json(tool).get("inputSchema"), arguments),
+                headers=parameter_headers(schema, arguments),
             )
         )
 
-    @contextmanager
-    def _direct_use(self) -> Iterator[Caller]:
+    def _direct_use(self) -> Alone:
         """Outside of a `with` block and of a run, the connection is kept until `close`."""
         with self._lock:
             self._is_kept = self._is_kept or self._holders == 0
-        with alone() as caller:
-            yield caller
+        return Alone()
 
     def _cached_tools(self) -> list[MCPTool] | None:
         listing = self._listing

@@ -100,6 +100,8 @@ class MCPServerStreamableHttp(MCPServer):
         UserError: Something is missing, unknown or of the wrong kind.
     """
 
+    _has_headers = True
+
     def __init__(
         self,
         params: MCPServerStreamableHttpParams,

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from ..concurrency.calling import Callbacks
@@ -126,14 +125,24 @@ class Caller:
     """What persons have answered so far; None: there is nobody who could be asked."""
 
 
-@contextmanager
-def alone() -> Iterator[Caller]:
-    """A caller outside of any run."""
-    callbacks, cancellation = Callbacks(), Cancellation()
-    try:
-        yield Caller(cancellation, partial(callbacks.call, cancellation))
-    finally:
-        callbacks.close()
+class Alone:
+    """A `with` block whose caller is outside of any run."""
+
+    def __init__(self) -> None:
+        self._cancellation = Cancellation()
+        self._callbacks: Callbacks | None = None  # few calls need them
+
+    def __enter__(self) -> Caller:
+        return Caller(self._cancellation, self._call)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._callbacks is not None:
+            self._callbacks.close()
+
+    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        if self._callbacks is None:
+            self._callbacks = Callbacks()
+        return self._callbacks.call(self._cancellation, function, *args)
 
 
 class Session:
@@ -389,7 +398,7 @@ class Session:
         """Send one request, and give its result."""
         version = self.version if version is None else version
         message = self._stamped(method, params, version, self._can_pause(caller))
-        if version == MODERN_VERSION:
+        if version == MODERN_VERSION and self.transport.has_headers:
             headers = {**modern_headers(version, message), **headers}
         late = self._late(method, seconds)
         try:
@@ -526,7 +535,7 @@ class Session:
 
     def _reply_alone(self, message: Message) -> None:
         """Answer a request of the server that belongs to no request of ours."""
-        with alone() as caller, suppress(MCPServerError):
+        with Alone() as caller, suppress(MCPServerError):
             try:
                 reply = self._reply(message, caller)
             except Exception as error:

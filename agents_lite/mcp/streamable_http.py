@@ -83,6 +83,7 @@ class HTTPTransport(Transport):
         mask: Hides secrets in what is shown of the server's words.
     """
 
+    has_headers = True
     cancels_by_message = False
 
     def __init__(

@@ -77,6 +77,8 @@ class Transport(ABC):
 
     on_message: Callable[[Message], None]
     """Told of notifications, and of requests of the server that no exchange takes."""
+    has_headers = False
+    """Whether messages may have headers."""
     headers: Mapping[str, str] = {}
     """Sent with every message, where the transport has headers."""
     finds_owners = False
