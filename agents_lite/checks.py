@@ -60,3 +60,9 @@ def from_fields(kind: type[T], given: Any) -> T:
         names = ", ".join(sorted(map(repr, unknown)))
         raise UserError(f"{kind.__name__} has no {names}")
     return kind(**given)
+
+
+def check_session(value: Any, owner: str) -> None:
+    """Raise UserError for what is no session."""
+    if isinstance(value, type) or not hasattr(value, "get_items"):
+        raise UserError(f"{owner} must be a Session such as SQLiteSession, got {value!r}")

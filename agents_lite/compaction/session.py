@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any
 
-from ..checks import check_kind
+from ..checks import check_kind, check_session
 from ..exceptions import UserError
 from ..history import latest_items, mend_history
-from ..memory.session import Session, SessionABC, check_session, then
+from ..memory.session import Session, SessionABC, then
 from ..memory.sqlite_session import SQLiteSession
 from ..memory.stored_session import StoredItems
 from .settings import Compaction

@@ -156,7 +156,7 @@ def _invoke(tool_name: str, server: MCPServer, context: ToolContext[Any], text: 
         server.hold_until(run.closing)
         cancellation = context.cancellation or run.cancellation
         answers = Answers(*run.answered_in_call(context.tool_call_id))
-        caller = Caller(cancellation, partial(run.callbacks.call, cancellation), answers)
+        caller = Caller(cancellation, partial(run.call_within, cancellation), answers)
         try:
             result = server.call(tool_name, arguments, caller)
         except InputNeeded as needed:

@@ -8,7 +8,6 @@ from inspect import isawaitable
 from typing import Any, Protocol, runtime_checkable
 
 from ..concurrency.calling import Ready
-from ..exceptions import UserError
 from ..items import TResponseInputItem
 
 
@@ -39,12 +38,6 @@ class Session(Protocol):
     @abstractmethod
     def clear_session(self) -> Awaitable[None] | None:
         """Forget the conversation."""
-
-
-def check_session(value: Any, owner: str) -> None:
-    """Raise UserError for what is no session."""
-    if isinstance(value, type) or not hasattr(value, "get_items"):
-        raise UserError(f"{owner} must be a Session such as SQLiteSession, got {value!r}")
 
 
 def then(given: Any, use: Callable[[Any], Any]) -> Any:

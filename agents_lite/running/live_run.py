@@ -179,6 +179,10 @@ class LiveRun:
         """Call a function of the user, `def` or `async def`."""
         return self.callbacks.call(self.cancellation, function, *args)
 
+    def call_within(self, scope: Cancellation, function: Callable[..., Any], *args: Any) -> Any:
+        """The same inside a part of the run that is stopped by itself: a tool's call, a check."""
+        return self.callbacks.call(scope, function, *args)
+
     def take_step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What the engine of `RunConfig(step=...)` keeps of a piece of work.
 

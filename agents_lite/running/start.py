@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from ..agent import Agent
-from ..checks import from_fields
+from ..checks import check_session, from_fields
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import step_in_context
@@ -29,7 +29,6 @@ from ..exceptions import (
 )
 from ..items import as_input_items
 from ..lifecycle import RunHooks, check_hooks
-from ..memory.session import check_session
 from ..result import RunErrorDetails, RunResult
 from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
 from ..run_context import TContext

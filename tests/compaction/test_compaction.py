@@ -473,7 +473,8 @@ import sys
 from agents_lite import Agent, Runner, SQLiteSession
 from agents_lite.testing import ScriptedModel
 Runner.run_sync(Agent(name="A", model=ScriptedModel(["hi"])), "hi", session=SQLiteSession("x"))
-print([name for name in sys.modules if "compact" in name])
+rooms = ("agents_lite.compaction", "agents_lite.running.turn.compacting")
+print([name for name in sys.modules if name.startswith(rooms)])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

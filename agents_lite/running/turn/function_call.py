@@ -103,7 +103,7 @@ def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
     late = ToolTimeoutError(tool.name, tool.timeout)
     with Cancellation(call.cancellation, seconds=tool.timeout, reason=late) as scope:
         context.cancellation = scope
-        future = run_in_thread_or_here(call.run.callbacks.call, scope, *invocation)
+        future = run_in_thread_or_here(call.run.call_within, scope, *invocation)
         try:
             return wait_for(future, scope)
         finally:

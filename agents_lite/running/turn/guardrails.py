@@ -235,7 +235,7 @@ def _ask(
         function = guardrail.guardrail_function
         if begin is not None:
             function = _beginning_with(begin, function)
-        ask = partial(run.callbacks.call, scope, function, run.context, run.agent, checked)
+        ask = partial(run.call_within, scope, function, run.context, run.agent, checked)
         stand_in = run.stand_in
         verdict = ask() if stand_in is None else stand_in.verdict(run, guardrail, checked, ask)
         if not isinstance(verdict, GuardrailFunctionOutput):

@@ -86,7 +86,7 @@ def _server_tools(
     from ...mcp.agent_tools import tools_of_servers
     from ...mcp.session import Caller
 
-    caller = Caller(cancellation, partial(run.callbacks.call, cancellation))
+    caller = Caller(cancellation, partial(run.call_within, cancellation))
     listed = partial(
         tools_of_servers, run.agent, taken_names, run.context, caller, run.closing
     )

@@ -65,8 +65,8 @@ class ToolCall:
         return self.tool.asked_of(self.raw)
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function of the user, `def` or `async def`."""
-        return self.run.callbacks.call(self.cancellation, function, *args)
+        """Call a function of the user within this call."""
+        return self.run.call_within(self.cancellation, function, *args)
 
     def known_output(self) -> ToolCallOutputItem | None:
         """What stands for the call's output, so that it is not made; or None."""
