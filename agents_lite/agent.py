@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -85,9 +85,9 @@ ToolsToFinalOutputFunction = Callable[[RunContextWrapper[TContext], list[Functio
 """Called with context and results; returns a `ToolsToFinalOutputResult`, or an awaitable of one."""
 
 
-@dataclass
-class AgentToolStreamEvent:
-    """An event of an agent that runs as a tool."""
+@dataclass(eq=False)
+class AgentToolStreamEvent(Mapping[str, Any]):
+    """An event of an agent that runs as a tool; its fields can be read as those of a dict, too."""
 
     event: StreamEvent
     """The nested run's event."""
@@ -95,6 +95,17 @@ class AgentToolStreamEvent:
     """The agent now at work in it."""
     tool_name: str
     """The tool's name."""
+    tool_call: Any = None
+    """The outer agent's call, or None outside a run."""
+
+    def __getitem__(self, name: str) -> Any:
+        return vars(self)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self))
+
+    def __len__(self) -> int:
+        return len(vars(self))
 
 
 @dataclass(repr=False)
@@ -224,6 +235,8 @@ class Agent(PickledByName, Generic[TContext]):
         run_config: RunConfig | None = None,
         max_turns: int | None = DEFAULT_MAX_TURNS,
         hooks: RunHooks[TContext] | None = None,
+        previous_response_id: str | None = None,
+        conversation_id: str | None = None,
         session: Session | None = None,
         failure_error_function: ToolErrorFunction | None = default_tool_error_function,
         needs_approval: Any = False,
@@ -244,6 +257,8 @@ class Agent(PickledByName, Generic[TContext]):
             run_config: Options of the nested run.
             max_turns: Its limit of turns; None: no limit.
             hooks: Its hooks.
+            previous_response_id: What it goes on from, at the server.
+            conversation_id: The same, by the server's conversation.
             session: Its session.
             failure_error_function: As for `function_tool`.
             needs_approval: As for `function_tool`.
@@ -258,7 +273,13 @@ class Agent(PickledByName, Generic[TContext]):
         """
         from .running.agent_tool import agent_tool
 
-        run_options: dict[str, Any] = {"max_turns": max_turns, "hooks": hooks, "session": session}
+        run_options: dict[str, Any] = {
+            "max_turns": max_turns,
+            "hooks": hooks,
+            "previous_response_id": previous_response_id,
+            "conversation_id": conversation_id,
+            "session": session,
+        }
         if run_config is not None:
             run_options["run_config"] = run_config
         return agent_tool(

@@ -127,10 +127,10 @@ class ModelSettings:
         return set_fields(self)
 
     def to_json_dict(self) -> dict[str, Any]:
-        """The settings as JSON, None for those that are not set."""
+        """The settings as JSON, None for those that are not set, and for functions."""
         from pydantic_core import to_jsonable_python
 
-        settings: dict[str, Any] = to_jsonable_python(self)
+        settings: dict[str, Any] = to_jsonable_python(self, fallback=lambda _: None)
         return settings
 
     def resolve(self, override: ModelSettings | None) -> ModelSettings:

@@ -292,6 +292,10 @@ class RunConfig:
                 tool_execution, ToolExecutionConfig, "tool_execution", "a ToolExecutionConfig"
             )
             self.max_tool_concurrency = tool_execution.max_function_tool_concurrency
+        if isinstance(self.session_settings, dict):
+            from .memory import SessionSettings
+
+            self.session_settings = from_fields(SessionSettings, self.session_settings)
         if isinstance(self.model_settings, dict):
             self.model_settings = from_fields(ModelSettings, self.model_settings)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)

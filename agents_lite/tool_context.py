@@ -31,15 +31,12 @@ class ToolContext(RunContextWrapper[TContext]):
     """The call as the model made it, or None outside a run."""
     agent: Agent[TContext] | None = field(default=None, repr=False)
     """The agent that called, or None outside a run."""
+    run_config: RunConfig | None = field(default=None, repr=False)
+    """Options of the run, or None outside a run."""
     run: LiveRun | None = field(default=None, repr=False)
     """The run that the call is made in, or None outside a run."""
     cancellation: Cancellation | None = field(default=None, repr=False)
     """Stops the call; None outside a run."""
-
-    @property
-    def run_config(self) -> RunConfig | None:
-        """Options of the run, or None outside a run."""
-        return None if self.run is None else self.run.config
 
     @property
     def idempotency_key(self) -> str:

@@ -113,7 +113,7 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (MultiProvider, "default", ["openai", ModelProvider]),
     (lambda **it: SQLiteSession("s", **it), "db_path", [None, 3]),
     (lambda **it: SQLiteSession("s", **it), "sessions_table", [None, 3]),
-    (lambda **it: SQLiteSession("s", **it), "session_settings", [10, {"limit": 3}]),
+    (lambda **it: SQLiteSession("s", **it), "session_settings", [10, "3"]),
     (lambda **it: SQLiteSession("s", **it), "timeout", ["1", None]),
     (OpenAIResponsesModel, "model", [None, 3, OpenAIResponsesModel("m")]),
     (OpenAIChatCompletionsModel, "model", [None, 3]),

@@ -18,6 +18,7 @@ from agents_lite import (
     UserError,
     WebSearchTool,
     function_tool,
+    retry_policies,
 )
 from agents_lite.models.openai_responses import request_body
 from agents_lite.testing import ScriptedModel
@@ -164,10 +165,10 @@ def test_what_the_api_does_not_know_is_refused_with_a_remedy(name: str) -> None:
 
 
 def test_settings_become_json() -> None:
-    written = ModelSettings(
-        temperature=0.5, tool_choice=MCPToolChoice("s", "t"), retry=ModelRetrySettings(2)
-    ).to_json_dict()
+    retry = ModelRetrySettings(2, policy=retry_policies.never())
+    choice = MCPToolChoice("s", "t")
+    written = ModelSettings(temperature=0.5, tool_choice=choice, retry=retry).to_json_dict()
     assert written["temperature"] == 0.5 and written["top_p"] is None
     assert written["tool_choice"] == {"server_label": "s", "name": "t"}
-    assert written["retry"]["max_retries"] == 2
+    assert written["retry"]["max_retries"] == 2 and written["retry"]["policy"] is None
     assert list(written) == [field.name for field in fields(ModelSettings)]

@@ -22,7 +22,7 @@ from agents_lite import (
     trace,
 )
 from agents_lite.exceptions import UsageLimitExceeded
-from agents_lite.run_config import ModelInputData
+from agents_lite.run_config import CallModelData, ModelInputData
 from agents_lite.testing import (
     ScriptedModel,
     call,
@@ -347,6 +347,20 @@ def test_the_last_of_one_name_may_be_offered_alone(caplog: pytest.LogCaptureFixt
     Runner.run_sync(agent, "Hi", run_config=config)
     assert model.requests[0].tools == [agent.tools[2]]
     assert model.requests[0].handoffs == agent.handoffs
+
+
+def test_a_filter_has_the_last_word_about_ids_of_reasoning() -> None:
+    def put_back(given: CallModelData) -> ModelInputData:
+        for item in given.model_data.input:
+            if item.get("type") == "reasoning":
+                assert "id" not in item
+                item["id"] = "rs_mine"
+        return given.model_data
+
+    agent = agent_with_tool([turn(reasoning("so"), call("f")), "done"])
+    config = RunConfig(reasoning_item_id_policy="omit", call_model_input_filter=put_back)
+    Runner.run_sync(agent, "Hi", run_config=config)
+    assert agent.model.requests[1].input[1]["id"] == "rs_mine"
 
 
 def test_reasoning_may_be_sent_without_its_ids() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
-from .session_settings import SessionSettings, check_limit
+from .session_settings import SessionSettings, as_settings, check_limit
 from .stored_session import StoredItem, StoredItems
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class OpenAIConversationsSession(SessionABC):
         *,
         conversation_id: str | None = None,
         openai_client: ResponsesClient | Any | None = None,
-        session_settings: SessionSettings | None = None,
+        session_settings: SessionSettings | Mapping[str, Any] | None = None,
     ) -> None:
         """Name the conversation and the server; nothing is sent yet.
 
@@ -42,7 +43,7 @@ class OpenAIConversationsSession(SessionABC):
             openai_client: None takes the default client.
             session_settings: How much of it runs read; None: all of it.
         """
-        self.session_settings = session_settings
+        self.session_settings = as_settings(session_settings)
         self._id = conversation_id
         self._client = openai_client
         self._lock = threading.Lock()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from functools import partial
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_kind, check_number
@@ -33,7 +33,7 @@ class SQLiteSession(StoredSession):
         db_path: str | os.PathLike[str] = IN_MEMORY,
         sessions_table: str = "agent_sessions",
         messages_table: str = "agent_messages",
-        session_settings: SessionSettings | None = None,
+        session_settings: SessionSettings | Mapping[str, Any] | None = None,
         *,
         timeout: float = 30.0,
     ) -> None:
@@ -52,12 +52,9 @@ class SQLiteSession(StoredSession):
             UserError: The id is no valid text, a table's name is not made of letters, digits and
                 underscores, or something else is of the wrong kind.
         """
-        super().__init__(session_id)
+        super().__init__(session_id, session_settings)
         check_kind(db_path, (str, os.PathLike), "db_path", "a path")
         check_number(timeout, "timeout")
-        wanted = (SessionSettings, NoneType)
-        check_kind(session_settings, wanted, "session_settings", "a SessionSettings")
-        self.session_settings = session_settings
         for name in (sessions_table, messages_table):
             if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
                 raise UserError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -14,7 +14,7 @@ from ..exceptions import SessionError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
-from .session_settings import check_limit
+from .session_settings import SessionSettings, as_settings, check_limit
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,8 +35,20 @@ class StoredSession(SessionABC):
     `SessionError` when the store fails, and then leave it as it was.
     """
 
-    def __init__(self, session_id: str) -> None:
-        """Take any string that has a UTF-8 form as the id; otherwise raise UserError."""
+    def __init__(
+        self,
+        session_id: str,
+        session_settings: SessionSettings | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Name the conversation.
+
+        Args:
+            session_id: Any string that has a UTF-8 form.
+            session_settings: How much of it runs read; None: all of it.
+
+        Raises:
+            UserError: The id or the settings are none.
+        """
         try:
             session_id.encode()
         except (AttributeError, UnicodeEncodeError) as error:
@@ -44,6 +56,7 @@ class StoredSession(SessionABC):
                 f"A session_id is a string without lone surrogates, not {session_id!r}."
             ) from error
         self.session_id = session_id
+        self.session_settings = as_settings(session_settings)
 
     def get_items(self, limit: int | None = None) -> StoredItems:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output.

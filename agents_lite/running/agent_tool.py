@@ -43,10 +43,10 @@ def agent_tool(
             check_takes(function, f"Tool {name}: {option}", wanted)
 
     def run_agent(context: ToolContext[Any], input: str) -> Any:
-        outer = context.run
+        outer, call = context.run, context.tool_call
         options = {"context": context.context, **run_options}
-        if outer is not None:
-            options.setdefault("run_config", outer.config)
+        if context.run_config is not None:
+            options.setdefault("run_config", context.run_config)
         run = new_run(
             agent,
             input,
@@ -59,7 +59,7 @@ def agent_tool(
         with closing(run.events), nullcontext() if outer is None else outer.having_inside(run):
             for event in run.events:
                 if on_stream is not None:
-                    run.call(on_stream, AgentToolStreamEvent(event, run.agent, name))
+                    run.call(on_stream, AgentToolStreamEvent(event, run.agent, name, call))
         if run.pause_reason is not None:
             raise RunPaused(run.pause_reason)
         result = RunResult(run)

@@ -16,6 +16,7 @@ from agents_lite import (
     AgentHooks,
     BatchTraceProcessor,
     ConsoleSpanExporter,
+    FunctionTool,
     ModelRequest,
     ModelSettings,
     OpenAIResponsesModel,
@@ -91,6 +92,9 @@ HELD = {
     "Histories are mended": "behaviour/test_sessions_in_runs.py::"
     "test_a_broken_history_is_mended_for_the_model_only",
     "Filters shape": "test_handoffs.py::test_a_filter_shapes_what_is_sent_and_never_the_record",
+    "`FunctionTool(..., timeout": HERE + "test_a_tool_made_by_hand_has_the_options_of_a_function",
+    "A folded history": "test_handoffs.py::test_a_conversation_is_folded_into_one_message",
+    "A listener's error": HERE + "test_what_a_listener_raises_is_told_to_the_model",
     "Tool outputs": "test_tool_output.py::test_other_values_become_json",
     "Errors of HTTP": HERE + "test_errors_of_http_are_of_this_package",
     "Traces stay": "tracing/test_default.py::test_trace_of_other_models_or_none_is_not_sent",
@@ -312,3 +316,21 @@ def test_sensitive_data_is_a_matter_of_the_outer_run() -> None:
     with recorded_spans() as recorder:
         Runner.run_sync(agent, "Hi", run_config=config)
     assert "secret" not in str([span.span_data.export() for span in recorder.spans])
+
+
+def test_a_tool_made_by_hand_has_the_options_of_a_function() -> None:
+    made: Any = {"name": "f", "description": "", "params_json_schema": {}}
+    assert FunctionTool(**made, on_invoke_tool=lambda ctx, text: 1, timeout=2).timeout == 2
+    with pytest.raises(TypeError, match="timeout_seconds"):
+        FunctionTool(**made, on_invoke_tool=lambda ctx, text: 1, timeout_seconds=2)
+
+
+def test_what_a_listener_raises_is_told_to_the_model() -> None:
+    def listen(event: Any) -> None:
+        raise ValueError("too loud")
+
+    inner = Agent(name="Inner", model=ScriptedModel(["ok"]))
+    tool = inner.as_tool("ask", "Asks.", on_stream=listen)
+    model = ScriptedModel([call("ask", input="Hi"), "done"])
+    result = Runner.run_sync(Agent(name="A", model=model, tools=[tool]), "Hi")
+    assert "too loud" in result.new_items[1].output

@@ -429,8 +429,8 @@ def test_the_callback_cannot_reach_into_the_session() -> None:
 
 
 @pytest.mark.parametrize("by_session", [True, False])
-def test_only_the_newest_of_a_history_may_be_read(by_session: bool) -> None:
-    settings = SessionSettings(limit=2)
+@pytest.mark.parametrize("settings", [SessionSettings(limit=2), {"limit": 2}])
+def test_only_the_newest_of_a_history_may_be_read(by_session: bool, settings: Any) -> None:
     session = SQLiteSession("chat", session_settings=settings if by_session else None)
     session.add_items([{"role": "user", "content": str(number)} for number in range(5)])
     model = ScriptedModel(["Hi"])

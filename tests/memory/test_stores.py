@@ -41,8 +41,19 @@ def test_methods_may_be_awaited_though_they_are_plain(store: Store) -> None:
     asyncio.run(talk())
 
 
+def test_settings_of_a_session_are_overlaid() -> None:
+    settings = SessionSettings(5)
+    assert settings.resolve(None) == settings.resolve({}) == settings
+    assert settings.resolve({"limit": 3}) == settings.resolve(SessionSettings(3))
+    assert settings.resolve(SessionSettings(3)).limit == 3
+    with pytest.raises(UserError, match="SessionSettings has no 'size'"):
+        settings.resolve({"size": 3})
+
+
 def test_a_store_is_a_session(store: Store) -> None:
-    assert isinstance(store.open_new(), Session)
+    session = store.open_new(session_settings={"limit": 3})
+    assert isinstance(session, Session)
+    assert session.session_settings == SessionSettings(3)
 
 
 def test_a_new_session_is_empty(store: Store) -> None:

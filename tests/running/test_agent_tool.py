@@ -19,6 +19,7 @@ from agents_lite import (
     RunHooks,
     Runner,
     SQLiteSession,
+    ToolContext,
     UserError,
     function_tool,
 )
@@ -229,7 +230,9 @@ def test_events_of_the_inner_run_are_streamed(run: Any, is_async: bool) -> None:
     seen: list[Any] = []
 
     def note(event: Any) -> None:
-        seen.append((event.agent.name, event.tool_name, event.event.type))
+        seen.append((event.agent.name, event.tool_name, event["event"].type))
+        assert event.get("tool_call").name == "ask" and event["agent"] is event.agent
+        assert list(event) == ["event", "agent", "tool_name", "tool_call"] and len(event) == 4
 
     async def note_async(event: Any) -> None:
         await asyncio.sleep(0)
@@ -243,6 +246,23 @@ def test_events_of_the_inner_run_are_streamed(run: Any, is_async: bool) -> None:
     assert seen[-1] == ("Other", "ask", "run_item_stream_event")
     assert ("Other", "ask", "raw_response_event") in seen
     assert inner.model.requests[0].stream  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("option", ["previous_response_id", "conversation_id"])
+def test_the_inner_run_may_go_on_at_the_server(option: str) -> None:
+    inner = nested("ok")
+    tool = inner.as_tool("ask", "Asks.", **{option: "id_1"})
+    Runner.run_sync(outer(tool), "hi")
+    assert getattr(inner.model.requests[0], option) == "id_1"  # type: ignore[union-attr]
+
+
+def test_outside_of_a_run_the_context_may_say_how() -> None:
+    inner = nested("ok")
+    config = RunConfig(model_settings=ModelSettings(temperature=0.5))
+    context = ToolContext(None, tool_name="ask", run_config=config)
+    assert inner.as_tool("ask", "Asks.").on_invoke_tool(context, '{"input": "hi"}') == "ok"
+    request = inner.model.requests[0]  # type: ignore[union-attr]
+    assert request.model_settings.temperature == 0.5
 
 
 def test_without_a_listener_the_inner_run_does_not_stream() -> None:

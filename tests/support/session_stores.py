@@ -18,21 +18,21 @@ class Store:
     location: str
     """A path, or a URL."""
 
-    def open(self, session_id: str) -> Any:
+    def open(self, session_id: str, **options: Any) -> Any:
         """A session in this place."""
         if self.kind == "sqlite":
-            return SQLiteSession(session_id, self.location)
+            return SQLiteSession(session_id, self.location, **options)
         if self.kind == "sqlalchemy":
             from agents_lite.extensions.memory import SQLAlchemySession
 
-            return SQLAlchemySession.from_url(session_id, url=self.location)
+            return SQLAlchemySession.from_url(session_id, url=self.location, **options)
         from agents_lite.extensions.memory import RedisSession
 
-        return RedisSession.from_url(session_id, url=self.location)
+        return RedisSession.from_url(session_id, url=self.location, **options)
 
-    def open_new(self) -> Any:
+    def open_new(self, **options: Any) -> Any:
         """A session that is not there yet."""
-        return self.open(uuid.uuid4().hex)
+        return self.open(uuid.uuid4().hex, **options)
 
 
 def make_turn(writer: str, turn: int, size: int = 5) -> list[dict[str, Any]]:

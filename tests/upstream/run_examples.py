@@ -29,6 +29,8 @@ from agents_lite.testing import ResponsesServer
 
 IMPORT = re.compile(r"^(\s*)(from|import) agents\b", re.MULTILINE)
 SECONDS = 60
+FAULT = re.compile(r"'\w+' object (is not|has no|can't be) .*|.* unexpected keyword argument .*")
+"""What a program says that ran on, where the model was told of what is missing here."""
 TYPED = "Hello, what is the weather in Tokyo?\nyes\nWhat is 2 plus 3?\n"
 LEFT_OUT = ("sandbox", "realtime", "voice", "run_examples", "server.py", "app.py")
 """Parts of paths: what there is not on purpose, and helpers of other examples."""
@@ -113,6 +115,9 @@ def run(module: str, folder: Path, environment: dict[str, str]) -> tuple[str, st
     printed = done.stdout + done.stderr
     last = (done.stderr.strip().splitlines() or [""])[-1]
     ended = done.returncode == 0 or last.startswith("EOFError")  # a chat, with no more to say
+    fault = FAULT.search(printed)
+    if ended and fault:
+        return f"a tool failed: {fault[0]}", printed
     return ("" if ended else last or f"exit code {done.returncode}"), printed
 
 

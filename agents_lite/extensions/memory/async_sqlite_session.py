@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from ...items import TResponseInputItem
 from ...memory.session import SessionABC
@@ -20,12 +22,14 @@ class AsyncSQLiteSession(SessionABC):
         db_path: str | os.PathLike[str] = ":memory:",
         sessions_table: str = "agent_sessions",
         messages_table: str = "agent_messages",
-        session_settings: SessionSettings | None = None,
+        session_settings: SessionSettings | Mapping[str, Any] | None = None,
     ) -> None:
         """Name the conversation and its place, as for `SQLiteSession`."""
         self.session_id = session_id
-        self.session_settings = session_settings
-        self._session = SQLiteSession(session_id, db_path, sessions_table, messages_table)
+        self._session = SQLiteSession(
+            session_id, db_path, sessions_table, messages_table, session_settings
+        )
+        self.session_settings = self._session.session_settings
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
 from ...concurrency.calling import Done
 from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
+from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredSession
 
 try:
@@ -34,6 +35,7 @@ class RedisSession(StoredSession):
         redis_client: redis.Redis,
         key_prefix: str = "agents:session",
         ttl: int | None = None,
+        session_settings: SessionSettings | Mapping[str, Any] | None = None,
     ) -> None:
         """Name the conversation and its server; nothing is sent yet.
 
@@ -43,11 +45,12 @@ class RedisSession(StoredSession):
             key_prefix: The list's key is this, the id and "messages", joined by colons.
             ttl: Seconds after the last change until the server forgets the conversation; None
                 keeps it.
+            session_settings: How much of it runs read; None: all of it.
 
         Raises:
             UserError: The client is asynchronous, or one of a cluster.
         """
-        super().__init__(session_id)
+        super().__init__(session_id, session_settings)
         if iscoroutinefunction(redis_client.execute_command):
             raise UserError("RedisSession is synchronous: give it a redis.Redis client.")
         if isinstance(redis_client, RedisCluster):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from ...concurrency.calling import Done
 from ...exceptions import SessionError
+from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredSession
 from ..databases import Database, ExactText, IntegrityError, SQLAlchemyError, long_text, sa
 
@@ -30,6 +31,7 @@ class SQLAlchemySession(StoredSession):
         create_tables: bool = True,
         sessions_table: str = "agent_sessions",
         messages_table: str = "agent_messages",
+        session_settings: SessionSettings | Mapping[str, Any] | None = None,
     ) -> None:
         """Name the conversation and its database.
 
@@ -42,11 +44,12 @@ class SQLAlchemySession(StoredSession):
             create_tables: Create the tables when they are missing.
             sessions_table: The table of conversations.
             messages_table: The table of their items.
+            session_settings: How much of it runs read; None: all of it.
 
         Raises:
             UserError: Not exactly one of `engine` and `url`, or one that cannot be used here.
         """
-        super().__init__(session_id)
+        super().__init__(session_id, session_settings)
         self._sessions = _define_sessions(sessions_table)
         self._messages = _define_messages(messages_table)
         self._database = Database(

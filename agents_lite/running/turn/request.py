@@ -50,9 +50,10 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
         from .compacting import compact_if_full  # only those who need it pay for it
 
         compact_if_full(run, cancellation, instructions, [*tools, *handoffs])
-    model_data = _filtered(ModelInputData(list(conversation.next_input), instructions), run)
+    sent = list(conversation.next_input)
     if run.omits_ids:
-        model_data.input = without_reasoning_ids(model_data.input)
+        sent = without_reasoning_ids(sent)
+    model_data = _filtered(ModelInputData(sent, instructions), run)
     settings = _settings(run)
     return ModelRequest(
         input=model_data.input,
@@ -169,20 +170,19 @@ def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
     change = run.config.call_model_input_filter
     if change is None:
         return model_data
-    model_data = replace(model_data, input=deepcopy(model_data.input))
-    data = CallModelData(model_data, run.agent, run.context.context)
+    given = replace(model_data, input=deepcopy(model_data.input))
+    data = CallModelData(given, run.agent, run.context.context)
     changed = run.call(change, data)
     if not isinstance(changed, ModelInputData):
         raise UserError(f"call_model_input_filter must return ModelInputData, got {changed!r}")
-    given = as_input_items(changed.input, "The input that call_model_input_filter returns")
-    changed = replace(changed, input=given)
+    items = as_input_items(changed.input, "The input that call_model_input_filter returns")
+    changed = replace(changed, input=items)
     if not isinstance(changed.instructions, str | None):
         raise UserError(
             "The instructions that call_model_input_filter returns must be text, got "
             f"{changed.instructions!r}"
         )
-    conversation = run.record.conversation
-    if conversation.server_keeps_history:
+    if run.record.conversation.server_keeps_history:
         return changed
-    kept = without_lost_reasoning(conversation.next_input, changed.input)
+    kept = without_lost_reasoning(model_data.input, changed.input)
     return replace(changed, input=list(mend_history(kept)))

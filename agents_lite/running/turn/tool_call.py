@@ -50,6 +50,7 @@ class ToolCall:
             tool_arguments=self._arguments(),
             tool_call=self.raw,
             agent=run.agent,
+            run_config=run.config,
             run=run,
         )
         self.has_inner = run.record.has_inner(self.call_id)
