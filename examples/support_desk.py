@@ -32,7 +32,7 @@ PAGE = """
   :root {color-scheme: light dark}
   body {font: 1rem/1.5 system-ui; margin: 2rem auto; max-width: 46rem; padding: 0 1rem}
   article {border-top: 1px solid #8886; padding: .7rem 0}
-  form {display: inline}
+  button {font: inherit; padding: .1rem .8rem}
   p {margin: .2rem 0}
 </style>
 <h1>Support desk</h1>

@@ -49,7 +49,9 @@ def find_tool(name: str) -> Tool:
         Exception: Whatever importing it raises.
     """
     module, attribute = _find(name, "tool")
-    found = getattr(module, attribute, None)
+    if not hasattr(module, attribute):
+        raise UserError(f"{attribute!r} does not exist in {name.rpartition(':')[0]}")
+    found = getattr(module, attribute)
     if isfunction(found):
         return function_tool(found)
     check_tool(found, f"--tool {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -37,8 +38,11 @@ def serve_pages(
     try:
         return LocalServer(answer, host=host, port=port, refuse=refuse, largest_body=largest_body)
     except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None)
+        reason = error if number is None else os.strerror(number)
         where = "" if host == "127.0.0.1" else f" at {host}"
-        raise UserError(f"Port {port}{where} cannot be used ({error}); choose another") from error
+        what = f"Port {port}{where}" if port else f"The address {host}"
+        raise UserError(f"{what} cannot be used ({reason}); choose another") from error
 
 
 def refuse_strangers(request: HTTPRequest) -> HTTPReply | None:

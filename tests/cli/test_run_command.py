@@ -323,6 +323,8 @@ def test_functions_become_tools(run: Run, tmp_path: Path) -> None:
     assert done.stdout == "double(4) gives 8.\n"
     done = run("run", "--tool", "agents:number", "hi")
     assert done.returncode == 1 and "--tool agents:number: 5 is no tool" in done.stderr
+    done = run("run", "--tool", "agents:nothing", "hi")
+    assert done.returncode == 1 and "'nothing' does not exist in agents" in done.stderr
 
 
 def test_traces_are_kept_in_a_file(run: Run) -> None:

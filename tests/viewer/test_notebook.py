@@ -11,7 +11,7 @@ pytest.importorskip("IPython")
 
 CELL = '''
 from agents_lite import Agent, function_tool
-from agents_lite.extensions.notebook import show_run
+from agents_lite.viewer.notebook import show_run
 from agents_lite.testing import ScriptedModel, call
 
 @function_tool

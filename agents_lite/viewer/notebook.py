@@ -20,7 +20,7 @@ from ..tracing import (
     flush_traces,
     gen_trace_id,
 )
-from ..viewer.page import trace_page
+from .page import trace_page
 
 try:
     from IPython.display import HTML, display
