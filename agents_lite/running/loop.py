@@ -55,12 +55,16 @@ def run_loop(run: LiveRun) -> Generator[StreamEvent, None, None]:
 def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, None]:
     """Do what an answer asks for: calls, a handoff; or take it as the final output.
 
+    It is none if more was said meanwhile.
+
     Raises:
         RunPaused: Something of it waits for a person.
     """
     yield from call_tools(plan, run)
     if plan.handoffs:
         yield from hand_over(plan.handoffs, run)
+        return
+    if run.record.is_finished or run.record.has_more_input:
         return
     try:
         if plan.is_done:
@@ -75,9 +79,9 @@ def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, N
 def finish(final: FinalOutput | None, run: LiveRun) -> None:
     """End with this output, once the hooks and the output guardrails have seen it.
 
-    The run goes on if there is none (None), or more was said meanwhile.
+    The run goes on if there is none (None).
     """
-    if final is None or run.record.is_finished or run.record.has_more_input:
+    if final is None:
         return
     run.tell_once("agent_ended", run.agent, final.output)
     check_output(final.output, run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..concurrency.forks import new_lock
@@ -59,6 +59,8 @@ class CallRecord:
     """What it has asked at last in its middle, or None."""
     answers: dict[str, Any] | None = None
     """The answers to that, by the names of the questions."""
+    checks: list[Any] = field(default_factory=list)
+    """Verdicts of the tool's guardrails since it was begun."""
 
     @property
     def open_questions(self) -> list[str]:
@@ -149,6 +151,7 @@ class Record:
         self.agent_is_new = True
         """Whether the agent at work has not answered yet since it took over."""
         self._checked: set[tuple[type, int]] = set()
+        self._tripped: set[tuple[type, int]] = set()
         self._verdict_ranks: defaultdict[type, list[int]] = defaultdict(list)
         self._ranks: dict[str, int] | None = None  # made when there is something to be ranked
         self._tool_users: set[int] = set()
@@ -258,8 +261,11 @@ class Record:
                 if known is None or not known.is_begun:
                     self._count_call()
                 begun = self.calls[fact.call_id] = CallRecord(is_begun=True)  # decisions are used
-                if known is not None:
+                if known is not None and known.input is not None:
                     begun.input, begun.answers = known.input, known.answers
+                    begun.checks = known.checks
+                elif known is not None and known.checks:  # it is made again, and checked again
+                    self._forget_checks(known.checks)
             case Called():
                 self._take_output(fact)
             case TurnEnded():
@@ -278,6 +284,7 @@ class Record:
             case Saved():
                 self.conversation.take_saved()
             case ToolChecked():
+                self._known(fact.call_id).checks.append(fact.result)
                 if isinstance(fact.result, ToolInputGuardrailResult):
                     self.tool_input_guardrail_results.append(fact.result)
                 else:
@@ -338,14 +345,23 @@ class Record:
     def _take_verdict(self, fact: Checked) -> None:
         result = fact.result
         kind = type(result)
-        place = bisect(self._verdict_ranks[kind], fact.position)
-        self._verdict_ranks[kind].insert(place, fact.position)
+        results: list[Any] = self.output_guardrail_results
         if isinstance(result, InputGuardrailResult):
-            self.input_guardrail_results.insert(place, result)
+            results = self.input_guardrail_results
+        place = bisect(self._verdict_ranks[kind], fact.position)
+        if (kind, fact.position) in self._tripped:  # by the same, before the run was taken up
+            results[place - 1] = result
         else:
-            self.output_guardrail_results.insert(place, result)
-        if not result.output.tripwire_triggered:
-            self._checked.add((kind, fact.position))
+            self._verdict_ranks[kind].insert(place, fact.position)
+            results.insert(place, result)
+        has_tripped = result.output.tripwire_triggered
+        (self._tripped if has_tripped else self._checked).add((kind, fact.position))
+
+    def _forget_checks(self, checks: list[Any]) -> None:
+        gone = set(map(id, checks))
+        inputs, outputs = self.tool_input_guardrail_results, self.tool_output_guardrail_results
+        self.tool_input_guardrail_results = [each for each in inputs if id(each) not in gone]
+        self.tool_output_guardrail_results = [each for each in outputs if id(each) not in gone]
 
     def _take_decision(self, fact: Decided) -> None:
         known = self._known(fact.call_id)
@@ -363,6 +379,7 @@ class Record:
             self._tool_users.add(id(self.agent))
         conversation.end_turn()
         self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
+        self._tripped = set()
         self.answer = self.handover = self.filtered = None
         self.told = set()
         self.calls = {}
@@ -386,6 +403,7 @@ class Record:
             self.turn -= 1
             self.answer = self.handover = self.filtered = None
             self.told &= {"agent_started"}
+            self._tripped = set()
             self.calls = {}
             self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
             self.conversation.drop_turn()

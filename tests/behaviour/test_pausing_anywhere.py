@@ -8,7 +8,24 @@ from typing import Any
 
 import pytest
 
-from tests.support.generated_runs import Notes, in_a_new_process
+from agents_lite import (
+    Agent,
+    GuardrailFunctionOutput,
+    ToolGuardrailFunctionOutput,
+    function_tool,
+    output_guardrail,
+    tool_input_guardrail,
+    tool_output_guardrail,
+)
+from agents_lite.testing import call, text
+from tests.support.generated_runs import (
+    Notes,
+    StatelessModel,
+    Sum,
+    in_a_new_process,
+    outcome,
+    taken_further,
+)
 
 NUMBERS = range(8)
 MOST_STARTS = 300
@@ -57,6 +74,55 @@ def test_a_run_cut_once_after_any_fact_ends_as_one_that_was_not_cut(
         assert set(calls(cut)) == set(calls(tmp_path / "whole"))
         made = [n for line, n in again.items() if line.split()[1] not in SIDE_BY_SIDE]
         assert sum(made) <= 1  # the one that was cut before its output was a fact
+
+
+def retrying() -> Agent[Any]:
+    """An agent whose tool is checked before and after, and whose first outputs cannot stand."""
+
+    @tool_input_guardrail
+    def before(data: Any) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput.allow()
+
+    @tool_output_guardrail
+    def after(data: Any) -> ToolGuardrailFunctionOutput:
+        return ToolGuardrailFunctionOutput.allow()
+
+    @function_tool(tool_input_guardrails=[before], tool_output_guardrails=[after])
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    @output_guardrail(on_trip="retry")
+    def even(context: Any, agent: Any, output: Sum) -> GuardrailFunctionOutput:
+        return GuardrailFunctionOutput(None, output.total % 2 == 1)
+
+    outputs = [[text("three")], [text('{"total": 3}')], [text('{"total": 4}')]]
+    return Agent(
+        "A",
+        model=StatelessModel("A", [[call("look", call_id="A.0.0")], *outputs]),
+        tools=[look],
+        output_type=Sum,
+        output_guardrails=[even],
+        output_retries=2,
+    )
+
+
+def test_checks_of_tools_and_second_tries_for_an_output_are_not_doubled_by_a_cut() -> None:
+    def all_of(*parts: int | None) -> list[Any]:
+        state = None
+        for most in parts:
+            run, record = taken_further(retrying(), state, [most])
+            state = run.to_state().to_string()
+        assert record.is_over
+        checks = record.tool_input_guardrail_results, record.tool_output_guardrail_results
+        counts = [len(record.facts), *map(len, checks), record.output_retries]
+        return [counts, outcome(run)]
+
+    (facts, *counts), undisturbed = all_of(None)
+    assert counts == [1, 1, 2]
+    for most in range(facts):
+        (_, *again), disturbed = all_of(most, None)
+        assert (again, disturbed) == (counts, undisturbed)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Notes:
 
 
 class StatelessModel(Model):
-    """Answers by what it is sent alone: the turn is one more than the calls tell of."""
+    """Answers by what it is sent alone: the turn is one more than calls and messages tell of."""
 
     def __init__(self, label: str, turns: list[list[dict[str, Any]]]) -> None:
         self.label = label
@@ -69,9 +70,12 @@ class StatelessModel(Model):
     def stream(self, request: ModelRequest) -> Iterator[Any]:
         mine = f"{self.label}."
         ids = [str(item.get("call_id")) for item in request.input]
-        number = len({each.split(".")[1] for each in ids if each.startswith(mine)})
-        said = turn(*self.turns[number], usage=token_usage(number + 1, 2))
-        response = build_response(said, {"model": self.label})
+        turns = {each.split(".")[1] for each in ids if each.startswith(mine)}
+        said = [str(item.get("id")) for item in request.input if item.get("role") == "assistant"]
+        turns |= {each.split("_")[2] for each in said if each.startswith(f"item_{self.label}_")}
+        number = len(turns)
+        answer = turn(*self.turns[number], usage=token_usage(number + 1, 2))
+        response = build_response(answer, {"model": self.label})
         response["id"] = f"resp_{self.label}_{number}"
         for place, item in enumerate(response["output"]):
             item["id"] = f"item_{self.label}_{number}_{place}"
@@ -305,6 +309,17 @@ def go_on(number: int, folder: Path, state: str | None, most_facts: int | None) 
     if record.is_over:
         told["outcome"] = outcome(run)
     return told
+
+
+def taken_further(agent: Agent[Any], state: str | None, left: list[int | None]) -> Any:
+    """A run of that agent and its record, so many facts further."""
+    record = CutRecord(agent, left)
+    if state is not None:
+        record = _with_limit(RunState.from_string(agent, state).take_up(agent)[0], left)
+    run = new_run(agent, "Go on.", {}, streamed=False, record=record)
+    with suppress(Cut):
+        drain(run.events)
+    return run, record
 
 
 async def _drained(run: Any) -> None:
