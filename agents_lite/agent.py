@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
 
-from .checks import check_takes, from_fields
+from .checks import check_number, check_takes, from_fields
 from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
@@ -213,6 +213,7 @@ class Agent(PickledByName, Generic[TContext]):
             self._require("prompt", (Mapping, type(None)), "a dict {'id': ...} or a function")
         for tool in self.tools:
             check_tool(tool, f"Agent {self.name!r}")
+        check_number(self.output_retries, f"Agent {self.name!r}: output_retries")
         if self.mcp_servers:
             self._check_servers()
         for handoff in self.handoffs:

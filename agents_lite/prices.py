@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .checks import check_kind
 from .exceptions import UserError
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ def set_prices(prices: Mapping[str, Price]) -> None:
         prices: By the model's name, as it is asked for or as the server calls it in its answer.
 
     Raises:
-        UserError: A value is no `Price`.
+        UserError: It is no dict, or a value is no `Price`.
     """
+    check_kind(prices, Mapping, "prices", "a dict of prices by the names of models")
     for name, price in prices.items():
         if not isinstance(price, Price):
             raise UserError(f"The price of {name} must be a Price(input=..., output=...)")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from agents_lite import (
     Agent,
@@ -32,19 +33,30 @@ from agents_lite import (
     RunConfig,
     Runner,
     ShellTool,
+    SQLiteJournal,
     SQLiteSession,
     UserError,
     custom_span,
     function_tool,
     handoff,
+    set_prices,
 )
 from agents_lite.checks import check_takes, from_fields
 from agents_lite.exceptions import AgentsException
+from agents_lite.local_tools import FolderEditor, LocalShell
+from agents_lite.mcp import MCPServerStdio, MCPServerStreamableHttp
 from agents_lite.testing import ScriptedModel, call
 from tests.support.drivers import run_sync, whole_and_streamed
 
 ANYTHING: Any = object()
 AGENT = Agent("Al", model=ScriptedModel(["Hello!"]))
+
+
+URL = "http://127.0.0.1:9/mcp"
+
+
+def at_mcp_server(**options: Any) -> MCPServerStreamableHttp:
+    return MCPServerStreamableHttp({"url": URL}, **options)
 
 
 class Editor:
@@ -124,6 +136,30 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (ResponsesClient, "api_key", [3, lambda client: "k"]),
     (lambda **it: custom_span("x", **it), "parent", ["span_1", 3]),
     (lambda **it: custom_span("x", **it), "span_id", [3, []]),
+    (lambda **it: Agent("a", **it), "output_retries", ["2", None, -1]),
+    (set_prices, "prices", [None, "x", [1]]),
+    (SQLiteJournal, "path", [3, ["x"]]),
+    (lambda **it: SQLiteJournal("j", **it), "lease", ["30", None]),
+    (lambda **it: SQLiteJournal("j", **it), "timeout", ["1", None]),
+    (lambda **it: SQLiteJournal("j", **it), "max_bytes", ["1"]),
+    (lambda **it: SQLiteJournal("j", **it), "mask", ["x", lambda: {}]),
+    (LocalShell, "folder", [None, 3]),
+    (LocalShell, "env", [3, "PATH"]),
+    (LocalShell, "timeout", ["60", None]),
+    (LocalShell, "max_output", ["1", None]),
+    (FolderEditor, "folder", [None, 3]),
+    (at_mcp_server, "client_session_timeout_seconds", ["5", [1]]),
+    (at_mcp_server, "max_retry_attempts", ["2", None]),
+    (at_mcp_server, "on_elicitation", [True, lambda: {}]),
+    (at_mcp_server, "failure_error_function", ["x", lambda: ""]),
+    (at_mcp_server, "connect_timeout", ["5", None]),
+    (at_mcp_server, "session", [requests.Session(), lambda url: None]),
+    (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "headers", ["x", [1]]),  # type: ignore[typeddict-item]
+    (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "auth", ["token", 3]),  # type: ignore[typeddict-item]
+    (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "timeout", ["5", -1]),  # type: ignore[typeddict-item]
+    (lambda **it: MCPServerStdio({"command": "x", **it}), "args", ["-v", [3]]),  # type: ignore[typeddict-item]
+    (lambda **it: MCPServerStdio({"command": "x", **it}), "env", ["PATH", {"A": 1}]),  # type: ignore[typeddict-item]
+    (lambda **it: MCPServerStdio({"command": "x", **it}), "cwd", [3, []]),  # type: ignore[typeddict-item]
 ]
 
 
@@ -167,6 +203,17 @@ def test_what_users_functions_give_is_told_of_by_name(run: Callable[..., Any]) -
     for call_id in ([], {}, 3):
         history = [{"type": "function_call_output", "call_id": call_id, "output": "x"}]
         run(Agent("a", model=ScriptedModel(["done"])), history)  # for the server to refuse
+
+
+def test_decisions_are_about_items_of_the_state() -> None:
+    tool = function_tool(lambda: 1, name_override="f", needs_approval=True)
+    agent = Agent("a", model=ScriptedModel([call("f")]), tools=[tool])
+    state = run_sync(agent, "Hi").to_state()
+    wrong: Any
+    for wrong in ("f", None, 3, state.get_interruptions()):
+        for decide in (state.approve, state.reject):
+            with pytest.raises(UserError, match="interruptions"):
+                decide(wrong)
 
 
 def test_a_run_that_is_refused_has_asked_no_model() -> None:

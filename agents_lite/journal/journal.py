@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..agent import Agent
+from ..checks import check_seconds, check_takes
 from ..exceptions import (
     AgentsException,
     JournalError,
@@ -72,8 +73,9 @@ class Journal(ABC):
                 may be taken over. A process that died on this machine is noticed at once.
             mask: Given each fact as JSON (a dict with a "type"), returns what is written of it.
         """
-        if not lease > 0:
-            raise UserError(f"lease must be a number of seconds above 0, got {lease!r}")
+        check_seconds("lease", lease)
+        if mask is not None:
+            check_takes(mask, "mask", "a fact")
         self.lease = lease
         self.mask = mask
 

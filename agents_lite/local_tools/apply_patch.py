@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
+from ..checks import check_kind
 from ..exceptions import ModelBehaviorError, UserError, words_of
 from ..response_types import as_json, json_text
 from ..tool import LocalTool, NeedsApproval, OnApproval
@@ -137,9 +138,13 @@ class FolderEditor:
 
     Args:
         folder: The folder; paths of the model are relative to it.
+
+    Raises:
+        UserError: It is no path.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        check_kind(folder, (str, os.PathLike), "FolderEditor: folder", "a path")
         self.folder = Path(folder).resolve()
 
     def create_file(self, operation: ApplyPatchOperation) -> str:

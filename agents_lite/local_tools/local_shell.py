@@ -10,8 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
+from ..checks import check_kind, check_number, check_seconds
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.processes import small_environment
 from ..exceptions import UserError
@@ -49,7 +51,7 @@ class LocalShell:
             keys.
 
     Raises:
-        UserError: There is no such folder, or no time.
+        UserError: There is no such folder or no time, or something is of the wrong kind.
     """
 
     def __init__(
@@ -60,14 +62,16 @@ class LocalShell:
         max_output: int = 20_000,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        check_kind(folder, (str, os.PathLike), "LocalShell: folder", "a path")
+        check_kind(env, (Mapping, NoneType), "LocalShell: env", "a dict")
+        check_seconds("LocalShell: timeout", timeout)
+        check_number(max_output, "LocalShell: max_output", 1)
         self.folder = Path(folder).resolve()
         self.timeout = timeout
         self.max_output = max_output
         self.env = dict(env or {})
         if not self.folder.is_dir():
             raise UserError(f"LocalShell: there is no folder {folder}")
-        if not timeout > 0 or not max_output > 0:
-            raise UserError("LocalShell: timeout and max_output have to be more than 0")
 
     def __call__(self, request: ShellCommandRequest | LocalShellCommandRequest) -> Any:
         """Run what a call asks for; commands behind one whose time was over are not run."""

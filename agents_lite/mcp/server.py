@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
+from ..checks import check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
 from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
@@ -115,6 +116,14 @@ class MCPServer(ABC):
         check_approval(require_approval)
         if on_failure not in ("raise", "skip"):
             raise UserError(f"on_failure must be 'raise' or 'skip', got {on_failure!r}")
+        if client_session_timeout_seconds is not None:
+            check_seconds("client_session_timeout_seconds", client_session_timeout_seconds)
+        check_number(max_retry_attempts, "max_retry_attempts")
+        check_number(retry_backoff_seconds_base, "retry_backoff_seconds_base")
+        if failure_error_function is not None:
+            check_takes(failure_error_function, "failure_error_function", "context", "error")
+        if on_elicitation is not None:
+            check_takes(on_elicitation, "on_elicitation", "an MCPElicitation")
         self.name = name
         self.cache_tools_list = cache_tools_list
         self.tool_filter = tool_filter

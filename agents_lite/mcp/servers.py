@@ -6,12 +6,14 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import unquote, urlsplit
 
 import requests
 from urllib3.util import Timeout
 
+from ..checks import check_kind, check_seconds, check_takes
 from ..exceptions import MCPServerError, UserError
 from .child import Child, Listener
 from .server import MCPServer
@@ -66,6 +68,12 @@ class MCPServerStdio(MCPServer):
         self, params: MCPServerStdioParams, *, name: str | None = None, **options: Any
     ) -> None:
         _check_params(params, MCPServerStdioParams, "command")
+        arguments, environment = params.get("args"), params.get("env")
+        check_kind(arguments, (list, tuple, NoneType), "params['args']", "a list of texts")
+        check_kind(environment, (Mapping, NoneType), "params['env']", "a dict of texts")
+        check_kind(params.get("cwd"), (str, os.PathLike, NoneType), "params['cwd']", "a path")
+        for text in (*(arguments or ()), *(environment or {}).values()):
+            check_kind(text, (str, os.PathLike), "What params['args'] and ['env'] hold", "text")
         super().__init__(name or f"stdio: {os.path.basename(params['command'])}", **options)
         self._params = params
         self._keep_secret(*(params.get("env") or {}).values())
@@ -112,6 +120,14 @@ class MCPServerStreamableHttp(MCPServer):
         **options: Any,
     ) -> None:
         _check_params(params, MCPServerStreamableHttpParams, "url")
+        check_kind(params.get("headers"), (Mapping, NoneType), "params['headers']", "a dict")
+        if params.get("timeout") is not None:
+            check_seconds("params['timeout']", params.get("timeout"))
+        if not (isinstance(params.get("auth"), tuple | None) or callable(params.get("auth"))):
+            raise UserError("params['auth'] must be a pair of name and password, or an AuthBase")
+        check_seconds("connect_timeout", connect_timeout)
+        if session is not None:
+            check_takes(session, "session")
         url = params["url"]
         try:
             address = urlsplit(url)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic_core import from_json, to_json
 
+from ..checks import check_kind
 from ..concurrency.calling import Ready
 from ..exceptions import UserError
 from ..handoffs import TAgent
@@ -92,6 +93,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         Raises:
             UserError: There is no such call, or it was decided about already.
         """
+        _check_item(approval_item)
         self._decide(approval_item, Decided(approval_item.call_id, "approve", always_approve))
 
     def reject(
@@ -112,6 +114,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         Raises:
             UserError: There is no such call, or it was decided about already.
         """
+        _check_item(approval_item)
         call_id = approval_item.call_id
         decided = Decided(call_id, "reject", always_reject, rejection_message)
         if approval_item.reason == "input":
@@ -344,6 +347,10 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 "answers, reject declines, provide_output takes it as made elsewhere"
             )
         record.add(decided)
+
+
+def _check_item(item: Any) -> None:
+    check_kind(item, ToolApprovalItem, "What is decided about", "one of the state's interruptions")
 
 
 def _copy(record: Record, around: Record | None = None) -> Record:

@@ -83,6 +83,8 @@ def call(
         call_id: The call's id; None makes one up.
         named: Arguments by name.
     """
+    if not isinstance(arguments, str | Mapping | None):
+        raise UserError(f"The arguments of a call are a dict or raw text, not {arguments!r}")
     if not isinstance(arguments, str):
         arguments = to_json({**(arguments or {}), **named}).decode()
     item = {"type": "function_call", "name": name, "arguments": arguments, "status": "completed"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..exceptions import UserError
@@ -23,8 +23,8 @@ class Script:
     """
 
     def __init__(self, turns: Sequence[ScriptedTurn] | Callable[[Any], ScriptedTurn]) -> None:
-        if isinstance(turns, str):
-            raise UserError("A script is a list of turns: write [text] instead of the text alone.")
+        if isinstance(turns, str | bytes) or not (callable(turns) or isinstance(turns, Iterable)):
+            raise UserError(f"A script is a list of turns, [turn, ...], not {turns!r}")
         self.requests: list[Any] = []
         """The requests so far; the n-th got the n-th turn."""
         self._turns = turns if callable(turns) else list(turns)
@@ -61,4 +61,8 @@ def _as_turn(step: ScriptedTurn, request: Any) -> Turn | HTTPReply | BaseExcepti
         return error
     if callable(step):
         return _as_turn(step(request), request)
-    return turn(step) if isinstance(step, (str, dict)) else turn(*step)
+    if isinstance(step, (str, dict)):
+        return turn(step)
+    if not isinstance(step, Sequence):
+        raise UserError(f"A turn is a text, an output item or a list of them, not {step!r}")
+    return turn(*step)
