@@ -141,6 +141,7 @@ def main() -> None:
             "OPENAI_AGENTS_DISABLE_TRACING": "1",
             "PYTHONUNBUFFERED": "1",
             "HOME": folder,
+            "npm_config_cache": os.path.expanduser("~/.npm"),
         }
         modules = programs(Path(folder), options.names)
         with ThreadPoolExecutor(2) as pool:
