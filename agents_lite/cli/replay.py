@@ -49,8 +49,10 @@ def execute(options: argparse.Namespace) -> None:
         RunsDiffer: What was played is not what was recorded.
         Exception: What the replay failed with.
     """
-    agent = None if options.agent is None else find_agent(options.agent)
     path = Path(options.file)
+    if not path.exists():
+        raise UserError(f"There is no file {options.file}")
+    agent = None if options.agent is None else find_agent(options.agent)
     with chosen_server(options):
         if options.step:
             from ..replay.walk import walk_through

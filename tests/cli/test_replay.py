@@ -180,7 +180,8 @@ def test_questions_are_asked_until_none_is_left(
     ("arguments", "words"),
     [
         (("traces.db",), "Which agent began it?"),
-        (("nothing.db", "--agent", "shop:clerk"), "no recorded run in nothing.db"),
+        (("nothing.db",), "There is no file nothing.db"),
+        (("shop.py", "--agent", "shop:clerk"), "neither a state nor a trace"),
         (("traces.db", "--agent", "shop:boss"), "run of agent 'Clerk', not of 'Boss'"),
         (("traces.db", "--step", "--run", "trace_0"), "Which trace?"),
         (("run.json", "--step"), "States and journals are read with the agent"),
