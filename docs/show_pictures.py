@@ -91,7 +91,7 @@ def _pictures(browser: str, folder: Path) -> list[Path]:
         pages = {
             "viewer": (viewer, "1280,620"),
             "chat": (server.url, "1280,760"),
-            "terminal": ((folder / "terminal.html").as_uri(), "1000,700"),
+            "terminal": ((folder / "terminal.html").as_uri(), "1000,900"),
         }
         shots = [
             threads.submit(partial(_take, browser, url, size, folder / f"{name}-{scheme}.png"))
