@@ -141,7 +141,7 @@ class Answer:
             events = self._translate(events)
         for event in events:
             try:
-                is_more = place_of(event) == place
+                is_more = place is not None and place_of(event) == place
             except KeyError:
                 is_more = False
             if is_more:  # thousands of deltas: what `take` and `as_stream_event` do, without a call

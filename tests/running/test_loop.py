@@ -19,6 +19,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import (
+    ScriptedModel,
     call,
     final,
     handoff_to,
@@ -296,3 +297,13 @@ def test_the_order_inside_a_turn() -> None:
     outputs = [item.raw_item.output for item in result.new_items if "output" in item.raw_item]
     assert outputs == ["3", "Tool 'nope' not found.", '{"assistant":"B"}']
     assert result.final_output == "ok"
+
+
+def test_what_a_run_has_done_cannot_be_changed() -> None:
+    tool = function_tool(lambda: "seen", name_override="look")
+    model = ScriptedModel([call("look"), "done"])
+    result = Runner.run_sync(Agent("A", tools=[tool], model=model), "hi")
+    for fact in result._run.record.facts:
+        for name in fact._fields:
+            with pytest.raises(AttributeError):
+                setattr(fact, name, None)
