@@ -211,7 +211,7 @@ def test_processes_of_many_threads_add_at_once_and_nothing_is_lost(shared_store:
 
 def test_a_killed_process_leaves_whole_turns(shared_store: Store) -> None:
     session = shared_store.open_new()
-    kills = 5
+    kills = 2
     for kill in range(kills):
         with start_writer(session.session_id, shared_store, f"k{kill}", 1, 1_000_000) as writer:
             release(writer)
