@@ -142,6 +142,7 @@ def main() -> None:
             "PYTHONUNBUFFERED": "1",
             "HOME": folder,
             "npm_config_cache": os.path.expanduser("~/.npm"),
+            "npm_config_userconfig": os.path.expanduser("~/.npmrc"),
         }
         modules = programs(Path(folder), options.names)
         with ThreadPoolExecutor(2) as pool:
