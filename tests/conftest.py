@@ -27,6 +27,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that are others in each process; those that share the tests must agree."""
+    changing = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if changing:
+        raise pytest.UsageError(f"These tests need ids of their own: {changing}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def processes_start_alike() -> None:
     """Whatever the tests were started from, and whatever else is installed."""

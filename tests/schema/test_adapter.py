@@ -81,7 +81,6 @@ def as_color(value: Any) -> Any:
         (typing.Tuple, ["a"], ("a",)),  # noqa: UP006
         (typing.FrozenSet, ["a"], frozenset("a")),  # noqa: UP006
     ],
-    ids=str,
 )
 def test_what_fits_is_read(kind: Any, given: Any, taken: Any) -> None:
     for strict in (True, False):
