@@ -38,15 +38,17 @@ HOSTS = {
     "together_ai": "api.together.xyz",
     "xai": "api.x.ai",
 }
-USAGES = [  # sent, of which cached and written; received, of which reasoning
-    [1000, 0, 0, 500, 0],
-    [1000, 400, 0, 500, 0],
-    [1000, 400, 0, 500, 200],
-    [1000, 400, 300, 500, 200],
-    [300_000, 100_000, 50_000, 2000, 1000],
+USAGES = [  # sent, of which cached and written; received, of which reasoning; written for an hour
+    [1000, 0, 0, 500, 0, 0],
+    [1000, 400, 0, 500, 0, 0],
+    [1000, 400, 0, 500, 200, 0],
+    [1000, 400, 300, 500, 200, 0],
+    [1000, 400, 300, 500, 200, 200],
+    [300_000, 100_000, 50_000, 2000, 1000, 0],
 ]
 SOURCE = "input_cost_per_token output_cost_per_token cache_read_input_token_cost".split()
 WRITTEN = "cache_creation_input_token_cost"
+FOR_AN_HOUR = "cache_creation_input_token_cost_above_1hr"
 REASONING = "output_cost_per_reasoning_token"
 MANY_AGREE = {"anthropic": 1, "openai": 0.95, "gemini": 0.95, "cerebras": 1, "groq": 0.85}
 """The least share of models whose costs are to be the same in every usage below 200,000 tokens."""
@@ -75,12 +77,13 @@ def quiet() -> Iterator[None]:
 
 
 def request_of(each: dict[str, Any], counts: list[int]) -> RequestUsage:
-    sent, cached, written, received, reasoning = counts
+    sent, cached, written, received, reasoning, for_an_hour = counts
     usage = token_usage(
         sent,
         received,
         cached_tokens=cached,
         cache_write_tokens=written,
+        cache_write_1h_tokens=for_an_hour,
         reasoning_tokens=reasoning,
     )
     response = {"model": each["model"], "usage": usage}
@@ -92,7 +95,9 @@ def test_the_same_rates_give_the_same_cost(known: Known) -> None:
     compared = 0
     for each in known:
         rates = each["rates"]
-        is_flat = not any("above" in name or "peak" in name for name in rates)
+        is_flat = not any(
+            ("above" in name and name != FOR_AN_HOUR) or "peak" in name for name in rates
+        )
         if not is_flat or not all(rates.get(name) for name in SOURCE):
             continue
         if each["provider"] == "perplexity" or not each["costs"][0]:
@@ -100,7 +105,9 @@ def test_the_same_rates_give_the_same_cost(known: Known) -> None:
         sent, received, cached = (rates[name] * 1e6 for name in SOURCE)
         written = None if rates.get(WRITTEN) is None else rates[WRITTEN] * 1e6
         reasoning = None if rates.get(REASONING) is None else rates[REASONING] * 1e6
-        set_prices({each["model"]: Price(sent, received, cached, written, reasoning)})
+        hour = None if rates.get(FOR_AN_HOUR) is None else rates[FOR_AN_HOUR] * 1e6
+        price = Price(sent, received, cached, written, reasoning, cache_write_1h=hour)
+        set_prices({each["model"]: price})
         for counts, theirs in zip(USAGES, each["costs"], strict=True):
             if theirs is not None and (written is not None or not counts[2]):
                 ours = request_of(each, counts).cost

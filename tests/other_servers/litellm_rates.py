@@ -13,6 +13,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # no connection
 
 from litellm import cost_per_token, model_cost
 from litellm.types.utils import (
+    CacheCreationTokenDetails,
     CompletionTokensDetailsWrapper,
     PromptTokensDetailsWrapper,
     Usage,
@@ -20,13 +21,20 @@ from litellm.types.utils import (
 
 
 def cost(provider: str, model: str, counts: list[int]) -> float | None:
-    sent, cached, written, received, reasoning = counts
+    sent, cached, written, received, reasoning, for_an_hour = counts
     usage = Usage(
         prompt_tokens=sent,
         completion_tokens=received,
         total_tokens=sent + received,
         prompt_tokens_details=PromptTokensDetailsWrapper(
-            cached_tokens=cached, cache_creation_tokens=written
+            cached_tokens=cached,
+            cache_creation_tokens=written,
+            cache_creation_token_details=CacheCreationTokenDetails(
+                ephemeral_5m_input_tokens=written - for_an_hour,
+                ephemeral_1h_input_tokens=for_an_hour,
+            )
+            if for_an_hour
+            else None,
         ),
         completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning),
         cache_read_input_tokens=cached,
