@@ -137,6 +137,18 @@ def json_text(value: Any) -> str:
         return json.dumps(value)
 
 
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text, half characters included.
+
+    Raises:
+        ValueError: It is none, or is nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def _quick(name: str) -> Any:
     """A field as a property: read many thousand times a second, ten times as quick."""
 

@@ -308,7 +308,7 @@ class RunConfig:
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
                 raise UserError(f"{name} must be one of {choices}, got {value!r}")
-        if self.journal is not None and not hasattr(self.journal, "holding"):
+        if self.journal is not None and not hasattr(self.journal, "let_go"):
             raise UserError(f"journal must be one such as SQLiteJournal, got {self.journal!r}")
 
     def __repr__(self) -> str:

@@ -86,6 +86,26 @@ def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
             assert goes_back or is_excepted, ast.unparse(statement)
 
 
+LOCKED_IN_PYTHON = {"Condition", "Event", "Semaphore", "BoundedSemaphore", "Barrier", "Queue"}
+
+
+def test_locks_are_those_that_neither_interrupts_nor_forks_leave_locked() -> None:
+    made = {
+        (path.relative_to(PACKAGE).as_posix(), call.func.attr)
+        for path in FILES
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in ("threading", "queue")
+        and call.func.attr in {*LOCKED_IN_PYTHON, "Lock", "RLock"}
+    }
+    assert made == {
+        ("concurrency/forks.py", "RLock"),
+        ("chat_page/server.py", "Condition"),  # threads of its own wait there, nobody else
+    }
+
+
 def test_the_order_names_what_there_is() -> None:
     assert {place_of(path) for path in FILES} == set(ORDER)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..concurrency.forks import new_lock
+
 JSON = dict[str, Any]
 
 
@@ -41,7 +43,7 @@ class Entries:
     def __init__(self, known: list[Entry], compared: Callable[[JSON], Any]) -> None:
         self.all = known
         self._compared = compared
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._unused = [(compared(entry.asked), entry) for entry in known]
 
     def take(self, asked: JSON) -> Entry | None:

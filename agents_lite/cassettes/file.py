@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..exceptions import UserError
+from ..response_types import read_json
 from .entries import JSON, Entry
 from .readable import readable
 
@@ -45,7 +46,7 @@ def read_cassette(path: Path) -> Content:
         UserError: The file is no cassette.
     """
     try:
-        told = json.loads(path.read_text("utf-8"))
+        told = read_json(path.read_text("utf-8"))
         if told["version"] != VERSION:
             raise ValueError(f"its version is {told['version']!r}")
         models: list[Entry] = []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..concurrency.forks import new_lock
 from ..exceptions import CassetteLeftover, CassetteMiss, UserError
 from ..running import stand_ins
 from ..running.stand_ins import Made
@@ -93,7 +93,7 @@ class Cassette:
         self._tools_are_recorded = tools_are_recorded
         self._mask = mask
         self._match = match or (lambda asked: asked)
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._miss: CassetteMiss | None = None
 
     def __enter__(self) -> Cassette:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..exceptions import UserError
+from ..response_types import read_json
 from ..result import RunResultStreaming
 from ..running.run_state import RunState
 from .events import error_event, event_frames, sse, waiting_calls
@@ -97,6 +97,6 @@ def _last_event(run: RunResultStreaming) -> str:
 
 def _fields(text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError as error:
         raise UserError(f"The fields are no JSON ({error})") from error

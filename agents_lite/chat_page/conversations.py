@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from ..exceptions import SessionError
 from ..items import ItemHelpers
 from ..memory import SQLiteSession
 from ..memory.sqlite_file import SQLiteFile
+from ..response_types import read_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -106,7 +106,7 @@ class Conversations:
 def _first_words(text: str | None) -> str:
     """The beginning of an item's text, in one line."""
     try:
-        item = json.loads(text or "{}")
+        item = read_json(text or "{}")
     except ValueError:  # written by another program
         return ""
     content = item.get("content") if isinstance(item, dict) else None

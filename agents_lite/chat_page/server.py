@@ -102,9 +102,7 @@ class ChatServer:
     def close(self) -> None:
         """Stop serving, and the runs at work."""
         self._server.close()
-        with self._freed:
-            runs = list(self._running.values())
-        for run in runs:
+        for run in list(self._running.values()):  # not locked: an interrupt could leave it so
             if run is not None:
                 run.cancel()
 

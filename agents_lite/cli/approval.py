@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from ..exceptions import UserError
 from ..items import ToolApprovalItem
+from ..response_types import read_json
 from ..result import RunResultBase
 from ..running.run_state import RunState
 from ..viewer.text import escaped, plain
@@ -83,6 +83,6 @@ def _answer(state: RunState, item: ToolApprovalItem, question: MCPElicitation) -
 
 def _readable(arguments: str) -> str:
     try:
-        return readable_json(json.loads(arguments), 2)
+        return readable_json(read_json(arguments), 2)
     except ValueError:  # models make mistakes
         return arguments

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..models.interface import Model, ModelRequest
 from ..models.openai_provider import choose_model
@@ -36,7 +36,7 @@ class BatchAnswers:
     def __init__(self, batches: Batches) -> None:
         self.wanted: dict[str, Json] = {}
         self._batches = batches
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def __enter__(self) -> Self:
         stand_ins.in_use.append(self)

@@ -13,6 +13,7 @@ from typing import Any
 from ..exceptions import APIStatusError, BadRequestError, UserError
 from ..http.client import ResponsesClient
 from ..http.plain import Upload
+from ..response_types import read_json
 from .line_file import LineFile
 
 Json = dict[str, Any]
@@ -118,9 +119,24 @@ class Batches:
         files = [told.get(name) for name in ("output_file_id", "error_file_id")]
         for file_id in filter(None, files):
             content = self._client.download(f"/files/{file_id}/content")
-            for line in map(json.loads, content.splitlines()):
+            for line in map(_answer_line, content.splitlines()):
                 if (line.get("error") or {}).get("code") not in _NOT_TRIED:
                     self.answers[line["custom_id"]] = line
+
+
+def _answer_line(text: bytes) -> Json:
+    """A line of a file of answers.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        line = read_json(text)
+        if isinstance(line, dict) and isinstance(line["custom_id"], str):
+            return line
+        raise ValueError("it is no answer")
+    except (ValueError, LookupError) as error:
+        raise UserError(f"A line of the Batch API's answers is damaged: {error}") from None
 
 
 def answer_in(line: Json) -> Json:

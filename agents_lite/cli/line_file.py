@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO, Self
 
 from ..exceptions import UserError
+from ..response_types import read_json
 
 
 class LineFile:
@@ -138,7 +139,7 @@ def _mend_end(file: BinaryIO) -> None:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        entry = json.loads(line)
+        entry = read_json(line)
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from ..exceptions import InvalidFinalOutputError, UserError
 from ..output_schema import AgentOutputSchemaBase
+from ..response_types import read_json
 from ..schema.strict_schema import resolve_ref, schema_for_api
 
 
@@ -29,7 +30,7 @@ class SchemaOutput(AgentOutputSchemaBase):
 
     def __init__(self, path: str) -> None:
         try:
-            schema = json.loads(Path(path).read_bytes())
+            schema = read_json(Path(path).read_bytes())
         except (OSError, ValueError) as error:
             raise UserError(f"--schema {path} is no JSON file: {error}") from error
         if not isinstance(schema, dict):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolApprovalItem, ToolCallOutputItem
-from ..response_types import as_json, as_object
+from ..response_types import as_json, as_object, read_json
 from ..stream_events import RawResponsesStreamEvent, StreamEvent
 from ..usage import Usage
 from ..viewer.text import count, plain
@@ -158,6 +157,6 @@ def describe_raw(item: dict[str, Any]) -> str:
 
 def _target(output: Any) -> str:
     try:
-        return str(json.loads(output)["assistant"])
+        return str(read_json(output)["assistant"])
     except (ValueError, LookupError, TypeError):
         return str(output)

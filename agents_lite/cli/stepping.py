@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import AgentsException, UserError
 from ..replay.moments import used_until
 from ..replay.recorded import UNKNOWN
+from ..response_types import read_json
 from ..usage import Usage
 from ..viewer.text import plain
 from .show import RunView, print_json
@@ -161,6 +161,6 @@ def _items(text: str) -> Any:
     if not text.startswith("["):
         return text
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError as error:
         raise UserError(f"These are no items: {error}") from error

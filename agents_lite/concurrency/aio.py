@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
@@ -182,30 +182,43 @@ class _Driver(Generic[T]):
 
 
 class Bell:
-    """Wakes what waits on an event loop, from any thread; many with one call of the loop."""
+    """Wakes what waits on an event loop, from any thread; many with one call of the loop.
+
+    What waits is held by that call alone. A loop that is closed before it makes the call forgets
+    it, and with it what waits, whose readers are then gone: their work stops.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._is_rung = False
+        self._last = ref(_Waiting())
 
     def ring(self, future: asyncio.Future[None]) -> bool:
         """Settle a future on its loop. False: the loop is closed."""
         loop = future.get_loop()
-        self._waiting.append(future)
-        if not loop.is_closed():
-            if self._is_rung:
-                return True
-            self._is_rung = True
-            with suppress(RuntimeError):  # closed at this moment
-                loop.call_soon_threadsafe(self._settle)
-                return True
-        self._waiting.clear()  # else they keep the loop alive, and it them
-        return False
+        waiting = self._last()
+        if waiting is None:
+            waiting = _Waiting()
+            self._last = ref(waiting)
+        waiting.append(future)
+        if loop.is_closed():
+            return False
+        if not waiting.is_rung:
+            waiting.is_rung = True
+            try:
+                loop.call_soon_threadsafe(waiting.settle)
+            except RuntimeError:  # closed at this moment
+                return False
+        return True
 
-    def _settle(self) -> None:
-        self._is_rung = False  # first: what is appended from now on rings again, or is seen here
-        while self._waiting:
-            future = self._waiting.popleft()
+
+class _Waiting(deque["asyncio.Future[None]"]):
+    """What one call of a loop settles."""
+
+    is_rung = False
+
+    def settle(self) -> None:
+        self.is_rung = False  # first: what is appended from now on rings again, or is seen here
+        while self:
+            future = self.popleft()
             if not future.done():
                 future.set_result(None)
 

@@ -32,10 +32,16 @@ def step_in_context(
 
 
 def drain(generator: Generator[Any, None, TResult]) -> TResult:
-    """Run a generator to its end, for the sake of what it returns."""
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            result: TResult = stop.value
-            return result
+    """Run a generator to its end, for the sake of what it returns.
+
+    One whose driving is interrupted is closed: a traceback that is kept would keep it open.
+    """
+    try:
+        while True:
+            try:
+                next(generator)
+            except StopIteration as stop:
+                result: TResult = stop.value
+                return result
+    finally:
+        generator.close()

@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from ..agent import Agent
 from ..exceptions import JournalError, JournalMismatch
 from ..items import ItemHelpers
+from ..response_types import read_json
 from ..running.fact_json import fact_from_json, fact_to_json
 from ..running.facts import Answered, Begun, Fact
 from ..running.record import Record
@@ -63,7 +64,7 @@ def decode(text: str | bytes) -> Any:
     try:
         return from_json(text)
     except ValueError:
-        return json.loads(text)  # reads escaped lone surrogates
+        return read_json(text)  # reads escaped lone surrogates
 
 
 def json_value(value: Any) -> Any:

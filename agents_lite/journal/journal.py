@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..agent import Agent
 from ..checks import check_seconds, check_takes
 from ..exceptions import (
-    AgentsException,
     JournalError,
     JournalMismatch,
     RunBusy,
@@ -269,32 +268,22 @@ class Journal(ABC):
 
     # --- for runs --------------------------------------------------------------------------------
 
-    @contextmanager
-    def holding(self, run: LiveRun) -> Iterator[bool]:
-        """A block in which a run is this process's, and goes on from where it was left.
+    def take_up(self, run: LiveRun) -> JournalWriter | None:
+        """Have a run, which goes on from where it was left; None: it is finished.
 
-        Yields:
-            Whether it is finished, so that there is nothing to be done.
+        What is returned has to be told of the end, by `close` and `leave`.
 
         Raises:
             RunBusy: It is at work elsewhere.
             JournalMismatch: It was begun with another input or other agents.
             JournalError: The store failed.
         """
-        writer = self._take_up(run)
-        if writer is None:
-            yield True
-            return
+        holder = Holder.here()
         try:
-            yield False
-        except BaseException as error:
-            try:
-                writer.close()
-            except AgentsException as failure:
-                if failure is not error:
-                    logger.warning("Run %r was not let go of: %s", run.run_id, failure)
+            return self._claimed(run, holder)
+        except BaseException:
+            holder.leave()
             raise
-        writer.close()
 
     def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
         """Add an entry to a run, and have it held on; once, however often it is sent.
@@ -350,16 +339,8 @@ class Journal(ABC):
 
         self.change(run.run_id, leave)
 
-    def _take_up(self, run: LiveRun) -> JournalWriter | None:
-        """Claim a run and give it its record; None: it is finished, and has its record, too."""
-        holder = Holder.here()
-        try:
-            return self._claimed(run, holder)
-        except BaseException:
-            holder.leave()
-            raise
-
     def _claimed(self, run: LiveRun, holder: Holder) -> JournalWriter | None:
+        """Claim a run and give it its record; None: it is finished, and has its record, too."""
         about = {"format": FORMAT, "agent": run.agent.name}
         about["graph"] = describe_graph(run.record.starting_agent)
         row = self._claim(run, encode(about), holder)
@@ -395,6 +376,8 @@ class Journal(ABC):
         given = written[0].get("given")
         now: Any = {"type": "started", "given": run.given}
         now = json_value(now) if self.mask is None else self.mask(json_value(now))
+        if given != now["given"] and not isinstance(given, str | list):
+            raise JournalError(f"The first entry of run {run.run_id!r} is damaged: it has no input")
         difference = input_difference(given, now["given"])
         if difference is not None:
             raise JournalMismatch(run.run_id, difference)
@@ -467,7 +450,10 @@ class Journal(ABC):
     ) -> None:
         """Add the facts that `decide` makes of all before them and of the call that waits."""
         row, facts = self._read(run_id)
-        waiting = [call for call in waiting_calls(facts) if call.call_id == call_id]
+        try:
+            waiting = [call for call in waiting_calls(facts) if call.call_id == call_id]
+        except (LookupError, TypeError, AttributeError) as error:
+            raise JournalError(f"An entry of run {run_id!r} is damaged: {error!r}") from error
         if len(waiting) != 1:
             raise UserError(
                 f"In run {run_id!r} "
@@ -583,14 +569,21 @@ def _shown(row: RunRow) -> StoredRun:
         status=status,
         started_at=row.started_at,
         changed_at=row.changed_at,
-        waiting=tuple(
-            WaitingCall(**{**call, "inside": tuple(map(tuple, call["inside"]))})
-            for call in note.get("waiting") or ()
-        ),
+        waiting=_waiting(note),
         error=note.get("error"),
         trace_id=note.get("trace_id"),
         holder=holder,
     )
+
+
+def _waiting(note: dict[str, Any]) -> tuple[WaitingCall, ...]:
+    try:
+        return tuple(
+            WaitingCall(**{**call, "inside": tuple(map(tuple, call["inside"]))})
+            for call in note.get("waiting") or ()
+        )
+    except (LookupError, TypeError):  # damaged; the entries tell what waits, too
+        return ()
 
 
 def _statuses(status: str | None) -> list[Status]:

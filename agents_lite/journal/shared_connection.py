@@ -40,13 +40,16 @@ class SharedConnection(SharedTransaction):
         except sqlite3.Error as error:
             raise JournalError(f"The journal's connection failed: {with_remedy(error)}") from error
 
-    def begin_transaction(self, connection: sqlite3.Connection) -> None:
-        """Begin a transaction, which locks the database for other writers."""
+    def check_idle(self, connection: sqlite3.Connection) -> None:
+        """See that no transaction is open."""
         if connection.in_transaction:
             raise UserError(
                 "The journal's connection is in a transaction: commit it before the run, and do "
                 "not open it with autocommit=False"
             )
+
+    def begin_transaction(self, connection: sqlite3.Connection) -> None:
+        """Begin a transaction, which locks the database for other writers."""
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"SAVEPOINT {_MARK}")
 
@@ -72,8 +75,13 @@ class SharedConnection(SharedTransaction):
             connection.execute("ROLLBACK")
 
     def _create_tables(self, connection: sqlite3.Connection) -> None:
-        self.begin_transaction(connection)
-        for statement in SCHEMA.split(";\n"):
-            connection.execute(statement)
-        self.commit(connection)
+        self.check_idle(connection)
+        try:
+            self.begin_transaction(connection)
+            for statement in SCHEMA.split(";\n"):
+                connection.execute(statement)
+            self.commit(connection)
+        except BaseException:
+            self.roll_back(connection)
+            raise
         self._has_tables = True

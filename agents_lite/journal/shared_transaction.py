@@ -14,10 +14,10 @@ T = TypeVar("T")
 class SharedTransaction(ABC):
     """A connection that tools write with, too, used by the thread that drives the run.
 
-    A database implements the last five methods.
+    A database implements the last six methods.
     """
 
-    _in_call = False
+    _is_open = False  # set before it is so: what an interrupt leaves open is undone
 
     def begin(self) -> None:
         """Begin the transaction that a call is made in.
@@ -26,14 +26,21 @@ class SharedTransaction(ABC):
             UserError: The connection is in one already.
             JournalError: The database failed.
         """
-        self.explained(self.begin_transaction)
-        self._in_call = True
+        self.explained(self.check_idle)
+        try:
+            self._is_open = True
+            self.explained(self.begin_transaction)
+        except BaseException:
+            self.take_back()
+            raise
 
     def take_back(self) -> None:
         """Undo what a call has written, if its transaction is still open."""
-        if self._in_call:
-            self._in_call = False
-            self.explained(self.roll_back)
+        if self._is_open:
+            try:
+                self.explained(self.roll_back)
+            finally:
+                self._is_open = False
 
     def read(self, work: Callable[[Any], T]) -> T:
         """What `work` returns of the connection: in the transaction of a call that is being made.
@@ -41,7 +48,7 @@ class SharedTransaction(ABC):
         Raises:
             JournalError: The database failed.
         """
-        return self.explained(work) if self._in_call else self.change(work)
+        return self.explained(work) if self._is_open else self.change(work)
 
     def change(self, work: Callable[[Any], T], while_locked: Any = None) -> T:
         """What `work` returns, done in one transaction: that of the call, if one is made.
@@ -54,21 +61,21 @@ class SharedTransaction(ABC):
             UserError: The tool has ended the transaction.
             JournalError: The database failed.
         """
-        in_call, self._in_call = self._in_call, False
-        was_ended = in_call and self.has_ended()
 
-        def transaction(connection: Any) -> T:
-            if not in_call or was_ended:
-                self.begin_transaction(connection)
-            try:
-                result = work(connection)
-                self.commit(connection)
-                return result
-            except BaseException:
-                self.roll_back(connection)
-                raise
+        def finish(connection: Any) -> T:
+            result = work(connection)
+            self.commit(connection)
+            return result
 
-        result = self.explained(transaction)
+        try:
+            was_ended = self._is_open and self.has_ended()
+            if was_ended or not self._is_open:
+                self.begin()
+            result = self.explained(finish)
+        except BaseException:
+            self.take_back()
+            raise
+        self._is_open = False
         if was_ended:
             raise UserError(
                 "A tool has ended the transaction of the journal's connection: it must neither "
@@ -89,12 +96,16 @@ class SharedTransaction(ABC):
         """
 
     @abstractmethod
-    def begin_transaction(self, connection: Any) -> None:
-        """Begin a transaction.
+    def check_idle(self, connection: Any) -> None:
+        """See that no transaction is open.
 
         Raises:
-            UserError: The connection is in one already.
+            UserError: One is.
         """
+
+    @abstractmethod
+    def begin_transaction(self, connection: Any) -> None:
+        """Begin a transaction."""
 
     @abstractmethod
     def has_ended(self) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.forks import new_lock
 from ..concurrency.timers import Watch, call_at
 from ..concurrency.workers import run_in_thread_or_here
-from ..exceptions import JournalError, RunBusy
+from ..exceptions import AgentsException, JournalError, RunBusy
 from ..running.facts import (
     Answered,
     Awaited,
@@ -58,7 +58,7 @@ class JournalWriter:
         self._at_once = _WRITTEN_AT_ONCE[run.config.durability]
         self._pending: list[Any] = []
         self._sent: tuple[int, str] | None = None  # an entry that may have been written or not
-        self._lock = threading.RLock()  # for the store: one entry after the other
+        self._lock = new_lock()  # for the store: one entry after the other
         self._written_at = time.monotonic()
         self._is_over = False
         self._watch: Watch | None = None
@@ -118,13 +118,23 @@ class JournalWriter:
             JournalError: It cannot be written.
             RunBusy: Another process has taken the run over.
         """
+        with self._lock:
+            self._let_go()
+
+    def close_after(self, error: BaseException) -> None:
+        """The same, where the run has failed; what is raised by now is warned of."""
+        try:
+            self.close()
+        except AgentsException as failure:
+            if failure is not error:
+                logger.warning("Run %r was not let go of: %s", self._run_id, failure)
+
+    def leave(self) -> None:
+        """Hold the run no longer, whether or not the store could be told."""
+        self._holder.leave()
+        self._is_over = True
         if self._watch is not None:
             self._watch.cancel()
-        try:
-            with self._lock:
-                self._let_go()
-        finally:
-            self._holder.leave()
 
     def _let_go(self) -> None:
         self._is_over = True

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import from_json
 
+from ..concurrency.forks import new_lock
 from .messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 
 _LINGER_SECONDS = 1.0
@@ -52,7 +53,7 @@ class LocalServer:
         self.url = f"http://{name}:{self._listener.getsockname()[1]}"
         self._connections: set[socket.socket] = set()
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         threading.Thread(target=self._accept, name="loopback-accept", daemon=True).start()
 
     def close(self) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from ..checks import check_kind, check_number, check_seconds
 from ..concurrency.cancellation import Cancellation
-from ..concurrency.processes import small_environment
+from ..concurrency.processes import end_group, has_ended, small_environment, start_process
 from ..exceptions import UserError
 from ..response_types import as_json
 from .shell import (
@@ -122,22 +120,23 @@ class LocalShell:
         env: Mapping[str, str] | None = None,
     ) -> ShellCommandOutput:
         seconds = min(self.timeout, timeout_ms / 1000 if timeout_ms else self.timeout)
-        process = subprocess.Popen(
+        process = start_process(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
             env=small_environment({**(env or {}), **self.env}),
-            process_group=0,
         )
         try:
-            with cancellation.interrupting(lambda: _end_group(process)):
+            with cancellation.interrupting(lambda: end_group(process)):
                 outputs, is_late = _read(process, time.monotonic() + seconds, most)
         finally:
-            _end_group(process)
-            with process:  # its pipes are closed, and it is no zombie
-                pass
+            end_group(process)
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            has_ended(process, GRACE)  # so that it is no zombie
         cancellation.check()
         outcome = ShellCallOutcome("timeout") if is_late else _exit_of(process)
         stdout, stderr = (each.text for each in outputs)
@@ -172,21 +171,21 @@ class _Kept:
 def _read(process: subprocess.Popen[bytes], end: float, most: int) -> tuple[list[_Kept], bool]:
     """What a process writes until its end, or until its time is over, when it is ended."""
     kept = [_Kept(most), _Kept(most)]
-    is_late = has_ended = False
+    is_late = is_over = False
     with selectors.DefaultSelector() as pipes:
         for pipe, place in ((process.stdout, kept[0]), (process.stderr, kept[1])):
             assert pipe is not None
             pipes.register(pipe, selectors.EVENT_READ, place)
-        while pipes.get_map() or not has_ended:
+        while pipes.get_map() or not is_over:
             now = time.monotonic()
-            if has_ended and now >= end:
+            if is_over and now >= end:
                 break
-            if not has_ended and (process.poll() is not None or now >= end):
-                has_ended, is_late = True, process.returncode is None
-                _end_group(process)
+            if not is_over and (has_ended(process) or now >= end):
+                is_over, is_late = True, process.returncode is None
+                end_group(process)
                 end = now + GRACE
             if not pipes.get_map():  # the command has closed them, and goes on
-                _wait(process, min(end - now, LOOK_SECONDS))
+                has_ended(process, min(end - now, LOOK_SECONDS))
                 continue
             for key, _ in pipes.select(min(end - now, LOOK_SECONDS)):
                 written = os.read(key.fd, BLOCK_SIZE)
@@ -196,16 +195,6 @@ def _read(process: subprocess.Popen[bytes], end: float, most: int) -> tuple[list
     return kept, is_late
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-
-
 def _exit_of(process: subprocess.Popen[bytes]) -> ShellCallOutcome:
     code = process.returncode
     return ShellCallOutcome("exit", code if code >= 0 else 128 - code)  # as a shell tells of it
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -17,7 +17,8 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
-from ..concurrency.processes import small_environment
+from ..concurrency.forks import new_lock
+from ..concurrency.processes import end_group, has_ended, small_environment, start_process
 
 LONGEST_LINE = 2000
 """Bytes of a line of standard error that are read as one."""
@@ -54,26 +55,50 @@ class Child:
     output, too, which saves the way over the thread: on a busy machine most of what a call costs.
 
     Args:
-        command: The program.
-        arguments: What it is given.
-        environment: Added to the few variables that every program needs.
-        directory: Where it runs; None: here.
         listener: Hears what it says.
-
-    Raises:
-        OSError: There is no such program, or it cannot be run.
     """
 
-    def __init__(
+    _process: subprocess.Popen[bytes]
+    _output: int
+
+    def __init__(self, listener: Listener) -> None:
+        self.is_killed = False
+        """Whether it was told to end at once, so that nothing more is to be asked of it."""
+        self._listener = listener
+        self._reading = new_lock()
+        self._unfinished: list[bytes] = []  # of a line; joined only once, it may be long
+        self._read_at = 0.0
+        self._is_at_end = False
+        self._waking = new_lock()
+        self._wake_pipe: tuple[int, ...] = ()
+        self._ending = new_lock()
+        self._is_done = False
+        self._readers = [
+            threading.Thread(target=read, name="agents_lite mcp", daemon=True)
+            for read in (self._read_output, self._read_errors)
+        ]
+
+    def begin(
         self,
         command: str,
         arguments: Sequence[str],
         environment: Mapping[str, str],
         directory: str | os.PathLike[str] | None,
-        listener: Listener,
     ) -> None:
+        """Start it; whatever comes of that, `end` has to follow.
+
+        Args:
+            command: The program.
+            arguments: What it is given.
+            environment: Added to the few variables that every program needs.
+            directory: Where it runs; None: here.
+
+        Raises:
+            OSError: There is no such program, or it cannot be run.
+        """
+        self._wake_pipe = os.pipe()
         program = shutil.which(command, path=environment.get("PATH")) or command
-        self._process = subprocess.Popen(
+        self._process = start_process(
             [program, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -81,31 +106,18 @@ class Child:
             env=small_environment(environment),
             cwd=directory,
             bufsize=0,
-            # A group, not a session: Linux would schedule that apart from its callers.
-            process_group=None if sys.platform == "win32" else 0,
         )
-        self.is_killed = False
-        """Whether it was told to end at once, so that nothing more is to be asked of it."""
-        self._listener = listener
-        self._reading = threading.Lock()
-        self._unfinished: list[bytes] = []  # of a line; joined only once, it may be long
-        self._read_at = 0.0
-        self._is_at_end = False
-        self._waking = threading.Lock()
-        self._is_closed = False
-        self._wake_end, self._wakes_reader = os.pipe()
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
-        self._news = _poll_of(self._output, self._wake_end) if _CAN_POLL else None
-        self._ending = threading.Lock()
-        self._is_done = False
-        self._readers = [
-            threading.Thread(target=read, name="agents_lite mcp", daemon=True)
-            for read in (self._read_output, self._read_errors)
-        ]
+        self._news = _poll_of(self._output, self._wake_pipe[0]) if _CAN_POLL else None
         _alive.add(self)
-        for reader in self._readers:
-            reader.start()
+        try:
+            for reader in self._readers:
+                reader.start()
+        except RuntimeError as error:
+            if "new thread" in str(error):  # others stand in for an interrupt
+                raise OSError(str(error)) from error
+            raise
 
     @property
     def process_id(self) -> int:
@@ -133,7 +145,7 @@ class Child:
     def describe_end(self) -> str:
         """How it ended, all that it said being heard; to be asked once it writes no more."""
         self._readers[1].join(LAST_WORDS)
-        self._ends_within(LAST_WORDS)
+        has_ended(self._process, LAST_WORDS)
         status = self._process.returncode
         if status is None:
             return "it closed its output"
@@ -144,26 +156,39 @@ class Child:
     def kill(self) -> None:
         """End it at once, with its group; it is reaped by the thread that reads it."""
         self.is_killed = True
-        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        if hasattr(self, "_process"):
+            end_group(self._process)
 
     def end(self) -> None:
         """End it with its group: its input is closed, then it is told to end, then killed."""
-        with self._ending:
-            if self._is_done:
-                return
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            if not self._ends_within(GRACE):
-                self._signal(signal.SIGTERM)
-                if not self._ends_within(GRACE):
-                    self.kill()
-                    self._ends_within(GRACE)
-            self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))  # what it left in its group
-            self._is_done = True
-            _alive.discard(self)
-        for reader in self._readers:
-            if reader is not threading.current_thread():
-                reader.join(LAST_WORDS)
+        if not hasattr(self, "_process"):  # it was not started
+            self._close_wake()
+            return
+        try:
+            with self._ending:
+                self._end()
+            for reader in self._readers:
+                if reader.is_alive() and reader is not threading.current_thread():
+                    reader.join(LAST_WORDS)
+        except BaseException:  # there is no time for more
+            self.kill()
+            raise
+        if not self._readers[0].is_alive():  # it may not have been started
+            self._close_wake()
+
+    def _end(self) -> None:
+        if self._is_done:
+            return
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if not has_ended(self._process, GRACE):
+            self._tell_to_end()
+            if not has_ended(self._process, GRACE):
+                self.kill()
+                has_ended(self._process, GRACE)
+        end_group(self._process)  # what it left in its group
+        self._is_done = True
+        _alive.discard(self)
 
     def read_here(self) -> bool:
         """Wait for output and take it, on this thread, unless another one is reading.
@@ -171,32 +196,35 @@ class Child:
         Returns:
             False when another thread reads, or there is nothing more to read.
         """
-        if self._news is None or not self._reading.acquire(blocking=False):
+        if self._news is None:
             return False
         try:
-            if self._is_at_end:
+            if not self._reading.acquire(blocking=False) or self._is_at_end:
                 return False
+            wake_end = self._wake_pipe[0]
             ready = [each for each, _ in self._news.poll()]
-            if self._wake_end in ready:
-                os.read(self._wake_end, BLOCK_SIZE)
+            if wake_end in ready:
+                os.read(wake_end, BLOCK_SIZE)
             elif ready:
                 self._read_at = time.monotonic()
                 self._read_block()
             return True
         finally:
-            self._reading.release()
+            try:
+                self._reading.release()
+            except RuntimeError:  # another thread has it, or an interrupt came first
+                pass
 
     def wake_reader(self) -> None:
         """Let whoever is in `read_here` return."""
         with self._waking:
-            if not self._is_closed:
-                os.write(self._wakes_reader, b"!")
+            if self._wake_pipe:
+                os.write(self._wake_pipe[1], b"!")
 
     def forget(self) -> None:
         """Let go of it in a forked process: it is the parent's."""
         _alive.discard(self)
         self._is_done = self._is_at_end = True
-        self._ending, self._reading, self._waking = (threading.Lock() for _ in range(3))
         self._process.returncode = 0  # so that nobody waits for what is no child of this process
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
@@ -230,6 +258,13 @@ class Child:
             block = os.read(self._output, BLOCK_SIZE)
         except OSError:
             block = b""
+        try:
+            self._take(block)
+        except BaseException:  # what was read is lost, and with it an answer
+            self.kill()
+            raise
+
+    def _take(self, block: bytes) -> None:
         if not block:
             self._is_at_end = True
             self._listener.take(b"".join(self._unfinished))
@@ -245,9 +280,9 @@ class Child:
 
     def _close_wake(self) -> None:
         with self._reading, self._waking:
-            self._is_closed = True
-            os.close(self._wake_end)
-            os.close(self._wakes_reader)
+            pipe, self._wake_pipe = self._wake_pipe, ()
+            for end in pipe:
+                os.close(end)
 
     def _read_errors(self) -> None:
         stderr = self._process.stderr
@@ -256,19 +291,12 @@ class Child:
             while line := lines.readline(LONGEST_LINE):
                 self._listener.hear(line.decode("utf-8", "replace").rstrip())
 
-    def _ends_within(self, seconds: float) -> bool:
-        try:
-            self._process.wait(seconds)
-            return True
-        except subprocess.TimeoutExpired:
-            return False
-
-    def _signal(self, number: int) -> None:
+    def _tell_to_end(self) -> None:
         with suppress(OSError):
             if sys.platform == "win32":
                 self._process.terminate()
             else:
-                os.killpg(self._process.pid, number)
+                os.killpg(self._process.pid, signal.SIGTERM)
 
 
 def _wait_for(*inputs: int, seconds: float | None = None) -> list[int]:

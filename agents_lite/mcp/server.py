@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
 from ..checks import check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
+from ..concurrency.forks import in_child, new_lock
 from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
@@ -139,11 +138,11 @@ class MCPServer(ABC):
         self._session: Session | None = None
         self._listing: _Listing | None = None
         self._known: dict[str, MCPTool] = {}  # all that were ever listed, by name
-        self._holders = 0
-        self._held_by: WeakSet[ExitStack] = WeakSet()
+        self._holders: set[object] = set()
+        self._entered: list[object] = []  # holders: `with` blocks
         self._is_kept = False
-        self._lock = threading.Lock()
-        self._connecting = threading.Lock()
+        self._lock = new_lock()
+        self._connecting = new_lock()
         _servers.add(self)
 
     def __repr__(self) -> str:
@@ -151,26 +150,24 @@ class MCPServer(ABC):
 
     @abstractmethod
     def _open(self) -> Transport:
-        """A new way to the server.
-
-        Raises:
-            MCPServerError: There is none.
-        """
+        """A new way to the server, which is yet to begin."""
 
     def __enter__(self) -> Self:
         """Connect."""
-        with Alone() as caller:
-            self.hold()
-            try:
+        block = object()
+        try:
+            self._entered.append(block)
+            with Alone() as caller:
+                self.hold(block)
                 self._connected(caller)
-            except BaseException:
-                self.release()
-                raise
+        except BaseException:
+            self._leave(block)
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
         """Close, unless somebody else still uses it."""
-        self.release()
+        self._leave(self._entered[-1])
 
     async def __aenter__(self) -> Self:
         """Connect, on another thread."""
@@ -182,27 +179,25 @@ class MCPServer(ABC):
         """Close, on another thread."""
         from asyncio import wrap_future
 
-        await wrap_future(run_in_thread(self.release))
+        await wrap_future(run_in_thread(self.__exit__))
 
-    def hold(self) -> None:
-        """Keep it connected, once it is, until as many calls of `release`."""
-        with self._lock:
-            self._holders += 1
+    def hold(self, holder: object) -> None:
+        """Keep it connected, once it is, for this one until it calls `release`."""
+        self._holders.add(holder)
 
-    def release(self) -> None:
+    def release(self, holder: object) -> None:
         """Undo a `hold`; the last one closes the connection."""
         with self._lock:
-            self._holders -= 1
-            is_last = self._holders == 0 and not self._is_kept
+            self._holders.discard(holder)
+            is_last = not self._holders and not self._is_kept
         if is_last:
             self.close()
 
     def hold_until(self, closing: ExitStack) -> None:
         """Keep it connected, once it is, until this is closed."""
-        if closing not in self._held_by:
-            self._held_by.add(closing)
-            self.hold()
-            closing.callback(self.release)
+        if closing not in self._holders:
+            closing.callback(self.release, closing)  # first: an interrupt may come in between
+            self.hold(closing)
 
     def close(self) -> None:
         """Close the connection, if there is one; the next use makes a new one."""
@@ -326,10 +321,15 @@ class MCPServer(ABC):
             )
         )
 
+    def _leave(self, block: object) -> None:
+        with suppress(ValueError):  # it was not entered
+            self._entered.remove(block)
+        self.release(block)
+
     def _direct_use(self) -> Alone:
         """Outside of a `with` block and of a run, the connection is kept until `close`."""
         with self._lock:
-            self._is_kept = self._is_kept or self._holders == 0
+            self._is_kept = self._is_kept or not self._holders
         return Alone()
 
     def _cached_tools(self) -> list[MCPTool] | None:
@@ -409,9 +409,9 @@ class MCPServer(ABC):
         session = self._session
         if session is not None and session.transport.is_alive:
             return session
-        while not self._connecting.acquire(timeout=WAITING):
-            caller.cancellation.check()
         try:
+            while not self._connecting.acquire(timeout=WAITING):
+                caller.cancellation.check()
             session = self._session
             if session is not None and session.transport.is_alive:
                 return session
@@ -421,7 +421,10 @@ class MCPServer(ABC):
             self._session = session = self._new_session(caller)
             return session
         finally:
-            self._connecting.release()
+            try:
+                self._connecting.release()
+            except RuntimeError:  # an interrupt, or a cancellation, came before it was locked
+                pass
 
     def _new_session(self, caller: Caller) -> Session:
         try:
@@ -432,6 +435,7 @@ class MCPServer(ABC):
     def _begun(self, caller: Caller, probes: bool) -> Session:
         transport = self._open()
         try:
+            transport.begin()
             session = Session(
                 transport, self.name, self._seconds, self._on_elicitation, self._mask
             )
@@ -458,8 +462,7 @@ class MCPServer(ABC):
     def _forget(self) -> None:
         """Begin anew in a forked process."""
         session, self._session = self._session, None
-        self._lock, self._connecting = threading.Lock(), threading.Lock()
-        self._holders = 0
+        self._holders = set()
         if session is not None:
             session.transport.forget()
 
@@ -480,10 +483,7 @@ def _did_nothing(error: MCPServerError, may_repeat: bool) -> bool:
     return error.is_unsent or (error.is_expired and may_repeat)
 
 
+@in_child
 def _forget_connections() -> None:
     for server in list(_servers):
         server._forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_connections)

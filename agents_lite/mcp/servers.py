@@ -15,7 +15,7 @@ from urllib3.util import Timeout
 
 from ..checks import check_kind, check_seconds, check_takes
 from ..exceptions import MCPServerError, UserError
-from .child import Child, Listener
+from .child import Child
 from .server import MCPServer
 from .stdio import StdioTransport
 from .streamable_http import HTTPTransport, new_session
@@ -79,15 +79,15 @@ class MCPServerStdio(MCPServer):
         self._keep_secret(*(params.get("env") or {}).values())
 
     def _open(self) -> StdioTransport:
-        def start(listener: Listener) -> Child:
-            params = self._params
-            arguments, environment = params.get("args") or [], params.get("env") or {}
-            return Child(params["command"], arguments, environment, params.get("cwd"), listener)
+        return StdioTransport(self._start, self.name, self._mask)
 
+    def _start(self, child: Child) -> None:
+        params = self._params
+        arguments, environment = params.get("args") or [], params.get("env") or {}
         try:
-            return StdioTransport(start, self.name, self._mask)
+            child.begin(params["command"], arguments, environment, params.get("cwd"))
         except (OSError, ValueError) as error:
-            command = self._params["command"]
+            command = params["command"]
             hint = "; what it is given belongs into `args`" if " " in str(command) else ""
             what = self._mask(f"{command!r} cannot be started: {error}{hint}")
             raise MCPServerError(what, self.name) from None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
+from ..concurrency.forks import new_lock
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from .objects import MCPElicitation
@@ -180,7 +181,7 @@ class Session:
         self._mask = mask
         self._has_subscribed = False
         self._ids = itertools.count(1)
-        self._asking = threading.Lock()
+        self._asking = new_lock()
         self._made_again: list[Answers] = []
         transport.on_message = self._take
         transport.finds_owners = on_elicitation is None
@@ -257,10 +258,8 @@ class Session:
         if caller.answers is not None and self.is_modern:
             params |= caller.answers.params()
         asks = caller.answers is not None and caller.answers.is_known_to_ask
-        if asks and not self.is_modern:
-            with self._in_turn(caller):
-                return self._request(method, params, caller, seconds, headers or {})
-        return self._request(method, params, caller, seconds, headers or {})
+        request = partial(self._request, method, params, caller, seconds, headers or {})
+        return self._in_turn(caller, request) if asks and not self.is_modern else request()
 
     def _request(
         self,
@@ -295,8 +294,7 @@ class Session:
         what = f"it asked for more after each of {MOST_ROUNDS} answers to {method}"
         raise MCPServerError(what, self._server_name)
 
-    @contextmanager
-    def _in_turn(self, caller: Caller) -> Iterator[None]:
+    def _in_turn(self, caller: Caller, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Make calls that are known to ask one after the other: over stdio, servers of the older
         revisions do not say which call a question belongs to."""
         answers = caller.answers
@@ -305,11 +303,12 @@ class Session:
         try:
             while not self._asking.acquire(timeout=WAITING):
                 caller.cancellation.check()
-            try:
-                yield
-            finally:
-                self._asking.release()
+            return request()
         finally:
+            try:
+                self._asking.release()
+            except RuntimeError:  # an interrupt, or a cancellation, came before it was locked
+                pass
             self._made_again.remove(answers)
             for others in self._made_again:
                 answers.leave_to(others)

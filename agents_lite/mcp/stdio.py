@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from ..concurrency.cancellation import Cancellation
+from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
 from ..http.errors import parse_json
-from .child import Child, Listener
+from .child import Child
 from .protocol import (
     Message,
     can_be_taken_back,
@@ -47,7 +47,7 @@ class StdioTransport(Transport):
     """Speaks to a child process; any number of threads may do so at a time.
 
     Args:
-        start: Starts the process, given what hears what it says.
+        start: Starts the process.
         server_name: The server, as errors name it.
         mask: Hides secrets in what is shown of the process's words.
     """
@@ -56,21 +56,22 @@ class StdioTransport(Transport):
 
     def __init__(
         self,
-        start: Callable[[Listener], Child],
+        start: Callable[[Child], None],
         server_name: str,
         mask: Callable[[str], str],
     ) -> None:
         self.server_name = server_name
         self._mask = mask
         self._waiting: dict[Any, SimpleQueue[Message | None]] = {}  # by request id, oldest first
-        self._writing = threading.Lock()
+        self._writing = new_lock()
         self._questions: deque[Message] = deque()
-        self._owning = threading.Lock()
+        self._owning = new_lock()
         self._is_over = False
         self._subscription: Any = None
         self._stray = ""
         self._last_words: deque[str] = deque(maxlen=KEPT_LINES)
-        self.child = start(self)
+        self._start = start
+        self.child = Child(self)
 
     @property
     def is_alive(self) -> bool:
@@ -81,6 +82,10 @@ class StdioTransport(Transport):
     def is_listening(self) -> bool:
         """Always: all that the process says is read."""
         return self.is_alive
+
+    def begin(self) -> None:
+        """Start the process."""
+        self._start(self.child)
 
     def exchange(self, message: Message, headers: Mapping[str, str]) -> StdioExchange:
         """A request, not yet sent; there are no headers here."""

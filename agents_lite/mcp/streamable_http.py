@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import requests
@@ -257,7 +258,7 @@ class HTTPExchange(Exchange):
         self._message = message
         self._headers = headers
         self._wire = Wire()
-        self._stopped = threading.Event()
+        self._stopped: SimpleQueue[None] = SimpleQueue()
         self._response: requests.Response | None = None
         self._messages: Iterator[Message] = iter(())
         self._is_sent = False
@@ -310,7 +311,7 @@ class HTTPExchange(Exchange):
             raise
 
     def _cut(self) -> None:
-        self._stopped.set()
+        self._stopped.put(None)
         self._wire.cut()
 
     def _read(self, response: requests.Response) -> Iterator[Message]:
@@ -357,7 +358,8 @@ class HTTPExchange(Exchange):
             idle_rounds = 0 if decoder.last_id != seen else idle_rounds + 1
             if not decoder.last_id or idle_rounds > MOST_RESUMPTIONS:
                 return
-            self._stopped.wait(min(decoder.pause, LONGEST_PAUSE))
+            with suppress(Empty):
+                self._stopped.get(timeout=min(decoder.pause, LONGEST_PAUSE))
             headers = {**self._headers, "Last-Event-ID": decoder.last_id}
             response = self._response = self._transport.open(self._wire, "GET", None, headers)
             if response.status_code != 200:
@@ -374,14 +376,15 @@ class _Listener:
         self.is_open = True
         self.is_refused = False
         """Whether the server has no such stream."""
-        self._begun = threading.Event()
+        self._begun: SimpleQueue[None] = SimpleQueue()
         self._transport = transport
         self._request = request
         self._headers = headers
         self._wire = Wire()
         self._thread = threading.Thread(target=self._read, name="agents_lite mcp", daemon=True)
         self._thread.start()
-        self._begun.wait(BEGINNING)
+        with suppress(Empty):
+            self._begun.get(timeout=BEGINNING)
 
     def stop(self) -> None:
         """Close the stream."""
@@ -396,7 +399,7 @@ class _Listener:
         try:
             response = transport.open(self._wire, method, content, self._headers)
             self.is_refused = response.status_code in (404, 405, 501)
-            self._begun.set()
+            self._begun.put(None)
             try:
                 if response.status_code != 200:
                     return
@@ -411,7 +414,7 @@ class _Listener:
             logger.exception("A message of MCP server %s was lost", transport.server_name)
         finally:
             self.is_open = False
-            self._begun.set()
+            self._begun.put(None)
             self._wire.release()
 
 

@@ -92,6 +92,13 @@ class Transport(ABC):
         """What to add to the error for a missing answer: what came that was no message."""
         return ""
 
+    def begin(self) -> None:  # noqa: B027
+        """Make what `close` ends.
+
+        Raises:
+            MCPServerError: It cannot be made.
+        """
+
     @abstractmethod
     def exchange(self, message: Message, headers: Mapping[str, str]) -> Exchange:
         """A request, not yet sent."""

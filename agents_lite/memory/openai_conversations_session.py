@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Done
+from ..concurrency.forks import new_lock
 from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
@@ -46,7 +46,7 @@ class OpenAIConversationsSession(SessionABC):
         self.session_settings = as_settings(session_settings)
         self._id = conversation_id
         self._client = openai_client
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     @property
     def session_id(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..items import ItemHelpers
 from ..prices import known_cost
-from ..response_types import as_object
+from ..response_types import as_object, read_json
 from .recorded import JSON, UNKNOWN, RecordedCall, RecordedRun, RecordedTurn
 
 __all__ = ["Comparison", "Difference"]
@@ -216,7 +216,7 @@ def _text(output: Any) -> Any:
     """A final output so that a typed one equals its text."""
     if isinstance(output, str):
         try:
-            return json.loads(output)
+            return read_json(output)
         except ValueError:
             return output
     return output

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..cassettes.questions import plain
 from ..guardrail import GuardrailFunctionOutput, InputGuardrailResult
 from ..items import ToolCallOutputItem
-from ..response_types import as_json
+from ..response_types import as_json, read_json
 from ..running.fact_json import item_to_json
 from ..running.facts import (
     Added,
@@ -197,7 +197,7 @@ def same_words(one: str, other: str) -> bool:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text
 

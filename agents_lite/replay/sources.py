@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from ..journal import Journal
+from ..response_types import read_json
 from ..running.run_state import RunState
 from ..tracing.sqlite_store import StoredTrace, TraceStore
 from .recorded import RecordedRun, run_of_record
@@ -152,6 +152,6 @@ def _trace_of(store: TraceStore, wanted: str | None) -> StoredTrace:
 def _parsed(text: str) -> Any:
     page = _IN_PAGE.search(text) if text.lstrip().startswith("<") else None
     try:
-        return json.loads(text if page is None else page[1])
+        return read_json(text if page is None else page[1])
     except ValueError as error:
         raise UserError(f"This text is neither a state nor a trace: {error}") from error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..cassettes.model import recorded_events
 from ..cassettes.questions import plain, question_of, without_secrets
+from ..concurrency.forks import new_lock
 from ..exceptions import ReplayMiss, UserError
 from ..guardrail import GuardrailFunctionOutput, InputGuardrail
 from ..items import ToolCallOutputItem
@@ -77,7 +77,7 @@ class Replayer:
         self._others = list(_others_of(recorded))
         self._checks_left = list(_checks_of(recorded))
         self._used: set[int] = set()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def lead(self, run: LiveRun) -> None:
         """Take a run as the one that is played; others are runs that its functions begin."""

@@ -15,6 +15,7 @@ from ..concurrency.calling import Ready
 from ..exceptions import UserError
 from ..handoffs import TAgent
 from ..items import ItemHelpers, ToolApprovalItem
+from ..response_types import read_json
 from ..run_context import TContext
 from .fact_json import fact_from_json, fact_to_json
 from .facts import Added, Answered, Awaited, Decided, Fact, Saved, Started, TurnEnded
@@ -451,7 +452,7 @@ def _from_text(text: str) -> Any:
     try:
         return from_json(text)
     except ValueError:
-        return json.loads(text)
+        return read_json(text)
 
 
 def _signature(text: str, key: bytes) -> str:

@@ -134,12 +134,21 @@ def new_run(
 def _drive_durably(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
     """The run from where its journal has it; of a finished one only the result."""
     journal: Any = run.config.journal
-    with journal.holding(run) as is_finished:
-        if not is_finished:
-            return (yield from _drive(run))
+    writer = journal.take_up(run)
+    if writer is None:
         run.is_over = True
         run.callbacks.close()
         return RunResult(run)
+    try:
+        try:
+            result = yield from _drive(run)
+        except BaseException as error:
+            writer.close_after(error)
+            raise
+        writer.close()
+        return result
+    finally:
+        writer.leave()
 
 
 def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.forks import new_lock
 from ..exceptions import APIStatusError, UserError
 from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 from .batches import BATCHES as BATCHES_PATH
@@ -109,7 +109,7 @@ class ResponsesServer:
         self._responses: dict[str, _StoredResponse] = {}
         self._conversations = Conversations()
         self.batches = Batches(self._create)
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     @property
     def base_url(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply
 from .builders import ScriptedTurn, Turn, turn
@@ -28,7 +28,7 @@ class Script:
         self.requests: list[Any] = []
         """The requests so far; the n-th got the n-th turn."""
         self._turns = turns if callable(turns) else list(turns)
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def take(self, request: Any) -> Turn | HTTPReply | BaseException:
         """The turn for the next request; a `ScriptError` is raised when there is none left."""

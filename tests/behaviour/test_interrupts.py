@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
+import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +17,21 @@ from typing import Any
 import pytest
 
 from agents_lite import Agent, RunConfig, Runner, RunTimeout, SQLiteSession, function_tool
+from agents_lite.journal import SQLiteJournal
+from agents_lite.local_tools import (
+    LocalShell,
+    ShellActionRequest,
+    ShellCallData,
+    ShellCommandRequest,
+)
+from agents_lite.mcp import MCPServerStdio
 from agents_lite.testing import ScriptedModel, call
 from agents_lite.tracing import flush_traces, set_trace_processors
 from agents_lite.tracing.sqlite_store import SQLiteTraceProcessor, TraceStore
 from tests.support.interrupts import cut_off_silently as cut_off_silently
+from tests.support.interrupts import interrupts
 from tests.support.traces import provider as provider
-from tests.support.waiting import SOON
+from tests.support.waiting import SOON, wait_until
 
 INTERRUPTS = 300
 
@@ -141,3 +154,46 @@ def test_runs_sessions_traces_and_time_limits_outlive_many_interrupts(
     flush_traces()
     names = [each.workflow_name for each in TraceStore(tmp_path / "traces.db").list_traces()]
     assert "late" in names
+
+
+def test_a_journal_on_a_connection_goes_on_wherever_it_was_interrupted() -> None:
+    journal = SQLiteJournal(connection=sqlite3.connect(":memory:", isolation_level=None))
+    begun: list[str] = []
+
+    def run(run_id: str) -> None:
+        config = RunConfig(journal=journal, run_id=run_id)
+        model = ScriptedModel(lambda request: "done" if len(request.input) > 1 else CALLS[0])
+        Runner.run_sync(Agent(name="A", model=model, tools=[add]), "x", run_config=config)
+
+    def begin() -> None:
+        begun.append(f"run {len(begun)}")
+        run(begun[-1])
+
+    for _kept in interrupts(begin, every=13):
+        run(begun[-1])
+    assert [each.status for each in journal.runs(limit=1000)] == ["finished"] * len(begun)
+
+
+def test_a_shell_goes_on_wherever_it_was_interrupted(tmp_path: Path) -> None:
+    shell = LocalShell(tmp_path)
+    action = ShellActionRequest(["echo a; exit 3"])
+    request: Any = ShellCommandRequest(None, ShellCallData("c", action))  # type: ignore[arg-type]
+
+    for _kept in interrupts(lambda: shell(request), every=2):
+        (said,) = shell(request).output
+        assert (said.stdout, said.exit_code) == ("a\n", 3)
+
+
+def test_no_server_goes_on_wherever_its_use_was_interrupted() -> None:
+    script = Path(__file__).parents[1] / "support" / "mcp_script.py"
+    arguments = [str(script), json.dumps({"modern": True})]
+    server = MCPServerStdio({"command": sys.executable, "args": arguments})
+
+    def use() -> None:
+        with server:
+            server.call_tool("echo", {"text": "hi"})
+
+    for _kept in interrupts(use, every=67):
+        pass
+    use()
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "agents_lite mcp"])

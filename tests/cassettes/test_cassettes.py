@@ -296,7 +296,9 @@ def test_a_wrong_word_is_refused(file: Path, options: Any) -> None:
         cassette(file, **options)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 9}', '{"version": 1, "answers": [{}]}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"version": 9}', '{"version": 1, "answers": [{}]}', "[" * 10_000]
+)
 def test_another_file_is_no_cassette(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(UserError, match="is no cassette"), cassette(tmp_path / "a.json"):

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Generator
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -149,3 +150,39 @@ def test_a_loop_is_not_kept_alive_by_what_was_awaited_on_it() -> None:
         return left() is None
 
     wait_until(is_gone)  # the thread lets go of it a moment after the result is there
+
+
+def test_work_stops_whose_loop_is_closed_before_it_hears_of_a_value() -> None:
+    class Held(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            try:
+                may_go_on.get()
+                return (yield from super()._count(count))
+            finally:
+                has_stopped.put(None)
+
+    may_go_on: SimpleQueue[None] = SimpleQueue()
+    has_stopped: SimpleQueue[None] = SimpleQueue()
+    is_rung: SimpleQueue[None] = SimpleQueue()
+
+    async def read() -> None:
+        await anext(reader_of(Held(9), consequences=(0,)))
+
+    def ring_and_close() -> None:
+        def ring(settle: Any) -> None:
+            type(loop).call_soon_threadsafe(loop, settle)
+            is_rung.put(None)
+
+        loop = asyncio.new_event_loop()
+        loop.call_soon_threadsafe = ring  # type: ignore[assignment, method-assign]
+        reading = loop.create_task(read())
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        may_go_on.put(None)
+        is_rung.get()
+        loop.close()
+        reading._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    ring_and_close()
+    gc.collect()
+    has_stopped.get(timeout=30)

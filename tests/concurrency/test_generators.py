@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextvars import ContextVar, copy_context
+from inspect import GEN_CLOSED, GEN_CREATED, getgeneratorstate
 
 import pytest
 
 from agents_lite.concurrency.generators import drain, step_in_context
 from agents_lite.concurrency.workers import run_in_thread
+from tests.support.interrupts import interrupts
 
 current = ContextVar("current", default="outside")
 LONG = 60
@@ -56,3 +58,15 @@ def test_what_a_step_raises_is_raised():
     assert next(events) == 1
     with pytest.raises(ValueError, match="second step"):
         drain(events)
+
+
+def test_a_generator_whose_draining_is_interrupted_is_closed():
+    begun = []
+
+    def drain_another() -> None:
+        begun.append(steps([]))
+        drain(begun[-1])
+
+    for _kept in interrupts(drain_another, every=1):
+        pass
+    assert all(getgeneratorstate(each) in (GEN_CREATED, GEN_CLOSED) for each in begun)

@@ -558,6 +558,37 @@ def test_another_damaged_entry_is_an_error(journal: Journal, scripted: Scripted)
         Runner.run_sync(agent, "Go", run_config=config(journal))
 
 
+@pytest.mark.parametrize("text", ["[" * 10_000, '{"waiting": [5]}', '{"waiting": [{"inside": 3}]}'])
+def test_a_damaged_row_is_listed_with_what_can_be_read(
+    journal: Journal, scripted: Scripted, text: str
+) -> None:
+    agent = Agent("A", model=scripted([OSError("no")]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    journal.change("r", lambda row, now: (replace(row, about=text, note=text), None))
+
+    assert [(run.run_id, run.waiting) for run in journal.runs()] == [("r", ())]
+    with pytest.raises(JournalError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+
+
+@pytest.mark.parametrize("entry", ["[" * 10_000, '[{"type": "started"}]', '[{"type": "answered"}]'])
+def test_damaged_facts_are_an_error(journal: Journal, scripted: Scripted, entry: str) -> None:
+    agent = Agent("A", model=scripted([OSError("no")]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    journal.change("r", lambda row, now: (replace(row, entries=0), None))
+    for each in (entry, "[]"):
+        journal.change("r", lambda row, now: (replace(row, entries=row.entries + 1), each))  # noqa: B023
+
+    for work in (
+        lambda: journal.approve("r", "c"),
+        lambda: Runner.run_sync(agent, "Go", run_config=config(journal)),
+    ):
+        with pytest.raises((JournalError, UserError)):
+            work()
+
+
 def test_a_newer_format_is_refused(journal: Journal, scripted: Scripted) -> None:
     agent = Agent("A", model=scripted(["done"]))
     Runner.run_sync(agent, "Go", run_config=config(journal))

@@ -211,21 +211,20 @@ def test_a_call_that_may_be_repeated_is_where_that_is_wanted(script: Script, hea
     options: Any = {"max_retry_attempts": 1, "retry_backoff_seconds_base": 0.01}
     with script({"die": {"echo": 1, "write": 1}}, **options) as server:
         server.list_tools()
-        pids = []
+        made = []
         opened = server._open
 
         def count() -> Any:
-            transport = opened()
-            pids.append(transport.child.process_id)
-            return transport
+            made.append(opened())
+            return made[-1]
 
         server._open = count  # type: ignore[method-assign]
         with pytest.raises(MCPServerError):
             server.call_tool("write", {"text": "a"})
-        assert len(pids) == 0
+        assert len(made) == 0
         with pytest.raises(MCPServerError):
             server.call_tool("echo", {"text": "a"})
-        assert len(pids) == 2  # for the call, since the server had died, and for its repetition
+        assert len(made) == 2  # for the call, since the server had died, and for its repetition
 
 
 @pytest.mark.parametrize("methods", [["initialize"], ["server/discover", "initialize"]])

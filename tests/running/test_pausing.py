@@ -641,6 +641,13 @@ def test_a_damaged_state_that_was_read_is_run_or_refused() -> None:
             repr((str(result), result.to_input_list(), result.to_state().to_string()))
 
 
+def test_a_state_that_is_nested_too_deep_is_refused() -> None:
+    agent, _ = waiting()
+    for deep in ("[" * 100_000, '{"a":' * 100_000):
+        with pytest.raises(UserError):
+            RunState.from_string(agent, deep)
+
+
 def test_a_signed_state_that_was_changed_is_refused() -> None:
     agent, state = waiting()
     signed = state.to_string(key=b"k")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -23,3 +24,48 @@ def cut_off_silently(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     Callbacks().call(Cancellation(), asyncio.sleep, 0)  # the loop is done with what came before
     gc.collect()
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised in the middle of something."""
+
+
+class _Counter:
+    def __init__(self, last: int) -> None:
+        self.count = 0
+        self._last = last
+
+    def __call__(self, frame: Any, event: str, value: Any) -> None:
+        if event in ("c_return", "call"):
+            self.count += 1
+            if self.count == self._last:
+                sys.setprofile(None)
+                raise Interrupted
+
+
+def interrupts(work: Callable[[], object], every: int) -> Iterator[BaseException | None]:
+    """Do some work again and again, interrupted at the first point, at one further on, and so on.
+
+    Args:
+        work: What is done, on this thread.
+        every: How many points are passed over from one time to the next.
+
+    Yields:
+        What it raised, after each time, to be kept as a console keeps what was raised last.
+    """
+    work()
+    points = _Counter(-1)
+    _profiled(points, work)
+    for point in range(1, points.count, every):
+        yield _profiled(_Counter(point), work)
+
+
+def _profiled(counter: _Counter, work: Callable[[], object]) -> BaseException | None:
+    sys.setprofile(counter)
+    try:
+        work()
+        return None
+    except Interrupted as error:
+        return error
+    finally:
+        sys.setprofile(None)

@@ -210,21 +210,21 @@ class _SharedConnection(SharedTransaction):
         """What `work` returns of the connection; see `SharedTransaction.explained`."""
         try:
             if self._missing:
-                self.begin_transaction(self._connection)
-                create_missing(self._missing, self._connection)
-                self.commit(self._connection)
-                self._missing = ()
+                self._create_tables()
             return work(self._connection)
         except SQLAlchemyError as error:
             raise JournalError(f"The journal's connection failed: {in_words(error)}") from error
 
-    def begin_transaction(self, connection: sa.Connection) -> None:
-        """Begin a transaction."""
+    def check_idle(self, connection: sa.Connection) -> None:
+        """See that no transaction is open."""
         if connection.in_transaction():
             raise UserError(
                 "The journal's connection is in a transaction: commit it before the run, after "
                 "reading too"
             )
+
+    def begin_transaction(self, connection: sa.Connection) -> None:
+        """Begin a transaction."""
         self._begun = connection.begin()
 
     def has_ended(self) -> bool:
@@ -241,6 +241,16 @@ class _SharedConnection(SharedTransaction):
     def roll_back(self, connection: sa.Connection) -> None:
         """Undo the transaction, if it is not over."""
         connection.rollback()
+
+    def _create_tables(self) -> None:
+        self.check_idle(self._connection)
+        try:
+            create_missing(self._missing, self._connection)
+            self.commit(self._connection)
+        except BaseException:
+            self.roll_back(self._connection)
+            raise
+        self._missing = ()
 
 
 def _row(found: Any) -> Any:
