@@ -56,17 +56,20 @@ class Child:
 
     Args:
         listener: Hears what it says.
+        longest: Bytes of a line; it is ended when it writes more without an end.
     """
 
     _process: subprocess.Popen[bytes]
     _output: int
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, longest: int) -> None:
         self.is_killed = False
         """Whether it was told to end at once, so that nothing more is to be asked of it."""
         self._listener = listener
         self._reading = new_lock()
+        self._longest = longest
         self._unfinished: list[bytes] = []  # of a line; joined only once, it may be long
+        self._unfinished_size = 0
         self._read_at = 0.0
         self._is_at_end = False
         self._waking = new_lock()
@@ -147,6 +150,8 @@ class Child:
         self._readers[1].join(LAST_WORDS)
         has_ended(self._process, LAST_WORDS)
         status = self._process.returncode
+        if self._unfinished_size > self._longest:
+            return f"it wrote more than {self._longest} bytes in a line (max_message_bytes)"
         if status is None:
             return "it closed its output"
         if status < 0:
@@ -271,10 +276,16 @@ class Child:
             self._listener.end()
             return
         first, *others = block.split(b"\n")
+        self._unfinished_size += len(first)
+        if self._unfinished_size > self._longest:
+            self._unfinished.clear()
+            self.kill()
+            return
         self._unfinished.append(first)
         if others:
             lines = [b"".join(self._unfinished), *others]
             self._unfinished = [lines.pop()]
+            self._unfinished_size = len(self._unfinished[0])
             for line in lines:
                 self._listener.take(line)
 

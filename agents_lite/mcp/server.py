@@ -79,6 +79,7 @@ class MCPServer(ABC):
         max_retry_attempts: How often listing, and a call that may be repeated by its tool's
             annotations, is tried again when the server fails.
         retry_backoff_seconds_base: Seconds before the second try, doubled for each further one.
+        max_message_bytes: Longest message that is read; compressed ones count unpacked.
         use_structured_content: Whether a tool's `structuredContent` is its output, where there
             is any, in place of its content.
         failure_error_function: Turns a failed call into what the model is told; None lets the
@@ -106,6 +107,7 @@ class MCPServer(ABC):
         client_session_timeout_seconds: float | None = 60.0,
         max_retry_attempts: int = 0,
         retry_backoff_seconds_base: float = 1.0,
+        max_message_bytes: int = 64 << 20,
         use_structured_content: bool = False,
         failure_error_function: ToolErrorFunction | None = default_tool_error_function,
         on_elicitation: Callable[[MCPElicitation], Any] | None = None,
@@ -119,6 +121,7 @@ class MCPServer(ABC):
             check_seconds("client_session_timeout_seconds", client_session_timeout_seconds)
         check_number(max_retry_attempts, "max_retry_attempts")
         check_number(retry_backoff_seconds_base, "retry_backoff_seconds_base")
+        check_number(max_message_bytes, "max_message_bytes", 1)
         if failure_error_function is not None:
             check_takes(failure_error_function, "failure_error_function", "context", "error")
         if on_elicitation is not None:
@@ -133,6 +136,7 @@ class MCPServer(ABC):
         self._seconds = client_session_timeout_seconds
         self._max_retries = max_retry_attempts
         self._back_off = retry_backoff_seconds_base
+        self._longest = max_message_bytes
         self._on_elicitation = on_elicitation
         self._secrets: list[str] = []
         self._session: Session | None = None

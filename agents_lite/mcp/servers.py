@@ -79,7 +79,7 @@ class MCPServerStdio(MCPServer):
         self._keep_secret(*(params.get("env") or {}).values())
 
     def _open(self) -> StdioTransport:
-        return StdioTransport(self._start, self.name, self._mask)
+        return StdioTransport(self._start, self.name, self._mask, self._longest)
 
     def _start(self, child: Child) -> None:
         params = self._params
@@ -160,7 +160,8 @@ class MCPServerStreamableHttp(MCPServer):
             session.headers.update(headers)
             session.auth = auth or session.auth
         timeout = Timeout(connect=self._connect_timeout, read=self._params.get("timeout"))
-        return HTTPTransport(self._params["url"], session, timeout, self.name, self._mask)
+        url = self._params["url"]
+        return HTTPTransport(url, session, timeout, self.name, self._mask, self._longest)
 
 
 def _check_params(params: Any, kind: Any, required: str) -> None:

@@ -50,6 +50,7 @@ class StdioTransport(Transport):
         start: Starts the process.
         server_name: The server, as errors name it.
         mask: Hides secrets in what is shown of the process's words.
+        longest: Bytes of a message.
     """
 
     may_end_at_probe = True
@@ -59,6 +60,7 @@ class StdioTransport(Transport):
         start: Callable[[Child], None],
         server_name: str,
         mask: Callable[[str], str],
+        longest: int,
     ) -> None:
         self.server_name = server_name
         self._mask = mask
@@ -71,7 +73,7 @@ class StdioTransport(Transport):
         self._stray = ""
         self._last_words: deque[str] = deque(maxlen=KEPT_LINES)
         self._start = start
-        self.child = Child(self)
+        self.child = Child(self, longest)
 
     @property
     def is_alive(self) -> bool:

@@ -82,16 +82,24 @@ class HTTPTransport(Transport):
         timeout: Seconds to connect, and seconds that the server may be silent.
         server_name: The server, as errors name it.
         mask: Hides secrets in what is shown of the server's words.
+        longest: Bytes of a message.
     """
 
     has_headers = True
     cancels_by_message = False
 
     def __init__(
-        self, url: str, session: requests.Session, timeout: Timeout, server_name: str, mask: Any
+        self,
+        url: str,
+        session: requests.Session,
+        timeout: Timeout,
+        server_name: str,
+        mask: Any,
+        longest: int,
     ) -> None:
         self.server_name = server_name
         self.mask = mask
+        self._longest = longest
         self.session_id: str | None = None
         self._url = url
         self._session = session
@@ -203,6 +211,12 @@ class HTTPTransport(Transport):
             return ConnectionTimedOut("it was silent for too long", self.server_name)
         cause = self.mask(root_cause(error))
         return ConnectionLost(f"the connection failed: {cause}", self.server_name)
+
+    def check_size(self, size: int) -> None:
+        """Raise MCPServerError for a message that is longer than any is to be."""
+        if size > self._longest:
+            what = f"it sent a message of more than {self._longest} bytes (max_message_bytes)"
+            raise MCPServerError(what, self.server_name)
 
     def refused(self, response: requests.Response, content: bytes) -> MCPServerError:
         """The error for an answer with another status than 2xx."""
@@ -320,7 +334,7 @@ class HTTPExchange(Exchange):
         if 200 <= response.status_code < 300 and kind == "text/event-stream":
             yield from self._streamed(response)
             return
-        content = b"".join(read_blocks(transport, response))
+        content = b"".join(read_message(transport, response))
         try:
             messages = list(each_message(parse_json(content)))
         except ValueError:
@@ -445,8 +459,12 @@ def stream_messages(
     Raises:
         MCPServerError: An event holds something else, or the stream failed.
     """
+    size = 0
     for block in read_blocks(transport, response):
-        for content in decoder.feed(block):
+        contents = decoder.feed(block)
+        size = 0 if contents else size + len(block)
+        transport.check_size(size)
+        for content in contents:
             if not content.strip():  # it only tells an id
                 continue
             try:
@@ -460,6 +478,19 @@ def stream_messages(
     for content in decoder.finish():  # the last event lacks its empty line; it may be cut, too
         with suppress(ValueError):
             yield from each_message(parse_json(content))
+
+
+def read_message(transport: HTTPTransport, response: requests.Response) -> Iterator[bytes]:
+    """The blocks of an answer that is one message.
+
+    Raises:
+        MCPServerError: It broke off, or is too long.
+    """
+    size = 0
+    for block in read_blocks(transport, response):
+        size += len(block)
+        transport.check_size(size)
+        yield block
 
 
 def read_blocks(transport: HTTPTransport, response: requests.Response) -> Iterator[bytes]:

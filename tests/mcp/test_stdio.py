@@ -61,6 +61,13 @@ def test_a_megabyte_comes_whole(script: Script, modern: bool) -> None:
         assert say(server, "echo", text="x" * 1_000_000) == "x" * 1_000_000
 
 
+def test_a_process_that_writes_a_line_without_end_is_ended(script: Script) -> None:
+    with script(max_message_bytes=100_000) as server:
+        with pytest.raises(MCPServerError, match="max_message_bytes"):
+            say(server, "big")
+        assert say(server, "echo", text="anew") == "anew"
+
+
 def test_a_flood_on_standard_error_blocks_nothing(script: Script) -> None:
     with script() as server:
         assert say(server, "flood") == "flooded"

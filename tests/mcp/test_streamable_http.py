@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -87,6 +88,20 @@ def test_a_stream_may_be_cut_anywhere() -> None:
 
     with ScriptedMCP(plays={"echo": bytewise}) as peer, client(peer) as server:
         assert say(server, "") == "é€"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_answer_that_grows_without_end_is_read_no_further(kind: str) -> None:
+    bomb = gzip.compress(gzip.compress(b"data: " + b"x" * (64 << 20)))
+
+    def play(peer: Peer, _: Any) -> None:
+        head = stream_head({"Content-Encoding": "gzip, gzip", "Content-Type": kind})
+        peer.send(head + chunk(bomb) + LAST_CHUNK)
+
+    with ScriptedMCP(plays={"write": play}) as peer, client(peer, max_message_bytes=9999) as server:
+        with pytest.raises(MCPServerError, match="max_message_bytes"):
+            server.call_tool("write")
+        assert say(server, "still here") == "still here"
 
 
 def test_notifications_and_pings_come_before_the_answer() -> None:
