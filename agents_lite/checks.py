@@ -13,6 +13,9 @@ T = TypeVar("T")
 def check_takes(function: Any, owner: str, *wanted: str) -> None:
     """Raise UserError for a function that cannot be called with so many arguments, or is none.
 
+    One that stands for another (`functools.wraps`) may take what that one takes, or what it takes
+    itself, since it may give the other one more.
+
     Args:
         function: What is to be called by position.
         owner: Whose function it is, for the error.
@@ -20,13 +23,19 @@ def check_takes(function: Any, owner: str, *wanted: str) -> None:
     """
     if not callable(function):
         raise UserError(f"{owner} must be a function, got {function!r}")
-    try:
-        inspect.signature(function).bind(*wanted)
-    except TypeError:
+    if not (_takes(function, wanted) or _takes(function, wanted, follow_wrapped=False)):
         what = " and ".join(wanted) or "no arguments"
-        raise UserError(f"{owner} must take {what}, {len(wanted)} positional argument(s)") from None
+        raise UserError(f"{owner} must take {what}, {len(wanted)} positional argument(s)")
+
+
+def _takes(function: Any, arguments: tuple[str, ...], follow_wrapped: bool = True) -> bool:
+    try:
+        inspect.signature(function, follow_wrapped=follow_wrapped).bind(*arguments)
+    except TypeError:
+        return False
     except ValueError:  # no signature to be had: let the call decide
-        return
+        pass
+    return True
 
 
 def check_kind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -176,6 +177,23 @@ def test_a_dict_stands_for_settings_of_its_fields() -> None:
     assert settings.retry is not None and settings.retry.max_retries == 1
     assert from_fields(ModelSettings, {"temperature": 0}) == ModelSettings(temperature=0)
     check_takes(int, "what has no signature", "text")  # the call decides
+
+
+def test_a_decorator_may_give_a_function_more_than_it_is_called_with() -> None:
+    def decide(database: str, context: Any, arguments: Any, call_id: str) -> bool:
+        return database == "db"
+
+    @wraps(decide)
+    def with_database(*args: Any) -> bool:
+        return decide("db", *args)
+
+    @wraps(decide)
+    def of_one(context: Any) -> bool:
+        return False
+
+    assert tool(needs_approval=with_database).needs_approval is with_database
+    with pytest.raises(UserError, match="needs_approval"):
+        tool(needs_approval=of_one)
 
 
 class TwoMethods(Model):

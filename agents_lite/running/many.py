@@ -63,7 +63,8 @@ def run_many(
     """Outcomes as they come; see `Runner.run_many`."""
     if not isinstance(max_workers, int) or max_workers < 1:
         raise UserError(f"max_workers must be a whole number of at least 1, got {max_workers!r}")
-    if isinstance(inputs, str) or not isinstance(inputs, Iterable):
+    is_iterable = isinstance(inputs, Iterable) or hasattr(inputs, "__getitem__")
+    if isinstance(inputs, str) or not is_iterable:
         raise UserError(f"The inputs of many runs are a list, or any iterable, not {inputs!r}")
     if on_result is not None:
         check_takes(on_result, "on_result", "an outcome")

@@ -52,6 +52,19 @@ def test_no_inputs_have_no_outcomes(scripted: Scripted) -> None:
     assert list(Runner.run_many(Agent("Idle", model=scripted([])), [])) == []
 
 
+class Lines:
+    """A dataset as some libraries have them: by number, and no more."""
+
+    def __getitem__(self, index: int) -> str:
+        return ["a", "b"][index]
+
+
+def test_inputs_may_be_known_by_their_number_alone(scripted: Scripted) -> None:
+    inputs: Any = Lines()
+    outcomes = list(Runner.run_many(Agent("A", model=scripted(["done", "done"])), inputs))
+    assert sorted(str(outcome.input) for outcome in outcomes) == ["a", "b"]
+
+
 def test_outcomes_come_as_runs_end(scripted: Scripted) -> None:
     is_out = threading.Event()
 
