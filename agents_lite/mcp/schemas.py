@@ -36,7 +36,7 @@ def has_optional_parts(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return False
     properties = schema.get("properties")
-    if isinstance(properties, dict) and not set(properties) <= set(schema.get("required") or ()):
+    if isinstance(properties, dict) and not set(properties) <= set(_required(schema)):
         return True
     return any(map(has_optional_parts, schema.values()))
 

@@ -13,6 +13,7 @@ from ..tool import FunctionTool
 from .agent_tools import as_function_tool, unique_names
 from .filters import ToolFilter, ToolFilterContext, ToolFilterStatic, create_static_tool_filter
 from .objects import MCPTool
+from .schemas import plain_schema
 from .server import MCPServer
 
 if TYPE_CHECKING:
@@ -94,6 +95,6 @@ class MCPUtil:
         """
         made = as_function_tool(tool, server, tool.name if name is None else name)
         if made.strict_json_schema and not convert_schemas_to_strict:
-            schema = as_json(tool).get("inputSchema") or {}
+            schema = plain_schema(as_json(tool).get("inputSchema"))
             made = replace(made, params_json_schema=schema, strict_json_schema=False)
         return made

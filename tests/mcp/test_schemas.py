@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import MCPServerStdio
+from agents_lite import MCPServerStdio, MCPUtil, UserError
 from agents_lite.mcp.agent_tools import as_function_tool
 from agents_lite.mcp.objects import MCPTool
 from agents_lite.mcp.schemas import plain_schema
@@ -59,6 +59,21 @@ def part(required: list[str], **properties: Any) -> dict[str, Any]:
 )
 def test_a_schema_has_a_plain_object_at_its_root(schema: Any, plain: Any) -> None:
     assert plain_schema(schema) == plain
+
+
+@pytest.mark.parametrize("required", [True, 3])
+def test_nonsense_of_what_a_nested_part_requires_is_told_of(required: Any) -> None:
+    inner = {"type": "object", "properties": {"b": B}, "required": required}
+    tool = MCPTool({"name": "t", "inputSchema": part(["a"], a=inner)})
+    with pytest.raises(UserError, match="'required'"):
+        as_function_tool(tool, MCPServerStdio({"command": "x"}), "t")
+
+
+@pytest.mark.parametrize("schema", [True, alternatives("anyOf", part(["a"], a=A), type=None)])
+def test_a_tool_taken_as_it_is_has_an_object_at_its_root_too(schema: Any) -> None:
+    tool, server = MCPTool({"name": "t", "inputSchema": schema}), MCPServerStdio({"command": "x"})
+    taken = MCPUtil.to_function_tool(tool, server, convert_schemas_to_strict=False)
+    assert (taken.params_json_schema, taken.strict_json_schema) == (plain_schema(schema), False)
 
 
 @pytest.mark.parametrize("word", ["anyOf", "oneOf", "allOf"])
