@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -61,9 +62,15 @@ class _Counts:
         """The fields as JSON; options as in pydantic."""
         return _adapter(type(self)).dump_json(self, **options).decode()
 
-    def model_copy(self, *, update: dict[str, Any] | None = None) -> Self:
-        """A copy, some fields changed."""
-        return replace(self, **(update or {}))  # type: ignore[type-var]
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, some fields changed; a deep one has a list of entries of its own."""
+        copied = deepcopy(self) if deep else self
+        return replace(copied, **(update or {}))  # type: ignore[type-var]
+
+    @classmethod
+    def model_json_schema(cls, **options: Any) -> dict[str, Any]:
+        """The JSON schema of the fields; options as in pydantic."""
+        return _adapter(cls).json_schema(**options)
 
     @classmethod
     def model_validate(cls, given: Any, **options: Any) -> Self:

@@ -146,6 +146,15 @@ def test_a_usage_is_a_field_of_the_users_models_too() -> None:
     assert line.used.requests == 1
 
 
+def test_a_usage_is_copied_and_described_as_models_are() -> None:
+    usage = usage_of_request({"usage": FULL})
+    copied = usage.model_copy(deep=True, update={"requests": 3})
+    copied.add(usage)
+    assert (copied.requests, usage.requests) == (4, 1)
+    assert (len(copied.request_usage_entries), len(usage.request_usage_entries)) == (2, 1)
+    assert usage.model_dump().keys() == Usage.model_json_schema()["properties"].keys()
+
+
 def test_details_may_come_as_objects_of_another_package() -> None:
     class Details:
         cached_tokens = 3
