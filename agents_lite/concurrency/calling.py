@@ -55,8 +55,9 @@ async def settled(value: Any) -> Any:
 
 def is_on_event_loop() -> bool:
     """Whether an event loop is at work on this thread, so that what it is given may be awaited."""
-    asyncio = sys.modules.get("asyncio")  # who has not loaded it has no loop
-    return asyncio is not None and asyncio._get_running_loop() is not None
+    # Who has not loaded asyncio has no loop; another thread may be about to load it.
+    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return running_loop is not None and running_loop() is not None
 
 
 class Callbacks:

@@ -9,11 +9,12 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
 
 from agents_lite import Agent, Runner, function_tool
-from agents_lite.concurrency.calling import Callbacks
+from agents_lite.concurrency.calling import Callbacks, is_on_event_loop
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled, current_cancellation
 from agents_lite.concurrency.workers import run_in_thread
 from agents_lite.exceptions import UserError
@@ -29,6 +30,17 @@ class Stop(BaseException):
 
 async def loop_here() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
+
+
+def test_no_loop_is_at_work_where_asyncio_is_about_to_be_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask() -> bool:
+        return is_on_event_loop()
+
+    assert asyncio.run(ask()) and not is_on_event_loop()
+    monkeypatch.setitem(sys.modules, "asyncio", ModuleType("asyncio"))
+    assert not is_on_event_loop()
 
 
 def ask(function, *args):
