@@ -397,5 +397,6 @@ def _too_deep(owner: str) -> UserError:
 
 def _impossible(owner: str, path: Path, why: str) -> UserError:
     return UserError(
-        f"The JSON schema of {owner} cannot be sent: at {_pointer(path)}, {why.rstrip('.')}. {_REMEDY}"
+        f"The JSON schema of {owner} cannot be sent: at {_pointer(path)}, {why.removesuffix('.')}. "
+        f"{_REMEDY}"
     )
