@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..concurrency.calling import Done
+from ..concurrency.calling import Done, settled
 from ..exceptions import UserError
 from ..history import without_lost_reasoning
 from ..items import TResponseInputItem
-from .session import Session, SessionABC, then
+from .session import Session, SessionABC, is_later, then
 
 if TYPE_CHECKING:
     from ..http.client import ResponsesClient
@@ -103,7 +103,7 @@ class OpenAIResponsesCompactionSession(SessionABC):
         is_forced = bool((args or {}).get("force"))
 
         def compact(kept: Items) -> Any:
-            candidates = [item for item in kept if not _is_out_of_question(item)]
+            candidates = [item for item in kept if _is_candidate(item)]
             facts = {"session_items": kept, "compaction_candidate_items": candidates}
             if not kept or not (is_forced or self._is_time(facts)):
                 return Done()
@@ -117,11 +117,21 @@ class OpenAIResponsesCompactionSession(SessionABC):
         return then(self.underlying_session.get_items(), lambda kept: compact(list(kept)))
 
     def _add(self, items: Items, or_else: Items) -> Any:
+        session = self.underlying_session
+
+        async def awaited(added: Awaitable[Any]) -> None:
+            try:
+                await added
+            except Exception:
+                await settled(session.add_items(or_else))
+                raise
+
         try:
-            return self.underlying_session.add_items(items)
+            added = session.add_items(items)
         except Exception:
-            self.underlying_session.add_items(or_else)
+            session.add_items(or_else)
             raise
+        return awaited(added) if is_later(added) else added
 
     def _connected(self) -> ResponsesClient:
         from ..models.default_client import as_client, default_client
@@ -129,8 +139,8 @@ class OpenAIResponsesCompactionSession(SessionABC):
         return default_client() if self._client is None else as_client(self._client)
 
 
-def _is_out_of_question(item: TResponseInputItem) -> bool:
-    return item.get("role") == "user" or item.get("type") == "compaction"
+def _is_candidate(item: TResponseInputItem) -> bool:
+    return item.get("role") != "user" and item.get("type") != "compaction"
 
 
 def _is_long(facts: dict[str, Any]) -> bool:

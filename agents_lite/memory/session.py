@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from ..concurrency.calling import Ready
 from ..items import TResponseInputItem
@@ -42,14 +42,17 @@ class Session(Protocol):
 
 def then(given: Any, use: Callable[[Any], Any]) -> Any:
     """What is made of a value; of one that is to be awaited, a coroutine."""
-    if isawaitable(given) and not isinstance(given, Ready):
-        return _later(given, use)
-    return use(given)
+    return _later(given, use) if is_later(given) else use(given)
 
 
 async def _later(given: Awaitable[Any], use: Callable[[Any], Any]) -> Any:
     made = use(await given)
-    return await made if isawaitable(made) and not isinstance(made, Ready) else made
+    return await made if is_later(made) else made
+
+
+def is_later(given: Any) -> TypeGuard[Awaitable[Any]]:
+    """Whether a value has to be awaited, and not merely may be."""
+    return isawaitable(given) and not isinstance(given, Ready)
 
 
 class SessionABC(Session, ABC):

@@ -111,18 +111,30 @@ def test_what_was_said_stays_when_the_server_fails(make: Make, server: Compactin
     assert session.get_items() == [said]
 
 
-def test_what_was_said_stays_when_the_session_below_fails(make: Make) -> None:
-    class Choosy(SQLiteSession):
-        def add_items(self, items: Any) -> Any:
-            if items[0].get("type") == "compaction":
-                raise ValueError("none of these")
-            return super().add_items(items)
+class Choosy(SQLiteSession):
+    def add_items(self, items: Any) -> Any:
+        if items[0].get("type") == "compaction":
+            raise ValueError("none of these")
+        return super().add_items(items)
 
-    session = make(Choosy("below"))
-    session.add_items([{"role": "user", "content": "Hi"}])
-    with pytest.raises(ValueError, match="none of these"):
-        session.run_compaction({"force": True})
-    assert session.get_items() == [{"role": "user", "content": "Hi"}]
+
+class AsyncChoosy(AsyncSQLiteSession):
+    async def add_items(self, items: Any) -> None:
+        if items[0].get("type") == "compaction":
+            raise ValueError("none of these")
+        await super().add_items(items)
+
+
+@pytest.mark.parametrize("kind", [Choosy, AsyncChoosy])
+def test_what_was_said_stays_when_the_session_below_fails(make: Make, kind: Any) -> None:
+    async def use() -> Any:
+        session = make(kind("below"))
+        await session.add_items([{"role": "user", "content": "Hi"}])
+        with pytest.raises(ValueError, match="none of these"):
+            await session.run_compaction({"force": True})
+        return await session.get_items()
+
+    assert asyncio.run(use()) == [{"role": "user", "content": "Hi"}]
 
 
 def test_a_mode_that_there_is_not_is_refused(make: Make) -> None:
