@@ -70,9 +70,7 @@ def show_run(
         if store is not None:
             flush_traces()
             found = TraceStore(store, make=True).load_trace(trace_id)
-            if (
-                found is not None
-            ):  # else tracing is switched off, or the run is part of another trace
+            if found is not None:  # tracing may be off, or the run be part of another trace
                 show_trace(found, height)
     return run
 

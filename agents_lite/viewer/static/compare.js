@@ -6,6 +6,7 @@ async function offerComparison(trace) {
   const show = async (other) => {
     if (!other) return result.replaceChildren(nothing("Choose the other trace."));
     const { runs, error } = await askAbout(trace, `beside/${encodeURIComponent(other)}`);
+    if (select.value !== other) return; // another one was chosen meanwhile
     result.replaceChildren(...(error ? [nothing(error)] : runs.map(comparedRun)));
   };
   const response = await fetch("conversations?limit=50");
