@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..agent import Agent
-from ..checks import check_seconds, check_takes
+from ..checks import check_number, check_seconds, check_takes
 from ..exceptions import (
     JournalError,
     JournalMismatch,
@@ -129,7 +129,10 @@ class Journal(ABC):
 
         Raises:
             JournalError: The store failed.
+            UserError: There is no such status, or a number is below 0.
         """
+        check_number(limit, "limit")
+        check_number(offset, "offset")
         shown = map(_shown, self.rows(_statuses(status), limit, offset))
         return [run for run in shown if status in (None, "unfinished", run.status)]
 
@@ -255,10 +258,12 @@ class Journal(ABC):
 
         Raises:
             JournalError: The store failed.
+            UserError: `older_than` is below 0.
         """
         import time
 
         seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
+        check_number(seconds, "older_than")
         statuses: list[Status] = ["finished"]
         if unfinished:
             self._stop_dead()
