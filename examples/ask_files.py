@@ -34,7 +34,8 @@ class Folder:
     root: Path
 
     def files(self) -> list[Path]:
-        return sorted(path for path in self.root.rglob("*") if path.suffix in ENDINGS)
+        found = self.root.rglob("*")
+        return sorted(path for path in found if path.suffix in ENDINGS and path.is_file())
 
     def lines(self, path: Path) -> list[str]:
         return path.read_text("utf-8", errors="replace").splitlines()

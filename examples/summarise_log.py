@@ -77,7 +77,9 @@ def main(path: Path) -> int:
             return 1
         print(f"{path.name}: {digest.severity}, {kinds.total()} of {len(lines)} lines\n")
         print(digest.summary)
-    mark.write_text(str(end))
+    unfinished = mark.with_name(f"{mark.name}.new")
+    unfinished.write_text(str(end))
+    unfinished.replace(mark)  # whole or not at all, on a full disk too
     return 0
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import flask
@@ -41,12 +42,12 @@ PAGE = """
   <p><b>{{ each.text }}</b> <small>{{ each.run.status }}</small></p>
   <p>{{ each.answer or each.run.error or "" }}</p>
   {% for call in each.run.waiting %}
-  <p><code>{{ call.tool_name }}({{ call.arguments }})</code>
+  <p><code>{{ call.tool_name }}({{ call.arguments }})</code></p>
   <form method="post" action="{{ url_for('decide', number=each.run.run_id, call=call.call_id) }}">
     <input type="hidden" name="secret" value="{{ secret }}">
     <button name="verdict" value="approve">Approve</button>
     <button name="verdict" value="reject">Reject</button>
-  </form></p>
+  </form>
   {% endfor %}
 </article>
 {% else %}
@@ -99,15 +100,17 @@ def settle(number: str, text: str) -> None:
         app.logger.exception("Ticket %s failed", number)  # the page tells so, too
 
 
-def ticket(run: StoredRun) -> dict[str, Any]:
-    facts = journal.facts(run.run_id)
-    answer = next((fact["output"] for fact in facts if fact["type"] == "finished"), None)
-    return {"run": run, "text": facts[0]["given"], "answer": answer}
+def find_tickets(runs: list[StoredRun]) -> Iterator[dict[str, Any]]:
+    """The tickets whose texts are kept: they are from the model's first answer on."""
+    for run in runs:
+        if facts := journal.facts(run.run_id):
+            answer = next((fact["output"] for fact in facts if fact["type"] == "finished"), None)
+            yield {"run": run, "text": facts[0]["given"], "answer": answer}
 
 
 @app.get("/")
 def page() -> str:
-    tickets = [ticket(run) for run in journal.runs()]
+    tickets = list(find_tickets(journal.runs()))
     return flask.render_template_string(PAGE, tickets=tickets, secret=secret)
 
 
@@ -121,16 +124,16 @@ def open_ticket() -> flask.Response:
 @app.post("/tickets/<number>/<call>")
 def decide(number: str, call: str) -> Any:
     form = flask.request.form
-    if not secrets.compare_digest(form["secret"], secret):
+    if not secrets.compare_digest(form["secret"].encode(), secret.encode()):
         flask.abort(403)
     if call in [each.call_id for each in journal.run(number).waiting]:  # else: a second click
         (journal.approve if form["verdict"] == "approve" else journal.reject)(number, call)
-        settle(number, ticket(journal.run(number))["text"])
+        settle(number, journal.facts(number)[0]["given"])
     return flask.redirect(flask.url_for("page"))
 
 
 if __name__ == "__main__":
     with offline_unless_configured():
-        for run in journal.runs("unfinished"):
-            settle(run.run_id, ticket(run)["text"])
+        for each in find_tickets(journal.runs("unfinished")):
+            settle(each["run"].run_id, each["text"])
         app.run(port=int(os.environ.get("PORT", "5000")))

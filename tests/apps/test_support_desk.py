@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite.testing import ResponsesServer, call, handoff_to, status
+from agents_lite.testing import ResponsesServer, ScriptedModel, call, handoff_to, status
 
 PATH = Path(__file__).parents[2] / "examples" / "support_desk.py"
 REFUND = call("refund", call_id="c1", order="B-7", euros=20)
@@ -53,3 +53,22 @@ def test_a_refund_waits_for_a_person_over_a_restart(
         assert "It is on its way." in page
         assert "<form" not in page
         assert len(model.requests) == 5
+
+
+def test_the_page_is_there_while_a_first_answer_is_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("flask")
+    pages = []
+    with ResponsesServer([]) as model:
+        desk = load(tmp_path, model, monkeypatch)
+        client = desk.app.test_client()
+
+        def answer(*_: Any) -> str:
+            pages.append(client.get("/").text)
+            return "Hello."
+
+        desk.triage.model = ScriptedModel(answer)
+        client.post("/tickets", data={"text": "Hi"})
+        pages.append(client.get("/").text)
+    assert ["No tickets yet." in page for page in pages] == [True, False]

@@ -62,6 +62,7 @@ def test_questions_are_answered_from_the_files_of_a_folder(run: Run, tmp_path: P
     (tmp_path / "book" / "shop").mkdir(parents=True)
     (tmp_path / "book" / "shop" / "returns.md").write_text("# Returns\n\nA lamp for 30 days.\n")
     (tmp_path / "secret.md").write_text("A lamp.")
+    (tmp_path / "book" / "folder.md").mkdir()
     found = run("ask_files.py", "book", "Search for 'lamp'")
     assert found.stdout == "shop/returns.md:3: A lamp for 30 days.\n"
     assert "# Returns" in run("ask_files.py", "book", "Read file 'shop/returns.md'").stdout
