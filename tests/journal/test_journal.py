@@ -572,7 +572,7 @@ def test_a_damaged_row_is_listed_with_what_can_be_read(
         Runner.run_sync(agent, "Go", run_config=config(journal))
     journal.change("r", lambda row, now: (replace(row, about=text, note=text), None))
 
-    assert [(run.run_id, run.waiting) for run in journal.runs()] == [("r", ())]
+    assert [run.waiting for run in journal.runs() if run.run_id == "r"] == [()]
     with pytest.raises(JournalError):
         Runner.run_sync(agent, "Go", run_config=config(journal))
 
@@ -582,7 +582,6 @@ def test_damaged_facts_are_an_error(journal: Journal, scripted: Scripted, entry:
     agent = Agent("A", model=scripted([OSError("no")]))
     with pytest.raises(OSError):
         Runner.run_sync(agent, "Go", run_config=config(journal))
-    journal.change("r", lambda row, now: (replace(row, entries=0), None))
     for each in (entry, "[]"):
         journal.change("r", lambda row, now: (replace(row, entries=row.entries + 1), each))  # noqa: B023
 
