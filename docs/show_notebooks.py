@@ -31,6 +31,7 @@ def _parts(cell: dict[str, Any]) -> list[str]:
 def _output(output: dict[str, Any]) -> str:
     told = output.get("data", {})
     if picture := "".join(told.get("image/svg+xml", ())):
-        return picture[picture.index("<svg") :].replace("\n\n", "\n")
+        drawing = picture[picture.index("<svg") :].strip().replace("\n\n", "\n")
+        return f"<div>{drawing}</div>"  # in which Markdown changes nothing
     text = "".join(output.get("text") or told.get("text/plain") or ())
     return f"```text\n{text.rstrip()}\n```"
