@@ -23,6 +23,7 @@ from ..tracing import (
 from .page import trace_page
 
 try:
+    from IPython import get_ipython
     from IPython.display import HTML, display
 except ImportError as error:
     raise UserError("show_run is for notebooks, and needs IPython: pip install ipython") from error
@@ -52,8 +53,11 @@ def show_run(
         The run, at its end.
 
     Raises:
+        UserError: This is no notebook.
         Exception: Whatever the run fails with; what it has done stays to be seen.
     """
+    if get_ipython() is None:
+        raise UserError("show_run is for notebooks; elsewhere use Runner.run_streamed")
     config = options.get("run_config") or RunConfig()
     trace_id = config.trace_id or gen_trace_id()
     options["run_config"] = replace(config, trace_id=trace_id)

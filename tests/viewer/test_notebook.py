@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from agents_lite import Agent, UserError
+from agents_lite.testing import ScriptedModel
+
 pytest.importorskip("IPython")
 
 CELL = '''
@@ -46,3 +49,10 @@ def test_a_run_shows_its_steps_as_they_come_and_then_its_trace() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_outside_of_a_notebook_it_is_refused() -> None:
+    from agents_lite.viewer.notebook import show_run
+
+    with pytest.raises(UserError, match="is for notebooks"):
+        show_run(Agent("A", model=ScriptedModel([])), "Hi")
