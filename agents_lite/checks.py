@@ -52,7 +52,7 @@ def check_number(value: Any, owner: str, least: float = 0) -> None:
         raise UserError(f"{owner} must be {least} or more, got {value!r}")
 
 
-def check_seconds(owner: str, value: Any) -> None:
+def check_seconds(value: Any, owner: str) -> None:
     """Raise UserError for what is no number of seconds above 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise UserError(f"{owner} must be a number of seconds above 0, got {value!r}")

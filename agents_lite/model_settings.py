@@ -115,7 +115,7 @@ class ModelSettings:
             if (value := getattr(self, name)) is not None:
                 check_kind(value, kinds, name, wanted)
         if self.timeout is not None:
-            check_seconds("timeout", self.timeout)
+            check_seconds(self.timeout, "timeout")
         if self.retry is not None:
             from .retry import ModelRetrySettings  # only those who need it pay for it
 

@@ -96,7 +96,7 @@ class ResponsesClient:
             ("read_timeout", read_timeout),
             ("timeout", timeout),
         ):
-            check_seconds(name, seconds)
+            check_seconds(seconds, name)
         for name, number in (
             ("max_retry_wait", max_retry_wait),
             ("retry_delay", retry_delay),

@@ -72,7 +72,7 @@ class Journal(ABC):
                 may be taken over. A process that died on this machine is noticed at once.
             mask: Given each fact as JSON (a dict with a "type"), returns what is written of it.
         """
-        check_seconds("lease", lease)
+        check_seconds(lease, "lease")
         if mask is not None:
             check_takes(mask, "mask", "a fact")
         self.lease = lease

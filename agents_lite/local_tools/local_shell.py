@@ -62,7 +62,7 @@ class LocalShell:
     ) -> None:
         check_kind(folder, (str, os.PathLike), "LocalShell: folder", "a path")
         check_kind(env, (Mapping, NoneType), "LocalShell: env", "a dict")
-        check_seconds("LocalShell: timeout", timeout)
+        check_seconds(timeout, "LocalShell: timeout")
         check_number(max_output, "LocalShell: max_output", 1)
         self.folder = Path(folder).resolve()
         self.timeout = timeout

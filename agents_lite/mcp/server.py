@@ -118,7 +118,7 @@ class MCPServer(ABC):
         if on_failure not in ("raise", "skip"):
             raise UserError(f"on_failure must be 'raise' or 'skip', got {on_failure!r}")
         if client_session_timeout_seconds is not None:
-            check_seconds("client_session_timeout_seconds", client_session_timeout_seconds)
+            check_seconds(client_session_timeout_seconds, "client_session_timeout_seconds")
         check_number(max_retry_attempts, "max_retry_attempts")
         check_number(retry_backoff_seconds_base, "retry_backoff_seconds_base")
         check_number(max_message_bytes, "max_message_bytes", 1)

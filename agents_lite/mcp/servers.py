@@ -122,10 +122,10 @@ class MCPServerStreamableHttp(MCPServer):
         _check_params(params, MCPServerStreamableHttpParams, "url")
         check_kind(params.get("headers"), (Mapping, NoneType), "params['headers']", "a dict")
         if params.get("timeout") is not None:
-            check_seconds("params['timeout']", params.get("timeout"))
+            check_seconds(params.get("timeout"), "params['timeout']")
         if not (isinstance(params.get("auth"), tuple | None) or callable(params.get("auth"))):
             raise UserError("params['auth'] must be a pair of name and password, or an AuthBase")
-        check_seconds("connect_timeout", connect_timeout)
+        check_seconds(connect_timeout, "connect_timeout")
         if session is not None:
             check_takes(session, "session")
         url = params["url"]
