@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .concurrency.cancellation import RunCancelled
+from .exceptions import UserError
 from .history import without_reasoning_ids
 from .items import ModelResponse, RunItem
 from .response_types import ResponseCompletedEvent
@@ -163,7 +164,12 @@ class RunResultBase:
         Args:
             mode: All that was said; or, once a handoff's filter has changed what the agent at
                 work is sent, what that agent was sent, and what was said since then.
+
+        Raises:
+            UserError: There is no such mode.
         """
+        if mode not in ("preserve_all", "normalized"):
+            raise UserError(f"mode is {mode!r}; use 'preserve_all' or 'normalized'")
         items = self._run.record.conversation.to_input_list(as_sent=mode == "normalized")
         return without_reasoning_ids(items) if self._run.omits_ids else items
 
