@@ -34,8 +34,8 @@ class Demand:
 
     what: str
     """What the log says of it."""
-    refusal: re.Pattern[str]
-    """What is found in the refusal of a request that does not meet it."""
+    refusal: tuple[re.Pattern[str], ...]
+    """What are all found in the refusal of a request that does not meet it."""
     meet: Callable[[Json], None]
     """Changes a body so that it does; the messages in it may be changed, too."""
 
@@ -138,17 +138,20 @@ def _no_strictness(body: Json) -> None:
         tool["function"].pop("strict", None)
 
 
-_UNKNOWN = r"(?=.*(?:extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed))"
+MOST_READ = 10_000
+"""Characters of a refusal that are looked at; some servers add the whole request."""
+_UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
 
 
-def _demand(what: str, refusal: str, meet: Callable[[Json], None]) -> Demand:
-    return Demand(what, re.compile(refusal, re.IGNORECASE | re.DOTALL), meet)
+def _demand(what: str, refusal: str | tuple[str, ...], meet: Callable[[Json], None]) -> Demand:
+    found = (refusal,) if isinstance(refusal, str) else refusal
+    return Demand(what, tuple(re.compile(each, re.IGNORECASE | re.DOTALL) for each in found), meet)
 
 
 DEMANDS = (
     _demand(
         "ids of calls that have nine letters and digits",
-        r"(?=.*(?:call|use)s?.{0,12}\bid)(?=.*(?:length of 9|too long|max.{0,5}length|pattern))",
+        (r"(?:call|use)s?.{0,12}\bid", r"length of 9|too long|max.{0,5}length|pattern"),
         _short_ids,
     ),
     _demand(
@@ -168,8 +171,8 @@ DEMANDS = (
         _text_beside_calls,
     ),
     _demand("the limit as max_completion_tokens", r"max_completion_tokens", _newer_limit),
-    _demand("no stream_options", rf"{_UNKNOWN}.*stream_options", _no_stream_options),
-    _demand("no `strict`", rf"{_UNKNOWN}.*\bstrict\b", _no_strictness),
+    _demand("no stream_options", (_UNKNOWN, "stream_options"), _no_stream_options),
+    _demand("no `strict`", (_UNKNOWN, r"\bstrict\b"), _no_strictness),
 )
 """In the order in which a refusal is compared with them."""
 
@@ -189,9 +192,9 @@ def learn_demand(body: Json, client: ResponsesClient, refusal: APIStatusError) -
     Returns:
         Whether the same request is worth another try, as its body would change.
     """
-    text = f"{refusal.code} {refusal} {refusal.body}"
+    text = f"{refusal.code} {refusal} {refusal.body}"[:MOST_READ]
     for demand in DEMANDS:
-        if not demand.refusal.search(text):
+        if not all(each.search(text) for each in demand.refusal):
             continue
         changed = deepcopy(body)
         demand.meet(changed)

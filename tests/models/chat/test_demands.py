@@ -218,6 +218,16 @@ def test_what_would_change_nothing_is_not_tried() -> None:
         assert len(server.requests) == 1
 
 
+def test_a_request_that_a_refusal_repeats_is_not_read_for_demands() -> None:
+    repeated = "a tool call that is missing something unknown, " * 5_000
+    message = f"No: {repeated}{PICKY[0].message}"
+    with ResponsesServer(lambda asked: status(400, {"message": message})) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError):
+            model.respond(request())
+        assert len(server.requests) == 1
+
+
 def test_the_messages_api_is_given_ids_that_it_takes() -> None:
     pattern = "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
     whole = {"type": "message", "content": [{"type": "text", "text": "Fine."}]}
