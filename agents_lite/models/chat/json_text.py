@@ -7,7 +7,7 @@ from json import JSONDecodeError, JSONDecoder
 
 from ...response_types import ResponseCompletedEvent, ResponseStreamEvent
 
-_FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+_FENCED = re.compile("```(.*?)```", re.DOTALL)
 
 
 def json_inside(text: str) -> str:

@@ -21,6 +21,9 @@ def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:
     assert json_inside(text) == '{"a": 1}'
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "{half", "[1, 2]"])
+ENDLESS_BLANKS = pytest.param("```json" + "\n" * 20_000, id="endless blanks")
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "{half", "[1, 2]", ENDLESS_BLANKS])
 def test_a_text_without_an_object_stays_as_it_is(text: str) -> None:
     assert json_inside(text) == text
