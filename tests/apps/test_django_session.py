@@ -28,10 +28,10 @@ from tests.support.sites import EXAMPLES
 class DjangoStore(Store):
     """The example's database."""
 
-    def open(self, session_id: str) -> Any:
+    def open(self, session_id: str, **options: Any) -> Any:
         from chat.sessions import DjangoSession
 
-        return DjangoSession(session_id)
+        return DjangoSession(session_id, **options)
 
 
 @pytest.fixture(scope="module")

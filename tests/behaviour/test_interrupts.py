@@ -193,7 +193,9 @@ def test_no_server_goes_on_wherever_its_use_was_interrupted() -> None:
         with server:
             server.call_tool("echo", {"text": "hi"})
 
+    before = set(threading.enumerate())
     for _kept in interrupts(use, every=67):
         pass
     use()
-    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "agents_lite mcp"])
+    begun = {thread for thread in threading.enumerate() if thread.name == "agents_lite mcp"}
+    wait_until(lambda: not any(thread.is_alive() for thread in begun - before))
