@@ -38,9 +38,7 @@ def _takes(function: Any, arguments: tuple[str, ...], follow_wrapped: bool = Tru
     return True
 
 
-def check_kind(
-    value: object, kinds: type | tuple[type, ...], owner: str, wanted: str
-) -> None:
+def check_kind(value: object, kinds: type | tuple[type, ...], owner: str, wanted: str) -> None:
     """Raise UserError for a value of another kind; it is not shown, since it may be secret."""
     if not isinstance(value, kinds):
         raise UserError(f"{owner} must be {wanted}, not a {type(value).__name__}")

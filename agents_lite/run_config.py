@@ -291,11 +291,12 @@ class RunConfig:
             check_kind(
                 tool_execution, ToolExecutionConfig, "tool_execution", "a ToolExecutionConfig"
             )
-            self.max_tool_concurrency = tool_execution.max_function_tool_concurrency
-        if isinstance(self.session_settings, dict):
-            from .memory import SessionSettings
+            if tool_execution.max_function_tool_concurrency is not None:
+                self.max_tool_concurrency = tool_execution.max_function_tool_concurrency
+        if isinstance(self.session_settings, Mapping):
+            from .memory.session_settings import as_settings  # only those who need it pay for it
 
-            self.session_settings = from_fields(SessionSettings, self.session_settings)
+            self.session_settings = as_settings(self.session_settings)
         if isinstance(self.model_settings, dict):
             self.model_settings = from_fields(ModelSettings, self.model_settings)
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)

@@ -375,6 +375,8 @@ def test_reasoning_may_be_sent_without_its_ids() -> None:
 @pytest.mark.parametrize("given", [ToolExecutionConfig(3), {"max_function_tool_concurrency": 3}])
 def test_tool_execution_limits_how_many_run_at_a_time(given: Any) -> None:
     assert RunConfig(tool_execution=given).max_tool_concurrency == 3
+    kept = RunConfig(max_tool_concurrency=2, tool_execution=ToolExecutionConfig())
+    assert kept.max_tool_concurrency == 2
 
 
 @pytest.mark.parametrize(

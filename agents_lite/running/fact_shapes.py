@@ -16,6 +16,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("index", "turn", "cleared", "covered"), _NUMBER),
     **dict.fromkeys(("max_turns", "session_size"), _MAYBE_NUMBER),
     **dict.fromkeys(("owed", "triggered", "always", "is_retry", "is_typed"), (bool,)),
+    "discards_answer": (bool,),
     **dict.fromkeys(("items", "said", "pre_handoff_items", "new_items"), _LIST),
     **dict.fromkeys(("place", "server_ids"), _MAYBE_LIST),
     **dict.fromkeys(("questions", "targets"), _MAYBE_OBJECT),
@@ -23,7 +24,6 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "prepared": (str, list, type(None)),
     "usage": (dict,),
     "raw": (dict,),
-    "discards_answer": (bool,),
 }
 _CHOICES = {
     "on": ("input", "output"),
