@@ -88,6 +88,17 @@ def new_lock() -> threading.RLock:
     return lock
 
 
+def release_if_held(lock: threading.RLock) -> None:
+    """Unlock a lock, if this thread has locked it.
+
+    For a `finally`: an interrupt, or the end of a wait, may have come before it was locked.
+    """
+    try:
+        lock.release()
+    except RuntimeError:
+        pass
+
+
 def _wait_for_others() -> None:
     me = threading.get_ident()
     deadline = time.monotonic() + LONGEST_WAIT

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
-from ..concurrency.forks import new_lock
+from ..concurrency.forks import new_lock, release_if_held
 from ..concurrency.processes import end_group, has_ended, small_environment, start_process
 
 LONGEST_LINE = 2000
@@ -215,10 +215,7 @@ class Child:
                 self._read_block()
             return True
         finally:
-            try:
-                self._reading.release()
-            except RuntimeError:  # another thread has it, or an interrupt came first
-                pass
+            release_if_held(self._reading)  # another thread may have it
 
     def wake_reader(self) -> None:
         """Let whoever is in `read_here` return."""

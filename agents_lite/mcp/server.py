@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from ..checks import check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
-from ..concurrency.forks import in_child, new_lock
+from ..concurrency.forks import in_child, new_lock, release_if_held
 from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
@@ -425,10 +425,7 @@ class MCPServer(ABC):
             self._session = session = self._new_session(caller)
             return session
         finally:
-            try:
-                self._connecting.release()
-            except RuntimeError:  # an interrupt, or a cancellation, came before it was locked
-                pass
+            release_if_held(self._connecting)
 
     def _new_session(self, caller: Caller) -> Session:
         try:

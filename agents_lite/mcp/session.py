@@ -12,7 +12,7 @@ from typing import Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
-from ..concurrency.forks import new_lock
+from ..concurrency.forks import new_lock, release_if_held
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from .objects import MCPElicitation
@@ -305,10 +305,7 @@ class Session:
                 caller.cancellation.check()
             return request()
         finally:
-            try:
-                self._asking.release()
-            except RuntimeError:  # an interrupt, or a cancellation, came before it was locked
-                pass
+            release_if_held(self._asking)
             self._made_again.remove(answers)
             for others in self._made_again:
                 answers.leave_to(others)

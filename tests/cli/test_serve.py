@@ -17,7 +17,7 @@ import requests
 from agents_lite.tracing import TraceStore
 from tests.chat_page.test_server import Visitor
 from tests.cli.conftest import COMMAND, Run
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_until, wait_until_asleep
 
 pytestmark = pytest.mark.usefixtures("agents_file")
 
@@ -37,6 +37,7 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
     try:
         yield server.stdout.readline()
     finally:
+        wait_until_asleep(server.pid)
         server.send_signal(signal.SIGINT)
         told = server.communicate(timeout=PATIENCE)[1]
     assert (server.returncode, told.splitlines()[-1]) == (130, "Stopped.")

@@ -15,6 +15,7 @@ from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.exceptions import APIError, UserError
 from agents_lite.http.client import ResponsesClient
 from tests.support.loopback import LoopbackServer, Peer, http_answer
+from tests.support.waiting import wait_until_asleep
 
 KEY = "sk-very-secret-key"
 
@@ -83,6 +84,7 @@ def test_a_key_that_is_no_text_is_not_recorded() -> None:
 @pytest.mark.parametrize("own", [False, True], ids=["ours", "theirs"])
 def test_an_interrupt_while_waiting_for_an_answer_records_no_key(own: bool) -> None:
     def interrupt(peer: Peer) -> None:
+        wait_until_asleep(threading.main_thread().native_id)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)  # type: ignore[arg-type]
         peer.hang()
 

@@ -24,7 +24,7 @@ from agents_lite.mcp.session import Caller
 from tests.mcp.conftest import SCRIPT
 from tests.support.memory import MOST_BYTES, grown_bytes
 from tests.support.threads import no_thread_left
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_until, wait_until_asleep
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
@@ -338,6 +338,7 @@ def test_at_exit_and_at_ctrl_c_the_process_is_ended(
     pid = int(program.stdout.readline())
     if end == "interrupted":
         wait_until(lambda: [m for m in heard() if m.get("method") == "tools/call"][1:])
+        wait_until_asleep(program.pid)
         program.send_signal(signal.SIGINT)
     _, errors = program.communicate(timeout=PATIENCE)
     assert ("KeyboardInterrupt" in errors) == (end == "interrupted"), errors
@@ -475,6 +476,7 @@ def test_ctrl_c_ends_a_call(script: Script, heard: Heard, tmp_path: Path) -> Non
 
     def interrupt() -> None:
         wait_until(lambda: any(m.get("method") == "tools/call" for m in heard()))
+        wait_until_asleep(threading.main_thread().native_id)
         signal.pthread_kill(main, signal.SIGINT)
 
     with script({"hang": ["write"], "log": str(tmp_path / "log")}) as server:

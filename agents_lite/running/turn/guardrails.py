@@ -66,7 +66,7 @@ def check_output(output: Any, run: LiveRun) -> None:
         [*run.agent.output_guardrails, *run.config.output_guardrails], OutputGuardrailResult, run
     )
     check = partial(_check_output, output)
-    if len(checks) == 1:
+    if len(checks) < 2:
         _check_here(checks, run, check)
         return
     with SideBySide(checks, run, check) as beside:
