@@ -86,7 +86,7 @@ class SQLiteSession(StoredSession):
         """
 
         def clear(connection: sqlite3.Connection) -> None:
-            for table in (self._messages_table, self._sessions_table):
+            for table in self._tables():
                 connection.execute(f"DELETE FROM {table} WHERE session_id = ?", [self.session_id])
 
         self._database.change(clear)
@@ -107,18 +107,18 @@ class SQLiteSession(StoredSession):
         return [text for (text,) in reversed(self._database.read(read))]
 
     def _append_texts(self, texts: list[str]) -> None:
-        def append(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"INSERT INTO {self._sessions_table} (session_id) VALUES (?) "
-                "ON CONFLICT (session_id) DO UPDATE SET updated_at = CURRENT_TIMESTAMP",
-                [self.session_id],
-            )
-            connection.executemany(
-                f"INSERT INTO {self._messages_table} (session_id, message_data) VALUES (?, ?)",
-                [(self.session_id, text) for text in texts],
-            )
+        self._database.change(partial(self._append, texts))
 
-        self._database.change(append)
+    def _append(self, texts: list[str], connection: sqlite3.Connection) -> None:
+        connection.execute(
+            f"INSERT INTO {self._sessions_table} (session_id) VALUES (?) "
+            "ON CONFLICT (session_id) DO UPDATE SET updated_at = CURRENT_TIMESTAMP",
+            [self.session_id],
+        )
+        connection.executemany(
+            f"INSERT INTO {self._messages_table} (session_id, message_data) VALUES (?, ?)",
+            [(self.session_id, text) for text in texts],
+        )
 
     def _pop_text(self) -> str | None:
         def pop(connection: sqlite3.Connection) -> list[Any]:
@@ -131,6 +131,9 @@ class SQLiteSession(StoredSession):
 
         rows = self._database.change(pop)
         return rows[0][0] if rows else None
+
+    def _tables(self) -> list[str]:
+        return [self._messages_table, self._sessions_table]
 
     def _schema(self) -> str:
         return f"""

@@ -8,6 +8,7 @@ from tests.support.session_stores import Store
 
 SHARED_STORES = [
     "sqlite-file",
+    "branches-file",
     "sqlalchemy-file",
     "sqlalchemy-postgres",
     "sqlalchemy-pgbouncer",

@@ -14,7 +14,7 @@ class Store:
     """A place for sessions."""
 
     kind: str
-    """"sqlite", "sqlalchemy" or "redis"."""
+    """"sqlite", "branches", "sqlalchemy" or "redis"."""
     location: str
     """A path, or a URL."""
 
@@ -22,6 +22,10 @@ class Store:
         """A session in this place."""
         if self.kind == "sqlite":
             return SQLiteSession(session_id, self.location, **options)
+        if self.kind == "branches":
+            from agents_lite.extensions.memory import AdvancedSQLiteSession
+
+            return AdvancedSQLiteSession(session_id, self.location, **options)
         if self.kind == "sqlalchemy":
             from agents_lite.extensions.memory import SQLAlchemySession
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from .trim import trim_items
 
 if TYPE_CHECKING:
+    from .advanced_sqlite_session import AdvancedSQLiteSession
     from .async_sqlite_session import AsyncSQLiteSession
     from .encrypt_session import EncryptedSession
     from .redis_session import RedisSession
     from .sqlalchemy_session import SQLAlchemySession
 
 __all__ = [
+    "AdvancedSQLiteSession",
     "AsyncSQLiteSession",
     "EncryptedSession",
     "RedisSession",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AdvancedSQLiteSession": ".advanced_sqlite_session",
     "AsyncSQLiteSession": ".async_sqlite_session",
     "EncryptedSession": ".encrypt_session",
     "RedisSession": ".redis_session",
