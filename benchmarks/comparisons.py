@@ -267,7 +267,7 @@ def rooms() -> list[Comparison]:
     rows = (
         ("journal", "a journalled turn, wall time; floor: the turn and the driver's 3 commits",
          1 / 21, 1.3, "wall"),
-        ("mcp_call", "an MCP call over a pipe, wall time; floor: a bare round trip",
+        ("mcp_call", "an MCP call over a pipe, wall time; floor: a round trip with a time limit",
          1 / 100, None, "wall"),
         ("cassette_opened", "open a cassette of 100 turns; floor: its JSON parsed", 1, None, "cpu"),
         ("state_written", "`to_string` of 200 turns; floor: its JSON written", 1, None, "cpu"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 import agents_lite
 from agents_lite import Agent, MCPServerStdio, RunConfig, Runner, RunState, SQLiteJournal, cassette
+from agents_lite.concurrency.processes import small_environment
 from agents_lite.testing import ScriptedModel, call, text
 
 from .sdk import MAX_TURNS, add
@@ -24,6 +26,8 @@ ECHO = Path(__file__).with_name("mcp_echo.py")
 COMMITS_A_TURN = 3
 """Of a turn with one call: the answer, the call's beginning, its output."""
 ROW = "x" * 400
+PATIENCE = 60_000
+"""Milliseconds to wait for an answer."""
 
 
 class Workloads:
@@ -63,16 +67,21 @@ class Workloads:
         return ours if side == "ours" else bare
 
     def mcp_call(self, side: str) -> Callable[[], object]:
+        """Calls of a tool; or what the barest client must do for each, with a server of its own: to
+        write a request as a line, wait for so long and no longer, and see that it is answered.
+        """
         command = [sys.executable, str(ECHO)]
         if side == "ours":
             server = MCPServerStdio({"command": command[0], "args": command[1:]})
             server.connect()
             return lambda: [server.call_tool("add", {"a": 1, "b": 2}) for _ in range(CALLS)]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=small_environment({}))
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("The process has no pipes")
+        news = select.poll()
+        news.register(stdout, select.POLLIN)
 
         def bare() -> None:
             for number in range(CALLS):
@@ -80,7 +89,11 @@ class Workloads:
                 asked = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
                 stdin.write(to_json(asked) + b"\n")
                 stdin.flush()
-                from_json(stdout.readline())
+                if not news.poll(PATIENCE):
+                    raise TimeoutError
+                answer = from_json(stdout.readline())
+                if answer["id"] != number or "result" not in answer:
+                    raise RuntimeError(f"This is no answer: {answer}")
 
         return bare
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ class Cancellation:
 
     A part has one of its own, as a scope that ends with it:
 
-        with Cancellation(parent, seconds=2, reason=late) as scope: ...
+        with Cancellation(parent, seconds=2, late=TooLate) as scope: ...
 
     It stops when its parent does, not the other way round, and when its time is up. All methods are
     safe to call from any thread.
@@ -45,20 +44,21 @@ class Cancellation:
         parent: Cancellation | None = None,
         *,
         seconds: float | None = None,
-        reason: BaseException | None = None,
+        late: Callable[[], BaseException] | None = None,
     ) -> None:
         """Say what stops the work.
 
         Args:
             parent: Stops it too; None: nothing does but what is said here.
             seconds: How long the `with` block may take; None: as long as it likes.
-            reason: What the work raises once they are over; None: RunCancelled.
+            late: Makes what the work raises once they are over, on any thread; None: a
+                RunCancelled.
         """
         self._reasons: list[BaseException] = []  # the first one counts
         self._callbacks: list[Callable[[], object]] = []
         self._parent = parent
         self._seconds = seconds
-        self._late = reason
+        self._late = late
         self._watch: Watch | None = None
         if parent is not None:
             parent._add(self._follow)
@@ -66,8 +66,7 @@ class Cancellation:
     def __enter__(self) -> Self:
         """Begin to count the seconds."""
         if self._seconds is not None:
-            late = self._late or RunCancelled(f"It did not end within {self._seconds:g} seconds")
-            self._watch = call_at(time.monotonic() + self._seconds, partial(self.cancel, late))
+            self._watch = call_at(time.monotonic() + self._seconds, self._end_time)
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -105,6 +104,12 @@ class Cancellation:
         with self.interrupting(lambda: stopped.put(None)), suppress(Empty):
             stopped.get(timeout=max(0, seconds))  # the time may be up already
         self.check()
+
+    def _end_time(self) -> None:
+        if self._late is not None:
+            self.cancel(self._late())
+        else:
+            self.cancel(RunCancelled(f"It did not end within {self._seconds:g} seconds"))
 
     def _follow(self) -> None:
         if self._parent is not None and self._parent.reason is not None:

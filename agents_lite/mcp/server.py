@@ -320,7 +320,7 @@ class MCPServer(ABC):
                 "tools/call",
                 {"name": tool_name, "arguments": dict(arguments)},
                 caller,
-                may_repeat=tool.is_repeatable,
+                called=tool,
                 headers=parameter_headers(schema, arguments),
             )
         )
@@ -387,11 +387,19 @@ class MCPServer(ABC):
         params: Mapping[str, Any],
         caller: Caller,
         *,
-        may_repeat: bool = True,
+        called: MCPTool | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """A request, repeated where that does no harm and may help."""
-        tries_left, was_renewed = self._max_retries if may_repeat else 0, False
+        """A request, repeated where that does no harm and may help.
+
+        Args:
+            method: What is wanted.
+            params: The details.
+            caller: On whose behalf.
+            called: The tool that is called, or None: what is wanted can be repeated.
+            headers: Sent with it.
+        """
+        tries_left, was_renewed = self._max_retries, False
         delay = self._back_off
         while True:
             session = self._connected(caller)
@@ -400,10 +408,11 @@ class MCPServer(ABC):
                     method, params, caller, seconds=self._seconds, headers=headers
                 )
             except MCPServerError as error:
+                may_repeat = called is None or called.is_repeatable
                 if not was_renewed and _did_nothing(error, may_repeat):
                     was_renewed = True
                     continue
-                if tries_left == 0 or error.code is not None:
+                if tries_left == 0 or error.code is not None or not may_repeat:
                     raise
             tries_left -= 1
             caller.cancellation.wait(min(delay, LONGEST_BACK_OFF))

@@ -357,9 +357,10 @@ class Session:
         self.transport.headers = {"MCP-Protocol-Version": version}
         self.transport.cancels_by_message = True
         self._take_description(found)
-        late = self._late("notifications/initialized", self._seconds)
-        with Cancellation(caller.cancellation, seconds=self._seconds, reason=late) as scope:
-            self.transport.post(notification("notifications/initialized"), scope)
+        initialized = "notifications/initialized"
+        late = partial(self._late, initialized, self._seconds)
+        with Cancellation(caller.cancellation, seconds=self._seconds, late=late) as scope:
+            self.transport.post(notification(initialized), scope)
 
     def _take_description(self, found: Mapping[str, Any]) -> None:
         capabilities = found.get("capabilities")
@@ -396,19 +397,12 @@ class Session:
         message = self._stamped(method, params, version, self._can_pause(caller))
         if version == MODERN_VERSION and self.transport.has_headers:
             headers = {**modern_headers(version, message), **headers}
-        late = self._late(method, seconds)
-        try:
-            answer = self._converse(message, headers, caller, seconds, late)
-        except MCPTimeoutError as error:
-            stray = self.transport.stray_words()
-            if error is late and stray:
-                raise self._late(method, seconds, f"; {stray}") from None
-            raise
-        return self._result_of(answer, method)
+        return self._result_of(self._converse(message, headers, caller, seconds), method)
 
-    def _late(self, method: str, seconds: float | None, more: str = "") -> MCPTimeoutError:
-        what = f"no answer to {method} within {seconds or 0:g} seconds{more}"
-        return MCPTimeoutError(what, self._server_name)
+    def _late(self, method: str, seconds: float | None) -> MCPTimeoutError:
+        what = f"no answer to {method} within {seconds or 0:g} seconds"
+        stray = self.transport.stray_words()
+        return MCPTimeoutError(f"{what}; {stray}" if stray else what, self._server_name)
 
     def _converse(
         self,
@@ -416,18 +410,18 @@ class Session:
         headers: Mapping[str, str],
         caller: Caller,
         seconds: float | None,
-        late: MCPTimeoutError,
     ) -> Message:
         """Send a request, answer what the server asks in return, and give its answer.
 
         Who cannot be asked now is said to have left the question; then what comes of the call is
         of no use.
         """
+        late = partial(self._late, message["method"], seconds)
         reply: Message | None = None
         open_question: dict[str, Any] | None = None
         with self.transport.exchange(message, headers) as exchange:
             while True:
-                with Cancellation(caller.cancellation, seconds=seconds, reason=late) as scope:
+                with Cancellation(caller.cancellation, seconds=seconds, late=late) as scope:
                     if reply is None:
                         exchange.send(scope)
                     else:

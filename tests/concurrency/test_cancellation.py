@@ -79,7 +79,7 @@ def test_a_parent_keeps_no_scope_alive_that_is_over():
 
 
 def test_a_scope_stops_when_its_time_is_up():
-    with Cancellation(seconds=0.02, reason=Late("too long")) as scope:
+    with Cancellation(seconds=0.02, late=lambda: Late("too long")) as scope:
         with pytest.raises(Late, match="too long"):
             scope.wait(LONG)
 
@@ -90,7 +90,7 @@ def test_time_that_is_up_has_a_reason_of_its_own_where_none_is_given():
 
 
 def test_the_time_is_counted_from_the_beginning_of_the_block():
-    scope = Cancellation(seconds=0, reason=Late())
+    scope = Cancellation(seconds=0, late=Late)
     passed = threading.Event()
     call_at(0, passed.set)
     assert passed.wait(LONG)
@@ -101,7 +101,7 @@ def test_the_time_is_counted_from_the_beginning_of_the_block():
 
 
 def test_a_scope_that_is_over_is_not_stopped_by_the_clock():
-    with Cancellation(seconds=LIMIT, reason=Late()) as scope:
+    with Cancellation(seconds=LIMIT, late=Late) as scope:
         pass
     passed = threading.Event()
     with Cancellation(seconds=LIMIT) as later, later.interrupting(passed.set):
@@ -113,7 +113,7 @@ def test_a_scope_that_is_over_is_not_stopped_by_the_clock():
 
 def test_an_inner_scope_stops_with_the_time_of_the_outer_one():
     with (
-        Cancellation(seconds=0.02, reason=Late("outer")) as outer,
+        Cancellation(seconds=0.02, late=lambda: Late("outer")) as outer,
         Cancellation(outer, seconds=LONG) as inner,
         pytest.raises(Late, match="outer"),
     ):

@@ -100,8 +100,8 @@ def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
     if tool.timeout is None:
         context.cancellation = call.cancellation
         return call.ask(*invocation)
-    late = ToolTimeoutError(tool.name, tool.timeout)
-    with Cancellation(call.cancellation, seconds=tool.timeout, reason=late) as scope:
+    late = partial(ToolTimeoutError, tool.name, tool.timeout)
+    with Cancellation(call.cancellation, seconds=tool.timeout, late=late) as scope:
         context.cancellation = scope
         future = run_in_thread_or_here(call.run.call_within, scope, *invocation)
         try:
