@@ -17,6 +17,8 @@ from tests.support.servers import mariadb_url as mariadb_url
 from tests.support.servers import pgbouncer_url as pgbouncer_url
 from tests.support.servers import postgres_url as postgres_url
 from tests.support.servers import redis_url as redis_url
+from tests.support.stored_traces import sample as sample
+from tests.support.stored_traces import sample_db as sample_db
 
 _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 

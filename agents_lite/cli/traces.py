@@ -125,7 +125,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _write_test(options: argparse.Namespace) -> None:
-    from ..viewer.as_test import test_of_trace
+    from ..replay.as_test import test_of_trace
 
     text = test_of_trace(_chosen_trace(options))
     if options.file is None:
@@ -135,7 +135,7 @@ def _write_test(options: argparse.Namespace) -> None:
 
 
 def _write_cassette(options: argparse.Namespace) -> None:
-    from ..viewer.as_cassette import cassette_of_trace
+    from ..replay.as_cassette import cassette_of_trace
 
     _write(Path(options.file), cassette_of_trace(_chosen_trace(options)), "cassette")
 

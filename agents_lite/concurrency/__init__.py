@@ -1,1 +1,1 @@
-"""Threads, timers, cancelling and event loops; knows neither agents nor events."""
+"""Threads, forks, timers, cancelling and event loops; knows neither agents nor events."""

@@ -1,1 +1,1 @@
-"""Bytes to a server and back: connections, retries, streams and errors; knows no agents."""
+"""Requests for responses, sent and read: connections, retries, streams; knows no agents."""

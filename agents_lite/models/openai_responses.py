@@ -13,7 +13,7 @@ from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool
 from .default_client import OpenAIClient, as_client, default_client
 from .interface import Model, ModelRequest
-from .replay import without_replayed
+from .replayed_reasoning import without_replayed
 from .sending import send
 from .tool_json import handoff_to_request, tool_to_request, tools_to_include
 

@@ -1,1 +1,1 @@
-"""Recorded runs, played again: each side, models and tools, from the record or live."""
+"""Recorded runs: played again, from the record or live, compared, and made into tests."""

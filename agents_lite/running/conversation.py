@@ -6,19 +6,14 @@ from bisect import bisect
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelBehaviorError
-from ..handoffs import Handoff, HandoffInputData
+from ..handoffs import HandoffInputData
 from ..history import mend_history, without_lost_reasoning
-from ..items import ItemHelpers, RunItem, as_input_items
-from ..run_config import DEFAULT_MAX_TURNS
-from ..tracing import custom_span, get_current_trace
-from .facts import Compacted, Saved, Started, TakenUp
+from ..items import ItemHelpers, RunItem
+from .facts import Compacted, Started
 
 if TYPE_CHECKING:
-    from ..agent import Agent
     from ..items import TResponseInputItem
     from ..run_context import RunContextWrapper
-    from .live_run import LiveRun
-    from .record import Record
     from .start import RunOptions
 
 ServerIds = tuple[str | None, str | None]  # of a response, and of a conversation
@@ -254,161 +249,3 @@ class Conversation:
 
     def _send(self, items: list[TResponseInputItem]) -> None:
         self.next_input = list(items if self.server_keeps_history else mend_history(items))
-
-
-def open_conversation(run: LiveRun) -> None:
-    """Begin: read the session and put its history before the input. Or go on, all saved first.
-
-    Raises:
-        UserError: The session or its callback returned no list.
-    """
-    record, given, options = run.record, run.given, run.options
-    if record.is_started:
-        if record.writer is not None:
-            _tell_trace(record)
-        other_ids = record.conversation.other_ids(options)
-        record.add(TakenUp(options.get("max_turns", record.max_turns), other_ids))
-        save_turn(run)
-        return
-    prepared, session_size = given, None
-    owed = ItemHelpers.input_to_new_input_list(given)
-    if run.session is not None:
-        prepared, owed, session_size = _with_history(run, run.session, owed)
-    trace = get_current_trace()
-    record.add(
-        Started(
-            run_id=run.run_id,
-            trace_id=None if trace is None else trace.trace_id,
-            agent_name=run.agent.name,
-            given=given,
-            prepared=prepared,
-            owed=owed,
-            max_turns=options.get("max_turns", DEFAULT_MAX_TURNS),
-            previous_response_id=options.get("previous_response_id")
-            or ("" if options.get("auto_previous_response_id") else None),
-            conversation_id=options.get("conversation_id"),
-            session_size=session_size,
-        )
-    )
-
-
-def _tell_trace(record: Record) -> None:
-    """Have the trace tell what is not done in this part of the run."""
-    counts = {"answers": len(record.raw_responses), "tool_calls": record.tool_calls}
-    with custom_span("Taken up from the journal", {"run_id": record.run_id, **counts}):
-        pass
-
-
-def save_turn(run: LiveRun) -> None:
-    """Save what the session lacks, the user's message and whole turns, in one go."""
-    session, conversation = run.session, run.record.conversation
-    unsaved = conversation.unsaved
-    if session is None or not unsaved:
-        return
-    with run.at_work("Saving the session"):
-        lacking = unsaved
-        if conversation.may_be_saved:
-            held = run.call(session.get_items)
-            lacking = _lacking(unsaved, held, conversation.session_size)
-        if lacking:
-            run.call(session.add_items, lacking)
-    run.record.add(Saved())
-
-
-def _lacking(
-    unsaved: list[TResponseInputItem], held: list[TResponseInputItem], size_before: int | None
-) -> list[TResponseInputItem]:
-    """What a session lacks of these items: all, none, or those behind the first few.
-
-    It may hold those of other runs behind them. They may look different there: where secrets are
-    masked, their ids tell; where a server keeps items under ids of its own, what they say does.
-    """
-    count, size = len(unsaved), len(held)
-    ids, said = list(map(_id_of, unsaved)), list(map(_said_by, unsaved))
-    kept_ids, kept_said = list(map(_id_of, held)), list(map(_said_by, held))
-    last = max(size - count, 0)  # a session may have shrunk since then
-    for start in range(last if size_before is None else min(size_before, last), size):
-        end = min(start + count, size)
-        there = end - start
-        if there < count and (size_before is None or start < size_before):
-            continue
-        is_same = any(ids[:there]) and kept_ids[start:end] == ids[:there]
-        if is_same or kept_said[start:end] == said[:there]:
-            return unsaved[there:]
-    return unsaved
-
-
-def _id_of(item: dict[str, Any]) -> str | None:
-    return item.get("call_id") or item.get("id")
-
-
-def _said_by(item: dict[str, Any]) -> list[Any]:
-    """What an item says, whatever form a server gives it."""
-    names = ("name", "arguments", "input", "output", "summary", "content")
-    kind = item.get("type", "message"), item.get("role"), item.get("call_id")
-    return [*kind, *(_words(item.get(name)) for name in names)]
-
-
-def _words(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    return "".join(str(part.get("text", "")) for part in value if isinstance(part, dict))
-
-
-def _with_history(
-    run: LiveRun, session: Any, new: list[TResponseInputItem]
-) -> tuple[list[TResponseInputItem], list[TResponseInputItem], int | None]:
-    """The whole input, the part of it that the session does not hold yet, and the session's size.
-
-    Whatever the model is sent, the session grows by what was said.
-    """
-    settings = run.config.session_settings or getattr(session, "session_settings", None)
-    limit = None if settings is None else settings.limit
-    history = run.call(session.get_items, *([] if limit is None else [limit]))
-    history = as_input_items(history, f"What {session!r}.get_items() returns")
-    size = len(history) if limit is None else None
-    merge = run.config.session_input_callback
-    if merge is not None:
-        merged = run.call(merge, list(history), list(new))
-        merged = as_input_items(merged, "What session_input_callback returns")
-        return without_lost_reasoning([*history, *new], merged), list(new), size
-    if _is_unanswered(history, new) and _always_answers(run.agent):
-        return history, [], size
-    return [*history, *new], list(new), size
-
-
-def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputItem]) -> bool:
-    """Whether the history ends with this very input and turns that led to no answer yet.
-
-    That is what a run leaves which failed, or was killed, after its first turn: run again, it goes
-    on from there instead of asking twice.
-    """
-    for start in range(len(history) - 1, -1, -1):
-        item = history[start]
-        if item.get("role") == "user":
-            first = start - len(new) + 1
-            return first >= 0 and history[first : start + 1] == new
-        if start == len(history) - 1 and not str(item.get("type")).endswith("_output"):
-            return False  # a turn to be followed by another ends with outputs
-        if item.get("type") == "message" or item.get("role") == "assistant":
-            return False
-    return False
-
-
-def _always_answers(agent: Agent[Any]) -> bool:
-    """Whether runs of an agent end with a message, never with a tool's output.
-
-    Only then does a history that ends with outputs belong to a run which did not reach its end.
-    """
-    seen: dict[int, Any] = {}
-    waiting: list[Any] = [agent]
-    while waiting:
-        each = waiting.pop()
-        if each is None or each.tool_use_behavior != "run_llm_again":
-            return False
-        if id(each) not in seen:
-            seen[id(each)] = each
-            waiting += [
-                offer.agent if isinstance(offer, Handoff) else offer for offer in each.handoffs
-            ]
-    return True

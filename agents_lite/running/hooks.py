@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..tool_context import ToolContext
 
 
-class Lifecycle:
+class Hooks:
     """Tells the run's hooks, then the agent's, what happens.
 
     Methods that nobody overrode are not called.

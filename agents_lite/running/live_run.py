@@ -18,7 +18,7 @@ from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
 from ..tracing import Span, get_current_span, sensitive_data_by_default
 from ..usage import Usage
 from .facts import Asked, Telling, Told
-from .hooks import Lifecycle
+from .hooks import Hooks
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -70,12 +70,12 @@ class LiveRun:
         cancellation: Stops the run.
         around: The run that this one is a part of, or None.
         streamed: Whether the model's deltas are wanted.
-        lifecycle: Tells the hooks.
+        hooks: Tells the hooks.
         stand_in: Answers instead of its models and tools, since it began to be read; or None.
         records_content: Whether spans hold inputs and outputs.
         omits_ids: Whether reasoning goes without its ids.
         output_schema: The type of the final output of the agent at work, or None for plain text.
-        turn: The turn at hand, from 1; 0 before the first.
+        turn: The turn that the model is asked in, from 1; the record follows when it has answered.
         compaction: How the model's input is kept within its window, or None.
         estimate: About how many tokens the latest request had, as far as that is of interest.
         tokens_per_estimated: What such an estimate stands for, as the latest usage has told.
@@ -127,7 +127,7 @@ class LiveRun:
         self.streamed = streamed
         # With `self.call` the run would hold itself, and be left to the garbage collector.
         call = partial(callbacks.call, cancellation)
-        self.lifecycle = Lifecycle(options.get("hooks"), call, self.context)
+        self.hooks = Hooks(options.get("hooks"), call, self.context)
         self.stand_in: StandIn | None = None
         chosen = config.trace_include_sensitive_data
         span = get_current_span()
@@ -199,13 +199,13 @@ class LiveRun:
         """Tell the hooks of something, once over all parts of the run.
 
         Args:
-            what: The method of `Lifecycle` that tells it.
+            what: The method of `Hooks` that tells it.
             agent: The agent that it is told of.
             facts: What else is told.
         """
         if what not in self.record.told:
-            getattr(self.lifecycle, what)(agent, *facts)
-            if self.lifecycle.is_heard(agent, *facts):
+            getattr(self.hooks, what)(agent, *facts)
+            if self.hooks.is_heard(agent, *facts):
                 self.record.add(Told(what))
 
     def announce(self, items: Iterable[RunItem]) -> Iterator[RunItemStreamEvent]:

@@ -9,10 +9,10 @@ from ..handoffs import Handoff
 from ..items import ItemHelpers
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent, StreamEvent
 from ..tracing import agent_span
-from .conversation import open_conversation, save_turn
 from .facts import Finished, TurnEnded
 from .live_run import LiveRun
-from .output_faults import asks_again
+from .output_faults import ask_again
+from .session import open_conversation, save_turn
 from .turn.final_output import FinalOutput, final_output_of_message, final_output_of_tools
 from .turn.guardrails import check_input_first, check_output, input_checks
 from .turn.handoff import hand_over
@@ -55,7 +55,7 @@ def run_loop(run: LiveRun) -> Generator[StreamEvent, None, None]:
 def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, None]:
     """Do what an answer asks for: calls, a handoff; or take it as the final output.
 
-    It is none if more was said meanwhile.
+    An answer is no final output if more was said meanwhile.
 
     Raises:
         RunPaused: Something of it waits for a person.
@@ -67,22 +67,16 @@ def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, N
     if run.record.is_finished or run.record.has_more_input:
         return
     try:
-        if plan.is_done:
-            finish(final_output_of_message(plan, run), run)
-        else:
-            finish(final_output_of_tools(plan, run), run)
+        final = (final_output_of_message if plan.is_done else final_output_of_tools)(plan, run)
+        if final is not None:
+            finish(final, run)
     except (InvalidFinalOutputError, OutputGuardrailTripwireTriggered) as error:
-        if not asks_again(error, run):
+        if not ask_again(error, run):
             raise
 
 
-def finish(final: FinalOutput | None, run: LiveRun) -> None:
-    """End with this output, once the hooks and the output guardrails have seen it.
-
-    The run goes on if there is none (None).
-    """
-    if final is None:
-        return
+def finish(final: FinalOutput, run: LiveRun) -> None:
+    """End with this output, once the hooks and the output guardrails have seen it."""
     run.tell_once("agent_ended", run.agent, final.output)
     check_output(final.output, run)
     run.record.add(Finished(final.output, final.is_typed))

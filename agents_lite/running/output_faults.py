@@ -1,4 +1,4 @@
-"""Final outputs that cannot stand: the model is asked again, or a handler gives another one."""
+"""Ends that cannot stand: the model is asked again, or an error handler gives an output."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..items import MessageOutputItem
 from ..response_types import as_object
 from ..result import RunErrorDetails
 from ..run_config import RunErrorHandlerInput, RunErrorHandlerResult
-from .conversation import save_turn
 from .facts import Added, Finished, TurnEnded
+from .session import save_turn
 from .turn.guardrails import check_output
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ _HANDLED: tuple[tuple[str, type[AgentsException]], ...] = (
 )
 
 
-def asks_again(error: AgentsException, run: LiveRun) -> bool:
+def ask_again(error: AgentsException, run: LiveRun) -> bool:
     """Tell the model what was wrong with its final output, if the run is to try once more.
 
-    The words become a part of the conversation when the turn ends.
+    The words become a part of the conversation when the turn ends. Returns whether there are any.
     """
     most = run.agent.output_retries
     if run.config.output_retries is not None:
@@ -85,7 +85,7 @@ def end_by_handler(
     if not isinstance(result, RunErrorHandlerResult):
         result = RunErrorHandlerResult(result)
     output, record = result.final_output, run.record
-    run.lifecycle.agent_ended(run.agent, output)
+    run.hooks.agent_ended(run.agent, output)
     check_output(output, run)
     said: list[RunItem] = [_as_message(output, run)] if result.include_in_history else []
     record.add(Finished(output, is_typed=False, said=said))

@@ -87,7 +87,7 @@ class FactWriter(Protocol):
 
 
 class Record:
-    """All that a run has done. It changes by `add` alone, and calls no code of the user.
+    """All that a run has done: it changes by `add` alone. It calls no code of the user.
 
     Args:
         agent: The agent that begins.
@@ -116,7 +116,7 @@ class Record:
         self.conversation = Conversation()
         """What was said."""
         self.turn = 0
-        """The turn at hand; a turn is one model call with what follows from it."""
+        """The latest turn that has an answer, 0 before; a turn is a model call and what follows."""
         self.awaited: str | None = None
         """The response that the server goes on with by itself, to be collected; or None."""
         self.answer: Answered | None = None
@@ -220,9 +220,9 @@ class Record:
         """What is known of a call of the turn at hand."""
         return self.calls.get(call_id) or CallRecord()
 
-    def is_checked(self, kind: type, index: int) -> bool:
+    def is_checked(self, kind: type, position: int) -> bool:
         """Whether a guardrail of that kind, at that place, let the run pass."""
-        return (kind, index) in self._checked
+        return (kind, position) in self._checked
 
     def has_inner(self, call_id: str) -> bool:
         """Whether there is a run inside that call of the turn at hand."""

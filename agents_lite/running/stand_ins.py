@@ -46,7 +46,7 @@ class StandIn(Protocol):
         """What comes of a call of a local tool; `make` makes it."""
 
     def known_output(self, call: ToolCall) -> ToolCallOutputItem | None:
-        """The output of a call that is made neither now nor checked; None: it is to be made."""
+        """The output of a call that is neither made nor checked; None: it is to be made."""
 
     def known_compactions(self, run: LiveRun) -> list[Compacted] | None:
         """How the conversation is made smaller before the next call; None: as the run does it."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from ..agent import Agent
-from ..checks import check_session, from_fields
+from ..checks import check_seconds, check_session, from_fields
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import step_in_context
@@ -267,10 +267,8 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
     max_turns, timeout = options.get("max_turns"), options.get("timeout")
     if not isinstance(max_turns, int | None):
         raise UserError(f"max_turns must be a whole number or None, got {max_turns!r}")
-    if not isinstance(timeout, int | float | None) or (timeout is not None and timeout <= 0):
-        raise UserError(
-            f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r}"
-        )
+    if timeout is not None:
+        check_seconds(timeout, "timeout")
     if options.get("on_timeout", "raise") not in ("raise", "pause"):
         raise UserError(f"on_timeout must be 'raise' or 'pause', got {options['on_timeout']!r}")
     if not isinstance(agent, Agent):

@@ -85,13 +85,13 @@ class NoSuchTrace(UserError):
 
 
 def _answer_test(store: TraceStore, trace_id: str) -> HTTPReply:
-    from .as_test import test_of_trace
+    from ..replay.as_test import test_of_trace
 
     return script_reply({"text": test_of_trace(_load(store, trace_id))})
 
 
 def _answer_cassette(store: TraceStore, trace_id: str) -> HTTPReply:
-    from .as_cassette import cassette_of_trace
+    from ..replay.as_cassette import cassette_of_trace
 
     return script_reply({"text": cassette_of_trace(_load(store, trace_id))})
 

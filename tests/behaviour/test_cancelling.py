@@ -24,6 +24,7 @@ from agents_lite import (
     Runner,
     RunTimeout,
     ToolContext,
+    UserError,
     function_tool,
 )
 from agents_lite.http.client import ResponsesClient
@@ -453,6 +454,12 @@ def test_an_async_model_is_stopped() -> None:
         with pytest.raises(RunTimeout):
             Runner.run_sync(Agent(name="A", model=model), "x", timeout=0.2)
         assert model.closed.wait(60)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), True, "2"])
+def test_a_time_limit_that_is_none_is_refused(seconds: Any) -> None:
+    with pytest.raises(UserError, match="timeout must be a number of seconds above 0"):
+        Runner.run_sync(Agent(name="A", model=ScriptedModel(["x"])), "x", timeout=seconds)
 
 
 # What cannot be stopped

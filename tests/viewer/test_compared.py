@@ -7,7 +7,7 @@ from pathlib import Path
 from agents_lite import Agent
 from agents_lite.testing import ScriptedModel
 from agents_lite.viewer.compared import compare_traces
-from tests.viewer.test_as_test import traced
+from tests.replay.test_as_test import traced
 
 
 def test_a_run_that_only_one_of_two_traces_has_differs_in_all_its_turns(tmp_path: Path) -> None:

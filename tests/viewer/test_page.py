@@ -9,7 +9,7 @@ from typing import Any
 
 from agents_lite.tracing.sqlite_store import StoredTrace
 from agents_lite.viewer.page import live_page, trace_json, trace_page
-from tests.viewer.conftest import made_up, span
+from tests.support.stored_traces import made_up, span
 
 
 def embedded(page: str) -> Any:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agents_lite.tracing.sqlite_store import StoredTrace
+from tests.replay.test_as_test import run_test
 from tests.support.terminal import CTRL_C, Terminal
-from tests.viewer.test_as_test import run_test
 
 COMMAND = [sys.executable, "-m", "agents_lite", "traces"]
 

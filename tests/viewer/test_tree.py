@@ -7,7 +7,7 @@ import pytest
 from agents_lite.tracing.sqlite_store import StoredTrace
 from agents_lite.viewer.text import escaped
 from agents_lite.viewer.tree import draw_tree, duration, list_line
-from tests.viewer.conftest import made_up, span
+from tests.support.stored_traces import made_up, span
 
 AGENT = {"type": "agent", "name": "A"}
 

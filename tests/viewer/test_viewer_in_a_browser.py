@@ -24,9 +24,9 @@ from agents_lite.tracing import (
 from agents_lite.tracing.sqlite_store import StoredSpan, StoredTrace, TraceStore
 from agents_lite.viewer.page import trace_page
 from agents_lite.viewer.server import serve_store
+from tests.replay.test_as_test import run_test
 from tests.support.browser import Browser
-from tests.viewer.conftest import made_up, span
-from tests.viewer.test_as_test import run_test
+from tests.support.stored_traces import made_up, span
 
 HOSTILE = """</script><script>window.hacked = 1</script>
 <img src=x onerror="window.hacked = 1"><b>'&amp;\u2028"""

@@ -12,7 +12,7 @@ from typing import Any
 from ...exceptions import APIConnectionError, APIResponseError
 from ...http.assembly import words_of_error
 from ...http.streamed_texts import text_of
-from ..replay import REPLAYED
+from ..replayed_reasoning import REPLAYED
 from .calls import Call, Calls
 from .growing import GrowingCall, GrowingContent, GrowingText
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from ..replay import REPLAYED
+from ..replayed_reasoning import REPLAYED
 from .limits import CannotSay
 
 Json = dict[str, Any]

@@ -1,1 +1,4 @@
-"""The phases of one turn, in order: request, model call, plan, calls, handoff, final output."""
+"""The phases of a turn, in order: request, model call, plan, calls, handoff, final output.
+
+Guardrails stand beside them.
+"""

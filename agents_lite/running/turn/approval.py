@@ -28,8 +28,8 @@ REJECTED = "Tool execution was not approved."
 """What the model is told of a call that was rejected without words."""
 
 
-def may_be_made(call: ToolCall) -> bool:
-    """Whether a call is to be made now.
+def settle(call: ToolCall) -> bool:
+    """Settle what is to become of a call, and return whether it is to be made now.
 
     Of the others, those that were rejected or answered from outside are answered here, and a
     person is asked about the rest.

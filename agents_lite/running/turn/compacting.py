@@ -77,8 +77,8 @@ def compact_if_full(
         run.estimate = fixed + estimate_tokens(run.record.conversation.next_input)
 
 
-def has_made_room(error: APIError, run: LiveRun, cancellation: Cancellation) -> bool:
-    """Whether a server has refused a request for its size, and the next one will be smaller."""
+def make_room(error: APIError, run: LiveRun, cancellation: Cancellation) -> bool:
+    """Compact if a server has refused a request for its size; return whether that helped."""
     is_too_large = error.code in _TOO_LARGE or _TOO_LARGE_WORDS.search(str(error))
     if not is_too_large or isinstance(error, RateLimitError):
         return False

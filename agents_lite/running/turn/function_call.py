@@ -61,9 +61,9 @@ def call_function(
             return refusal, refusal
     stand_in = call.run.stand_in
     if stand_in is None:
-        output, shown, has_failed = _make(call, tool, span)
+        output, shown, has_failed = _outcome(call, tool, span)
     else:
-        make = partial(_make, call, tool, span)
+        make = partial(_outcome, call, tool, span)
         output, shown, has_failed = stand_in.make_call(call, tool, make)
     if tool.tool_output_guardrails and not has_failed:
         done = ToolOutputGuardrailData(call.context, call.run.agent, output)
@@ -73,7 +73,7 @@ def call_function(
     return output, shown
 
 
-def _make(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -> Made:
+def _outcome(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -> Made:
     """What came of the function itself; of its failure, what the model is told.
 
     Raises:

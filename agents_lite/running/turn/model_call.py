@@ -1,4 +1,4 @@
-"""Calling the model: its events passed on, its whole answer handed back."""
+"""Calling the model: its events passed on, its whole answer put into the record."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def _ask_again(
     try:
         yield from _ask(request, run)
     except APIError as error:
-        from .compacting import has_made_room
+        from .compacting import make_room
 
-        if not has_made_room(error, run, request.cancellation):
+        if not make_room(error, run, request.cancellation):
             raise
         yield from _ask(build_request(run, request.cancellation), run)
 
@@ -62,7 +62,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     request = with_cache_key(request, model, run)
     if run.cached_prompt is not None:
         warn_of_change(run.cached_prompt, sent_prompt(request, run))
-    run.lifecycle.model_started(agent, request.system_instructions, request.input)
+    run.hooks.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
     name = getattr(model, "model", type(model).__name__)
@@ -87,7 +87,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     run.cached_prompt = sent_prompt(request, run) if is_cached else None
     if run.compaction is not None:
         run.measure(response.usage.input_tokens)
-    run.lifecycle.model_ended(agent, response)
+    run.hooks.model_ended(agent, response)
     if completed is not None:
         yield RawResponsesStreamEvent(completed)
         run.cancellation.check()  # whoever reads the events may have stopped the run

@@ -96,7 +96,7 @@ def find_targets(
             without an id of its own, or for a computer and the like that the agent does not have.
     """
     targets: dict[str, Place] = {}
-    names: set[str] = set()
+    seen: set[str] = set()
     for raw in response.output:
         _check_item(raw, agent)
         item = as_json(raw)
@@ -111,12 +111,12 @@ def find_targets(
             continue
         if place is None and kind not in _NAMED:
             continue
-        name = item[_REQUIRED_TEXTS[kind][0]]
-        if name in names:
-            raise ModelBehaviorError(f"Agent {agent.name}: the model used the id {name!r} twice")
-        names.add(name)
+        call_id = item[_REQUIRED_TEXTS[kind][0]]
+        if call_id in seen:
+            raise ModelBehaviorError(f"Agent {agent.name}: the model used the id {call_id!r} twice")
+        seen.add(call_id)
         if place is not None:
-            targets[name] = place
+            targets[call_id] = place
     return targets
 
 

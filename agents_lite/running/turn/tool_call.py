@@ -76,11 +76,11 @@ class ToolCall:
 
     def announce_start(self) -> None:
         """Tell the hooks that the tool is about to run."""
-        lifecycle, agent = self.run.lifecycle, self.run.agent
-        if lifecycle.hears_of_tools(agent) and not self.goes_on:
+        hooks, agent = self.run.hooks, self.run.agent
+        if hooks.hears_of_tools(agent) and not self.goes_on:
             given = self.asked_for
             arguments = given if isinstance(given, dict) else {}
-            lifecycle.tool_started(self.context, agent, self.tool, arguments)
+            hooks.tool_started(self.context, agent, self.tool, arguments)
 
     def make(self) -> ToolCallOutputItem | None:
         """Make the call. None: the run pauses before it, or a run inside it is paused."""
@@ -88,7 +88,7 @@ class ToolCall:
         seat = nullcontext() if seats is None else seats.taken(self.cancellation)
         try:
             with seat, self.run.at_work(self.tool.name):
-                return self._make()
+                return self._make_in_span()
         except RunPaused:
             return None
 
@@ -96,9 +96,9 @@ class ToolCall:
         """Tell the hooks that the tool has run."""
         if item is not None:
             run = self.run
-            run.lifecycle.tool_ended(self.context, run.agent, self.tool, item.output)
+            run.hooks.tool_ended(self.context, run.agent, self.tool, item.output)
 
-    def _make(self) -> ToolCallOutputItem | None:
+    def _make_in_span(self) -> ToolCallOutputItem | None:
         run = self.run
         with function_span(self.tool.name) as span:
             if run.records_content:

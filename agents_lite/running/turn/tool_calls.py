@@ -14,7 +14,7 @@ from ...items import ToolCallOutputItem, output_item
 from ...tool import FunctionTool
 from ..facts import Called
 from ..live_run import RunPaused
-from .approval import answer_server, interruptions, may_be_made
+from .approval import answer_server, interruptions, settle
 from .tool_call import ToolCall
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def call_tools(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, 
             for raw, tool in plan.calls
             if run.record.call(raw.call_id).output is None
         ]
-        calls = [call for call in open_calls if may_be_made(call)]
+        calls = [call for call in open_calls if settle(call)]
         run.allow_calls([call.call_id for call in calls])
-        _make(calls, run, scope)
+        _make_all(calls, run, scope)
     _answer_unknown(plan, run)
     for raw, tool in plan.approval_requests:
         answer_server(raw, tool, run)
@@ -57,7 +57,7 @@ def call_tools(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, 
         raise RunPaused("approval")
 
 
-def _make(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
+def _make_all(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
     beside = [call for call in calls if len(calls) > 1 and _runs_beside(call)]
     here = [call for call in calls if call not in beside]
     if not beside:

@@ -1,4 +1,4 @@
-"""A program of several agents whose trace has a bit of everything; `python sample.py` runs it.
+"""A program of several agents whose trace has a bit of everything; it runs as a script.
 
 The model is a stand-in on this machine. `SAMPLE_PACE` is how long it thinks, as a factor.
 """

@@ -12,7 +12,7 @@ import pytest
 
 from agents_lite.tracing.sqlite_store import StoredSpan, StoredTrace, TraceStore
 
-SAMPLE = Path(__file__).with_name("sample.py")
+SAMPLE = Path(__file__).with_name("traced_program.py")
 
 
 @pytest.fixture(scope="session")

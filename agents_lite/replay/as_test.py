@@ -10,10 +10,10 @@ from itertools import count
 from typing import Any
 
 from ..exceptions import UserError
-from ..replay.recorded import RecordedCall, RecordedRun, RecordedTurn
-from ..replay.traces import runs_of_trace
 from ..tool import fit_for_tool
 from ..tracing.sqlite_store import StoredTrace
+from .recorded import RecordedCall, RecordedRun, RecordedTurn
+from .traces import runs_of_trace
 
 Json = dict[str, Any]
 

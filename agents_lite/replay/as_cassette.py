@@ -9,11 +9,11 @@ from ..cassettes.entries import JSON, Entry
 from ..cassettes.file import Content, cassette_text
 from ..cassettes.questions import without_secrets
 from ..exceptions import UserError
-from ..replay.recorded import RecordedCall, RecordedRun, RecordedTurn
-from ..replay.stand_in import response_of
-from ..replay.traces import runs_of_trace
 from ..running.turn.function_call import read_arguments
 from ..tracing.sqlite_store import StoredTrace
+from .recorded import RecordedCall, RecordedRun, RecordedTurn
+from .stand_in import response_of
+from .traces import runs_of_trace
 
 _APART = ("tools", "output")
 """What a span tells among the settings, and a cassette beside them."""

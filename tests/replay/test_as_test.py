@@ -13,6 +13,7 @@ import pytest
 
 from agents_lite import Agent, AgentsException, Runner, function_tool, handoff
 from agents_lite.exceptions import UserError
+from agents_lite.replay.as_test import test_of_trace as as_test
 from agents_lite.testing import ScriptedModel, call, reasoning
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
@@ -23,8 +24,7 @@ from agents_lite.tracing import (
     trace,
 )
 from agents_lite.tracing.sqlite_store import StoredTrace
-from agents_lite.viewer.as_test import test_of_trace as as_test
-from tests.viewer.conftest import made_up, span
+from tests.support.stored_traces import made_up, span
 
 HOSTILE = "'''\"\"\"\\\n\r\u2028\ud83d #${}{{}}\x00é"
 
