@@ -22,6 +22,7 @@ from .prompts import GenerateDynamicPromptData, Prompt
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper, TContext
 from .shown import html_table, in_few_words
+from .taken_whole import TakenWhole
 from .tool import (
     FunctionTool,
     Tool,
@@ -70,7 +71,7 @@ class ToolsToFinalOutputResult:
 
 
 @dataclass
-class FunctionToolResult:
+class FunctionToolResult(TakenWhole):
     """A function tool's call, as a `tool_use_behavior` function sees it."""
 
     tool: FunctionTool
@@ -86,7 +87,7 @@ ToolsToFinalOutputFunction = Callable[[RunContextWrapper[TContext], list[Functio
 
 
 @dataclass(eq=False)
-class AgentToolStreamEvent(Mapping[str, Any]):
+class AgentToolStreamEvent(Mapping[str, Any], TakenWhole):
     """An event of an agent that runs as a tool; its fields can be read as those of a dict, too."""
 
     event: StreamEvent

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
 from .exceptions import UserError
@@ -23,18 +25,25 @@ def check_takes(function: Any, owner: str, *wanted: str) -> None:
     """
     if not callable(function):
         raise UserError(f"{owner} must be a function, got {function!r}")
-    if not (_takes(function, wanted) or _takes(function, wanted, follow_wrapped=False)):
+    if not (takes(function, wanted) or takes(function, wanted, follow_wrapped=False)):
         what = " and ".join(wanted) or "no arguments"
         raise UserError(f"{owner} must take {what}, {len(wanted)} positional argument(s)")
 
 
-def _takes(function: Any, arguments: tuple[str, ...], follow_wrapped: bool = True) -> bool:
+def takes(function: Any, arguments: tuple[str, ...], follow_wrapped: bool = True) -> bool:
+    """Whether a function can be called with these by position.
+
+    Args:
+        function: What is to be called.
+        arguments: What it is given, in words.
+        follow_wrapped: Whether one that stands for another takes what that one takes.
+    """
     try:
         inspect.signature(function, follow_wrapped=follow_wrapped).bind(*arguments)
     except TypeError:
         return False
-    except ValueError:  # no signature to be had: let the call decide
-        pass
+    except ValueError:  # no signature to be had: the call decides, but for `int` and its like
+        return not isinstance(function, type) or len(arguments) == 1
     return True
 
 
@@ -44,15 +53,20 @@ def check_kind(value: object, kinds: type | tuple[type, ...], owner: str, wanted
         raise UserError(f"{owner} must be {wanted}, not a {type(value).__name__}")
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a number, also one of NumPy's; True is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def check_number(value: Any, owner: str, least: float = 0) -> None:
     """Raise UserError for what is no number, or one below the least."""
-    if not isinstance(value, int | float) or not value >= least:
+    if not is_number(value) or not value >= least:
         raise UserError(f"{owner} must be {least} or more, got {value!r}")
 
 
 def check_seconds(value: Any, owner: str) -> None:
     """Raise UserError for what is no number of seconds above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if not is_number(value) or not value > 0:
         raise UserError(f"{owner} must be a number of seconds above 0, got {value!r}")
 
 
@@ -60,8 +74,9 @@ def from_fields(kind: type[T], given: Any) -> T:
     """An object of a class, out of a dict of its arguments.
 
     Raises:
-        UserError: It has no such argument.
+        UserError: It is no dict, or has no such argument.
     """
+    check_kind(given, Mapping, kind.__name__, "one, or a dict of its fields")
     unknown = given.keys() - inspect.signature(kind).parameters.keys()
     if unknown:
         names = ", ".join(sorted(map(repr, unknown)))

@@ -13,6 +13,7 @@ from .exceptions import UserError
 from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
+from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -137,7 +138,7 @@ class InputGuardrailResult:
 
 
 @dataclass
-class OutputGuardrailResult:
+class OutputGuardrailResult(TakenWhole):
     """The verdict of an output guardrail."""
 
     guardrail: OutputGuardrail[Any]

@@ -17,6 +17,7 @@ from .exceptions import ModelBehaviorError, UserError
 from .items import RunItemBase
 from .run_context import RunContextWrapper, TContext
 from .schema.strict_schema import schema_for_api
+from .taken_whole import TakenWhole
 from .tool import check_is_enabled, check_tool_name, fit_for_tool
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ TAgent = TypeVar("TAgent", default="Agent[Any]")
 
 
 @dataclass(frozen=True)
-class HandoffInputData:
+class HandoffInputData(TakenWhole):
     """The conversation at a handoff, to be reshaped by an input filter."""
 
     input_history: str | tuple[TResponseInputItem, ...]
@@ -68,7 +69,7 @@ OnHandoffWithInput = Callable[[RunContextWrapper[Any], THandoffInput], Any]
 
 
 @dataclass(repr=False)
-class Handoff(Generic[TContext, TAgent]):
+class Handoff(TakenWhole, Generic[TContext, TAgent]):
     """A handoff as the model sees it: a tool that takes the conversation to another agent."""
 
     tool_name: str

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from .exceptions import UserError
 from .response_types import ResponsesObject, ResponseStreamEvent, as_json, json_text
 from .shown import html_table, in_few_words
+from .taken_whole import TakenWhole
 from .tool_output import output_for_model
 from .usage import Usage
 
@@ -49,6 +50,8 @@ TResponseStreamEvent: TypeAlias = ResponseStreamEvent
 """An event of an answer's stream."""
 
 
+OF_ANSWERS = "created_by"
+"""A field of items of answers, which the API does not take back."""
 _OF_IMAGE = ("id", "type", "status", "result")
 """Fields of an `image_generation_call` that the API takes back."""
 
@@ -58,8 +61,8 @@ def as_input(raw_item: Any) -> TResponseInputItem:
     item: TResponseInputItem = as_json(raw_item)
     if item.get("type") == "image_generation_call":  # which says how the image was made, besides
         return {name: value for name, value in item.items() if name in _OF_IMAGE}
-    if "created_by" in item:
-        return {name: value for name, value in item.items() if name != "created_by"}
+    if OF_ANSWERS in item:
+        return {name: value for name, value in item.items() if name != OF_ANSWERS}
     return item
 
 
@@ -92,7 +95,7 @@ class ModelResponse:
 
 
 @dataclass(repr=False)
-class RunItemBase:
+class RunItemBase(TakenWhole):
     """One thing that happened in a run."""
 
     agent: Agent[Any]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .checks import check_kind, check_seconds, from_fields
+from .exceptions import UserError
 from .shown import set_fields
 
 if TYPE_CHECKING:
@@ -122,6 +123,20 @@ class ModelSettings:
             if isinstance(self.retry, dict):
                 self.retry = from_fields(ModelRetrySettings, self.retry)
             check_kind(self.retry, ModelRetrySettings, "retry", "a ModelRetrySettings")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        """Of a user's pydantic model a field may be these settings, or a dict of them."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls._settings_of)
+
+    @classmethod
+    def _settings_of(cls, given: Any) -> ModelSettings:
+        try:
+            return given if isinstance(given, cls) else from_fields(cls, given)
+        except UserError as error:
+            raise ValueError(str(error)) from error
 
     def __repr__(self) -> str:
         return set_fields(self)

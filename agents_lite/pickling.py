@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import Any, Self
 
 from .exceptions import UserError
+from .taken_whole import TakenWhole
 
 _homes: dict[int, tuple[str, str]] = {}
 
 
-class PickledByName:
+class PickledByName(TakenWhole):
     """Goes to another process as the name that a module has for it, as functions do."""
 
     def __reduce__(self) -> tuple[Any, ...]:

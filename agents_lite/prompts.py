@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from .run_context import RunContextWrapper
+from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -25,7 +28,7 @@ class Prompt(TypedDict):
 
 
 @dataclass
-class GenerateDynamicPromptData:
+class GenerateDynamicPromptData(TakenWhole):
     """What a dynamic prompt function is given."""
 
     context: RunContextWrapper[Any]

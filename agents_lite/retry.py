@@ -108,7 +108,7 @@ class ModelRetrySettings:
             check_kind(self.backoff, kind, f"{what} backoff", "a ModelRetryBackoffSettings")
         waits = vars(self.backoff) if self.backoff is not None else {}
         for name, value in {"max_retries": self.max_retries, **waits}.items():
-            if value is not None:
+            if value is not None and name != "jitter":
                 check_number(value, f"{what} {name}")
         if self.policy is not None:
             check_takes(self.policy, f"{what} policy", "a RetryPolicyContext")

@@ -15,6 +15,7 @@ from .models.interface import Model, ModelProvider
 from .models.openai_provider import default_provider
 from .run_context import RunContextWrapper, TContext
 from .shown import set_fields
+from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -97,7 +98,7 @@ class ToolExecutionConfig:
 
 
 @dataclass
-class ModelInputData:
+class ModelInputData(TakenWhole):
     """What the model is about to be sent."""
 
     input: list[TResponseInputItem]
@@ -107,7 +108,7 @@ class ModelInputData:
 
 
 @dataclass
-class CallModelData:
+class CallModelData(TakenWhole):
     """What a `call_model_input_filter` is given."""
 
     model_data: ModelInputData
@@ -119,7 +120,7 @@ class CallModelData:
 
 
 @dataclass
-class ToolErrorFormatterArgs(Generic[TContext]):
+class ToolErrorFormatterArgs(TakenWhole, Generic[TContext]):
     """What a `tool_error_formatter` is given."""
 
     kind: Literal["approval_rejected"]
@@ -137,7 +138,7 @@ class ToolErrorFormatterArgs(Generic[TContext]):
 
 
 @dataclass
-class RunErrorHandlerInput(Generic[TContext]):
+class RunErrorHandlerInput(TakenWhole, Generic[TContext]):
     """What an error handler is given."""
 
     context: RunContextWrapper[TContext]
@@ -181,7 +182,7 @@ def check_error_handlers(handlers: Any) -> None:
 
 
 @dataclass(repr=False)
-class RunConfig:
+class RunConfig(TakenWhole):
     """Settings for a whole run, whichever agent is at work."""
 
     model: str | Model | None = None

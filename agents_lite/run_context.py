@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
+from .taken_whole import TakenWhole
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ TContext = TypeVar("TContext", default=Any)
 
 
 @dataclass(eq=False)
-class RunContextWrapper(Generic[TContext]):
+class RunContextWrapper(TakenWhole, Generic[TContext]):
     """Handed to every tool, hook, guardrail, instruction function and filter of a run.
 
     Nothing in it is sent to the model.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from .taken_whole import TakenWhole
+
 if TYPE_CHECKING:
     from .agent import Agent
     from .items import RunItem
@@ -19,7 +21,7 @@ __all__ = [
 
 
 @dataclass(slots=True)
-class RawResponsesStreamEvent:
+class RawResponsesStreamEvent(TakenWhole):
     """An event of the model's own stream, passed on as it came."""
 
     data: ResponseStreamEvent
@@ -28,7 +30,7 @@ class RawResponsesStreamEvent:
 
 
 @dataclass(slots=True)
-class RunItemStreamEvent:
+class RunItemStreamEvent(TakenWhole):
     """An item is complete."""
 
     name: Literal[
@@ -53,7 +55,7 @@ class RunItemStreamEvent:
 
 
 @dataclass(slots=True)
-class AgentUpdatedStreamEvent:
+class AgentUpdatedStreamEvent(TakenWhole):
     """Another agent is at work: at the start, and after each handoff."""
 
     new_agent: Agent[Any]

@@ -15,15 +15,17 @@ from typing import (
     Concatenate,
     Generic,
     Literal,
+    NotRequired,
     Protocol,
     Self,
     TypeAlias,
-    TypedDict,
     get_args,
     overload,
 )
 
-from .checks import check_kind, check_takes
+from typing_extensions import TypedDict
+
+from .checks import check_kind, check_takes, is_number
 from .computer import AsyncComputer, Computer, perform_action
 from .concurrency.calling import is_on_event_loop, name_of, settled
 from .exceptions import ToolTimeoutError, UserError, words_of
@@ -39,11 +41,12 @@ from .schema.function_schema import (
     function_schema,
 )
 from .schema.strict_schema import schema_for_api
+from .taken_whole import TakenWhole
 from .tool_context import ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
 if TYPE_CHECKING:
-    from typing import NotRequired, Unpack
+    from typing import Unpack
 
     from .agent import Agent
     from .items import ToolApprovalItem
@@ -194,9 +197,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
             UserError: The name, the timeout or the schema cannot be used.
         """
         check_tool_name(self.name, "tool", "name_override of function_tool, tool_name of as_tool")
-        if self.timeout is not None and not (
-            isinstance(self.timeout, int | float) and self.timeout > 0
-        ):
+        if self.timeout is not None and not (is_number(self.timeout) and self.timeout > 0):
             raise UserError(
                 f"Tool {self.name}: the timeout has to be more than 0 seconds, or None for as long"
                 f" as the call wants, not {self.timeout!r}."
@@ -466,7 +467,7 @@ def _check_config(tool: CodeInterpreterTool | ImageGenerationTool | HostedMCPToo
 
 
 @dataclass
-class MCPToolApprovalRequest:
+class MCPToolApprovalRequest(TakenWhole):
     """The model's server asks whether it may call a tool of an MCP server."""
 
     ctx_wrapper: RunContextWrapper[Any]
@@ -513,7 +514,7 @@ class HostedMCPTool:
             check_takes(self.on_approval_request, owner, "an MCPToolApprovalRequest")
 
 
-class LocalTool(ABC):
+class LocalTool(ABC, TakenWhole):
     """A tool that the model calls by items of their own type, and whose calls are made here."""
 
     call_type: ClassVar[str]
@@ -572,7 +573,7 @@ class LocalTool(ABC):
 
 
 @dataclass
-class ComputerToolSafetyCheckData:
+class ComputerToolSafetyCheckData(TakenWhole):
     """The model's server wants a person to know of something before an action is performed."""
 
     ctx_wrapper: RunContextWrapper[Any]

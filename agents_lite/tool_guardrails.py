@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from .concurrency.calling import settled
 from .guardrail import AnyGuardrail, declare
+from .taken_whole import TakenWhole
 from .tool_context import ToolContext
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ToolGuardrailFunctionOutput:
 
 
 @dataclass
-class ToolInputGuardrailData:
+class ToolInputGuardrailData(TakenWhole):
     """What a guardrail on a tool's input gets to see."""
 
     context: ToolContext[Any]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias
 
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from .exceptions import UserError
 

@@ -121,6 +121,13 @@ _COUNTS: dict[str, Any] = {
 }
 """Fields that a request and a sum of them have in common."""
 _TEXT = (str, NoneType)
+_NEWER_NAMES = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "prompt_tokens_details": "input_tokens_details",
+    "completion_tokens_details": "output_tokens_details",
+}
+"""Of fields that servers of both APIs call as the older one does."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +269,8 @@ def usage_of_request(
     """
     reported = response.get("usage")
     counts = reported if isinstance(reported, dict) else {}
+    if "input_tokens" not in counts and "prompt_tokens" in counts:
+        counts = {_NEWER_NAMES.get(name, name): value for name, value in counts.items()}
     input_tokens, output_tokens = _count(counts, "input_tokens"), _count(counts, "output_tokens")
     counted: dict[str, Any] = {
         "input_tokens": input_tokens,
@@ -306,6 +315,11 @@ def _entry(usage: Usage) -> RequestUsage:
 
 def _count(counts: dict[str, Any], name: str) -> int:
     number = counts.get(name)
+    if isinstance(number, float | str):  # some servers count in other kinds of numbers
+        try:
+            number = int(float(number))
+        except (ValueError, OverflowError):
+            return 0
     return number if isinstance(number, int) else 0
 
 

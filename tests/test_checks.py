@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import wraps
 from typing import Any
 
@@ -98,10 +99,11 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (ModelRetrySettings, "backoff", [2.0, {"delay": 1}, {"initial_delay": "1"}]),
     (ModelRetrySettings, "policy", [True, lambda: True]),
     (tool, "description", [3, ["d"]]),
-    (tool, "needs_approval", ["always", lambda: True]),
+    (tool, "needs_approval", ["always", lambda: True, int]),
     (lambda **it: function_tool(print, **it), "docstring_style", ["html", ["google"]]),
     (a_handoff, "tool_description", [3, ["d"]]),
     (lambda **it: handoff(AGENT, on_handoff=print, **it), "input_type", [{}, {"a": 1}, len]),
+    (lambda **it: handoff(AGENT, **it), "is_enabled", ["x", str]),
     (FileSearchTool, "vector_store_ids", ["vs_1", None]),
     (CodeInterpreterTool, "tool_config", ["x", None, []]),
     (ImageGenerationTool, "tool_config", ["x", None, []]),
@@ -177,6 +179,15 @@ def test_a_dict_stands_for_settings_of_its_fields() -> None:
     assert settings.retry is not None and settings.retry.max_retries == 1
     assert from_fields(ModelSettings, {"temperature": 0}) == ModelSettings(temperature=0)
     check_takes(int, "what has no signature", "text")  # the call decides
+
+
+def test_numbers_of_other_packages_are_numbers_and_true_is_none() -> None:
+    third = Fraction(1, 3)
+    assert function_tool(print, timeout=third).timeout == third  # type: ignore[arg-type]
+    ResponsesClient(read_timeout=third, max_retry_wait=third, api_key="k")  # type: ignore[arg-type]
+    for refused in (True, None, "1", float("nan")):
+        with pytest.raises(UserError, match="delay"):
+            ResponsesClient(retry_delay=refused, api_key="k")  # type: ignore[arg-type]
 
 
 def test_a_decorator_may_give_a_function_more_than_it_is_called_with() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -253,6 +254,38 @@ def test_the_input_is_given_to_a_start_hook_that_can_take_it(hooks: Any) -> None
     agent, _ = scene([])
     Runner.run_sync(agent, "hi", hooks=hooks)
     assert hooks.count == 3
+
+
+def test_a_start_hook_in_another_is_given_what_both_can_take() -> None:
+    def logged(method: Any) -> Any:
+        @wraps(method)
+        def call(*facts: Any) -> Any:
+            return method(*facts)
+
+        return call
+
+    def wanting_the_input(method: Any) -> Any:
+        @wraps(method)
+        def call(self: Any, context: Any, agent: Any, input_data: Any) -> Any:
+            self.input_data = input_data
+            return method(self, context, agent)
+
+        return call
+
+    class Logged(RunHooks[Any]):
+        heard = 0
+
+        def on_agent_start(self, context: Any, agent: Any) -> None:  # type: ignore[override]
+            self.heard += 1
+
+    class Wanting(Logged):
+        on_agent_start = wanting_the_input(Logged.on_agent_start)
+
+    Logged.on_agent_start = logged(Logged.on_agent_start)  # type: ignore[method-assign]
+    for hooks in (Logged(), Wanting()):
+        Runner.run_sync(scene([])[0], "hi", hooks=hooks)
+        assert hooks.heard == 2
+        assert getattr(hooks, "input_data", "hi")
 
 
 @every_driver

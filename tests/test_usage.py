@@ -23,6 +23,17 @@ FULL = token_usage(100, 20, cached_tokens=60, cache_write_tokens=7, reasoning_to
         ({"input_tokens": 3, "output_tokens": 4}, (3, 4, 7, 0, 0)),
         ({"input_tokens": 3, "input_tokens_details": None, "total_tokens": 5}, (3, 0, 5, 0, 0)),
         ({"output_tokens_details": {"reasoning_tokens": None}}, (0, 0, 0, 0, 0)),
+        ({"input_tokens": 3.0, "output_tokens": "4"}, (3, 4, 7, 0, 0)),
+        ({"input_tokens": "many", "output_tokens": float("inf")}, (0, 0, 0, 0, 0)),
+        (
+            {
+                "prompt_tokens": 3,
+                "completion_tokens": 4,
+                "prompt_tokens_details": {"cached_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 1},
+            },
+            (3, 4, 7, 2, 1),
+        ),
         ({}, (0, 0, 0, 0, 0)),
         (None, (0, 0, 0, 0, 0)),
     ],

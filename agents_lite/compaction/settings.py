@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks import check_kind, check_number, check_takes
 from ..exceptions import UserError
+from ..taken_whole import TakenWhole
 
 if TYPE_CHECKING:
     from ..items import TResponseInputItem
@@ -22,7 +23,7 @@ in the language of the conversation."""
 
 
 @dataclass
-class Compaction:
+class Compaction(TakenWhole):
     """Keeps what a model is sent within its window; what was said stays on record as a whole.
 
     When the next request would pass `threshold`, old tool results are cleared; if that is not

@@ -102,8 +102,8 @@ class Callbacks:
             raise
         finally:
             current_cancellation.reset(around)
-        if isawaitable(outcome) and not isinstance(outcome, Ready):
-            return self.wait_for(cancellation, outcome)
+        while isawaitable(outcome) and not isinstance(outcome, Ready):
+            outcome = self.wait_for(cancellation, outcome)
         if isasyncgen(outcome):
             raise UserError(
                 f"{name_of(function)} is an async generator, where one value is needed: return it, "

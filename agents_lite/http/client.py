@@ -15,7 +15,7 @@ from urllib3.util import Timeout
 from ..checks import check_kind, check_number, check_seconds, check_takes
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
-from ..exceptions import APIError, APITimeoutError, UserError
+from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
 from ..response_types import ResponseStreamEvent
 from .address import parse_address, without_login
 from .answer import Limits, Translate
@@ -334,9 +334,7 @@ class ResponsesClient:
 
     def _key(self) -> str | None:
         """The API key of the next request."""
-        given = self._api_key() if callable(self._api_key) else self._api_key
-        if callable(self._api_key) and not isinstance(given, str):
-            raise UserError(f"The api_key function must give text, not {type(given).__name__}")
+        given = _key_of(self._api_key) if callable(self._api_key) else self._api_key
         key = _given_or_set(given, "OPENAI_API_KEY")
         if not key and self.hostname == "api.openai.com":
             raise NoKeyError(
@@ -345,6 +343,24 @@ class ResponsesClient:
                 "ResponsesClient(api_key=...)."
             )
         return key
+
+
+def _key_of(function: Callable[[], Any]) -> str:
+    """What an `api_key` function gives.
+
+    Raises:
+        UserError: It failed, or gave no text.
+    """
+    try:
+        key = function()
+    except AgentsException:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {words_of(error)}"
+        raise UserError(f"The api_key function failed: {why}") from error
+    if not isinstance(key, str):
+        raise UserError(f"The api_key function must give text, not {type(key).__name__}")
+    return key
 
 
 def _given_or_set(given: str | None, variable: str) -> str | None:

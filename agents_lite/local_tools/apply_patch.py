@@ -9,11 +9,12 @@ import os
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from ..checks import check_kind
 from ..exceptions import ModelBehaviorError, UserError, words_of
 from ..response_types import as_json, json_text
+from ..taken_whole import TakenWhole
 from ..tool import LocalTool, NeedsApproval, OnApproval
 from .diffs import apply_diff
 
@@ -25,7 +26,7 @@ _KINDS = ("create_file", "update_file", "delete_file")
 
 
 @dataclass
-class ApplyPatchOperation:
+class ApplyPatchOperation(TakenWhole):
     """What is to be done with a file."""
 
     type: Literal["create_file", "update_file", "delete_file"]
@@ -52,6 +53,7 @@ class ApplyPatchResult:
 _Told: TypeAlias = "ApplyPatchResult | str | None | Awaitable[ApplyPatchResult | str | None]"
 
 
+@runtime_checkable
 class ApplyPatchEditor(Protocol):
     """Changes files. What its methods raise is told to the model, unless it is a `UserError`."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from ..checks import check_kind, check_takes
 from ..exceptions import ModelBehaviorError, UserError, words_of
 from ..response_types import as_json, json_text
+from ..taken_whole import TakenWhole
 from ..tool import LocalTool, NeedsApproval, OnApproval
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class ShellCallData:
 
 
 @dataclass
-class ShellCommandRequest:
+class ShellCommandRequest(TakenWhole):
     """What an executor is given."""
 
     ctx_wrapper: RunContextWrapper[Any]
@@ -213,7 +214,7 @@ def _number(value: Any) -> int | None:
 
 
 @dataclass
-class LocalShellCommandRequest:
+class LocalShellCommandRequest(TakenWhole):
     """What the executor of a LocalShellTool is given."""
 
     ctx_wrapper: RunContextWrapper[Any]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from typing_extensions import TypedDict
 
 from ..exceptions import UserError
 from ..run_context import RunContextWrapper
+from ..taken_whole import TakenWhole
 from .objects import MCPTool
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ class ToolFilterStatic(TypedDict, total=False):
 
 
 @dataclass
-class ToolFilterContext:
+class ToolFilterContext(TakenWhole):
     """What a filter function is given, beside the tool."""
 
     run_context: RunContextWrapper[Any] | None

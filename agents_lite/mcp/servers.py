@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import requests
+from typing_extensions import TypedDict
 from urllib3.util import Timeout
 
 from ..checks import check_kind, check_seconds, check_takes

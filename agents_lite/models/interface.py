@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..concurrency.cancellation import Cancellation
 from ..model_settings import ModelSettings
+from ..taken_whole import TakenWhole
 from .answer import drain_model
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ModelRequest:
+class ModelRequest(TakenWhole):
     """One model call."""
 
     input: list[dict[str, Any]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import check_kind
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
+from ..items import OF_ANSWERS, as_input
 from ..model_settings import MCPToolChoice
 from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool
@@ -122,7 +123,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     ]
     body = {
         "model": model,
-        "input": without_replayed(request.input),
+        "input": _input(request.input),
         "instructions": request.system_instructions,
         "tools": _tools(model, request),
         "tool_choice": _tool_choice(model, request),
@@ -141,6 +142,13 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
         "stream": request.stream,
         **(settings.extra_body or {}),
     }
+
+
+def _input(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The input without what only answers have, such as those of a client that users ask alone."""
+    if True in [OF_ANSWERS in item for item in items]:
+        items = [as_input(item) for item in items]
+    return without_replayed(items)
 
 
 def _check_settings(request: ModelRequest) -> None:

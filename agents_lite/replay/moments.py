@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..taken_whole import TakenWhole
 from ..usage import Usage
 from .recorded import JSON, UNKNOWN, RecordedCall, RecordedRun, RecordedTurn
 
@@ -15,7 +16,7 @@ Kind = Literal["request", "answer", "output", "end"]
 
 
 @dataclass
-class Moment:
+class Moment(TakenWhole):
     """A place in a run.
 
     A request is about to be sent, an answer or an output has come, or the run is over.

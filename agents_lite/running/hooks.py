@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..checks import takes
 from ..lifecycle import AgentHooks, RunHooks, StepHooks, check_hooks
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ def _overrides(hooks: Any, name: str) -> bool:
 def _takes_input_data(hooks: Any) -> bool:
     if hooks is None:
         return False
-    try:
-        inspect.signature(hooks.on_agent_start).bind(None, None, None)
-    except TypeError:
+    method, all_of_it = hooks.on_agent_start, ("context", "agent", "input")
+    if not takes(method, all_of_it, follow_wrapped=False):
         return False
-    return True
+    # What stands for another hands on what it is given, unless it cannot do with less.
+    return takes(method, all_of_it) or not takes(method, all_of_it[:2], follow_wrapped=False)
 
 
 _UNTOUCHED = {

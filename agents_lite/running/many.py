@@ -16,6 +16,7 @@ from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
 from ..exceptions import AgentsException, UserError
 from ..result import RunResult
+from ..taken_whole import TakenWhole
 from . import stand_ins
 from .start import RunOptions, new_run
 
@@ -27,7 +28,7 @@ __all__ = ["RunOutcome"]
 
 
 @dataclass(frozen=True)
-class RunOutcome:
+class RunOutcome(TakenWhole):
     """What became of one of many runs: its result, or the exception that ended it."""
 
     index: int

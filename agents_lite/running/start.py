@@ -9,7 +9,9 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal
+
+from typing_extensions import TypedDict
 
 from ..agent import Agent
 from ..checks import check_seconds, check_session, from_fields

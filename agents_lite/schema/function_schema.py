@@ -38,6 +38,7 @@ DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 
 _PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
 _SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
+_ARGUMENTS_FIRST = re.compile(r"(?:Args|Arguments|Params|Parameters):\s*\n")
 _CONTEXT_NAME = re.compile(r"^(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b")
 
 
@@ -329,8 +330,11 @@ def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[s
     """The text before a docstring's sections, and the descriptions of parameters by name."""
     if style not in (None, *_PARSER_STYLES):
         raise UserError(f"docstring_style {style!r} is none of {', '.join(_PARSER_STYLES)}.")
+    doc = "\n".join(doc.splitlines())
     if not _SECTION_MARK.search(doc):
         return inspect.cleandoc(doc), {}
+    if _ARGUMENTS_FIRST.match(doc):
+        doc = "\n" + doc  # or what follows the first line loses the indentation that is read
     import docstring_parser
 
     style_name = _PARSER_STYLES[style] if style else "AUTO"
@@ -338,5 +342,5 @@ def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[s
         parsed = docstring_parser.parse(doc, docstring_parser.DocstringStyle[style_name])
     except docstring_parser.ParseError:
         return inspect.cleandoc(doc), {}
-    params = {p.arg_name.lstrip("*"): p.description for p in parsed.params if p.description}
+    params = {p.arg_name.lstrip("*"): p.description.strip() for p in parsed.params if p.description}
     return (parsed.description or "").strip(), params

@@ -56,7 +56,10 @@ def test_a_coroutine_is_awaited_and_may_raise():
         await asyncio.sleep(0)
         return a / b
 
-    assert ask(divide, 1, 2) == 0.5
+    async def forget_to_await() -> object:
+        return divide(1, 2)
+
+    assert ask(divide, 1, 2) == ask(forget_to_await) == 0.5
     with pytest.raises(ZeroDivisionError):
         ask(divide, 1, 0)
 

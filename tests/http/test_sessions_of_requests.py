@@ -184,6 +184,18 @@ def test_a_key_function_that_gives_no_text_is_refused(given: Any) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("error", [OSError("vault down"), ValueError("bad"), KeyError("role")])
+def test_a_key_function_that_fails_is_told_as_what_it_is(error: Exception) -> None:
+    def fetch() -> str:
+        raise error
+
+    with LoopbackServer() as server, pytest.raises(UserError) as caught:
+        ask(client_of(server, api_key=fetch))
+
+    assert str(caught.value) == f"The api_key function failed: {type(error).__name__}: {error}"
+    assert caught.value.__cause__ is error
+
+
 # Settings that change
 
 

@@ -208,6 +208,21 @@ def test_docstring_of_each_style_gives_all_paragraphs_and_the_parameters(
     assert properties["y"]["description"] == "The y."
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("before", ["", "Do a thing.\n\n    "])
+def test_docstring_may_be_of_arguments_alone_and_have_lines_of_another_system(
+    newline: str, before: str
+) -> None:
+    def f(x: int, y: str) -> None: ...
+
+    doc = f"{before}Args:\n        x: The x.\n        y: The y,\n            too.\n    "
+    f.__doc__ = doc.replace("\n", newline)
+    schema = function_schema(f)
+    assert schema.description == before.strip()
+    told = schema.params_json_schema["properties"]
+    assert [told[name]["description"] for name in "xy"] == ["The x.", "The y,\ntoo."]
+
+
 def test_docstring_is_ignored_on_request() -> None:
     schema = function_schema(google, use_docstring_info=False)
     assert schema.description == ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
+from typing_extensions import TypedDict
 
 from ...exceptions import UserError
 from ...items import TResponseInputItem

@@ -339,7 +339,10 @@ def _error_in(answer: Json) -> Any:
     """The error in the place of an answer, or None. Older vLLM sends it without a wrapper."""
     if "choices" in answer and not answer.get("error"):
         return None
-    is_error = answer.get("object") == "error" or words_of_error(answer) is not None
+    kinds = [str(answer[name]) for name in ("object", "type") if answer.get(name)]
+    # What names itself something else, and has words, is a sign of life.
+    is_named = not kinds or "code" in answer or any("error" in kind for kind in kinds)
+    is_error = is_named and ("error" in kinds or words_of_error(answer) is not None)
     error = answer.get("error") or (answer if is_error else None)
     return {"message": error} if isinstance(error, str) else error
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from json import JSONDecodeError, JSONDecoder
 
 from ...response_types import ResponseCompletedEvent, ResponseStreamEvent
-
-_FENCED = re.compile("```(.*?)```", re.DOTALL)
 
 
 def json_inside(text: str) -> str:
     """The JSON object in a text, without a code fence or prose around it; else the text itself.
 
-    What a model thought aloud, up to `</think>`, holds no answer.
+    What a model thought aloud, up to `</think>`, holds no answer; an answer may hold that word.
     """
-    said = text.rpartition("</think>")[2]
-    fenced = _FENCED.search(said)
-    for candidate in (said, fenced[1] if fenced else ""):
-        start = candidate.find("{")
-        while start >= 0:
-            try:
-                _, end = JSONDecoder().raw_decode(candidate, start)
-            except (JSONDecodeError, RecursionError):
-                start = candidate.find("{", start + 1)
-                continue
-            return candidate[start:end]
+    thought_end = text.rfind("</think>")
+    start = text.find("{")
+    while start >= 0:
+        try:
+            _, end = JSONDecoder().raw_decode(text, start)
+        except (JSONDecodeError, RecursionError):
+            end = start + 1
+        else:
+            if end > thought_end:
+                return text[start:end]
+        start = text.find("{", end)
     return text
 
 

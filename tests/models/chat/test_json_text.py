@@ -15,15 +15,24 @@ from agents_lite.models.chat.json_text import json_inside
         'Here you are: {"a": 1}. Is that fine?',
         'The {set} is, as JSON: {"a": 1}',
         '<think>Is {"a": 2} right? No.</think>{"a": 1}',
+        '<think>{"a": or </think>, {"a": 2}, hm</think>```json\n{"a": 1}\n```',
     ],
 )
 def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:
     assert json_inside(text) == '{"a": 1}'
 
 
+def test_a_word_of_models_that_think_may_stand_in_the_object() -> None:
+    answer = '{"a": "first </think>, then {b}"}'
+    assert json_inside(f"<think>{{}}</think>```json\n{answer}\n```") == answer
+
+
 ENDLESS_BLANKS = pytest.param("```json" + "\n" * 20_000, id="endless blanks")
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "{half", "[1, 2]", ENDLESS_BLANKS])
+NOTHING = ["", "no JSON", "{half", "[1, 2]", "{}</think>No.", ENDLESS_BLANKS]
+
+
+@pytest.mark.parametrize("text", NOTHING)
 def test_a_text_without_an_object_stays_as_it_is(text: str) -> None:
     assert json_inside(text) == text

@@ -298,6 +298,13 @@ DIALECTS = [
         [{"content": "H"}, None, {"content": "i"}],
         [("message", "Hi")],
     ),
+    Dialect(
+        "signs of life in words",
+        "none: what a gateway may well send",
+        {"content": "Hi"},
+        [{"content": "H"}, {"object": "ping", "message": "still thinking"}, {"content": "i"}],
+        [("message", "Hi")],
+    ),
 ]
 
 

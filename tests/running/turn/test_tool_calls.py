@@ -22,6 +22,8 @@ from agents_lite import (
     HostedMCPTool,
     ModelBehaviorError,
     ModelSettings,
+    OpenAIResponsesModel,
+    ResponsesClient,
     RunConfig,
     RunContextWrapper,
     RunHooks,
@@ -37,7 +39,7 @@ from agents_lite import (
     tool_input_guardrail,
     tool_output_guardrail,
 )
-from agents_lite.testing import ScriptedModel, call
+from agents_lite.testing import ResponsesServer, ScriptedModel, call
 from tests.support.agents import agent_with_tool
 from tests.support.drivers import every_driver, every_driver_but_chat, every_stream, types
 
@@ -950,6 +952,17 @@ def test_fields_that_only_answers_have_are_not_sent_back() -> None:
     for items in (model.requests[1].input, result.to_input_list()):
         assert items[1]["type"] == "function_call"
         assert "created_by" not in items[1]
+
+
+def test_nor_are_they_where_the_user_brings_such_items() -> None:
+    message = {"role": "assistant", "content": "Hello!"}
+    with ResponsesServer(["done"]) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        agent = Agent("A", model=OpenAIResponsesModel("m", client))
+        brought = [{**message, "created_by": "somebody"}, {"role": "user", "content": "Hi"}]
+        Runner.run_sync(agent, brought)
+        assert server.requests[0].body["input"] == [message, brought[1]]
+        assert "created_by" in brought[0]
 
 
 def test_of_an_image_what_it_was_made_by_is_not_sent_back() -> None:
