@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,11 @@ from tests.support.servers import postgres_url as postgres_url
 from tests.support.servers import redis_url as redis_url
 from tests.support.stored_traces import sample as sample
 from tests.support.stored_traces import sample_db as sample_db
+
+# Hundreds of processes start in these tests: what one has compiled the others need not, whatever
+# the environment says.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 

@@ -6,18 +6,24 @@ import ast
 import re
 import runpy
 
+import pytest
+
 from tests.behaviour.test_docs import ROOT
 from tests.test_shape import ORDER, PACKAGE, imports_at_run_time, place_of, targets_of
 
 DOCS = runpy.run_path(str(ROOT / "docs" / "show_rooms.py"))
 FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-PAGE = DOCS["on_page_markdown"]((ROOT / "docs" / "rooms.md").read_text())
 
 
-def test_every_room_is_drawn_and_described() -> None:
-    assert set(re.findall(r'<a href="#(\w+)"><rect', PAGE)) == FOLDERS
-    assert set(re.findall(r"^## (\w+)$", PAGE, re.MULTILINE)) == FOLDERS
-    assert "<!-- rooms" not in PAGE
+@pytest.fixture(scope="module")
+def page() -> str:
+    return str(DOCS["on_page_markdown"]((ROOT / "docs" / "rooms.md").read_text()))
+
+
+def test_every_room_is_drawn_and_described(page: str) -> None:
+    assert set(re.findall(r'<a href="#(\w+)"><rect', page)) == FOLDERS
+    assert set(re.findall(r"^## (\w+)$", page, re.MULTILINE)) == FOLDERS
+    assert "<!-- rooms" not in page
 
 
 def test_imports_between_rooms_are_those_of_the_code() -> None:
@@ -36,9 +42,9 @@ def test_a_line_goes_down_and_none_is_said_twice() -> None:
         assert ORDER.index(upper) > ORDER.index(lower)
 
 
-def test_a_line_passes_by_the_boxes_between_its_ends() -> None:
-    lines = re.findall(r'<polyline points="(.+?)"/>', PAGE)
-    rectangles = re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)"', PAGE)
+def test_a_line_passes_by_the_boxes_between_its_ends(page: str) -> None:
+    lines = re.findall(r'<polyline points="(.+?)"/>', page)
+    rectangles = re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)"', page)
     boxes = [tuple(map(float, found)) for found in rectangles]
     assert len(lines) == len(DOCS["arrows"](DOCS["rooms"]()))
     for line in lines:
@@ -48,7 +54,7 @@ def test_a_line_passes_by_the_boxes_between_its_ends() -> None:
                 assert not (top <= y <= top + 30 and left < x < left + wide)
 
 
-def test_each_module_has_its_sentence() -> None:
-    assert "| `loop` | The loop of an agent's run. |" in PAGE
-    assert "A run: its loop, its record, and what starts and ends it." in PAGE
-    assert not re.search(r"^\| `\w+/?` \|  \|$", PAGE, re.MULTILINE)
+def test_each_module_has_its_sentence(page: str) -> None:
+    assert "| `loop` | The loop of an agent's run. |" in page
+    assert "A run: its loop, its record, and what starts and ends it." in page
+    assert not re.search(r"^\| `\w+/?` \|  \|$", page, re.MULTILINE)
