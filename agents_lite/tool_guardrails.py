@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, overload
 
 from .concurrency.calling import settled
+from .exceptions import UserError
 from .guardrail import AnyGuardrail, declare
 from .taken_whole import TakenWhole
 from .tool_context import ToolContext
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from .agent import Agent
 
 __all__ = [
+    "AllowBehavior",
+    "RaiseExceptionBehavior",
+    "RejectContentBehavior",
     "ToolGuardrailFunctionOutput",
     "ToolInputGuardrail",
     "ToolInputGuardrailData",
@@ -27,16 +31,45 @@ __all__ = [
 ]
 
 
+class AllowBehavior(TypedDict):
+    """The call, or its output, passes."""
+
+    type: Literal["allow"]
+
+
+class RejectContentBehavior(TypedDict):
+    """The model is told something in place of the output; the run goes on."""
+
+    type: Literal["reject_content"]
+    message: str
+
+
+class RaiseExceptionBehavior(TypedDict):
+    """The run is stopped."""
+
+    type: Literal["raise_exception"]
+
+
 @dataclass
 class ToolGuardrailFunctionOutput:
     """A guardrail's verdict. Made by `allow`, `reject_content` or `raise_exception`."""
 
     output_info: Any = None
     """Whatever the guardrail found, for the caller and the traces."""
-    behavior: Literal["allow", "reject_content", "raise_exception"] = "allow"
+    behavior: AllowBehavior | RejectContentBehavior | RaiseExceptionBehavior = field(
+        default_factory=lambda: AllowBehavior(type="allow")
+    )
     """What happens to the call."""
-    message: str | None = None
-    """What the model is told in place of the tool's output, when the content is rejected."""
+
+    def __post_init__(self) -> None:
+        given: Any = self.behavior
+        kind = given.get("type") if isinstance(given, dict) else None
+        is_told = kind != "reject_content" or isinstance(given.get("message"), str)
+        if kind not in ("allow", "reject_content", "raise_exception") or not is_told:
+            raise UserError(
+                "The behavior of a tool guardrail's verdict is made by its allow(), "
+                f"reject_content(message) or raise_exception(), got {given!r}"
+            )
 
     @classmethod
     def allow(cls, output_info: Any = None) -> ToolGuardrailFunctionOutput:
@@ -49,12 +82,12 @@ class ToolGuardrailFunctionOutput:
 
         On input the tool does not run at all.
         """
-        return cls(output_info, "reject_content", message)
+        return cls(output_info, {"type": "reject_content", "message": message})
 
     @classmethod
     def raise_exception(cls, output_info: Any = None) -> ToolGuardrailFunctionOutput:
         """Stop the run: ToolInputGuardrailTripwireTriggered or the same of Output."""
-        return cls(output_info, "raise_exception")
+        return cls(output_info, {"type": "raise_exception"})
 
 
 @dataclass

@@ -36,7 +36,7 @@ def test_bare_decorators_take_the_function_s_name() -> None:
     assert isinstance(no_leaks, ToolOutputGuardrail)
     assert (no_secrets.get_name(), no_leaks.get_name()) == ("no_secrets", "no_leaks")
     verdict = no_secrets.guardrail_function(ToolInputGuardrailData(CONTEXT, AGENT))
-    assert verdict == ToolGuardrailFunctionOutput(None, "reject_content", "not f")
+    assert verdict == ToolGuardrailFunctionOutput.reject_content("not f")
 
 
 def test_decorators_take_a_name() -> None:
@@ -50,20 +50,21 @@ def test_decorators_take_a_name() -> None:
 
     assert (check_input.get_name(), check_output.get_name()) == ("first", "second")
     verdict = check_output.guardrail_function(ToolOutputGuardrailData(CONTEXT, AGENT, "out"))
-    assert verdict == ToolGuardrailFunctionOutput("out", "allow")
+    assert verdict == ToolGuardrailFunctionOutput("out", {"type": "allow"})
 
 
 def test_verdicts() -> None:
     made = ToolGuardrailFunctionOutput
-    assert (made.allow().behavior, made.allow().output_info) == ("allow", None)
+    assert made.allow() == made() == made(None, {"type": "allow"})
     rejected = made.reject_content("no", output_info=1)
-    assert (rejected.behavior, rejected.message, rejected.output_info) == (
-        "reject_content",
-        "no",
-        1,
-    )
-    raised = made.raise_exception({"why": "x"})
-    assert (raised.behavior, raised.output_info) == ("raise_exception", {"why": "x"})
+    assert rejected == made(1, {"type": "reject_content", "message": "no"})
+    assert made.raise_exception({"why": "x"}).behavior == {"type": "raise_exception"}
+
+
+@pytest.mark.parametrize("behavior", ["allow", {"type": "stop"}, {"type": "reject_content"}])
+def test_a_verdict_has_one_of_three_behaviors(behavior: Any) -> None:
+    with pytest.raises(UserError, match=r"reject_content\(message\)"):
+        ToolGuardrailFunctionOutput(behavior=behavior)
 
 
 @pytest.mark.parametrize("decorator", [tool_input_guardrail, tool_output_guardrail])

@@ -135,8 +135,8 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
                 "call_id": fact.call_id,
                 "on": "input" if is_input else "output",
                 "guardrail": fact.result.guardrail.get_name(),
-                "behavior": verdict.behavior,
-                "message": verdict.message,
+                "behavior": verdict.behavior["type"],
+                "message": verdict.behavior.get("message"),
                 **_value("info", verdict.output_info),
             }
         case Compacted():
@@ -315,7 +315,10 @@ def _tool_check_from_json(
     name = told["guardrail"]
     place = record.target_of(told["call_id"])
     tool = None if place is None else found_at(place, record.agent)
-    verdict = ToolGuardrailFunctionOutput(told.get("info"), told["behavior"], told["message"])
+    behavior: Any = {"type": told["behavior"]}
+    if told["message"] is not None:
+        behavior["message"] = told["message"]
+    verdict = ToolGuardrailFunctionOutput(told.get("info"), behavior)
     if told["on"] == "input":
         declared = _named(getattr(tool, "tool_input_guardrails", None), name)
         return ToolInputGuardrailResult(declared or ToolInputGuardrail(_not_here, name), verdict)

@@ -75,7 +75,6 @@ HELD = {
     "`OpenAIResponsesModel(..., openai": "models/test_provider.py::"
     "test_a_client_of_the_openai_package_says_which_server",
     "`RunResult(input": HERE + "test_results_are_made_by_runs",
-    "`verdict.behavior": "test_tool_guardrails.py::test_verdicts",
     "Error handlers have": "running/test_output_faults.py::test_a_handler_gives_the_final_output",
     "A run that goes on": HERE + "test_a_run_that_goes_on_begins_its_trace_again",
     "`context.approve_tool": HERE + "test_calls_are_decided_on_the_state",

@@ -155,12 +155,12 @@ def _first_refusal(
         is_input = isinstance(guardrail, ToolInputGuardrail)
         kind: Any = ToolInputGuardrailResult if is_input else ToolOutputGuardrailResult
         call.run.record.add(ToolChecked(call.call_id, kind(guardrail, verdict)))
-        if verdict.behavior == "raise_exception":
+        if verdict.behavior["type"] == "raise_exception":
             if isinstance(guardrail, ToolInputGuardrail):
                 raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)
             raise ToolOutputGuardrailTripwireTriggered(guardrail, verdict)
-        if verdict.behavior == "reject_content":
-            return verdict.message or ""
+        if verdict.behavior["type"] == "reject_content":
+            return verdict.behavior["message"]
     return None
 
 
