@@ -132,7 +132,8 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 __all__ = sorted(_MODULE_OF)
 
-_PLACES = {  # module that the OpenAI Agents SDK has: where its names are here
+# Module that the OpenAI Agents SDK has: where its names are here. Type checkers read stubs of them.
+_PLACES = {
     "agent_output": "output_schema",
     "apply_diff": "local_tools",
     "editor": "local_tools",

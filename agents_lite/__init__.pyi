@@ -1,5 +1,4 @@
 # What editors and type checkers are shown: the names that `__init__.py` imports when first used.
-# ruff: noqa: F403
 # mypy: disable-error-code="assignment"
 # mypy's own names, such as <callable subtype of object>, come along with a star, and clash.
 

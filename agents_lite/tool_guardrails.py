@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from .agent import Agent
 
 __all__ = [
-    "AllowBehavior",
-    "RaiseExceptionBehavior",
-    "RejectContentBehavior",
     "ToolGuardrailFunctionOutput",
     "ToolInputGuardrail",
     "ToolInputGuardrailData",

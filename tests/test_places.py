@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ NAMES = {
     "run_state": ["RunState"],
     "strict_schema": [],
     "tool_context": ["ToolContext"],
+    "tool_guardrails": ["AllowBehavior", "RejectContentBehavior", "RaiseExceptionBehavior"],
     "tracing.processor_interface": ["TracingExporter", "TracingProcessor"],
     "tracing.processors": ["BackendSpanExporter", "BatchTraceProcessor", "ConsoleSpanExporter"],
 }
@@ -48,9 +50,16 @@ def test_a_place_that_is_no_file_can_be_imported_first(place: str) -> None:
     assert done.stdout == "False\n", done.stderr
 
 
+@pytest.mark.parametrize("place", agents_lite._PLACES)
+def test_type_checkers_are_shown_where_a_place_has_its_names_from(place: str) -> None:
+    package = Path(agents_lite.__file__).parent
+    home = agents_lite._PLACES[place].removeprefix(f"{place.rpartition('.')[0]}.")
+    stub = package.joinpath(*place.split(".")).with_suffix(".pyi")
+    assert stub.read_text("utf-8") == f"from .{home} import *\n"
+
+
 def test_a_name_is_the_same_thing_at_each_of_its_places() -> None:
     from agents_lite.agent_output import AgentOutputSchema
-
     from agents_lite.decorators import tool
     from agents_lite.exceptions import RunErrorDetails
 

@@ -1,0 +1,1 @@
+from .output_schema import *

@@ -1,0 +1,1 @@
+from .schema.function_schema import *

@@ -1,0 +1,1 @@
+from .run_config import *

@@ -1,0 +1,1 @@
+from .running.run_state import *

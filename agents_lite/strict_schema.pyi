@@ -1,0 +1,1 @@
+from .schema.strict_schema import *
