@@ -151,7 +151,7 @@ class ModelSettings:
     def resolve(self, override: ModelSettings | None) -> ModelSettings:
         """These settings, overlaid with each field of `override` that is not None.
 
-        `extra_args` are merged, those of `override` winning.
+        `extra_args` are merged, those of `override` winning, and so are the fields of `retry`.
         """
         if override is None:
             return self
@@ -164,4 +164,6 @@ class ModelSettings:
         }
         if self.extra_args and override.extra_args:
             changes["extra_args"] = {**self.extra_args, **override.extra_args}
+        if self.retry and override.retry:
+            changes["retry"] = self.retry.resolve(override.retry)
         return replace(self, **changes)

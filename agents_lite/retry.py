@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
@@ -112,6 +112,17 @@ class ModelRetrySettings:
                 check_number(value, f"{what} {name}")
         if self.policy is not None:
             check_takes(self.policy, f"{what} policy", "a RetryPolicyContext")
+
+    def resolve(self, override: ModelRetrySettings) -> ModelRetrySettings:
+        """These settings, overlaid with each one of `override` that is not None."""
+        changes = _given(override)
+        if self.backoff and override.backoff:
+            changes["backoff"] = {**_given(self.backoff), **_given(override.backoff)}
+        return replace(self, **changes)
+
+
+def _given(settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(settings).items() if value is not None}
 
 
 class _RetryPolicies:

@@ -132,6 +132,15 @@ def test_settings_are_overlaid_field_by_field() -> None:
     assert agent_s.resolve({"store": False}).store is False  # type: ignore[arg-type]
 
 
+def test_retries_are_overlaid_field_by_field() -> None:
+    never = retry_policies.never()
+    agent = ModelSettings(retry=ModelRetrySettings(2, {"initial_delay": 0.5, "jitter": True}))
+    run = ModelSettings(retry=ModelRetrySettings(None, {"jitter": False}, never))
+    both = ModelRetrySettings(2, {"initial_delay": 0.5, "jitter": False}, never)
+    assert agent.resolve(run).retry == both
+    assert ModelSettings().resolve(run).retry == run.retry
+
+
 def test_the_run_s_settings_overlay_the_agent_s() -> None:
     model = ScriptedModel(["ok"])
     agent = Agent(name="A", model=model, model_settings=ModelSettings(temperature=0.7, top_p=0.5))
