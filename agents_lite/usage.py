@@ -29,13 +29,18 @@ class _Counts:
     """What the values of the fields are, in order."""
 
     def __post_init__(self) -> None:
-        """Have pydantic see to values of other kinds.
+        """Have pydantic see to values of other kinds; details that are None count 0.
 
         Raises:
             ValidationError: One cannot stand for a value of the right kind.
         """
         if not self._fits():
-            vars(self).update(vars(_adapter(type(self)).validate_python(vars(self))))
+            given = {
+                name: value
+                for name, value in vars(self).items()
+                if value is not None or not name.endswith("_details")
+            }
+            vars(self).update(vars(_adapter(type(self)).validate_python(given)))
 
     def _fits(self) -> bool:
         return all(map(isinstance, vars(self).values(), self._kinds))

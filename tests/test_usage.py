@@ -128,6 +128,8 @@ def test_counts_are_checked_by_pydantic_however_they_come() -> None:
     usage = Usage(**given)
     assert (usage.requests, usage.input_tokens) == (1, 3)
     assert type(RequestUsage(reported_cost=1).reported_cost) is float
+    untold: Any = {"input_tokens_details": None, "output_tokens_details": None}
+    assert Usage(**untold) == Usage() and RequestUsage(**untold) == RequestUsage()
     entries: Any = [{"model": "m", "input_tokens": 2, "of_another_version": True}]
     for read in (
         Usage.model_validate({"request_usage_entries": entries}),

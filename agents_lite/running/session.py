@@ -123,8 +123,9 @@ def _with_history(
 
     Whatever the model is sent, the session grows by what was said.
     """
-    settings = run.config.session_settings or getattr(session, "session_settings", None)
-    limit = None if settings is None else settings.limit
+    owners = (run.config, session)
+    limits = (getattr(getattr(each, "session_settings", None), "limit", None) for each in owners)
+    limit = next((limit for limit in limits if limit is not None), None)
     history = run.call(session.get_items, *([] if limit is None else [limit]))
     history = as_input_items(history, f"What {session!r}.get_items() returns")
     size = len(history) if limit is None else None

@@ -74,6 +74,11 @@ class Span(Activity, Generic[Data]):
         """The id of its trace, or None outside of one."""
         return None if self.trace is None else self.trace.trace_id
 
+    @property
+    def trace_metadata(self) -> dict[str, Any] | None:
+        """What is kept with its trace, or None."""
+        return None if self.trace is None else self.trace.metadata
+
     def set_error(self, error: SpanError) -> None:
         """Say what went wrong."""
         self.error = error

@@ -25,6 +25,7 @@ from agents_lite import (
     RunContextWrapper,
     Runner,
     RunState,
+    ToolContext,
     UserError,
     add_trace_processor,
     function_tool,
@@ -75,6 +76,14 @@ HELD = {
     "`OpenAIResponsesModel(..., openai": "models/test_provider.py::"
     "test_a_client_of_the_openai_package_says_which_server",
     "`RunResult(input": HERE + "test_results_are_made_by_runs",
+    "`MessageOutputItem": HERE + "test_the_class_of_an_item_says_its_type",
+    "`ToolContext.from": HERE + "test_a_call_s_context_is_made_by_hand",
+    "`RunConfig(tracing": "tracing/test_default.py::"
+    "test_tracing_key_set_on_purpose_sends_every_trace",
+    "`logging.getLogger": "test_logs.py::test_all_that_is_logged_is_printed_once",
+    "Settings of a session": "behaviour/test_sessions_in_runs.py::"
+    "test_only_the_newest_of_a_history_may_be_read",
+    "Items come": HERE + "test_items_come_when_the_answer_is_whole",
     "Error handlers have": "running/test_output_faults.py::test_a_handler_gives_the_final_output",
     "A run that goes on": HERE + "test_a_run_that_goes_on_begins_its_trace_again",
     "`context.approve_tool": HERE + "test_calls_are_decided_on_the_state",
@@ -86,7 +95,7 @@ HELD = {
     "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
     "Websockets": HERE + "test_what_there_is_not_has_no_name",
     "Sandboxes (`SandboxAgent`)": HERE + "test_what_there_is_not_has_no_name",
-    "`ToolSearchTool`": HERE + "test_what_there_is_not_has_no_name",
+    "`ToolSearchTool`, with": HERE + "test_what_there_is_not_has_no_name",
     "Synchronous first": "test_run.py::test_run_sync_works_inside_a_running_loop",
     "The reader drives": "behaviour/test_cancelling.py::"
     "test_nothing_goes_on_after_the_reader_has_left",
@@ -180,6 +189,32 @@ def test_a_function_schema_reads_arguments() -> None:
 def test_results_are_made_by_runs() -> None:
     with pytest.raises(TypeError):
         agents_lite.RunResult(input="x", new_items=[])  # type: ignore[call-arg]
+
+
+def test_the_class_of_an_item_says_its_type() -> None:
+    agent = Agent(name="A")
+    assert agents_lite.MessageOutputItem(agent=agent, raw_item={}).type == "message_output_item"
+
+
+def test_a_call_s_context_is_made_by_hand() -> None:
+    heard = []
+
+    @function_tool
+    def note(context: ToolContext[str], text: str) -> None:
+        heard.append((context.context, context.tool_name, context.tool_call_id, text))
+
+    context = ToolContext("mine", tool_name="note", tool_call_id="call_1", tool_arguments="{}")
+    note.on_invoke_tool(context, '{"text": "Hi"}')
+    assert heard == [("mine", "note", "call_1", "Hi")]
+
+
+def test_items_come_when_the_answer_is_whole() -> None:
+    tool = function_tool(lambda: "done", name_override="do")
+    agent = Agent(name="A", model=ScriptedModel([call("do"), "ok"]), tools=[tool])
+    events = Runner.run_streamed(agent, "Hi").stream_events()
+    seen = [getattr(getattr(event, "data", event), "type", "") for event in events]
+    items = [place for place, kind in enumerate(seen) if kind == "run_item_stream_event"]
+    assert seen[items[0] - 1] == seen[items[-1] - 1] == "response.completed"
 
 
 def test_calls_are_decided_on_the_state() -> None:

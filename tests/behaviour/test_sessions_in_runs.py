@@ -434,7 +434,7 @@ def test_only_the_newest_of_a_history_may_be_read(by_session: bool, settings: An
     session = SQLiteSession("chat", session_settings=settings if by_session else None)
     session.add_items([{"role": "user", "content": str(number)} for number in range(5)])
     model = ScriptedModel(["Hi"])
-    config = RunConfig() if by_session else RunConfig(session_settings=settings)
+    config = RunConfig(session_settings={} if by_session else settings)
     Runner.run_sync(Agent(name="A", model=model), "new", session=session, run_config=config)
     assert [item["content"] for item in model.requests[0].input] == ["3", "4", "new"]
     assert len(session.get_items()) == 7

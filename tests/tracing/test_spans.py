@@ -25,13 +25,14 @@ from agents_lite.tracing import (
 
 
 def test_spans_nest_and_tell_their_parents(remembered):
-    with trace("W") as workflow:
+    with trace("W", metadata={"user": "u_1"}) as workflow:
         with agent_span("A") as agent, generation_span(model="m") as generation:
             assert get_current_span() is generation
         with agent_span("B") as second:
             pass
     assert (agent.parent_id, generation.parent_id, second.parent_id) == (None, agent.span_id, None)
     assert {span.trace_id for span in (agent, generation, second)} == {workflow.trace_id}
+    assert generation.trace_metadata == {"user": "u_1"}
 
 
 def test_export_is_the_json_of_the_traces_endpoint(remembered):
