@@ -13,7 +13,7 @@ import requests
 from urllib3.util import Timeout
 
 from ..checks import check_kind, check_number, check_seconds, check_takes
-from ..concurrency.cancellation import Cancellation
+from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
 from ..response_types import ResponseStreamEvent
@@ -219,30 +219,35 @@ class ResponsesClient:
         """
         from .plain import PlainCall
 
-        call = PlainCall(self._connected(), method, path, body, query or {})
+        longest = self._limits.answer
+        call = PlainCall(self._connected(), method, path, body, query or {}, longest)
         return self._insist(call.json, may_be_repeated)
 
     def download(self, path: str) -> bytes:
-        """What the server has under a path behind the base URL.
+        """The file that the server has under a path behind the base URL.
 
         Raises:
             APIError: Of the class that says what happened.
         """
-        from .plain import PlainCall
+        from .plain import LONGEST_FILE, PlainCall
 
-        return self._insist(PlainCall(self._connected(), "GET", path, None, {}).content, True)
+        longest = max(self._limits.answer, LONGEST_FILE)
+        call = PlainCall(self._connected(), "GET", path, None, {}, longest)
+        return self._insist(call.content, True)
 
-    def _insist(self, attempt: Callable[[float], T], may_be_repeated: bool) -> T:
+    def _insist(self, attempt: Callable[[float, Cancellation], T], may_be_repeated: bool) -> T:
         deadline = time.monotonic() + self._timeout
         retries = Retries(self.retry_policy, deadline, None)
+        scope = current_cancellation.get() or Cancellation()
         while True:
+            scope.check()
             try:
-                return attempt(deadline)
+                return attempt(deadline, scope)
             except APIError as error:
                 delay = retries.delay_after(error) if may_be_repeated else None
                 if delay is None:
                     raise
-            time.sleep(delay)
+            scope.wait(delay)
 
     def _tries(
         self,

@@ -8,16 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import requests
 from urllib3.filepost import encode_multipart_formdata
 
+from ..concurrency.cancellation import Cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import APITimeoutError
 from .answer import WIRE_ERRORS
 from .call import serialized
+from .chunked import BLOCK_SIZE
 from .connections import Exchange
 from .endpoint import Endpoint, Outgoing
 from .errors import ErrorWriter, parse_json
 from .frames import hide_frames
+
+LONGEST_FILE = 2 << 30
+"""Bytes of a file that are read in any case."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,10 @@ class PlainCall:
         path: str,
         body: dict[str, Any] | Upload | None,
         query: Mapping[str, Any],
+        longest: int,
     ) -> None:
         self._endpoint = endpoint
+        self._longest = longest
         headers = {"Idempotency-Key": f"agents-lite-{os.urandom(16).hex()}"}
         content: bytes | None = None
         if isinstance(body, Upload):
@@ -58,33 +66,39 @@ class PlainCall:
             content = serialized(body)
         self._outgoing = Outgoing(method, path, headers, query, content, [*endpoint.secrets])
 
-    def json(self, deadline: float) -> Any:
+    def json(self, deadline: float, scope: Cancellation) -> Any:
         """Send the request once and read the JSON that comes; see `content`.
 
         Raises:
             APIError: As for `content`; or it is no JSON.
             UserError: A header cannot be sent.
         """
-        content = self.content(deadline)
+        content = self.content(deadline, scope)
         try:
             return parse_json(content)
         except ValueError:
             raise self._errors().no_response(content) from None
 
-    def content(self, deadline: float) -> bytes:
+    def content(self, deadline: float, scope: Cancellation) -> bytes:
         """Send the request once and read what comes, until `deadline` (of `time.monotonic()`).
 
+        Args:
+            deadline: Cuts it short.
+            scope: Stops it from another thread.
+
         Raises:
-            APIError: No answer, or an error for an answer.
+            APIError: No answer, an error for an answer, or one that is too long.
             UserError: A header cannot be sent.
         """
         endpoint, exchange, errors = self._endpoint, Exchange(), self._errors()
         limit = call_at(deadline, exchange.cut)
         try:
-            response = endpoint.send(self._outgoing, exchange)
-            errors.request_id = response.headers.get("x-request-id")
-            content = response.content
+            with scope.interrupting(exchange.cut):
+                response = endpoint.send(self._outgoing, exchange)
+                errors.request_id = response.headers.get("x-request-id")
+                content = self._read(response, errors)
         except WIRE_ERRORS as error:
+            scope.check()
             if time.monotonic() >= deadline:
                 raise APITimeoutError("The request was not done within its time") from None
             failure = errors.lost(error)
@@ -99,6 +113,15 @@ class PlainCall:
         if response.status_code >= 300:
             raise errors.status(response, content, False)
         return content
+
+    def _read(self, response: requests.Response, errors: ErrorWriter) -> bytes:
+        content = bytearray()
+        for block in response.iter_content(BLOCK_SIZE):
+            content += block
+            if len(content) > self._longest:
+                response.close()
+                raise errors.too_long("The answer", "max_answer_bytes", self._longest)
+        return bytes(content)
 
     def _errors(self) -> ErrorWriter:
         endpoint = self._endpoint

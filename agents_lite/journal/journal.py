@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..agent import Agent
 from ..checks import check_number, check_seconds, check_takes
+from ..concurrency.cancellation import current_cancellation
 from ..exceptions import (
     JournalError,
     JournalMismatch,
@@ -284,11 +285,14 @@ class Journal(ABC):
             JournalError: The store failed.
         """
         holder = Holder.here()
+        around = current_cancellation.set(run.cancellation)
         try:
             return self._claimed(run, holder)
         except BaseException:
             holder.leave()
             raise
+        finally:
+            current_cancellation.reset(around)
 
     def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
         """Add an entry to a run, and have it held on; once, however often it is sent.

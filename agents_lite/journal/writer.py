@@ -8,10 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import Watch, call_at
-from ..concurrency.workers import run_in_thread_or_here
-from ..exceptions import AgentsException, JournalError, RunBusy
+from ..concurrency.workers import GRACE_SECONDS, run_in_thread_or_here
+from ..exceptions import AgentsException, JournalError, RunBusy, RunTimeout
 from ..running.facts import (
     Answered,
     Awaited,
@@ -97,6 +98,9 @@ class JournalWriter:
 
     def write(self) -> None:
         """Write what is pending, in one commit; what other threads have noted goes along."""
+        self._write(self._run.cancellation)
+
+    def _write(self, scope: Cancellation) -> None:
         with self._lock:
             if self._sent is None:
                 count = len(self._pending)
@@ -105,26 +109,32 @@ class JournalWriter:
                 self._sent = count, encode(self._pending[:count])
             count, entry = self._sent
             append = partial(self._journal.append, self._run_id, self._holder)
-            self._insist(partial(append, self._entries, entry))
+            self._insist(partial(append, self._entries, entry), scope)
             self._entries += 1
             del self._pending[:count]
             self._sent = None
             self._written_at = time.monotonic()
 
-    def close(self) -> None:
+    def close(self, is_stopped: bool = False) -> None:
         """Write the rest, and let go of the run.
+
+        Args:
+            is_stopped: The run was told to stop, so that this may take a moment only.
 
         Raises:
             JournalError: It cannot be written.
             RunBusy: Another process has taken the run over.
+            RunTimeout: Nor within the time that the run has.
         """
-        with self._lock:
-            self._let_go()
+        seconds = GRACE_SECONDS if is_stopped else self._run.seconds_left(GRACE_SECONDS)
+        words = f"The end of run {self._run_id!r} was not written within its time"
+        with Cancellation(seconds=seconds, late=lambda: RunTimeout(words)) as scope, self._lock:
+            self._let_go(scope)
 
     def close_after(self, error: BaseException) -> None:
         """The same, where the run has failed; what is raised by now is warned of."""
         try:
-            self.close()
+            self.close(is_stopped=isinstance(error, RunTimeout) or not isinstance(error, Exception))
         except AgentsException as failure:
             if failure is not error:
                 logger.warning("Run %r was not let go of: %s", self._run_id, failure)
@@ -136,27 +146,32 @@ class JournalWriter:
         if self._watch is not None:
             self._watch.cancel()
 
-    def _let_go(self) -> None:
+    def _let_go(self, scope: Cancellation) -> None:
         self._is_over = True
         self.take_back()
         if self._sent is not None:
-            self.write()
+            self._write(scope)
         entry = encode(self._pending) if self._pending else None
         let_go = partial(self._journal.let_go, self._run, self._holder, self._entries, entry)
-        self._insist(let_go)
+        self._insist(let_go, scope)
 
-    def _insist(self, write: Callable[[], None]) -> None:
-        """Write; where a connection was lost, try again for as long as the lease lasts."""
+    def _insist(self, write: Callable[[], None], scope: Cancellation) -> None:
+        """Write; where a connection was lost, try again for as long as the lease lasts.
+
+        An entry that is left half written when the scope ends is the same when it is sent again.
+        """
         deadline = time.monotonic() + self._journal.lease
-        while True:
-            try:
-                return write()
-            except JournalError as error:
-                if not error.may_pass or time.monotonic() >= deadline:
-                    raise
-            if not self._is_over:
-                self._run.cancellation.check()
-            time.sleep(_RETRY_SECONDS)
+        around = current_cancellation.set(scope)
+        try:
+            while True:
+                try:
+                    return write()
+                except JournalError as error:
+                    if not error.may_pass or time.monotonic() >= deadline:
+                        raise
+                scope.wait(_RETRY_SECONDS)
+        finally:
+            current_cancellation.reset(around)
 
     def _watch_over(self) -> None:
         soon = time.monotonic() + self._journal.lease / 3

@@ -43,6 +43,8 @@ LONGEST_BACK_OFF = 8.0
 """Seconds between two tries at most."""
 WAITING = 0.1
 """Seconds after which a thread that waits for another's connecting looks whether to go on."""
+MOST_PAGES = 1000
+"""Pages of a list, after which a server is taken for one that never ends it."""
 SHORTEST_SECRET = 6
 """Characters; masking shorter texts would garble messages and hide nothing."""
 
@@ -378,6 +380,9 @@ class MCPServer(ABC):
                 return found
             if not isinstance(cursor, str) or cursor in seen:
                 what = f"listing its {kind} goes round in circles: a cursor came twice, or is none"
+                raise MCPServerError(what, self.name)
+            if len(seen) >= MOST_PAGES:
+                what = f"the list of its {kind} does not end after {MOST_PAGES} pages"
                 raise MCPServerError(what, self.name)
             seen.add(cursor)
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Done
+from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock
 from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _PAGE = 100
 """Items that one request reads or adds at most."""
 _ADDED_AT_ONCE = 20
+_WAITING = 0.1
+"""Seconds after which a run that waits for another one to begin the conversation looks around."""
 
 
 class OpenAIConversationsSession(SessionABC):
@@ -130,11 +133,20 @@ class OpenAIConversationsSession(SessionABC):
         query: dict[str, Any] | None = None,
     ) -> Any:
         client = self._connected()
-        with self._lock:
+        conversation = self._id or self._begun(client)
+        return client.ask(method, f"/conversations/{conversation}{path}", body, query)
+
+    def _begun(self, client: ResponsesClient) -> str:
+        scope = current_cancellation.get() or Cancellation()
+        try:
+            while not self._lock.acquire(timeout=_WAITING):
+                scope.check()
             if self._id is None:
                 self._id = client.ask("POST", "/conversations", {})["id"]
-            conversation = self._id
-        return client.ask(method, f"/conversations/{conversation}{path}", body, query)
+            return self._id
+        finally:
+            with suppress(RuntimeError):  # what ended the wait came before it was locked
+                self._lock.release()
 
     def _connected(self) -> ResponsesClient:
         from ..models.default_client import as_client, default_client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -84,6 +85,7 @@ class LiveRun:
         seats: For calls of tools, here and in runs inside; None: as many as they like.
         is_limited: Whether it, or a run around it, has limits of usage.
         closing: What is closed when the run ends.
+        deadline: When its time is over, of `time.monotonic()`; None: it has no limit.
         pause_reason: Why the run stopped before its end, or None.
         is_over: Whether it goes on no more, well or not.
         events: The run itself; it goes on as they are read.
@@ -143,6 +145,7 @@ class LiveRun:
         self.tools_at_work: list[str] = []
         self.seats = self._seats_for_calls()
         self.closing = ExitStack()
+        self.deadline: float | None = None
         self.pause_reason: PauseReason | None = None
         self.is_over = False
         self._agent_span: Span[AgentSpanData] | None = None
@@ -363,6 +366,10 @@ class LiveRun:
         from .turn.approval import interruptions
 
         return list(interruptions(self.record))
+
+    def seconds_left(self, least: float) -> float | None:
+        """Until its time is over, but `least` of them in any case; None: it has no limit."""
+        return None if self.deadline is None else max(self.deadline - time.monotonic(), least)
 
     def to_state(self) -> RunState:
         """The run as a value."""

@@ -127,37 +127,54 @@ def new_run(
         around=around,
         streamed=streamed,
     )
-    is_durable = run.config.journal is not None and around is None
-    drive = _drive_durably if is_durable else _drive
-    run.events = step_in_context(drive(run), copy_context())
+    if run.config.journal is not None and around is None:
+        events = _drive_durably(run)
+    else:
+        events = _drive(run, _time_limit(run))
+    run.events = step_in_context(events, copy_context())
     return run
 
 
 def _drive_durably(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
     """The run from where its journal has it; of a finished one only the result."""
-    journal: Any = run.config.journal
-    writer = journal.take_up(run)
-    if writer is None:
-        run.is_over = True
-        run.callbacks.close()
-        return RunResult(run)
-    try:
+    with _time_limit(run):
+        writer = _taken_from_journal(run)
+        if writer is None:
+            run.is_over = True
+            run.callbacks.close()
+            return RunResult(run)
         try:
-            result = yield from _drive(run)
-        except BaseException as error:
-            writer.close_after(error)
-            raise
-        writer.close()
-        return result
-    finally:
-        writer.leave()
+            try:
+                result = yield from _drive(run, nullcontext())
+            except BaseException as error:
+                writer.close_after(error)
+                raise
+            writer.close()
+            return result
+        finally:
+            writer.leave()
 
 
-def _drive(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
+def _taken_from_journal(run: LiveRun) -> Any:
+    """What writes the run down; None: it is finished, or its time was over before."""
+    journal: Any = run.config.journal
+    try:
+        return journal.take_up(run)
+    except RunPaused as pause:
+        run.pause_reason = pause.reason
+        return None
+    except AgentsException as error:
+        error.run_data = RunErrorDetails(run)
+        raise
+
+
+def _drive(
+    run: LiveRun, time_limit: AbstractContextManager[None]
+) -> Generator[StreamEvent, None, RunResult]:
     """The loop inside its trace and its time limit, cleaned up however it ends."""
     error: BaseException | None = None
     run.stand_in = stand_ins.current()
-    with _run_trace(run), _time_limit(run), run.cancellation:
+    with _run_trace(run), time_limit, run.cancellation:
         try:
             run.cancellation.check()
             try:
@@ -234,7 +251,8 @@ def _time_limit(run: LiveRun) -> Iterator[None]:
     stop = partial(run.cancellation.cancel, late)
     if run.options.get("on_timeout") == "pause":
         stop = partial(run.pause, "timeout")
-    watch = call_at(time.monotonic() + seconds, stop)
+    run.deadline = time.monotonic() + seconds
+    watch = call_at(run.deadline, stop)
     try:
         yield
     finally:
@@ -296,4 +314,3 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
             "A session keeps the history here, previous_response_id and conversation_id keep it "
             "at the server: use one of them"
         )
-

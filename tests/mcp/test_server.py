@@ -40,8 +40,12 @@ def test_all_pages_are_listed(script: Script) -> None:
         assert names(server) == ["a", "b", "c", "d", "e"]
 
 
-def test_a_cursor_that_repeats_is_an_error(script: Script) -> None:
-    with script({"same_cursor": True}) as server, pytest.raises(MCPServerError, match="circles"):
+ENDLESS: Any = [({"same_cursor": True}, "circles"), ({"pages": 9999}, "does not end")]
+
+
+@pytest.mark.parametrize("plan, words", ENDLESS)
+def test_a_list_without_end_is_an_error(script: Script, plan: Any, words: str) -> None:
+    with script(plan) as server, pytest.raises(MCPServerError, match=words):
         server.list_tools()
 
 

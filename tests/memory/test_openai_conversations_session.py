@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,14 +12,19 @@ import pytest
 from agents_lite import (
     Agent,
     APIConnectionError,
+    APIResponseError,
     NotFoundError,
     OpenAIConversationsSession,
+    OpenAIResponsesCompactionSession,
     OpenAIResponsesModel,
     ResponsesClient,
     Runner,
+    RunTimeout,
+    SQLiteSession,
     UserError,
 )
-from agents_lite.testing import ResponsesServer
+from agents_lite.testing import ResponsesServer, ScriptedModel
+from tests.support.loopback import LoopbackServer, Peer, http_answer
 
 
 @pytest.fixture
@@ -100,3 +106,26 @@ def test_a_server_that_is_not_there_is_told_without_the_key() -> None:
     with pytest.raises(APIConnectionError) as caught:
         OpenAIConversationsSession(openai_client=client).get_items()
     assert "sk-secret" not in repr(caught.value) and caught.value.__cause__ is None
+
+
+def test_runs_end_in_time_though_the_server_of_their_session_is_silent() -> None:
+    with LoopbackServer(always=Peer.hang) as silent:
+        client = ResponsesClient(base_url=silent.origin, api_key="sk-mine")
+        long = SQLiteSession("s")
+        long.add_items([{"role": "assistant", "content": "So."}] * 10)
+        agent = Agent("A", model=ScriptedModel(lambda request: "done"))
+        shared = OpenAIConversationsSession(openai_client=client)  # the one begins, others wait
+        compacted = OpenAIResponsesCompactionSession("s", long, client=client)
+        for session in (shared, compacted):
+            runs = Runner.run_many(agent, ["Hi"] * 2, session=session, timeout=0.3)
+            assert [type(run.error) for run in runs] == [RunTimeout] * 2
+
+
+def test_an_answer_that_fills_the_memory_is_not_read_to_its_end() -> None:
+    bomb = gzip.compress(b'{"data": "' + b"x" * (8 << 20))
+    answer = http_answer(200, bomb, "application/json", {"Content-Encoding": "gzip"})
+    with LoopbackServer(answer) as server:
+        client = ResponsesClient(base_url=server.origin, api_key="k", max_answer_bytes=1 << 20)
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        with pytest.raises(APIResponseError, match="max_answer_bytes"):
+            session.get_items()

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -177,6 +177,33 @@ def proxy_that_loses_the_answer(port: int, command: bytes) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, port, command), daemon=True).start()
         yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def proxy_that_hangs(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A TCP proxy to the local `port`; gives its port, and an event: nothing passes while unset."""
+    flows = threading.Event()
+    flows.set()
+
+    def pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError), source, target:
+            while block := source.recv(65536):
+                flows.wait()
+                target.sendall(block)
+
+    def accept() -> None:
+        with suppress(OSError):  # the proxy has ended
+            while True:
+                client = listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", port))
+                for way in ((client, server), (server, client)):
+                    threading.Thread(target=pass_on, args=way, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1], flows
+        flows.set()
         listener.shutdown(socket.SHUT_RDWR)
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from agents_lite import Agent, Runner, SQLiteSession
+import pytest
+
+from agents_lite import Agent, Runner, RunTimeout, SQLiteSession
 from agents_lite.extensions.memory import AsyncSQLiteSession
 from agents_lite.testing import ScriptedModel
 
@@ -41,3 +45,15 @@ def test_items_of_a_plain_session_may_be_awaited() -> None:
         return len(await session.get_items()) + len(await session.get_items(limit=0))
 
     assert asyncio.run(read()) == 1
+
+
+def test_a_locked_database_holds_up_neither_a_run_nor_the_end_of_its_loop(tmp_path: Path) -> None:
+    path = tmp_path / "chats.db"
+    SQLiteSession("chat", path).add_items([{"role": "user", "content": "Hello"}])
+    session = AsyncSQLiteSession("chat", path)
+    session._session._database._timeout = 5000
+    agent = Agent(name="A", model=ScriptedModel(lambda request: "Hi"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RunTimeout):
+            asyncio.run(Runner.run(agent, "Hello", session=session, timeout=0.2))
