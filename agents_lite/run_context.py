@@ -33,6 +33,8 @@ class RunContextWrapper(TakenWhole, Generic[TContext]):
     """The same, split by the agent's name."""
     turn_input: list[TResponseInputItem] = field(default_factory=list)
     """What the agent at work was given when it took over: input items."""
+    tool_input: Any = field(default=None, repr=False, kw_only=True)
+    """Within the run of an agent tool with `parameters`, what those were given: JSON; or None."""
 
 
 AgentHookContext = RunContextWrapper

@@ -12,6 +12,7 @@ from agents_lite import (
     AgentHooks,
     FunctionTool,
     GuardrailFunctionOutput,
+    ResponsesObject,
     RunConfig,
     RunContextWrapper,
     RunHooks,
@@ -19,6 +20,7 @@ from agents_lite import (
     ToolContext,
     ToolGuardrailFunctionOutput,
     ToolsToFinalOutputResult,
+    UserError,
     function_tool,
     handoff,
     input_guardrail,
@@ -173,3 +175,29 @@ def test_functions_change_the_context_for_those_after_them() -> None:
     context: list[int] = []
     Runner.run_sync(Agent(name="A", model=model, tools=[count]), "hi", context=context)
     assert context == [0, 1]
+
+
+def test_the_context_of_a_call_made_by_hand_is_like_the_one_around_it() -> None:
+    @function_tool
+    def inner(context: ToolContext[str], text: str) -> str:
+        return f"{context.context} {context.tool_name} {context.tool_call_id} {text}"
+
+    made = []
+
+    @function_tool
+    def outer(context: ToolContext[str]) -> str:
+        """Calls the other one."""
+        raw = ResponsesObject({"type": "function_call", "name": "inner", "arguments": "{}"})
+        made.append(ToolContext.from_agent_context(context, "by_hand", raw))
+        named = {"tool_name": "inner", "tool_arguments": "{}"}
+        made.append(ToolContext.from_agent_context(RunContextWrapper("x"), "bare", **named))
+        return str(inner.on_invoke_tool(made[0], '{"text": "Hi"}'))
+
+    agent = Agent(name="A", model=ScriptedModel([call("outer"), "done"]), tools=[outer])
+    result = Runner.run_sync(agent, "Hello", context="mine")
+    assert result.new_items[1].output == "mine inner by_hand Hi"
+    inside, bare = made
+    assert inside.agent is agent and inside.usage is result.usage
+    assert (bare.context, bare.tool_name, bare.agent) == ("x", "inner", None)
+    with pytest.raises(UserError, match="tool_name and tool_arguments"):
+        ToolContext.from_agent_context(bare, "nothing")

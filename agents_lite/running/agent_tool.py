@@ -42,7 +42,7 @@ def agent_tool(
         if function is not None:
             check_takes(function, f"Tool {name}: {option}", wanted)
 
-    def run_agent(context: ToolContext[Any], input: str) -> Any:
+    def run_on(context: ToolContext[Any], input: Any, tool_input: Any = None) -> Any:
         outer, call = context.run, context.tool_call
         options = {"context": context.context, **run_options}
         if context.run_config is not None:
@@ -56,6 +56,7 @@ def agent_tool(
             around=outer,
             record=None if outer is None else outer.record.inner(context.tool_call_id, agent),
         )
+        run.context.tool_input = tool_input
         with closing(run.events), nullcontext() if outer is None else outer.having_inside(run):
             for event in run.events:
                 if on_stream is not None:
@@ -64,6 +65,9 @@ def agent_tool(
             raise RunPaused(run.pause_reason)
         result = RunResult(run)
         return result.final_output if extract_output is None else extract_output(result)
+
+    def run_agent(context: ToolContext[Any], input: str) -> Any:
+        return run_on(context, input)
 
     if parameters is None:
         tool = function_tool(
@@ -77,7 +81,7 @@ def agent_tool(
         from .typed_input import typed_agent_tool
 
         tool = typed_agent_tool(
-            run_agent,
+            run_on,
             parameters,
             input_builder,
             include_input_schema,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def typed_agent_tool(
-    run_agent: Callable[[ToolContext[Any], Any], Any],
+    run_agent: Callable[[ToolContext[Any], Any, Any], Any],
     parameters: Any,
     input_builder: Callable[[dict[str, Any]], Any] | None,
     include_input_schema: bool,
@@ -43,10 +43,9 @@ def typed_agent_tool(
         facts: dict[str, Any] = {"params": adapter.dump_python(arguments, mode="json")}
         if include_input_schema:
             facts["json_schema"] = schema
-        if input_builder is None:
-            return run_agent(context, _as_text(facts))
+        build = input_builder or _as_text
         call = context.run.call if context.run is not None else _call
-        return run_agent(context, call(input_builder, facts))
+        return run_agent(context, call(build, facts), facts["params"])
 
     return FunctionTool(
         name=name,

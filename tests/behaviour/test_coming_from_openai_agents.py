@@ -25,7 +25,6 @@ from agents_lite import (
     RunContextWrapper,
     Runner,
     RunState,
-    ToolContext,
     UserError,
     add_trace_processor,
     function_tool,
@@ -77,7 +76,6 @@ HELD = {
     "test_a_client_of_the_openai_package_says_which_server",
     "`RunResult(input": HERE + "test_results_are_made_by_runs",
     "`MessageOutputItem": HERE + "test_the_class_of_an_item_says_its_type",
-    "`ToolContext.from": HERE + "test_a_call_s_context_is_made_by_hand",
     "`RunConfig(tracing": "tracing/test_default.py::"
     "test_tracing_key_set_on_purpose_sends_every_trace",
     "`logging.getLogger": "test_logs.py::test_all_that_is_logged_is_printed_once",
@@ -194,18 +192,6 @@ def test_results_are_made_by_runs() -> None:
 def test_the_class_of_an_item_says_its_type() -> None:
     agent = Agent(name="A")
     assert agents_lite.MessageOutputItem(agent=agent, raw_item={}).type == "message_output_item"
-
-
-def test_a_call_s_context_is_made_by_hand() -> None:
-    heard = []
-
-    @function_tool
-    def note(context: ToolContext[str], text: str) -> None:
-        heard.append((context.context, context.tool_name, context.tool_call_id, text))
-
-    context = ToolContext("mine", tool_name="note", tool_call_id="call_1", tool_arguments="{}")
-    note.on_invoke_tool(context, '{"text": "Hi"}')
-    assert heard == [("mine", "note", "call_1", "Hi")]
 
 
 def test_items_come_when_the_answer_is_whole() -> None:

@@ -16,6 +16,7 @@ from agents_lite import (
     MaxTurnsExceeded,
     ModelSettings,
     RunConfig,
+    RunContextWrapper,
     RunHooks,
     Runner,
     SQLiteSession,
@@ -349,6 +350,23 @@ def test_a_function_may_make_the_input(run: Any) -> None:
     tool = inner.as_tool("ask", "Asks.", parameters=Translation, input_builder=build)
     run(outer(tool, TRANSLATE, "done"), "hi")
     assert asked(inner) == "Hola to French"
+
+
+def test_tools_inside_get_to_see_the_typed_input() -> None:
+    @function_tool
+    def look(context: RunContextWrapper[Any]) -> str:
+        return str(context.tool_input)
+
+    inner = Agent(name="Inner", model=ScriptedModel([call("look"), "Salut"]), tools=[look])
+    seen = inner.as_tool(
+        "ask",
+        "Asks.",
+        parameters=Translation,
+        custom_output_extractor=lambda result: result.new_items[1].output,
+    )
+    result = Runner.run_sync(outer(seen, TRANSLATE, "done"), "hi")
+    assert told(result) == "{'text': 'Hola', 'target': 'French'}"
+    assert result.context_wrapper.tool_input is None
 
 
 def test_arguments_that_do_not_fit_are_told_to_the_model() -> None:
