@@ -95,7 +95,7 @@ class StoredSession(SessionABC):
         text = self._pop_text()
         return None if text is None else StoredItem(self._decode(text))
 
-    def close(self) -> None:  # noqa: B027  (a store with nothing to close need not say so)
+    def close(self) -> Done | None:  # noqa: B027  (a store with nothing to close need not say so)
         """Close what the session has opened itself; using it again opens it again."""
 
     def __enter__(self) -> Self:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
-from ...concurrency.calling import Done
+from ...concurrency.calling import Done, Ready
 from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
 from ...memory.session_settings import SessionSettings
@@ -18,6 +18,10 @@ try:
     from redis.cluster import RedisCluster
 except ImportError as error:
     raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
+
+
+class Truth(Ready, int):
+    """True or False, as 1 or 0; it may be awaited."""
 
 
 class RedisSession(StoredSession):
@@ -92,10 +96,19 @@ class RedisSession(StoredSession):
         self._call(lambda: self._client.delete(self._key))
         return Done()
 
-    def close(self) -> None:
+    def ping(self) -> Truth:
+        """Whether the server answers."""
+        try:
+            self._call(self._client.ping)
+        except SessionError:
+            return Truth(False)
+        return Truth(True)
+
+    def close(self) -> Done:
         """Close the session's own client (`from_url`); one that was given stays as it is."""
         if self._owns_client:
             self._client.close()
+        return Done()
 
     def _read_texts(self, newest: int | None) -> list[str | bytes]:
         start = 0 if newest is None else -newest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import uuid
@@ -43,6 +44,16 @@ def test_sessions_share_a_client(client: redis.Redis, session_id: str) -> None:
     assert RedisSession("other", redis_client=client, key_prefix=session_id).get_items() == []
 
 
+def test_a_program_may_await_an_answer_and_the_end(redis_url: str, session_id: str) -> None:
+    async def talk() -> bool:
+        session = RedisSession.from_url(session_id, url=redis_url)
+        is_there = await session.ping()
+        await session.close()
+        return bool(is_there)
+
+    assert asyncio.run(talk())
+
+
 def test_a_ttl_is_renewed_by_every_change(client: redis.Redis, session_id: str) -> None:
     session = RedisSession(session_id, redis_client=client, ttl=1000)
     key = f"agents:session:{session_id}:messages"
@@ -78,7 +89,9 @@ def test_a_server_that_goes_away_is_a_session_error() -> None:
             client = redis.Redis.from_url(url, retry=no_retries)
             session = RedisSession("s", redis_client=client)
             session.add_items(TURN)
+            assert session.ping()
             server.stop()
+            assert not session.ping()
             for use in (
                 session.get_items,
                 lambda: session.add_items(TURN),
