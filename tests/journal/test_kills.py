@@ -11,8 +11,9 @@ import os
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import pytest
@@ -109,20 +110,22 @@ def server() -> Iterator[ResponsesServer]:
 
 
 @pytest.fixture(scope="module")
-def drivers() -> Iterator[Drivers]:
-    with Drivers() as drivers:
-        yield drivers
+def drivers_for() -> Iterator[Callable[[str], Drivers]]:
+    """Gives the process for a database of Django, which is set up once; "" is for all others."""
+    with ExitStack() as all_of_them:
+        yield cache(lambda _: all_of_them.enter_context(Drivers()))
 
 
 @pytest.fixture
 def ledger(
-    server: ResponsesServer, drivers: Drivers, request: pytest.FixtureRequest, tmp_path: Any
-) -> Iterator[Ledger]:
+    server: ResponsesServer,
+    drivers_for: Callable[[str], Drivers],
+    request: pytest.FixtureRequest,
+    tmp_path: Any,
+) -> Ledger:
     store = make_store(getattr(request, "param", "sqlite"), request)
-    with ExitStack() as own:
-        if store.kind == "django":  # which is set up once in a process
-            drivers = own.enter_context(Drivers())
-        yield Ledger(server, drivers, store, str(tmp_path))
+    drivers = drivers_for(store.location if store.kind == "django" else "")
+    return Ledger(server, drivers, store, str(tmp_path))
 
 
 EVERY_WAY = [

@@ -237,7 +237,7 @@ def _fork(attempt: Attempt) -> dict[str, Any]:
     pid = os.fork()
     if pid == 0:
         try:
-            told = drive(attempt)
+            told = {**drive(attempt), "modules": list(sys.modules)}
         except BaseException as error:
             told = {"ended": "error", "error": f"{type(error).__name__}: {error}"}
             traceback.print_exc()
@@ -249,14 +249,14 @@ def _fork(attempt: Attempt) -> dict[str, Any]:
     _, status = os.waitpid(pid, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     told: dict[str, Any] = {"ended": "killed"} if killed else json.loads(text)
+    for name in told.pop("modules", ()):  # those after it need not import them, too
+        with suppress(ImportError):
+            import_module(name)
     return told
 
 
 def main() -> None:
     """Make each attempt that standard input names."""
-    for name in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "redis"):
-        with suppress(ImportError):  # once, and not in each fork
-            import_module(name)
     for line in sys.stdin:
         attempt = Attempt(**json.loads(line))
         if attempt.kind == "django" and "DJANGO_SETTINGS_MODULE" not in os.environ:
