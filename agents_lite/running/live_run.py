@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock
-from ..exceptions import MaxTurnsExceeded, UsageLimitExceeded, UserError
-from ..run_config import RunConfig, UsageLimits
+from ..exceptions import MaxTurnsExceeded, UserError
+from ..run_config import RunConfig
 from ..run_context import RunContextWrapper
 from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
 from ..tracing import Span, get_current_span, sensitive_data_by_default
-from ..usage import Usage
 from .facts import Asked, Telling, Told
 from .hooks import Hooks
+from .limits import check_usage, has_limits
 
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..compaction import Compaction
     from ..concurrency.seats import Seats
     from ..items import RunItem, ToolApprovalItem, TResponseInputItem
-    from ..models.interface import Model
     from ..output_schema import AgentOutputSchemaBase
     from ..result import RunResult
     from ..tracing import AgentSpanData
@@ -152,7 +151,7 @@ class LiveRun:
         self._pause: RunPaused | None = None
         self._inner_runs: list[LiveRun] = []
         self._lock = new_lock()
-        self.is_limited = any(True for _ in self._found_limits())
+        self.is_limited = has_limits(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
@@ -232,57 +231,14 @@ class LiveRun:
         most = self.record.max_turns
         if most is not None and self.turn > most:
             raise MaxTurnsExceeded(f"Max turns ({most}) exceeded")
-        self.check_usage()
+        check_usage(self)
         if self.turn > 1:
             self.record.conversation.check_continuation(self.agent.name)
-
-    def check_usage(self, more: Usage | None = None) -> None:
-        """See that another model call may be made.
-
-        Args:
-            more: What was used and is not in the record yet, or None.
-
-        Raises:
-            UsageLimitExceeded: A limit is reached.
-            UserError: There is a limit for the cost, which is not known.
-        """
-        for run, limits in self._limits():
-            used = run.record.usage
-            if more is not None:
-                used = Usage()
-                used.add(run.record.usage)
-                used.add(more)
-            _check_usage(used, limits)
 
     def measure(self, tokens: int) -> None:
         """Learn how many tokens the latest request had; 0: the server did not say."""
         if self.estimate and tokens:
             self.tokens_per_estimated = min(max(tokens / self.estimate, 0.25), 4.0)
-
-    def check_price(self, model: Model) -> None:
-        """See that a model has a price, if there is a limit for what the run may cost.
-
-        Raises:
-            UserError: It has none.
-        """
-        if self.is_limited and any(limits.cost is not None for _, limits in self._found_limits()):
-            from ..prices import check_has_price
-
-            check_has_price(getattr(model, "model", None), model.hostname, self.agent.name)
-
-    def allow_calls(self, call_ids: list[str]) -> None:
-        """See that these calls of local tools may be made; those begun before count already.
-
-        Raises:
-            UsageLimitExceeded: They are more than a limit leaves.
-        """
-        for run, limits in self._limits():
-            most = limits.tool_calls
-            count = sum(not self.record.call(call_id).is_begun for call_id in call_ids)
-            if most is not None and run.record.tool_calls + count > most:
-                raise UsageLimitExceeded(
-                    f"{count} more tool call(s) would pass the limit of {most} tool calls"
-                )
 
     def pause(self, reason: PauseReason) -> None:
         """Have the run stop where nothing is left half done; safe from any thread."""
@@ -407,17 +363,6 @@ class LiveRun:
             return None  # the server keeps the conversation, and can compact it by itself
         return self.config.compaction or getattr(self.session, "compaction", None)
 
-    def _limits(self) -> Iterable[tuple[LiveRun, UsageLimits]]:
-        """The limits of this run, and of those around it."""
-        return self._found_limits() if self.is_limited else ()
-
-    def _found_limits(self) -> Iterator[tuple[LiveRun, UsageLimits]]:
-        run: LiveRun | None = self
-        while run is not None:
-            if run.config.usage_limits is not None:
-                yield run, run.config.usage_limits
-            run = run.around
-
 
 def _run_id(chosen: Any, given: Any, record: Record, around: LiveRun | None) -> str:
     """The id that the user chose; that of the run around this one, or of its record; or a new one.
@@ -437,24 +382,3 @@ def _run_id(chosen: Any, given: Any, record: Record, around: LiveRun | None) -> 
     if not run_id:
         raise UserError("A run_id cannot be empty; None makes one")
     return str(run_id)
-
-
-def _check_usage(usage: Usage, limits: UsageLimits) -> None:
-    for name in ("requests", "input_tokens", "output_tokens", "total_tokens"):
-        most, used = getattr(limits, name), getattr(usage, name)
-        if most is not None and used >= most:
-            raise UsageLimitExceeded(
-                f"Another model call would pass the limit of {most} {name}; {used} are used"
-            )
-    if limits.cost is None:
-        return
-    cost = usage.cost
-    if cost is None:
-        raise UserError(
-            "The run has a limit for its cost, and what its model calls so far have cost is not "
-            "known: there is no price for a model, or its server does not count tokens"
-        )
-    if cost >= limits.cost:
-        raise UsageLimitExceeded(
-            f"Another model call would pass the limit of ${limits.cost:.4f}; ${cost:.4f} are spent"
-        )

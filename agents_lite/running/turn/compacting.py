@@ -30,6 +30,7 @@ from ...run_config import RunConfig
 from ...tracing import custom_span, generation_span
 from ...usage import Usage
 from ..facts import Compacted
+from ..limits import check_price, check_usage
 from .model_call import describe_request, describe_response, in_step
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _compact(run: LiveRun, cancellation: Cancellation, room: float) -> bool:
     elif usage.requests:
         run.record.add(Compacted(0, 0, None, usage))  # it has cost something all the same
     if usage.requests:
-        run.check_usage()
+        check_usage(run)
     return after < before
 
 
@@ -226,7 +227,7 @@ class _Summary:
             cancellation=self._cancellation,
         )
         assert model is not None
-        self._run.check_usage(self._usage)
+        check_usage(self._run, self._usage)
         response = self._answer(model, request)
         self._usage.add(response.usage)
         texts = [ItemHelpers.extract_text(item) for item in response.output]
@@ -253,7 +254,7 @@ class _Summary:
         else:
             provider = run.config.model_provider
             model = choose_model(run.agent, RunConfig(model=chosen, model_provider=provider))
-        run.check_price(model)
+        check_price(model, run)
         return model
 
     def _answer(self, model: Model, request: ModelRequest) -> ModelResponse:

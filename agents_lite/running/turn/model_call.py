@@ -17,6 +17,7 @@ from ...stream_events import RawResponsesStreamEvent
 from ...tracing import Span, generation_span
 from ...usage import known_counts
 from ..facts import Answered
+from ..limits import check_price
 from .plan import find_targets
 from .prompt_cache import SMALLEST_CACHED, sent_prompt, warn_of_change, with_cache_key
 from .request import build_request
@@ -58,7 +59,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     agent = run.agent
     stand_in = run.stand_in
     model = choose_model(agent, run.config) if stand_in is None else stand_in.model_for(run)
-    run.check_price(model)
+    check_price(model, run)
     request = with_cache_key(request, model, run)
     if run.cached_prompt is not None:
         warn_of_change(run.cached_prompt, sent_prompt(request, run))

@@ -13,6 +13,7 @@ from ...exceptions import ModelBehaviorError
 from ...items import ToolCallOutputItem, output_item
 from ...tool import FunctionTool
 from ..facts import Called
+from ..limits import allow_calls
 from ..live_run import RunPaused
 from .approval import answer_server, interruptions, settle
 from .tool_call import ToolCall
@@ -44,7 +45,7 @@ def call_tools(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, 
             if run.record.call(raw.call_id).output is None
         ]
         calls = [call for call in open_calls if settle(call)]
-        run.allow_calls([call.call_id for call in calls])
+        allow_calls([call.call_id for call in calls], run)
         _make_all(calls, run, scope)
     _answer_unknown(plan, run)
     for raw, tool in plan.approval_requests:
