@@ -24,7 +24,7 @@ _HOMES = {  # module: the names it is home to
         "InputGuardrailTripwireTriggered "
         "InternalServerError InvalidFinalOutputError JournalError JournalMismatch "
         "MaxTurnsExceeded MCPServerError MCPTimeoutError ModelBehaviorError ModelRefusalError "
-        "NotFoundError "
+        "NestingTooDeep NotFoundError "
         "OutputGuardrailTripwireTriggered PermissionDeniedError RateLimitError "
         "ReplayMiss ResponseFailedError RunBusy RunTimeout SessionError "
         "ToolInputGuardrailTripwireTriggered ToolOutputGuardrailTripwireTriggered "

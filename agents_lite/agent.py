@@ -181,6 +181,19 @@ class Agent(PickledByName, Generic[TContext]):
             mcp_servers: Sequence[MCPServer] = ...,
         ) -> None: ...
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse what no run would call.
+
+        Raises:
+            UserError: The class overrides `get_all_tools`.
+        """
+        super().__init_subclass__(**options)
+        if "get_all_tools" in vars(cls):
+            raise UserError(
+                f"{cls.__name__} overrides get_all_tools, which runs do not call: give the agent "
+                "all its tools, with is_enabled functions that decide when each is offered"
+            )
+
     def __post_init__(self) -> None:
         """Check what was given.
 

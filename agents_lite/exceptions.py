@@ -35,6 +35,7 @@ __all__ = [
     "MaxTurnsExceeded",
     "ModelBehaviorError",
     "ModelRefusalError",
+    "NestingTooDeep",
     "NotFoundError",
     "OutputGuardrailTripwireTriggered",
     "PermissionDeniedError",
@@ -103,6 +104,10 @@ class MaxTurnsExceeded(AgentsException):
 
 class RunTimeout(AgentsException, TimeoutError):
     """The run did not end within its `timeout` (seconds)."""
+
+
+class NestingTooDeep(AgentsException):
+    """Agents call each other as tools, one inside the other, without an end."""
 
 
 class UsageLimitExceeded(AgentsException):

@@ -377,9 +377,10 @@ def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
         raise UserError(f"{owner} must be a list of input items, got {items!r}")
     for item in items:
         if not (isinstance(item, dict) and isinstance(item.get("type"), str | None)):
-            raise UserError(
-                f"{owner}: each input item must be a dict such as {{'role': ...}}, got {item!r}"
-            )
+            known = ("to_input_item", "model_dump")
+            way = next((f"; its {name}() is one" for name in known if hasattr(item, name)), "")
+            wanted = "a dict such as {'role': ...}"
+            raise UserError(f"{owner}: each input item must be {wanted}, got {item!r}{way}")
     return items if isinstance(items, list) else list(items)
 
 

@@ -454,3 +454,36 @@ def test_what_a_run_would_be_given_can_be_asked_for() -> None:
     plain: Agent[str] = Agent(name="B", instructions="Be brief.")
     assert asyncio.run(plain.get_system_prompt(context)) == "Be brief."
     assert asyncio.run(plain.get_prompt(context)) is None
+
+
+def test_a_subclass_may_say_its_instructions_and_prompt_by_itself() -> None:
+    class Clerk(Agent[str]):
+        async def get_system_prompt(self, run_context: RunContextWrapper[str]) -> str | None:
+            return f"{await super().get_system_prompt(run_context)} For {run_context.context}."
+
+        async def get_prompt(self, run_context: RunContextWrapper[str]) -> Any:
+            return {"id": f"pmpt_{run_context.context}"}
+
+    model = ScriptedModel(["Yes."])
+    Runner.run_sync(Clerk("A", "Be brief.", model=model), "Hi", context="me")
+    assert model.requests[0].system_instructions == "Be brief. For me."
+    assert model.requests[0].prompt == {"id": "pmpt_me"}
+
+
+def test_what_no_run_would_call_cannot_be_overridden() -> None:
+    with pytest.raises(UserError, match="Clerk overrides get_all_tools.*is_enabled"):
+
+        class Clerk(Agent[None]):
+            async def get_all_tools(self, run_context: Any) -> list[Any]:
+                return []
+
+
+def test_an_item_that_is_no_dict_is_refused_and_what_makes_one_of_it_is_named() -> None:
+    said = Runner.run_sync(Agent("A", model=ScriptedModel(["Yes."])), "Hi")
+    for item, way in (
+        (said.new_items[0], "to_input_item()"),
+        (said.raw_responses[0].output[0], "model_dump()"),
+    ):
+        with pytest.raises(UserError) as refused:
+            Runner.run_sync(said.last_agent, [item])
+        assert str(refused.value).endswith(f"; its {way} is one")

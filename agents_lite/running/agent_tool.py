@@ -8,12 +8,16 @@ from typing import Any
 
 from ..agent import Agent, AgentToolStreamEvent
 from ..checks import check_takes, from_fields
+from ..exceptions import NestingTooDeep
 from ..result import RunResult
 from ..run_config import RunConfig
 from ..tool import FunctionTool, fit_for_tool, function_tool
 from ..tool_context import ToolContext
 from .live_run import RunPaused
 from .start import check_options, new_run
+
+MOST_AROUND = 32
+"""Runs around one another; each holds some twenty frames of a stack that Python limits to 1,000."""
 
 
 def agent_tool(
@@ -44,6 +48,11 @@ def agent_tool(
 
     def run_on(context: ToolContext[Any], input: Any, tool_input: Any = None) -> Any:
         outer, call = context.run, context.tool_call
+        if outer is not None and outer.depth >= MOST_AROUND:
+            raise NestingTooDeep(
+                f"Agent {agent.name} is called as a tool with {MOST_AROUND} runs around it: agents "
+                "that call each other like that do not come to an end"
+            )
         options = {"context": context.context, **run_options}
         if context.run_config is not None:
             options.setdefault("run_config", context.run_config)

@@ -69,6 +69,7 @@ class LiveRun:
         callbacks: Calls the user's functions.
         cancellation: Stops the run.
         around: The run that this one is a part of, or None.
+        depth: How many there are around it.
         streamed: Whether the model's deltas are wanted.
         hooks: Tells the hooks.
         stand_in: Answers instead of its models and tools, since it began to be read; or None.
@@ -125,6 +126,7 @@ class LiveRun:
         self.callbacks = callbacks
         self.cancellation = cancellation
         self.around = around
+        self.depth: int = 0 if around is None else around.depth + 1
         self.streamed = streamed
         # With `self.call` the run would hold itself, and be left to the garbage collector.
         call = partial(callbacks.call, cancellation)

@@ -13,6 +13,7 @@ from agents_lite import (
     CallModelData,
     ModelInputData,
     ModelRequest,
+    NestingTooDeep,
     RunConfig,
     Runner,
     UsageLimitExceeded,
@@ -54,6 +55,19 @@ def test_limits_count_over_nested_runs() -> None:
         Runner.run_sync(agent, "x", run_config=config)
     data: Any = failed.value.run_data
     assert data.usage.requests == 3
+
+
+@pytest.mark.parametrize("failures", [default_tool_error_function, None], ids=["told", "raised"])
+def test_agents_that_call_each_other_without_end_are_stopped(failures: Any) -> None:
+    model = ScriptedModel(lambda request: call("ask", input="And you?"))
+    first, second = Agent("First", model=model), Agent("Second", model=model)
+    for one, other in ((first, second), (second, first)):
+        one.tools.append(other.as_tool("ask", "Ask.", failure_error_function=failures))
+    with pytest.raises(NestingTooDeep, match="32 runs around it") as failed:
+        Runner.run_sync(first, "Hi")
+    assert len(model.requests) == 33
+    data: Any = failed.value.run_data
+    assert data.last_agent is first
 
 
 def test_tool_calls_are_limited_over_nested_runs() -> None:

@@ -12,6 +12,7 @@ from ...concurrency.cancellation import Cancellation
 from ...concurrency.workers import run_in_thread_or_here, wait_a_moment, wait_for
 from ...exceptions import (
     AgentsException,
+    NestingTooDeep,
     ToolInputGuardrailTripwireTriggered,
     ToolOutputGuardrailTripwireTriggered,
     ToolTimeoutError,
@@ -118,6 +119,8 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
         AgentsException: The tool wants its failures raised.
     """
     explain = tool.failure_error_function
+    if isinstance(error, NestingTooDeep):
+        raise error  # each model around would be told, and call the next one again
     if isinstance(error, UsageLimitExceeded) and tool.agent is not None and call.run.is_limited:
         raise error  # the limit is one of all these runs together
     if isinstance(error, ToolTimeoutError) and error.tool_name == tool.name:

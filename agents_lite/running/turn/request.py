@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...agent import Agent
 from ...exceptions import UserError
 from ...handoffs import Handoff
 from ...history import mend_history, without_lost_reasoning, without_reasoning_ids
@@ -24,7 +25,6 @@ from .background import awaited_answer
 from .plan import as_handoff
 
 if TYPE_CHECKING:
-    from ...agent import Agent
     from ...concurrency.cancellation import Cancellation
     from ...tool import Tool
     from ..live_run import LiveRun
@@ -128,15 +128,18 @@ def _of_different_names(
 
 def _instructions(agent: Agent[Any], run: LiveRun) -> str | None:
     instructions = agent.instructions
-    if instructions is None or isinstance(instructions, str):
+    if type(agent).get_system_prompt is not Agent.get_system_prompt:
+        text = run.call(agent.get_system_prompt, run.context)
+    elif instructions is None or isinstance(instructions, str):
         return instructions
-    try:
-        inspect.signature(instructions).bind(None, None)
-    except (TypeError, ValueError):
-        raise UserError(
-            f"The instructions function of agent {agent.name} must take context and agent"
-        ) from None
-    text = run.call(instructions, run.context, agent)
+    else:
+        try:
+            inspect.signature(instructions).bind(None, None)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"The instructions function of agent {agent.name} must take context and agent"
+            ) from None
+        text = run.call(instructions, run.context, agent)
     if text is not None and not isinstance(text, str):
         raise UserError(f"The instructions of agent {agent.name} must be text, got {text!r}")
     return text
@@ -144,7 +147,9 @@ def _instructions(agent: Agent[Any], run: LiveRun) -> str | None:
 
 def _prompt(agent: Agent[Any], run: LiveRun) -> dict[str, Any] | None:
     prompt = agent.prompt
-    if callable(prompt):
+    if type(agent).get_prompt is not Agent.get_prompt:
+        prompt = run.call(agent.get_prompt, run.context)
+    elif callable(prompt):
         prompt = run.call(prompt, GenerateDynamicPromptData(run.context, agent))
     if prompt is None:
         return None
