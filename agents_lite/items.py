@@ -311,7 +311,7 @@ class ItemHelpers:
         """Input as a list of items; a string becomes one user message."""
         if isinstance(input, str):
             return [{"role": "user", "content": input}]
-        return list(input)
+        return list(as_input_items(input, "The input"))
 
     @staticmethod
     def extract_last_content(message: Any) -> str:

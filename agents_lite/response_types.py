@@ -129,6 +129,18 @@ def as_json(value: Any) -> Any:
     return value if dump is None else dump(mode="json", exclude_unset=True, warnings=False)
 
 
+def as_python(value: Any) -> Any:
+    """A number or an array of NumPy or its like as Python's own, lists for arrays.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    plain = getattr(value, "tolist", None)
+    if isinstance(value, type) or plain is None:
+        raise TypeError(f"Unable to serialize unknown type: {type(value)}")
+    return plain()
+
+
 def json_text(value: Any) -> str:
     """The JSON text of a JSON value; half a character stays an escape in it."""
     try:

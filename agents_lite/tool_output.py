@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from .exceptions import UserError
+from .response_types import as_python
 
 __all__ = [
     "ToolOutputFileContent",
@@ -141,9 +142,12 @@ def _make_part(output: StructuredOutput) -> dict[str, Any]:
 
 
 def _make_json(value: Any) -> str:
-    def fall_back(part: Any) -> str:
-        if part is value:
-            raise TypeError("not JSON at all")
+    def fall_back(part: Any) -> Any:
+        try:
+            return as_python(part)
+        except TypeError:
+            if part is value:
+                raise
         return str(part)
 
     try:

@@ -23,6 +23,7 @@ from agents_lite import (
     Handoff,
     HostedMCPTool,
     ImageGenerationTool,
+    ItemHelpers,
     LocalShellTool,
     Model,
     ModelProvider,
@@ -47,7 +48,7 @@ from agents_lite.checks import check_takes, from_fields
 from agents_lite.exceptions import AgentsException
 from agents_lite.local_tools import FolderEditor, LocalShell
 from agents_lite.mcp import MCPServerStdio, MCPServerStreamableHttp
-from agents_lite.testing import ScriptedModel, call
+from agents_lite.testing import ScriptedModel, call, handoff_to, text, turn
 from tests.support.drivers import run_sync, whole_and_streamed
 
 ANYTHING: Any = object()
@@ -140,6 +141,11 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (lambda **it: custom_span("x", **it), "parent", ["span_1", 3]),
     (lambda **it: custom_span("x", **it), "span_id", [3, []]),
     (lambda **it: Agent("a", **it), "output_retries", ["2", None, -1]),
+    (lambda **it: turn("x", **it), "delay", ["1", -1, True]),
+    (lambda content: text(content), "content", [3, None]),
+    (lambda name: call(name), "name", [3, None]),
+    (handoff_to, "agent_name", [3, None, AGENT]),
+    (ItemHelpers.input_to_new_input_list, "input", [3, None, [3]]),
     (set_prices, "prices", [None, "x", [1]]),
     (SQLiteJournal, "path", [3, ["x"]]),
     (lambda **it: SQLiteJournal("j", **it), "lease", ["30", None]),

@@ -7,6 +7,7 @@ import datetime
 import decimal
 import enum
 import uuid
+from array import array
 from typing import Any
 
 import pytest
@@ -68,6 +69,8 @@ def test_string_stays_as_it_is(text: str) -> None:
         (b"text", '"text"'),
         ({3}, "[3]"),
         ((n for n in (1, 2)), "[1,2]"),
+        (array("i", [1, 2]), "[1,2]"),  # as NumPy's arrays and numbers, too
+        ({"a": [array("d", [0.5])]}, '{"a":[[0.5]]}'),
     ],
 )
 def test_other_values_become_json(value: Any, text: str) -> None:

@@ -23,7 +23,7 @@ from ..exceptions import (
     ResponseFailedError,
     UserError,
 )
-from ..response_types import ResponseStreamEvent
+from ..response_types import ResponseStreamEvent, as_python
 from .answer import WIRE_ERRORS, Answer, Limits, Translate, event_number
 from .assembly import ResponseSoFar
 from .background import Background
@@ -258,8 +258,9 @@ def serialized(body: Mapping[str, Any]) -> bytes:
         UserError: It is none.
     """
     try:
-        return to_json(body)
+        return to_json(body, fallback=as_python)
     except (ValueError, TypeError) as error:
         with suppress(ValueError, TypeError, RecursionError):  # lone surrogates become "?"
-            return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+            text = json.dumps(body, default=as_python, ensure_ascii=False)
+            return text.encode("utf-8", "replace")
         raise UserError(f"The request holds something that is not JSON: {error}") from error

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
+from ..checks import check_kind, check_number
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply, json_reply
 from ..tool import fit_for_tool
@@ -53,6 +54,7 @@ server sends it as an HTTP error); or a function that is given the request and r
 
 def text(content: str) -> OutputItem:
     """A message of the model."""
+    check_kind(content, str, "text(): content", "a text")
     return _message({"type": "output_text", "text": content, "annotations": []})
 
 
@@ -83,6 +85,7 @@ def call(
         call_id: The call's id; None makes one up.
         named: Arguments by name.
     """
+    check_kind(name, str, "call(): name", "a tool's name")
     if not isinstance(arguments, str | Mapping | None):
         raise UserError(f"The arguments of a call are a dict or raw text, not {arguments!r}")
     if not isinstance(arguments, str):
@@ -93,6 +96,7 @@ def call(
 
 def handoff_to(agent_name: str, **arguments: Any) -> OutputItem:
     """A call of the tool that hands over to the agent of that name."""
+    check_kind(agent_name, str, "handoff_to(): agent_name", "an agent's name")
     return call(f"transfer_to_{fit_for_tool(agent_name)}", arguments)
 
 
@@ -150,6 +154,9 @@ def turn(
     for item in output:
         if not isinstance(item, str | dict):
             raise UserError(f"turn() takes output items one by one, turn(a, b), got {item!r}")
+    for name, seconds in (("delay", delay), ("pause", pause)):
+        if seconds is not None:
+            check_number(seconds, f"turn(): {name}")
     items = [text(item) if isinstance(item, str) else item for item in output]
     return Turn(items, usage, delay, pause, fields)
 

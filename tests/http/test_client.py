@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import traceback
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -163,6 +164,13 @@ def test_a_header_that_cannot_be_sent_is_refused_by_name(value: Any):
 def test_a_name_that_no_header_can_have_is_refused():
     with LoopbackServer() as server, pytest.raises(UserError, match="X Mine"):
         ask(client_of(server), headers={"X Mine": "1"})
+
+
+@pytest.mark.parametrize("text", ["plain", "half a pair \ud83d"])
+def test_arrays_are_sent_as_lists(text: str):
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server), body={"input": text, "embedding": array("d", [0.5])})
+    assert server.requests[0].json["embedding"] == [0.5]
 
 
 def test_a_body_that_is_no_json_is_refused_before_anything_is_sent():
