@@ -99,6 +99,20 @@ class OpenAIConversationsSession(SessionABC):
             self._ask("POST", "/items", {"items": given[start : start + _ADDED_AT_ONCE]})
         return Done()
 
+    def replace_items(self, items: list[TResponseInputItem], count: int) -> Done:
+        """Put items behind the conversation, then remove the oldest `count`.
+
+        Raises:
+            UserError: These are no items.
+            APIError: The server could not be reached, or refused; nothing is lost then.
+        """
+        old = self.get_items()[:count]
+        self.add_items(items)
+        for item in old:
+            with suppress(NotFoundError):
+                self._ask("DELETE", f"/items/{item['id']}")
+        return Done()
+
     def pop_item(self) -> StoredItem | None:
         """Remove the newest item and return it, or None when there is none.
 

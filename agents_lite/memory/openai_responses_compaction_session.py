@@ -25,8 +25,9 @@ CANDIDATES = 10
 class OpenAIResponsesCompactionSession(SessionABC):
     """Has the Responses API compact what another session keeps, when a run has made it long.
 
-    What the server makes of the conversation takes its place: what was said is gone. A
-    `CompactionSession` keeps it.
+    What the server makes of the conversation takes its place, in one step where the other session
+    has `replace_items`, as all in this package have: what was said is gone. A `CompactionSession`
+    keeps it.
 
     Source: https://platform.openai.com/docs/api-reference/responses/compact
     """
@@ -111,6 +112,9 @@ class OpenAIResponsesCompactionSession(SessionABC):
                 "POST", "/responses/compact", {"model": self.model, "input": kept}
             )
             made = without_lost_reasoning(kept, answer["output"])
+            replace = getattr(self.underlying_session, "replace_items", None)
+            if replace is not None:
+                return replace(made, len(kept))
             cleared = self.underlying_session.clear_session()
             return then(cleared, lambda _: self._add(made, or_else=kept))
 

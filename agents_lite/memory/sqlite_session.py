@@ -85,11 +85,7 @@ class SQLiteSession(StoredSession):
             SessionError: The database failed.
         """
 
-        def clear(connection: sqlite3.Connection) -> None:
-            for table in self._tables():
-                connection.execute(f"DELETE FROM {table} WHERE session_id = ?", [self.session_id])
-
-        self._database.change(clear)
+        self._database.change(self._clear)
         return Done()
 
     def close(self) -> None:
@@ -108,6 +104,22 @@ class SQLiteSession(StoredSession):
 
     def _append_texts(self, texts: list[str]) -> None:
         self._database.change(partial(self._append, texts))
+
+    def _replace_texts(self, texts: list[str], count: int) -> None:
+        def replace(connection: sqlite3.Connection) -> None:
+            newer = self._read_texts(None)[count:]
+            self._clear_shown(connection)
+            self._append([*texts, *newer], connection)
+
+        self._database.change(replace)
+
+    def _clear(self, connection: sqlite3.Connection) -> None:
+        for table in self._tables():
+            connection.execute(f"DELETE FROM {table} WHERE session_id = ?", [self.session_id])
+
+    def _clear_shown(self, connection: sqlite3.Connection) -> None:
+        """Forget what `_read_texts` gives."""
+        self._clear(connection)
 
     def _append(self, texts: list[str], connection: sqlite3.Connection) -> None:
         connection.execute(

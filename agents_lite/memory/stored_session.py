@@ -31,7 +31,7 @@ class StoredItem(Ready, TResponseInputItem):
 class StoredSession(SessionABC):
     """A session whose store keeps each item as a JSON text.
 
-    A store implements `clear_session` and the three methods below that speak of texts. They raise
+    A store implements `clear_session` and the methods below that speak of texts. They raise
     `SessionError` when the store fails, and then leave it as it was.
     """
 
@@ -80,10 +80,19 @@ class StoredSession(SessionABC):
             UserError: An item is no dict, or cannot be written as JSON.
             SessionError: The store failed.
         """
-        given = as_input_items(items, f"What session {self.session_id!r} is to add")
-        texts = [self._encode(item) for item in given]
+        texts = self._encoded(items)
         if texts:
             self._append_texts(texts)
+        return Done()
+
+    def replace_items(self, items: list[TResponseInputItem], count: int) -> Done:
+        """Put items in the place of the oldest `count`: in one transaction, whoever reads.
+
+        Raises:
+            UserError: An item is no dict, or cannot be written as JSON.
+            SessionError: The store failed.
+        """
+        self._replace_texts(self._encoded(items), count)
         return Done()
 
     def pop_item(self) -> StoredItem | None:
@@ -113,8 +122,16 @@ class StoredSession(SessionABC):
         """Store the texts in one transaction."""
 
     @abstractmethod
+    def _replace_texts(self, texts: list[str], count: int) -> None:
+        """Put the texts in the place of the oldest `count`, in one transaction."""
+
+    @abstractmethod
     def _pop_text(self) -> str | bytes | None:
         """Remove the newest text and return it, or None when there is none."""
+
+    def _encoded(self, items: list[TResponseInputItem]) -> list[str]:
+        given = as_input_items(items, f"What session {self.session_id!r} is to add")
+        return [self._encode(item) for item in given]
 
     def _encode(self, item: TResponseInputItem) -> str:
         try:

@@ -16,6 +16,7 @@ from tests.memory.test_stores import (  # noqa: F401
     test_a_turn_with_an_item_that_is_not_json_is_refused_whole,
     test_any_text_names_a_session_of_its_own,
     test_items_come_back_as_they_were_added,
+    test_items_take_the_place_of_the_oldest_in_one_step_whoever_reads,
     test_pop_undoes_the_newest_item,
     test_threads_share_a_session_and_their_turns_stay_whole,
     test_threads_that_pop_get_each_item_once,

@@ -77,6 +77,16 @@ def test_the_newest_item_is_taken_back(client: ResponsesClient) -> None:
     assert contents(session.get_items()) == ["0"]
 
 
+def test_items_are_added_before_those_they_replace_are_removed(
+    client: ResponsesClient, server: ResponsesServer
+) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    session.add_items(said(3))
+    session.replace_items([{"role": "user", "content": "all"}], 2)
+    assert contents(session.get_items()) == ["2", "all"]
+    assert [request.method for request in server.requests[-4:]] == ["POST", *["DELETE"] * 2, "GET"]
+
+
 def test_a_forgotten_conversation_is_begun_anew(client: ResponsesClient) -> None:
     session = OpenAIConversationsSession(openai_client=client)
     session.clear_session()

@@ -18,7 +18,7 @@ from agents_lite import (
     UserError,
     function_tool,
 )
-from agents_lite.extensions.memory import AsyncSQLiteSession
+from agents_lite.extensions.memory import AsyncSQLiteSession, EncryptedSession
 from agents_lite.local_server.messages import HTTPReply, HTTPRequest, json_reply
 from agents_lite.testing import ResponsesServer, ScriptedModel, call
 
@@ -77,7 +77,11 @@ def test_a_long_conversation_is_compacted_when_a_run_has_ended(
     assert session.get_items() == COMPACTED
 
 
-@pytest.mark.parametrize("kind", [SQLiteSession, AsyncSQLiteSession])
+def sealed(name: str) -> EncryptedSession:
+    return EncryptedSession(name, AsyncSQLiteSession(name), "secret")
+
+
+@pytest.mark.parametrize("kind", [SQLiteSession, AsyncSQLiteSession, sealed])
 def test_it_may_be_compacted_at_any_time(make: Make, server: CompactingServer, kind: Any) -> None:
     async def use() -> Any:
         session = make(kind("below"))
@@ -112,6 +116,8 @@ def test_what_was_said_stays_when_the_server_fails(make: Make, server: Compactin
 
 
 class Choosy(SQLiteSession):
+    replace_items: Any = None  # as in a session of a user's
+
     def add_items(self, items: Any) -> Any:
         if items[0].get("type") == "compaction":
             raise ValueError("none of these")
@@ -119,6 +125,8 @@ class Choosy(SQLiteSession):
 
 
 class AsyncChoosy(AsyncSQLiteSession):
+    replace_items: Any = None
+
     async def add_items(self, items: Any) -> None:
         if items[0].get("type") == "compaction":
             raise ValueError("none of these")

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,6 +141,34 @@ def test_a_cleared_session_begins_anew_and_leaves_others_alone(store: Store) -> 
     session.add_items([USER])
     assert session.get_items() == [USER]
     assert other.get_items() == TURN
+
+
+def test_items_take_the_place_of_the_oldest_in_one_step_whoever_reads(store: Store) -> None:
+    session = store.open_new()
+    for turn in range(3):
+        session.add_items(make_turn("old", turn))
+    session.replace_items(make_turn("new", 0, size=2), 10)
+    assert whole_turns(session.get_items()) == ["new/0", "old/2"]
+    with pytest.raises(UserError, match="cannot be written as JSON"):
+        session.replace_items([{"role": "user", "content": object()}], 5)
+    seen: list[list[str]] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            seen.append(whole_turns(session.get_items()))
+
+    with ThreadPoolExecutor() as readers:
+        reading = readers.submit(read)
+        try:
+            for turn in range(20):
+                session.replace_items(make_turn("new", turn), 5 if turn else 2)
+        finally:
+            is_over.set()
+        reading.result()
+    assert {(len(turns), turns[-1]) for turns in seen} <= {(2, "old/2")}
+    session.replace_items([], 10)
+    assert session.get_items() == []
 
 
 def test_a_turn_with_an_item_that_is_not_json_is_refused_whole(store: Store) -> None:

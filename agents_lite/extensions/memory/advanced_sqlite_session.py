@@ -291,6 +291,9 @@ class AdvancedSQLiteSession(SQLiteSession):
         )
         return [row["message_data"] for row in reversed(rows)]
 
+    def _clear_shown(self, connection: sqlite3.Connection) -> None:
+        self._branch.forget(connection)
+
     def _append(self, texts: list[str], connection: sqlite3.Connection) -> None:
         super()._append(texts, connection)
         self._branch.add_newest(connection, [self._decode(text) for text in texts])

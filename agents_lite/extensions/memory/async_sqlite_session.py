@@ -42,6 +42,10 @@ class AsyncSQLiteSession(SessionABC):
         """Append the items of a turn: all of them or, when it raises, none."""
         await _aside(self._session.add_items, items)
 
+    async def replace_items(self, items: list[TResponseInputItem], count: int) -> None:
+        """Put items in the place of the oldest `count`: in one transaction, whoever reads."""
+        await _aside(self._session.replace_items, items, count)
+
     async def pop_item(self) -> TResponseInputItem | None:
         """Remove the newest item and return it, or None when there is none."""
         return await _aside(self._session.pop_item)

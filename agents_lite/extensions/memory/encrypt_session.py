@@ -66,6 +66,8 @@ class EncryptedSession(SessionABC):
         self.underlying_session = underlying_session
         self.ttl = ttl
         self._cipher = Fernet(_session_key(encryption_key, session_id))
+        if hasattr(underlying_session, "replace_items"):
+            self.replace_items = self._replace_items
 
     @property
     def session_settings(self) -> SessionSettings | None:
@@ -87,6 +89,17 @@ class EncryptedSession(SessionABC):
     def clear_session(self) -> Any:
         """Forget the conversation."""
         return self.underlying_session.clear_session()
+
+    def _replace_items(self, items: list[TResponseInputItem], count: int) -> Any:
+        """Put items in the place of the oldest `count` that are not too old."""
+        below: Any = self.underlying_session
+
+        def replace(held: list[TResponseInputItem]) -> Any:
+            fresh = [place for place, item in enumerate(held) if self._open(item) is not None]
+            end = [*fresh, len(held)][count]
+            return below.replace_items([self._sealed(item) for item in items], end)
+
+        return then(below.get_items(), replace)
 
     def _sealed(self, item: TResponseInputItem) -> TResponseInputItem:
         payload = self._cipher.encrypt(to_json(item)).decode()

@@ -118,6 +118,14 @@ class RedisSession(StoredSession):
     def _append_texts(self, texts: list[str]) -> None:
         self._change(lambda pipeline: pipeline.rpush(self._key, *texts))
 
+    def _replace_texts(self, texts: list[str], count: int) -> None:
+        def replace(pipeline: Pipeline) -> None:
+            pipeline.ltrim(self._key, count, -1)
+            if texts:
+                pipeline.lpush(self._key, *reversed(texts))
+
+        self._change(replace)
+
     def _pop_text(self) -> str | bytes | None:
         text: str | bytes | None = self._change(lambda pipeline: pipeline.rpop(self._key))
         return text

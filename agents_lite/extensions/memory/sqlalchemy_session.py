@@ -99,8 +99,23 @@ class SQLAlchemySession(StoredSession):
         return self._database.read(read)
 
     def _append_texts(self, texts: list[str]) -> None:
+        self._change(partial(self._append, texts))
+
+    def _append(self, texts: list[str], connection: sa.Connection) -> None:
         rows = [{"session_id": self.session_id, "message_data": text} for text in texts]
-        self._change(lambda connection: connection.execute(sa.insert(self._messages), rows))
+        if rows:
+            connection.execute(sa.insert(self._messages), rows)
+
+    def _replace_texts(self, texts: list[str], count: int) -> None:
+        messages = self._messages.c
+        shown = sa.select(messages.message_data).where(self._is_ours(self._messages))
+
+        def replace(connection: sa.Connection) -> None:
+            newer = connection.execute(shown.order_by(messages.id).offset(count)).scalars().all()
+            connection.execute(sa.delete(self._messages).where(self._is_ours(self._messages)))
+            self._append([*texts, *newer], connection)
+
+        self._change(replace)
 
     def _pop_text(self) -> str | None:
         messages = self._messages.c

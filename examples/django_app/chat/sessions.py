@@ -34,6 +34,14 @@ class DjangoSession(StoredSession):
         with self._conversation() as conversation:
             Item.objects.bulk_create(Item(conversation=conversation, text=text) for text in texts)
 
+    def _replace_texts(self, texts: list[str], count: int) -> None:
+        with self._conversation() as conversation:
+            kept = conversation.items.order_by("id").values_list("text", flat=True)
+            newer = list(kept[count:])
+            conversation.items.all().delete()
+            made = [Item(conversation=conversation, text=text) for text in [*texts, *newer]]
+            Item.objects.bulk_create(made)
+
     def _pop_text(self) -> str | None:
         with self._conversation() as conversation:
             newest = conversation.items.first()
