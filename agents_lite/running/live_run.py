@@ -91,6 +91,16 @@ class LiveRun:
         events: The run itself; it goes on as they are read.
     """
 
+    # Without them it would have a dict of its own of 1.5 KB: more than 30 names share none.
+    __slots__ = (
+        "record", "given", "options", "context", "config", "run_id", "group_id", "error_handlers",
+        "session", "callbacks", "cancellation", "around", "streamed", "hooks", "stand_in",
+        "records_content", "omits_ids", "output_schema", "turn", "compaction", "estimate",
+        "tokens_per_estimated", "cached_prompt", "tools_at_work", "seats", "closing",
+        "pause_reason", "is_over", "is_limited", "depth", "deadline", "events", "_agent_span",
+        "_pause", "_inner_runs", "_lock", "__weakref__",
+    )  # fmt: skip
+
     events: Generator[StreamEvent, None, RunResult]
 
     def __init__(
@@ -158,7 +168,11 @@ class LiveRun:
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
         told = ("record", "given", "context", "turn", "pause_reason", "is_over", "omits_ids")
-        return {"options": {}, **{name: vars(self)[name] for name in told}}
+        return {"options": {}, **{name: getattr(self, name) for name in told}}
+
+    def __setstate__(self, told: dict[str, Any]) -> None:
+        for name, value in told.items():
+            setattr(self, name, value)
 
     @property
     def agent(self) -> Agent[Any]:

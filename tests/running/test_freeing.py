@@ -35,3 +35,9 @@ def test_a_run_is_freed_with_its_result_by_counting_references(drive: Any) -> No
     drive(agent, "hi", context=place, hooks=RunHooks())
     del place
     assert freed() is None
+
+
+def test_a_run_and_its_record_hold_no_dict_of_their_names() -> None:
+    result = run_sync(Agent("A", model=ScriptedModel(["done"])), "hi")
+    run = result._run
+    assert not hasattr(run, "__dict__") and not hasattr(run.record, "__dict__")
