@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import re
 import runpy
-import subprocess
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import pytest
 import agents_lite
 from agents_lite import ModelSettings, RunConfig
 from agents_lite.testing import ResponsesServer
+from tests.support.warm import run_warm
 from tests.test_lifecycle import ORDER
 
 ROOT = Path(__file__).parents[2]
@@ -76,15 +75,8 @@ def run(page: Path, directory: Path) -> dict[int, str]:
     program = directory / "program.py"
     program.write_text("\n".join(lines))
     with ResponsesServer() as server:
-        environment = {"OPENAI_BASE_URL": server.base_url, "PYTHONPATH": str(ROOT)}
-        ran = subprocess.run(
-            [sys.executable, program.name],
-            cwd=directory,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        environment = {**os.environ, "OPENAI_BASE_URL": server.base_url}
+        ran = run_warm([program.name], cwd=directory, env=environment)
     assert ran.returncode == 0, ran.stderr
     _, *parts = re.split(r"^== block at line (\d+) ==\n", ran.stdout, flags=re.MULTILINE)
     return {int(line): text for line, text in zip(parts[::2], parts[1::2], strict=True)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import doctest
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.warm import run_warm
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
@@ -33,14 +33,7 @@ def test_example_prints_what_it_says(path: Path, api: str) -> None:
     source = path.read_text()
     sample = source.partition("\n# Output:\n")[2]
     expected = re.sub(r"^# ?", "", sample, flags=re.MULTILINE)
-    done = subprocess.run(
-        [sys.executable, path],
-        env={**os.environ, "OPENAI_API_TYPE": api},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_warm([str(path)], env={**os.environ, "OPENAI_API_TYPE": api})
     assert done.returncode == 0, done.stderr
     assert doctest.OutputChecker().check_output(expected, done.stdout, doctest.ELLIPSIS), (
         f"it says:\n{expected}\nit printed:\n{done.stdout}"
@@ -55,12 +48,9 @@ def test_example_is_short(path: Path) -> None:
 
 
 def test_example_goes_to_the_server_that_is_configured() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "01_hello.py"],
+    done = run_warm(
+        [str(ROOT / "examples" / "01_hello.py")],
         env={**os.environ, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"},
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert "APIConnectionError" in done.stderr
     assert "stand-in" not in done.stderr

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warm import run_warm
+
 COMMAND = [sys.executable, "-m", "agents_lite"]
 
 AGENTS = '''
@@ -89,15 +91,11 @@ def run(tmp_path: Path, agents_file: Path) -> Run:
     def start(
         *arguments: str, input: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
+        return run_warm(
+            ["-m", "agents_lite", *arguments],
             input=input,
             cwd=tmp_path,
             env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
         )
 
     return start

@@ -171,9 +171,15 @@ def test_stream_prints_a_final_output_that_comes_from_a_tool(run: Run) -> None:
     assert run("run", "agents:hasty", "--stream", "--offline", "Add 2 and 3").stdout == "5\n"
 
 
-def test_text_that_the_output_cannot_encode_is_escaped(run: Run) -> None:
+def test_text_that_the_output_cannot_encode_is_escaped() -> None:
     with ResponsesServer(["5 €"]) as server:
-        done = run("run", "Hi", OPENAI_BASE_URL=server.base_url, PYTHONIOENCODING="ascii")
+        environment = {"OPENAI_BASE_URL": server.base_url, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(
+            [*COMMAND, "run", "Hi"],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+        )
     assert (done.returncode, done.stdout) == (0, "5 \\u20ac\n")
 
 

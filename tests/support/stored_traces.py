@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents_lite.tracing.sqlite_store import StoredSpan, StoredTrace, TraceStore
+from tests.support.warm import run_warm
 
 SAMPLE = Path(__file__).with_name("traced_program.py")
 
@@ -20,7 +19,7 @@ def sample_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store in which the sample program has left its trace."""
     path = tmp_path_factory.mktemp("sample") / "traces.db"
     environment = {**os.environ, "AGENTS_LITE_TRACE_DB": str(path)}
-    subprocess.run([sys.executable, str(SAMPLE)], env=environment, check=True, timeout=300)
+    run_warm([str(SAMPLE)], env=environment).check_returncode()
     return path
 
 

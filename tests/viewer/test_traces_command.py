@@ -12,17 +12,14 @@ import pytest
 from agents_lite.tracing.sqlite_store import StoredTrace
 from tests.replay.test_as_test import run_test
 from tests.support.terminal import CTRL_C, Terminal
+from tests.support.warm import run_warm
 
 COMMAND = [sys.executable, "-m", "agents_lite", "traces"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
+    return run_warm(
+        ["-m", "agents_lite", "traces", *arguments], env={**os.environ, **environment}
     )
 
 
@@ -36,13 +33,7 @@ def test_list_tells_the_newest_traces(sample_db: Path, sample: StoredTrace) -> N
 def test_a_run_that_paused_and_went_on_is_one_trace(tmp_path: Path) -> None:
     database = {"AGENTS_LITE_TRACE_DB": str(tmp_path / "traces.db")}
     example = Path(__file__).parents[2] / "examples" / "20_approvals.py"
-    subprocess.run(
-        [sys.executable, str(example)],
-        env={**os.environ, **database},
-        stdin=subprocess.DEVNULL,
-        check=True,
-        timeout=300,
-    )
+    run_warm([str(example)], env={**os.environ, **database}).check_returncode()
     (line,) = run("list", **database).stdout.splitlines()
     assert "5 spans" in line
     shown = run("show", "trace_", **database).stdout
