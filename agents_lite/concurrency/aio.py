@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
+from ..exceptions import UserError
 from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
 from .forks import new_lock
@@ -40,9 +41,24 @@ class Work(Protocol[T, TResult]):
     """Names of what cannot be interrupted at this moment, for a warning."""
 
 
+def _loop_here() -> asyncio.AbstractEventLoop:
+    """The event loop at work on this thread.
+
+    Raises:
+        UserError: It is none of asyncio's.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise UserError(
+            "Runs are awaited on an event loop of asyncio, and there is none here. Under another "
+            "one, trio's for example, call Runner.run_sync in a thread."
+        ) from None
+
+
 async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     """Drain work on a thread of its own; cancelling the awaiting task stops it."""
-    loop = asyncio.get_running_loop()
+    loop = _loop_here()
     work.callbacks.use_loop(loop)
     over, bell = loop.create_future(), _bell_of(loop)
     future: Future[TResult] = run_in_thread(drain, work.events)
@@ -67,7 +83,7 @@ class AsyncReader(Generic[T]):
         """Take the work, and say after which values something with effects may follow."""
         self._future: Future[None] | None = None  # first: an interrupt may end it here
         self._work = work
-        self._driver = _Driver(work, has_consequences, asyncio.get_running_loop())
+        self._driver = _Driver(work, has_consequences, _loop_here())
 
     def __aiter__(self) -> AsyncReader[T]:
         return self

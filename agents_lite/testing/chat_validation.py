@@ -47,6 +47,10 @@ def check_chat_request(body: Any) -> None:
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
             "stream_options",
         )
+    for name in ("tool_choice", "parallel_tool_calls"):
+        if body.get(name) is not None and not body.get("tools"):
+            what = f"'{name}' is only allowed when 'tools' are specified."
+            raise RequestRejected(f"Invalid value for '{name}': {what}", name)
     for index, message in enumerate(body["messages"]):
         _check_message(message, f"messages[{index}]")
     _check_outputs(body["messages"])

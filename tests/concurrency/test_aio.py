@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agents_lite import Agent, Runner, UserError
 from agents_lite.concurrency.aio import AsyncReader, Bell, run_on_thread
 from agents_lite.concurrency.calling import Callbacks
 from agents_lite.concurrency.cancellation import Cancellation
@@ -42,6 +43,17 @@ def test_every_value_is_read_in_order() -> None:
         return [number async for number in reader_of(Counting(5000))]
 
     assert asyncio.run(read()) == list(range(5000))
+
+
+def test_another_event_loop_than_asyncio_s_is_told_of() -> None:
+    def step(awaited: Any) -> None:
+        awaited.send(None)  # as a loop like trio's would
+
+    for awaited in (run_on_thread(Counting(1)), Runner.run(Agent("A"), "Hi")):
+        with pytest.raises(UserError, match="event loop of asyncio"):
+            step(awaited)
+    with pytest.raises(UserError, match="event loop of asyncio"):
+        Runner.run_streamed(Agent("A"), "Hi").stream_events().__aiter__()
 
 
 def test_an_error_is_raised_whatever_its_truth() -> None:

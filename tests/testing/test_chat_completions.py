@@ -104,6 +104,8 @@ def test_an_answer_cut_short_says_so() -> None:
         ({"input": "Hi"}, "Unrecognized request argument supplied: input"),
         ({"temperature": 3}, "Invalid 'temperature'"),
         ({"stream_options": {"include_usage": True}}, "only allowed when 'stream' is enabled"),
+        ({"tool_choice": "auto"}, "'tool_choice' is only allowed when 'tools' are specified"),
+        ({"parallel_tool_calls": True}, "'parallel_tool_calls' is only allowed when 'tools'"),
         ({"messages": [{"role": "robot", "content": ""}]}, "'robot'"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": "Hi", "id": "x"}]}, "messages[0].id"),

@@ -92,6 +92,10 @@ def chat_request_body(
         else None,
         **(settings.extra_args or {}),
     }
+    if body["tools"] is None:  # the API takes these beside tools only; who demands a call is told
+        body["parallel_tool_calls"] = None
+        if tool_choice in ("auto", "none"):
+            body["tool_choice"] = None
     return {
         **{name: value for name, value in body.items() if value is not None},
         "stream": request.stream,

@@ -249,6 +249,18 @@ def test_settings_become_fields(
     assert {name: body[name] for name in fields} == fields
 
 
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_how_to_call_tools_is_not_said_where_there_are_none(serve: Any, choice: str) -> None:
+    body = sent(serve, Agent("A"), tool_choice=choice, parallel_tool_calls=True)
+    assert not {"tool_choice", "parallel_tool_calls", "tools"} & body.keys()
+
+
+def test_who_demands_a_call_where_there_are_no_tools_is_told_by_the_server(serve: Any) -> None:
+    with pytest.raises(BadRequestError, match="only allowed when 'tools' are specified"):
+        settings = ModelSettings(tool_choice="required")
+        Runner.run_sync(Agent("A", model=chat_model(serve([])), model_settings=settings), "Hi")
+
+
 def test_openai_s_own_servers_have_another_name_for_the_most_tokens() -> None:
     from agents_lite import ModelRequest
     from agents_lite.models.chat.request import chat_request_body
