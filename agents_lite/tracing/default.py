@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from .export import BackendSpanExporter
 from .processor_interface import TracingProcessor
 from .processors import BatchTraceProcessor
+from .span_data import GenerationSpanData
 from .warnings import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .spans import Span
     from .sqlite_store import SQLiteTraceProcessor
     from .traces import Trace
@@ -46,29 +51,89 @@ class OpenAITraceProcessor(BatchTraceProcessor):
     def on_trace_start(self, trace: Trace) -> None:
         """Hold the trace back, or queue it."""
         if self._backend.api_key is not None:
-            trace.held = [trace]
+            trace.held = HeldItems(trace)
             self._release(trace)
 
     def on_span_end(self, span: Span[Any]) -> None:
         """Hold the span back, or queue it."""
         trace = span.trace
-        if trace is not None and trace.held is not None and len(trace.held) < _MAX_HELD:
-            trace.held.append(span)
+        if trace is None or trace.held is None:
+            return
+        if self._is_sent(trace):
             self._release(trace)
+            self.enqueue(span)
+        elif len(trace.held) < _MAX_HELD:
+            trace.held.append(span)
 
     def on_trace_end(self, trace: Trace) -> None:
         """Forget what is held back by now: no model call of the trace went to OpenAI."""
         if trace.held is not None:
             self._release(trace)
-            if trace.held:
+            if len(trace.held):
                 trace.held = None
 
+    def _is_sent(self, trace: Trace) -> bool:
+        return self._sends_all or trace.talks_to_openai
+
     def _release(self, trace: Trace) -> None:
-        if trace.held is None or not (self._sends_all or trace.talks_to_openai):
-            return
+        if trace.held is not None and self._is_sent(trace):
+            for item in trace.held.taken():
+                self.enqueue(item)
+
+
+class HeldItems:
+    """A trace and its spans that may never be sent, in order.
+
+    An agent asks its model in each turn all that it has asked before, and more. Only that is held:
+    a trace grows with its turns, not with their square.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self._items: deque[Trace | Span[Any]] = deque([trace])
+        self._last: dict[str | None, tuple[_Input, list[Any]]] = {}  # by the agent's span
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def append(self, span: Span[Any]) -> None:
+        """Hold a span; not itself, if others may still want what it holds."""
+        data = span.span_data
+        if isinstance(data, GenerationSpanData) and isinstance(data.input, list):
+            before, items = self._last.get(span.parent_id, (None, []))
+            is_more = before is not None and data.input[: len(items)] == items
+            held = _Input(before, data.input[len(items) :]) if is_more else _Input(None, data.input)
+            self._last[span.parent_id] = held, data.input
+            span = copy(span)
+            span.span_data = data = copy(data)
+            data.input = held
+        self._items.append(span)
+
+    def taken(self) -> Iterator[Trace | Span[Any]]:
+        """The items, whole again; each is held no more."""
+        self._last = {}
         with contextlib.suppress(IndexError):  # another thread may be taking items, too
             while True:
-                self.enqueue(trace.held.pop(0))
+                item = self._items.popleft()
+                data = getattr(item, "span_data", None)
+                if isinstance(data, GenerationSpanData) and isinstance(data.input, _Input):
+                    data.input = data.input.whole()
+                yield item
+
+
+class _Input:
+    """What a model was asked: all that it was asked before, and more."""
+
+    def __init__(self, before: _Input | None, more: list[Any]) -> None:
+        self._before = before
+        self._more = more
+
+    def whole(self) -> list[Any]:
+        """All of it."""
+        parts, before = [self._more], self._before
+        while before is not None:
+            parts.append(before._more)
+            before = before._before
+        return [item for part in reversed(parts) for item in part]
 
 
 def environment_processors() -> list[TracingProcessor]:

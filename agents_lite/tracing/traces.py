@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from .current import Activity, get_current_activity
 from .ids import exported_trace_id, gen_trace_id, is_valid_trace_id
 from .provider import TraceProvider, get_trace_provider
-from .spans import Span, custom_span
+from .spans import custom_span
 from .warnings import logger
+
+if TYPE_CHECKING:
+    from .default import HeldItems
 
 _EVENTS = {"start": "on_trace_start", "end": "on_trace_end"}
 
@@ -39,7 +42,7 @@ class Trace(Activity):
         """The session of its run, or of the first of its runs that has one."""
         self.talks_to_openai = False
         """Whether a model call of this trace went to OpenAI's own server."""
-        self.held: list[Trace | Span[Any]] | None = None
+        self.held: HeldItems | None = None
         """What the default processor holds back until it is known where the models are."""
 
     @property

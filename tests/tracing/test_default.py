@@ -11,10 +11,12 @@ from agents_lite.tracing import (
     TraceStore,
     custom_span,
     flush_traces,
+    generation_span,
     set_tracing_export_api_key,
     trace,
 )
 from agents_lite.tracing.default import OpenAITraceProcessor
+from agents_lite.tracing.spans import agent_span
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +112,36 @@ def test_held_spans_are_forgotten_when_the_trace_ends_undecided(sent_to, key):
         assert gone() is not None
     gc.collect()
     assert gone() is None
+
+
+class Items(list):
+    """A list that can be watched."""
+
+
+def test_what_models_were_asked_is_held_once_and_sent_whole(sent_to, key):
+    said = [{"role": "user", "content": str(number)} for number in range(40)]
+    others = [{"role": "user", "content": "Other"}, *said[:3]]
+    asked = [Items(said[: number + 1]) for number in range(40)]
+    alive = [weakref.ref(items) for items in asked]
+    wanted = [list(items) for items in asked]
+    with trace("W") as workflow, agent_span("A") as outer:
+        while asked:
+            with generation_span(asked.pop(0)):
+                pass
+        with agent_span("B"), generation_span(others):
+            pass
+        with generation_span(said[20:]):  # compacted
+            pass
+        with generation_span(said[20:] + others), generation_span("no list"):
+            pass
+        gc.collect()
+        assert len([ref for ref in alive if ref() is not None]) < 5
+        workflow.note_model_host("api.openai.com")
+    flush_traces()
+    data = [item["span_data"] for item in sent_to.items if "span_data" in item]
+    sent = [each["input"] for each in data if each["type"] == "generation"]
+    assert sent == [*wanted, others, said[20:], "no list", said[20:] + others]
+    assert outer.span_data.name == "A"
 
 
 def test_span_that_ends_after_its_trace_is_still_sent(sent_to, key):
