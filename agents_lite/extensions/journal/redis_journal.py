@@ -7,7 +7,8 @@ from dataclasses import asdict
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from ...concurrency.workers import call_or_leave
 from ...exceptions import JournalError, UserError
@@ -21,6 +22,10 @@ except ImportError as error:
     raise UserError("RedisJournal needs redis-py: pip install 'agents_lite[redis]'") from error
 
 T = TypeVar("T")
+
+_BEFORE_WORDS = " of pipeline caused error: "
+"""Ends what redis-py says of the command, which shows what was to be written."""
+_rows = TypeAdapter(RunRow)
 
 
 class RedisJournal(Journal):
@@ -96,7 +101,7 @@ class RedisJournal(Journal):
                 pipeline.get(self._row_key(run_id))
                 pipeline.lrange(self._entries_key(run_id), 0, -1)
                 text, texts = pipeline.execute()
-            row = _row(text)
+            row = _row(run_id, text)
             return None if row is None else (row, [_text(each) for each in texts[: row.entries]])
 
         return self._call(read)
@@ -107,11 +112,13 @@ class RedisJournal(Journal):
         def read() -> list[RunRow]:
             found: list[RunRow] = []
             for status in statuses:
-                names = self._client.zrevrange(self._index_key(status), 0, limit + offset - 1)
-                keys = [self._row_key(_text(name)) for name in names]
-                for start in range(0, len(keys), 500):
-                    texts = self._client.mget(keys[start : start + 500])
-                    found += [row for row in map(_row, texts) if row is not None]
+                newest = self._client.zrevrange(self._index_key(status), 0, limit + offset - 1)
+                names = [_text(name) for name in newest]
+                for start in range(0, len(names), 500):
+                    some = names[start : start + 500]
+                    texts = self._client.mget(map(self._row_key, some))
+                    rows = (_row(*each, status) for each in zip(some, texts, strict=True))
+                    found += [row for row in rows if row is not None]
             found.sort(key=lambda row: row.changed_at, reverse=True)
             return found[offset : offset + limit]
 
@@ -143,7 +150,7 @@ class RedisJournal(Journal):
         with self._client.pipeline() as pipeline:
             # The client retries no transaction that watches a key: a change is never sent twice.
             pipeline.watch(key)  # type: ignore[no-untyped-call]
-            before = _row(pipeline.get(key))
+            before = _row(run_id, pipeline.get(key))
             seconds, micros = pipeline.time()
             after, entry = change(before, seconds + micros / 1e6)
             if after == before and entry is None:
@@ -167,7 +174,7 @@ class RedisJournal(Journal):
         key = self._row_key(run_id)
         with self._client.pipeline() as pipeline:
             pipeline.watch(key)  # type: ignore[no-untyped-call]
-            row = _row(pipeline.get(key))
+            row = _row(run_id, pipeline.get(key), status)
             if row is None or row.status != status or row.changed_at >= before:
                 return False
             pipeline.multi()
@@ -183,8 +190,9 @@ class RedisJournal(Journal):
         try:
             return call_or_leave("The journal in Redis", work)
         except redis.RedisError as error:
+            words = str(error).rpartition(_BEFORE_WORDS)[2]
             raise JournalError(
-                f"The journal in Redis (keys {self._prefix}:...) failed: {error}. Check that the "
+                f"The journal in Redis (keys {self._prefix}:...) failed: {words}. Check that the "
                 "server is there and takes writes.",
                 may_pass=isinstance(error, redis.ConnectionError | redis.TimeoutError),
             ) from error
@@ -199,8 +207,26 @@ class RedisJournal(Journal):
         return f"{self._prefix}:by:{status}"
 
 
-def _row(text: str | bytes | None) -> RunRow | None:
-    return None if text is None else RunRow(**from_json(text))
+def _row(run_id: str, text: str | bytes | None, status: Status | None = None) -> RunRow | None:
+    """The row of a run; None: it has none.
+
+    Args:
+        run_id: The run.
+        text: The row as JSON.
+        status: Where it is listed: a damaged row is listed there all the same, and can be deleted.
+
+    Raises:
+        JournalError: The row is damaged.
+    """
+    if text is None:
+        return None
+    try:
+        return _rows.validate_json(text)
+    except ValidationError as error:
+        if status is not None:
+            return RunRow(run_id, "", status, "{}", None, 0.0, 0.0, 0.0, 0)
+        what = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise JournalError(f"The row of run {run_id!r} in Redis is damaged: {what}") from None
 
 
 def _text(value: Any) -> str:

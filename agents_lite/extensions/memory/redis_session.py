@@ -23,6 +23,9 @@ except ImportError as error:
 class Truth(Ready, int):
     """True or False, as 1 or 0; it may be awaited."""
 
+_BEFORE_WORDS = " of pipeline caused error: "
+"""Ends what redis-py says of the command, which shows the beginning of what was said."""
+
 
 class RedisSession(StoredSession):
     """A conversation in a Redis list.
@@ -150,6 +153,7 @@ class RedisSession(StoredSession):
         try:
             return call_or_leave(place, work)
         except redis.RedisError as error:
+            words = str(error).rpartition(_BEFORE_WORDS)[2]
             raise SessionError(
-                f"{place} failed: {error}. Check that the server is there and the key is a list."
+                f"{place} failed: {words}. Check that the server is there and the key is a list."
             ) from error
