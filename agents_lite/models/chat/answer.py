@@ -78,7 +78,7 @@ def chat_events(answer: Iterator[Json], host: str) -> Iterator[Json]:
     except APIConnectionError:
         if not translation.has_ended:  # `[DONE]` is all that may be missing
             raise
-    except (AttributeError, TypeError, KeyError, IndexError) as error:
+    except (AttributeError, TypeError, ValueError, LookupError) as error:
         raise APIResponseError(f"{host} sent something else than a chat completion") from error
     yield from translation.finish()
 
@@ -95,6 +95,7 @@ class ChatAnswer:
     def __init__(self, host: str) -> None:
         self._host = host
         self._response: Json = {}
+        self._index: Any = None
         self._items: list[GrowingContent | GrowingCall] = []
         self._contents: dict[str, GrowingContent] = {}
         self._texts: dict[str, GrowingText] = {}
@@ -119,13 +120,14 @@ class ChatAnswer:
             self._begin(chunk)
         elif choices and (quick := self._more_text(chunk, choices[0])):
             return quick
-        self._usage = chunk.get("usage") or self._usage
-        if "x_groq" in chunk:
-            self._usage = chunk["x_groq"].get("usage") or self._usage
-        if not choices or choices[0].get("finish_reason"):
+        choice = self._followed(choices)
+        for told in (chunk, chunk.get("x_groq") or {}):
+            self._usage = told.get("usage") or self._usage
+            self._error = told.get("error") or self._error
+        if not choices or (choice and choice.get("finish_reason")):
             self._note_facts(chunk)
-        if choices:
-            self._take_choice(choices[0])
+        if choice:
+            self._take_choice(choice)
         return self._told()
 
     @property
@@ -139,6 +141,8 @@ class ChatAnswer:
             return []
         word = str(self._finish_reason).partition(":")[0].lower()
         status, reason = _ENDS.get(word, ("completed", None))
+        if self._error:
+            status = "failed"
         output = self._end_items(status)
         response = {**self._facts, **self._response, "status": status, "output": output}
         if isinstance(self._usage, dict):
@@ -158,6 +162,18 @@ class ChatAnswer:
             self._count += 1
         self._events = []
         return events
+
+    def _followed(self, choices: list[Json]) -> Json | None:
+        """The choice that is the answer, if a chunk holds some of it: the one that came first.
+
+        There are several if it was asked for `n` of them.
+        """
+        for choice in _listed(choices):
+            if self._index is None:
+                self._index = choice.get("index")
+            if choice.get("index") in (None, self._index):
+                return choice
+        return None
 
     def _begin(self, chunk: Json) -> None:
         self._response = {
@@ -185,6 +201,8 @@ class ChatAnswer:
         text, delta = self._texts.get("output_text"), choice.get("delta")
         if text is None or not delta or len(delta) > 1 or choice.get("finish_reason"):
             return None
+        if choice.get("index") != self._index:
+            return None
         content = delta.get("content")
         if type(content) is not str or not content or choice.get("logprobs"):
             return None
@@ -197,6 +215,8 @@ class ChatAnswer:
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta")
+        if not delta and choice.get("text"):  # of the API before there was a chat
+            delta = {"content": choice["text"]}
         if not delta:  # a message at the end of a stream says again what came before
             delta = {} if self._items else _as_delta(choice.get("message") or {})
         content = delta.get("content")
@@ -208,8 +228,8 @@ class ChatAnswer:
             self._say("output_text", content)
         if not _REST.isdisjoint(delta):
             self._take_the_rest(delta)
-        if choice.get("logprobs"):
-            self._text("output_text").logprobs += choice["logprobs"].get("content") or []
+        if isinstance(logprobs := choice.get("logprobs"), dict):
+            self._text("output_text").logprobs += logprobs.get("content") or []
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
         self._error = choice.get("error") or self._error
         self._usage = choice.get("usage") or self._usage  # where Moonshot puts it
@@ -222,7 +242,7 @@ class ChatAnswer:
                 self._say("reasoning_text", piece)
                 break  # OpenRouter says it twice
         for name in _REASONING_LISTS:
-            for piece in delta.get(name) or ():
+            for piece in _listed(delta.get(name)):
                 self._content("reasoning")
                 _grow(self._reasoning_lists.setdefault(name, []), piece)
 
@@ -236,11 +256,11 @@ class ChatAnswer:
 
     def _take_the_rest(self, delta: Json) -> None:
         self._say("refusal", delta.get("refusal"))
-        for annotation in delta.get("annotations") or ():
-            kind = annotation.get("type")
+        for annotation in _listed(delta.get("annotations")):
+            kind: Any = annotation.get("type")
             flat = {"type": kind, **(annotation.get(kind) or {})}
             self._text("output_text").annotations.append(flat)
-        calls = delta.get("tool_calls") or ()
+        calls = _listed(delta.get("tool_calls"))
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
         for piece in calls:
@@ -312,9 +332,16 @@ class ChatAnswer:
         return {"host": self._host, "message": message, "calls": calls}
 
 
+def _listed(told: Any) -> list[Json]:
+    """What a list holds besides nulls; a single object may stand where there should be one."""
+    if isinstance(told, dict):
+        return [told]
+    return [each for each in told or () if each is not None]
+
+
 def _as_delta(message: Json) -> Json:
     """A whole message as a single delta."""
-    calls = message.get("tool_calls") or []
+    calls = _listed(message.get("tool_calls"))
     numbered = [{"index": place, **call} for place, call in enumerate(calls)]
     return {**message, "tool_calls": numbered}
 

@@ -52,6 +52,9 @@ class Calls:
             function = piece  # it may be there without a wrapper
         name = str(function.get("name") or "")
         given_id = None if piece.get("id") in (None, "") else str(piece["id"])
+        text = _arguments(function.get("arguments"))
+        if text[:1] == "{" and (call := self._that_said(text, piece.get("index"), given_id, name)):
+            return call, ""
         call = self._find(piece.get("index"), given_id, name) if self.all else None
         if call is None:
             call = Call(piece.get("index"), given_id, name)
@@ -62,12 +65,19 @@ class Calls:
         call.given_id = call.given_id or given_id
         for key in piece.keys() - _KNOWN_FIELDS:
             call.extra[key] = piece[key]
-        text = _arguments(function.get("arguments"))
         if text:
             if call.pieces == ["{}"]:  # Anthropic's empty input, passed on before the real one
                 call.pieces.clear()
             call.pieces.append(text)
         return call, text
+
+    def _that_said(self, text: str, index: Any, given_id: Any, name: str) -> Call | None:
+        """The call whose arguments a piece says once more, all of them, as some do at the end."""
+        for call in self.all if index is not None else ():
+            is_same = call.given_id == given_id if given_id else not name
+            if is_same and call.index == index and call.arguments == text and _is_json(text):
+                return call
+        return None
 
     def _find(self, index: Any, given_id: Any, name: str) -> Call | None:
         """The call that a piece goes on with, or None for a new one."""

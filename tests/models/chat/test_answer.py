@@ -249,9 +249,10 @@ def test_content_in_parts_is_text_and_thinking() -> None:
         {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
         {"type": "text", "text": "Hi"},
     ]
-    for output in (streamed({"content": parts})[-1]["response"]["output"], whole(
-        {"content": parts}
-    )["output"]):
+    for output in (
+        streamed({"content": parts})[-1]["response"]["output"],
+        whole({"content": parts})["output"],
+    ):
         assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
 
 
@@ -376,7 +377,71 @@ def test_what_is_no_answer_has_no_events(answer: dict[str, Any]) -> None:
     assert list(chat_events(iter([answer]), "h")) == []
 
 
-@pytest.mark.parametrize("choices", [5, ["x"], [{"delta": "x"}], [{"delta": {"tool_calls": [1]}}]])
+@pytest.mark.parametrize(
+    "choices",
+    [
+        5,
+        ["x"],
+        [{"delta": "x"}],
+        [{"delta": {"tool_calls": [1]}}],
+        [{"delta": {"reasoning_details": "x"}}],
+    ],
+)
 def test_what_cannot_be_read_is_an_error(choices: Any) -> None:
     with pytest.raises(APIResponseError, match="chat completion"):
         list(chat_events(iter([{"choices": choices}]), "h"))
+
+
+def test_arguments_said_once_more_at_the_end_are_no_further_call() -> None:
+    begun = [piece('{"a":', index=0, id="x", name="one"), piece("1}", index=0)]
+    for again in (piece('{"a":1}', index=0, id="x", name="one"), piece('{"a":1}', index=0)):
+        assert calls_in(output_of(streamed(*begun, again))) == [("one", '{"a":1}')]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_several_choices_the_first_is_followed(first: int) -> None:
+    def said(index: int, text: str, **fields: Any) -> dict[str, Any]:
+        return {"index": index, "delta": {"content": text}, **fields}
+
+    pairs = [(said(first, text), said(2, text.upper())) for text in ("a", "b", "c")]
+    end = {"choices": [said(2, "", finish_reason="length")]}
+    together = [{"choices": list(pair)} for pair in pairs]
+    for shapes in (together, [{"choices": [choice]} for pair in pairs for choice in pair]):
+        response = streamed(*shapes, end)[-1]["response"]
+        assert response["output"][0]["content"][0]["text"] == "abc"
+        assert response["status"] == "completed"
+
+
+def test_an_error_beside_a_choice_fails_the_answer() -> None:
+    for last in (
+        chunk(error={"message": "No."}),
+        chunk(finish_reason="stop") | {"x_groq": {"error": "No."}},
+    ):
+        response = streamed({"content": "Hi"}, last)[-1]["response"]
+        assert (response["status"], words_of_error(response["error"])) == ("failed", "No.")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"annotations": [None]},
+        {"tool_calls": [None]},
+        {"tool_calls": {"index": 0, "id": "x", "function": {"name": "one", "arguments": "{}"}}},
+        {"reasoning_details": None},
+        {"reasoning_details": [None]},
+        chunk(logprobs=[1]),
+        chunk() | {"x_groq": None},
+    ],
+)
+def test_nulls_in_lists_and_objects_without_one_are_read(odd: dict[str, Any]) -> None:
+    output = output_of(streamed({"content": "H"}, odd, {"content": "i"}))
+    assert output[0]["content"][0]["text"] == "Hi"
+    assert len(output) == (2 if isinstance(odd.get("tool_calls"), dict) else 1)
+    if "choices" not in odd:
+        assert whole({"content": "Hi", **odd})["output"][0]["content"][0]["text"] == "Hi"
+
+
+def test_an_answer_of_the_api_before_there_was_a_chat_is_read() -> None:
+    for choices in (["Hi"], ["H", "i"]):
+        pieces = [{"choices": [{"index": 0, "text": text}]} for text in choices]
+        assert output_of(streamed(*pieces))[0]["content"][0]["text"] == "Hi"
