@@ -239,8 +239,10 @@ def _given(value: str | None, default: str) -> str:
 
 
 def _parse_input(adapter: TypeAdapter[Any], arguments: str, agent_name: str) -> Any:
+    from .schema.plain_meaning import read_json
+
     try:
-        return adapter.validate_json(arguments or "null")
+        return read_json(adapter.validator, arguments or "null")
     except ValidationError as error:
         raise ModelBehaviorError(
             f"Invalid input for the handoff to {agent_name}: {arguments!r}: {error}"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import re
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from .exceptions import InvalidFinalOutputError, UserError
 from .schema.adapter import json_schema_of, make_adapter, make_object
+from .schema.plain_meaning import read_json
 from .schema.strict_schema import check_schema, schema_for_api
 
 __all__ = ["AgentOutputSchema", "AgentOutputSchemaBase"]
@@ -106,13 +109,25 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         fenced = _FENCED.fullmatch(text)  # as models write it that are not held to the schema
         json_text = fenced[2] if fenced else text.removeprefix("\ufeff")
         try:
-            output = self._adapter.validator.validate_json(json_text)
+            output = self._validated(json_text)
         except ValidationError as error:
             raise InvalidFinalOutputError(
                 f"The model's final output is not valid JSON for {self.name()}: {error}\n"
                 f"The output was: {text}"
             ) from error
         return output["response"] if self._wrapped else output
+
+    def _validated(self, text: str) -> Any:
+        """The object that a text stands for, also where a model has not wrapped what is none."""
+        try:
+            return read_json(self._adapter.validator, text)
+        except ValidationError:
+            if self._wrapped:
+                with suppress(ValueError):
+                    value = from_json(text)
+                    if not (isinstance(value, dict) and "response" in value):
+                        return read_json(self._adapter.validator, to_json({"response": value}))
+            raise
 
     def as_answer(self, output: Any) -> Any:
         """The object as which a model would give an output: what is no object is wrapped."""

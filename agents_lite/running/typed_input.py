@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from ..schema.adapter import json_schema_of, make_adapter
 from ..schema.function_schema import InvalidToolArguments
+from ..schema.plain_meaning import read_json
 from ..tool import FunctionTool, Invocation
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def typed_agent_tool(
 
     def invoke(context: ToolContext[Any], json_text: str) -> Any:
         try:
-            arguments = adapter.validate_json(json_text)
+            arguments = read_json(adapter.validator, json_text)
         except ValidationError as error:
             raise InvalidToolArguments(name, error) from error
         facts: dict[str, Any] = {"params": adapter.dump_python(arguments, mode="json")}

@@ -134,7 +134,7 @@ class FuncSchema:
         try:
             values = self._validator.validate_json(json_text or "{}")
         except ValidationError as error:
-            raise InvalidToolArguments(tool_name or self.name, error) from error
+            values = self._as_meant(json_text, error, tool_name or self.name)
         if self._only_named:
             return [], values
         args = [values.pop(name) for name in self._positional]
@@ -143,6 +143,18 @@ class FuncSchema:
         if self._extra_named is not None:
             values.update(values.pop(self._extra_named))
         return args, values
+
+    def _as_meant(self, json_text: str, error: ValidationError, tool_name: str) -> dict[str, Any]:
+        from .plain_meaning import validate_as_meant  # only those who need it pay for it
+
+        optional = [p.name for p in self.parameters if p.default is not Parameter.empty]
+        try:
+            values: dict[str, Any] = validate_as_meant(
+                self._validator, json_text, error, optional
+            )
+        except ValidationError as misfit:
+            raise InvalidToolArguments(tool_name, misfit) from misfit
+        return values
 
     @_Computed
     def plain(self) -> Schemas | None:

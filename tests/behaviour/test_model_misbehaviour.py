@@ -82,6 +82,8 @@ CASES = {
     "a missing argument": Case([call("add", a=1)], told=[MISFIT]),
     "a mistyped argument": Case([call("add", a=1, b="two")], told=[MISFIT]),
     "an argument null": Case([call("add", a=1, b=None)], told=[MISFIT]),
+    "a list as a text of its own": Case([call("total", of="[1, 2]")], told=["3"], ran=["total"]),
+    "null for what has a default": Case([call("total", of=None)], told=["0"], ran=["total"]),
     "an argument too many": Case([call("add", a=1, b=2, c=3)], told=["3"], ran=["add"]),
     "numbers as text": Case([call("add", a="1", b="2")], told=["3"], ran=["add"]),
     "no arguments": Case([call("now", "")], told=["noon"], ran=["now"]),
@@ -174,6 +176,7 @@ CASES = {
     "invalid structured output": wrong(
         [text('{"total": "x"}')], "not valid JSON for Sum(.|\n)*The output was", output_type=Sum
     ),
+    "a bare list for structured output": Case([text("[3]")], final=[3], output_type=list[int]),
     "prose for structured output": wrong([text("Three.")], "Three", output_type=Sum),
     "prose around structured output": wrong(
         [text('Here: {"total": 3}')], "not valid JSON for Sum", output_type=Sum
@@ -235,6 +238,11 @@ def cast(model: BluntModel, output_type: Any, ran: list[str]) -> Agent[Any]:
         ran.append("now")
         return "noon"
 
+    @function_tool
+    def total(of: list[int] = []) -> int:  # noqa: B006
+        ran.append("total")
+        return sum(of)
+
     @function_tool(failure_error_function=None)
     def strict(number: int) -> None:
         ran.append("strict")
@@ -243,7 +251,7 @@ def cast(model: BluntModel, output_type: Any, ran: list[str]) -> Agent[Any]:
     def hidden() -> None:
         ran.append("hidden")
 
-    tools = [add, now, strict, hidden]
+    tools = [add, now, total, strict, hidden]
     shared: dict[str, Any] = {"model": model, "tools": tools, "output_type": output_type}
     first, second, third = (Agent(name=name, **shared) for name in "ABC")
     to_third = handoff(third, input_type=Sum, on_handoff=lambda context, given: None)

@@ -1,0 +1,86 @@
+"""JSON of a model that does not fit its type, though its meaning is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from pydantic_core import ValidationError, from_json, to_json
+
+_WANTS_STRUCTURE = {
+    "dataclass_type",
+    "dict_type",
+    "frozen_set_type",
+    "iterable_type",
+    "list_type",
+    "mapping_type",
+    "model_attributes_type",
+    "model_type",
+    "set_type",
+    "tuple_type",
+}
+"""Errors of pydantic's where a list or an object was wanted."""
+
+
+def read_json(validator: Any, text: str | bytes) -> Any:
+    """The value of a JSON text that fits, or whose meaning is plain.
+
+    Raises:
+        ValidationError: It is none.
+    """
+    try:
+        return validator.validate_json(text)
+    except ValidationError as error:
+        return validate_as_meant(validator, text, error)
+
+
+def validate_as_meant(
+    validator: Any, text: str | bytes, error: ValidationError, optional: Collection[str] = ()
+) -> Any:
+    """The value of a JSON text that did not fit: a list or an object may have come as a text of its
+    own, `"[1, 2]"`, and null for what may be left out.
+
+    Args:
+        validator: What checks values of the type.
+        text: The JSON text.
+        error: What was wrong with it.
+        optional: Names at the root that have a default.
+
+    Raises:
+        ValidationError: It does not fit like that either.
+    """
+    value = None
+    for detail in error.errors(include_url=False, include_context=False):
+        given, place = detail["input"], detail["loc"]
+        is_text = isinstance(given, str) and detail["type"] in _WANTS_STRUCTURE
+        is_left_out = given is None and len(place) == 1 and place[0] in optional
+        if not (place and (is_text or is_left_out)):
+            raise error
+        if value is None:
+            value = from_json(text)
+        parent, key = _find(value, place)
+        if is_left_out:
+            parent.pop(key, None)
+        elif parent is not None and isinstance(parent[key], str):
+            parent[key] = _structure(parent[key])
+    return validator.validate_json(to_json(value))
+
+
+def _find(value: Any, place: tuple[int | str, ...]) -> tuple[Any, Any]:
+    """What holds the value at a place, and its key there. Names of types are no part of the way."""
+    parent = key = None
+    for step in place:
+        try:
+            inner = value[step]
+        except (LookupError, TypeError):
+            continue
+        parent, key, value = value, step, inner
+    return parent, key
+
+
+def _structure(text: str) -> Any:
+    try:
+        inside = from_json(text)
+    except ValueError:
+        return text
+    return inside if isinstance(inside, list | dict) else text
