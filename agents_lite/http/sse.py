@@ -5,7 +5,11 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 
 from __future__ import annotations
 
+import re
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DATA = re.compile(rb"\ndata(?:: ?|(?=\n))(.*(?:\n.+)*+)")
+"""An event from its first line of data on, which as a rule is the only one."""
 
 
 class EventDecoder:
@@ -17,9 +21,9 @@ class EventDecoder:
     """
 
     def __init__(self) -> None:
-        self._unfinished_line: list[bytes] = []
-        self._data: list[bytes] = []
-        self._lines: list[bytes] = []  # of the last block, and of an event that it goes on with
+        self._unfinished: list[bytes] = []  # joined only once: events may have many megabytes
+        self._last_byte = b""
+        self._text = b""  # the events that the last block completed, each line with an LF before it
         self._at_start = True
         self._after_carriage_return = False
 
@@ -28,26 +32,28 @@ class EventDecoder:
         if self._after_carriage_return and block:
             self._after_carriage_return = False
             block = block.removeprefix(b"\n")  # the other half of a CRLF
-        if b"\n" not in block and b"\r" not in block:
-            self._unfinished_line.append(block)  # joined only once: lines may have many megabytes
+        if not block:
             return []
-        self._after_carriage_return = block.endswith(b"\r")
-        ends_its_line = self._after_carriage_return or block.endswith(b"\n")
-        lines = block.splitlines()
-        if self._unfinished_line:
-            lines[0] = b"".join(self._unfinished_line) + lines[0]
-        self._unfinished_line = [] if ends_its_line else [lines.pop()]
+        if b"\r" in block:
+            self._after_carriage_return = block.endswith(b"\r")
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        ends_a_line, self._last_byte = self._last_byte == b"\n", block[-1:]
+        self._unfinished.append(block)
+        if b"\n\n" not in block and not (ends_a_line and block.startswith(b"\n")):
+            return []
+        text = b"".join(self._unfinished)
         if self._at_start:
             self._at_start = False
-            lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
-        self._lines = [*_after_last_event(self._lines), *lines]
-        return self._events(lines)
+            text = b"\n" + text.removeprefix(BYTE_ORDER_MARK)
+        end = text.rindex(b"\n\n") + 1
+        self._text, self._unfinished = text[: end + 1], [text[end:]]
+        return self._events(self._text)
 
     def name_of(self, data: bytes) -> str:
         """What an `event` line calls the event of that data, which the last block completed."""
         name = b""
         first = data.partition(b"\n")[0]
-        for line in self._lines:
+        for line in self._text.split(b"\n"):
             if line[:6] == b"event:":
                 name = line[6:].strip()
             elif not line:
@@ -60,23 +66,15 @@ class EventDecoder:
         """The data of a last event that lacks its empty line, after the last block."""
         return self.feed(b"\n\n")
 
-    def _events(self, lines: list[bytes]) -> list[bytes]:
-        events = []
-        data = self._data
-        for line in lines:
-            if line[:5] == b"data:":
-                data.append(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line and data:
-                events.append(data[0] if len(data) == 1 else b"\n".join(data))
-                data.clear()
-            elif line == b"data":
-                data.append(b"")
+    def _events(self, text: bytes) -> list[bytes]:
+        events: list[bytes] = _DATA.findall(text)
+        if b"\n" in b"".join(events):
+            return [b"\n".join(_lines_of_data(event)) for event in events]
         return events
 
 
-def _after_last_event(lines: list[bytes]) -> list[bytes]:
-    """The lines at the end that no empty line has closed yet."""
-    for index in range(len(lines) - 1, -1, -1):
-        if not lines[index]:
-            return lines[index + 1 :]
-    return lines
+def _lines_of_data(event: bytes) -> list[bytes]:
+    """What an event says, line by line; its first line has lost its name already."""
+    first, *others = event.split(b"\n")
+    told = [line[5:].removeprefix(b" ") for line in others if line[:5] in (b"data", b"data:")]
+    return [first, *told]

@@ -442,13 +442,13 @@ class ResumableDecoder(EventDecoder):
         self.pause = 1.0
         """Seconds to wait before the stream is taken up again."""
 
-    def _events(self, lines: list[bytes]) -> list[bytes]:
-        for line in lines:
+    def _events(self, text: bytes) -> list[bytes]:
+        for line in text.split(b"\n"):
             if line.startswith(b"id:"):
                 self.last_id = line[3:].strip().decode("utf-8", "replace")
             elif line.startswith(b"retry:") and line[6:].strip().isdigit():
                 self.pause = int(line[6:]) / 1000
-        return super()._events(lines)
+        return super()._events(text)
 
 
 def stream_messages(
