@@ -176,7 +176,9 @@ def _quick(name: str) -> Any:
 class ResponseStreamEvent(ResponsesObject):
     """An event of a response's stream; `type` says which."""
 
-    __slots__ = ()
+    __slots__ = ("delta",)
+    delta: Any
+    """Filled in where thousands come; else, as any field, read from the JSON, if it is there."""
     type: str = _quick("type")
 
 
@@ -320,7 +322,8 @@ class ResponseTextDeltaEvent(ResponseStreamEvent):
     """Some more text of a message."""
 
     __slots__ = ()
-    delta: str = _quick("delta")
+    type: Literal["response.output_text.delta"] = "response.output_text.delta"
+    delta: str
     item_id: str
     output_index: int
     content_index: int
@@ -330,7 +333,10 @@ class ResponseFunctionCallArgumentsDeltaEvent(ResponseStreamEvent):
     """Some more of a function call's arguments."""
 
     __slots__ = ()
-    delta: str = _quick("delta")
+    type: Literal["response.function_call_arguments.delta"] = (
+        "response.function_call_arguments.delta"
+    )
+    delta: str
     item_id: str
     output_index: int
 
@@ -339,7 +345,10 @@ class ResponseReasoningSummaryTextDeltaEvent(ResponseStreamEvent):
     """Some more of a reasoning summary."""
 
     __slots__ = ()
-    delta: str = _quick("delta")
+    type: Literal["response.reasoning_summary_text.delta"] = (
+        "response.reasoning_summary_text.delta"
+    )
+    delta: str
     item_id: str
     output_index: int
 

@@ -54,7 +54,8 @@ class Cancellation:
             late: Makes what the work raises once they are over, on any thread; None: a
                 RunCancelled.
         """
-        self._reasons: list[BaseException] = []  # the first one counts
+        self.reasons: list[BaseException] = []
+        """Why the work has to stop, the first one counts; empty as long as it may go on."""
         self._callbacks: list[Callable[[], object]] = []
         self._parent = parent
         self._seconds = seconds
@@ -79,17 +80,17 @@ class Cancellation:
     @property
     def reason(self) -> BaseException | None:
         """What the stopped work raises, or None as long as it may go on."""
-        return self._reasons[0] if self._reasons else None
+        return self.reasons[0] if self.reasons else None
 
     def cancel(self, reason: BaseException) -> None:
         """Stop the work: `check` raises `reason` from now on; the first reason stays."""
-        self._reasons.append(reason)
+        self.reasons.append(reason)
         self._interrupt()
 
     def check(self) -> None:
         """Raise the reason, if the work was told to stop."""
-        if self._reasons:
-            raise self._reasons[0]
+        if self.reasons:
+            raise self.reasons[0]
 
     def interrupting(self, callback: Callable[[], object]) -> Interrupting:
         """A block: call `callback` (from the cancelling thread) if the work is stopped inside it.
@@ -117,7 +118,7 @@ class Cancellation:
 
     def _add(self, callback: Callable[[], object]) -> None:
         self._callbacks.append(callback)
-        if self._reasons:
+        if self.reasons:
             self._interrupt()
 
     def _remove(self, callback: Callable[[], object]) -> None:

@@ -145,9 +145,10 @@ class Answer:
             except KeyError:
                 is_more = False
             if is_more:  # thousands of deltas: what `take` and `as_stream_event` do, without a call
-                pieces.append(event.get("delta"))
                 seen = new(kind)
                 seen._fields = event
+                seen.delta = delta = event.get("delta")
+                pieces.append(delta)
             else:
                 if is_resumed and event_number(event, default=math.inf) <= after:
                     continue

@@ -75,7 +75,7 @@ class Call:
         self._outgoing = self._first = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
-        self._headers: Mapping[str, str] = {}
+        self._response: requests.Response | None = None
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
         self._background = background
@@ -92,30 +92,32 @@ class Call:
         """Send the request once and give the events of its answer, the terminal one last.
 
         Raises:
-            APIError: No answer, an error for an answer, or an answer without a good end.
+            APIError: No answer, or an error for one. The events raise it, too, if they have no
+                good end.
             UserError: A header cannot be sent.
         """
         self._errors.request_id = None
         try:
-            response = self._endpoint.send(self._outgoing, exchange)
+            response = self._response = self._endpoint.send(self._outgoing, exchange)
         except WIRE_ERRORS as error:
             raise self._errors.lost(error) from error
         except BaseException as error:
             hide_frames(error)
             raise
-        self._headers = headers = response.headers
+        headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
         host, request_id = self._endpoint.address.host, self._errors.request_id
         logger.debug("%s answered with %d, request %s", host, response.status_code, request_id)
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )
-        try:
-            events = answer.events(self._wants_stream, self._is_background, self._resumed_after)
-            yield from events if self._background is None else self._noted(events)
-        finally:
-            response.close()
-            exchange.release()
+        events = answer.events(self._wants_stream, self._is_background, self._resumed_after)
+        return events if self._background is None else self._noted(events)
+
+    def leave_answer(self) -> None:
+        """Read no more of the answer, if there was one."""
+        if self._response is not None:
+            self._response.close()
 
     @property
     def is_over(self) -> bool:
@@ -125,7 +127,7 @@ class Call:
     @property
     def poll_after(self) -> float | None:
         """Seconds that the server wants to be left alone before it is asked again, or None."""
-        return parse_poll_after(self._headers)
+        return None if self._response is None else parse_poll_after(self._response.headers)
 
     def ask_later(self) -> None:
         """Have the next try ask what has become of the response."""

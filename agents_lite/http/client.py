@@ -273,6 +273,9 @@ class ResponsesClient:
                             return
                     except APIError as error:
                         failure = error
+                    finally:
+                        call.leave_answer()
+                        exchange.release()
                     cancellation.check()
                     if exchange.is_cut:
                         failure = APITimeoutError(f"The request was not done within {seconds:g} s")

@@ -72,15 +72,18 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
         describe_request(span, request, run.records_content)
         event = completed = None
         with model_events(model, request, run.callbacks) as events:
-            step = run.config.step
+            step, reasons, new = run.config.step, request.cancellation.reasons, object.__new__
             for event in events if step is None else in_step(events, run):
-                request.cancellation.check()
+                if reasons:
+                    raise reasons[0]
                 if type(event) is ResponseCompletedEvent:  # kept, even if nobody reads on
                     response = read_response(event, model)
                     fault = _take(response, request, run)
                     completed = event
                 else:
-                    yield RawResponsesStreamEvent(event)
+                    passed_on = new(RawResponsesStreamEvent)  # thousands come: without a call
+                    passed_on.data = event
+                    yield passed_on
         if response is None:
             response = read_response(event, model)  # which says what is wrong
         describe_response(span, response, run.records_content)
