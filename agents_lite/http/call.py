@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import requests
 from pydantic_core import to_json
 
 from ..concurrency.timers import call_at

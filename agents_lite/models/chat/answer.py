@@ -70,6 +70,10 @@ def chat_events(answer: Iterator[Json], host: str) -> Iterator[Json]:
     translation = ChatAnswer(host)
     try:
         for chunk in answer:
+            event = translation.more_text(chunk)
+            if event is not None:
+                yield event
+                continue
             error = _error_in(chunk)
             if error is not None:
                 yield {"type": "error", "error": error}
@@ -110,6 +114,25 @@ class ChatAnswer:
         self._events: list[Json] = []
         self._count = 0
 
+    def more_text(self, chunk: Json) -> Json | None:
+        """The event for a chunk that has only some more text, as thousands do; else None."""
+        text, choices = self._texts.get("output_text"), chunk.get("choices")
+        if text is None or not choices:
+            return None
+        choice = choices[0]
+        delta = choice.get("delta")
+        if not delta or len(delta) > 1 or choice.get("finish_reason") or choice.get("logprobs"):
+            return None
+        content = delta.get("content")
+        if type(content) is not str or not content or choice.get("index") != self._index:
+            return None
+        if chunk.get("usage") or chunk.get("error") or choice.get("usage"):
+            return None
+        event = text.add(content)
+        event["sequence_number"] = self._count
+        self._count += 1
+        return event
+
     def translate(self, chunk: Json) -> list[Json]:
         """The events that a chunk of a stream amounts to, or a whole answer."""
         choices = chunk.get("choices")
@@ -118,8 +141,6 @@ class ChatAnswer:
             return []
         if not self._response and choices:
             self._begin(chunk)
-        elif choices and (quick := self._more_text(chunk, choices[0])):
-            return quick
         choice = self._followed(choices)
         for told in (chunk, chunk.get("x_groq") or {}):
             self._usage = told.get("usage") or self._usage
@@ -195,23 +216,6 @@ class ChatAnswer:
         for name in chunk.keys() - _CHUNK_FIELDS:
             if chunk[name] is not None:
                 self._facts[name] = chunk[name]
-
-    def _more_text(self, chunk: Json, choice: Json) -> list[Json] | None:
-        """The event for a chunk that has only some more text, as thousands do; else None."""
-        text, delta = self._texts.get("output_text"), choice.get("delta")
-        if text is None or not delta or len(delta) > 1 or choice.get("finish_reason"):
-            return None
-        if choice.get("index") != self._index:
-            return None
-        content = delta.get("content")
-        if type(content) is not str or not content or choice.get("logprobs"):
-            return None
-        if chunk.get("usage") or choice.get("usage"):
-            return None
-        event = text.add(content)
-        event["sequence_number"] = self._count
-        self._count += 1
-        return [event]
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta")

@@ -25,12 +25,14 @@ class GrowingText:
         self.annotations: list[Json] = []
         self.logprobs: list[Json] = []
         self._where = where
-        self._delta = {"type": f"response.{kind}.delta", **where}
+        self._delta = {"type": f"response.{kind}.delta", **where, "delta": "", "sequence_number": 0}
 
     def add(self, piece: str) -> Json:
         """The event for a further piece."""
         self.pieces.append(piece)
-        return {**self._delta, "delta": piece}
+        event = self._delta.copy()
+        event["delta"] = piece
+        return event
 
     @property
     def text(self) -> str:
