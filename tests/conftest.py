@@ -32,8 +32,8 @@ _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors, since tests wait a good part of their time."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors, since tests wait a good part of their time."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
