@@ -71,6 +71,12 @@ def run_many(
         check_takes(on_result, "on_result", "an outcome")
     if executor is not None:
         check_kind(executor, Executor, "executor", "an Executor of concurrent.futures")
+    config = options.get("run_config")
+    if config is not None and config.journal is not None and isinstance(config.run_id, str):
+        raise UserError(
+            f"Of many runs only one could be {config.run_id!r}: run_id must be a function of the "
+            "input, or None"
+        )
     if executor is None:
         outcomes = _in_threads(agent, inputs, max_workers, options)
     else:

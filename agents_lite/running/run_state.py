@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json, to_json, to_jsonable_python
 
-from ..checks import check_kind
-from ..concurrency.calling import Ready
+from ..checks import check_kind, check_takes
+from ..concurrency.calling import Callbacks, Ready
+from ..concurrency.cancellation import Cancellation
 from ..exceptions import UserError
 from ..handoffs import TAgent
 from ..items import ItemHelpers, ToolApprovalItem
@@ -95,6 +97,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
             UserError: There is no such call, or it was decided about already.
         """
         _check_item(approval_item)
+        check_kind(always_approve, bool, "always_approve", "True or False")
         self._decide(approval_item, Decided(approval_item.call_id, "approve", always_approve))
 
     def reject(
@@ -116,6 +119,9 @@ class RunState(Ready, Generic[TContext, TAgent]):
             UserError: There is no such call, or it was decided about already.
         """
         _check_item(approval_item)
+        wanted = "True or False (rejection_message= says why)"
+        check_kind(always_reject, bool, "always_reject", wanted)
+        check_kind(rejection_message, (str, NoneType), "rejection_message", "a text or None")
         call_id = approval_item.call_id
         decided = Decided(call_id, "reject", always_reject, rejection_message)
         if approval_item.reason == "input":
@@ -201,7 +207,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         """
         told: dict[str, Any] = {"format": FORMAT, **_record_to_json(self._record)}
         if context_serializer is not None:
-            told["context"] = context_serializer(self.context)
+            told["context"] = _context_to_json(self.context, context_serializer)
         told["has_context"] = self.context is not None
         return told
 
@@ -218,6 +224,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 A state that others can write to, a browser for example, has to be signed.
             context_serializer: As for `to_json`.
         """
+        _check_key(key)
         text = _to_text(self.to_json(context_serializer=context_serializer))
         return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
 
@@ -242,6 +249,8 @@ class RunState(Ready, Generic[TContext, TAgent]):
             UserError: It is no state, one of another version or of other agents, or its run had a
                 context, and none is given.
         """
+        if not isinstance(getattr(agent, "name", None), str):
+            raise UserError(f"The first argument must be the agent that began, got {agent!r}"[:300])
         if not isinstance(state_json, dict) or "format" not in state_json:
             raise UserError("This is not the state of a run")
         if state_json["format"] != FORMAT:
@@ -430,9 +439,19 @@ def inner_agent(record: Record, call_id: str) -> Agent[Any]:
     return agent
 
 
+def _context_to_json(context: Any, serialize: Callable[[Any], Any]) -> Any:
+    check_takes(serialize, "context_serializer", "the context")
+    told = Callbacks().call(Cancellation(), serialize, context)
+    try:
+        return to_jsonable_python(told)
+    except ValueError as error:
+        raise UserError(f"What context_serializer gave is no JSON: {error}") from error
+
+
 def _context_from_json(told: dict[str, Any], deserialize: Callable[[Any], Any] | None) -> Any:
     if "context" in told and deserialize is not None:
-        return deserialize(told["context"])
+        check_takes(deserialize, "context_deserializer", "what context_serializer gave")
+        return Callbacks().call(Cancellation(), deserialize, told["context"])
     if told.get("has_context"):
         raise UserError(
             "The run had a context object: pass context=, or a context_deserializer for what "
@@ -455,11 +474,16 @@ def _from_text(text: str) -> Any:
         return read_json(text)
 
 
+def _check_key(key: Any) -> None:
+    check_kind(key, (bytes, NoneType), "The key of a state", "bytes, such as key=b'...'")
+
+
 def _signature(text: str, key: bytes) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _verified(text: Any, key: bytes | None) -> str:
+    _check_key(key)
     if not isinstance(text, str):
         raise UserError(f"The state of a run is a text, not a {type(text).__name__}")
     if not text.startswith(_SIGNED):

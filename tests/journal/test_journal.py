@@ -501,6 +501,13 @@ def test_many_runs_are_named_by_their_inputs(journal: Journal, scripted: Scripte
     assert len(journal.runs("finished")) == 3
 
 
+def test_many_runs_cannot_all_be_the_same_one(scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted([]))
+    many = Runner.run_many(agent, ["x", "y"], run_config=config(SQLiteJournal(":memory:"), "r"))
+    with pytest.raises(UserError, match="'r': run_id must be a function"):
+        next(iter(many))
+
+
 def test_many_runs_in_other_processes_share_a_file(tmp_path: Any) -> None:
     journal = SQLiteJournal(tmp_path / "runs.db")
     context = multiprocessing.get_context("spawn")

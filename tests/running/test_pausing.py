@@ -535,6 +535,48 @@ def test_a_context_is_asked_for_or_written_down() -> None:
     assert read.context == {"user": 1}
 
 
+async def _written(context: Any) -> dict[str, Any]:
+    return {"names": context}
+
+
+async def _read_back(told: dict[str, Any]) -> set[str]:
+    return set(told["names"])
+
+
+def test_a_context_is_written_as_json_whatever_it_holds_by_functions_of_either_kind() -> None:
+    shop = Shop()
+    agent = shop.agent(REFUND)
+    state = Runner.run_sync(agent, "Pay", context={"Ada"}).to_state()
+    text = json.dumps(state.to_json(context_serializer=_written))
+    assert RunState.from_json(agent, json.loads(text), context_deserializer=_read_back).context == {
+        "Ada"
+    }
+    for writer, words in ((lambda _: object(), "no JSON"), ("json", "must be a function")):
+        with pytest.raises(UserError, match=f"context_serializer .*{words}"):
+            state.to_json(context_serializer=writer)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="context_deserializer must be a function"):
+        RunState.from_json(agent, json.loads(text), context_deserializer=5)  # type: ignore[arg-type]
+
+
+def test_arguments_of_the_wrong_kind_are_told_where_they_are_given() -> None:
+    shop = Shop()
+    agent: Any = shop.agent(REFUND, "Done.")
+    state: Any = Runner.run_sync(agent, "Pay").to_state()
+    call_at_hand = state.get_interruptions()[0]
+    for words, attempt in (
+        ("always_reject must be .*rejection_message", lambda: state.reject(call_at_hand, "No.")),
+        ("rejection_message must", lambda: state.reject(call_at_hand, rejection_message=5)),
+        ("always_approve must", lambda: state.approve(call_at_hand, "yes")),
+        ("key .* must be bytes", lambda: state.to_string(key="secret")),
+        ("key .* must be bytes", lambda: RunState.from_string(agent, "{}", key="secret")),
+        ("the agent that began", lambda: RunState.from_json("Shop", state.to_json())),
+    ):
+        with pytest.raises(UserError, match=words):
+            attempt()
+    state.reject(call_at_hand, rejection_message="")
+    assert Runner.run_sync(agent, state).to_input_list()[-2]["output"] == ""
+
+
 def test_what_the_session_does_not_have_yet_is_told() -> None:
     session = SQLiteSession("s")
     second = call("refund", call_id="c2", order="8", amount=1.0)

@@ -154,7 +154,10 @@ def _verdict(answer: Any, name: str) -> tuple[bool, str | None]:
     """Whether a function of the user approves, and why not."""
     if not isinstance(answer, dict) or "approve" not in answer:
         raise UserError(f"{name} must return {{'approve': True or False}}, got {answer!r}")
-    return bool(answer["approve"]), answer.get("reason")
+    why = answer.get("reason")
+    if not isinstance(why, str | None):
+        raise UserError(f"{name} must give its reason as a text, got {why!r}")
+    return bool(answer["approve"]), why
 
 
 def _answer(call: ToolCall, decision: Decided) -> Called:
@@ -162,7 +165,7 @@ def _answer(call: ToolCall, decision: Decided) -> Called:
     if decision.verdict == "output":
         output, shown = decision.output, output_for_model(decision.output)
     else:
-        output = shown = decision.message or _formatted(call) or REJECTED
+        output = shown = _rejected(call) if decision.message is None else decision.message
     if isinstance(call.tool, LocalTool):
         made = partial(call.tool.stand_in, call, shown, decision.verdict != "output")
         item = call.known_output() or call.output_of(call.tool, *made())
@@ -171,11 +174,11 @@ def _answer(call: ToolCall, decision: Decided) -> Called:
     return Called(call.call_id, output_item(call.run.agent, call.raw, shown, output))
 
 
-def _formatted(call: ToolCall) -> str | None:
-    """A rejection in the words of the run's `tool_error_formatter`, or None."""
+def _rejected(call: ToolCall) -> str:
+    """A rejection in the words of the run's `tool_error_formatter`, or the usual ones."""
     formatter = call.run.config.tool_error_formatter
     if formatter is None:
-        return None
+        return REJECTED
     facts = ToolErrorFormatterArgs(
         kind="approval_rejected",
         tool_type=call.raw.type.removesuffix("_call").removesuffix("_tool"),
@@ -187,4 +190,4 @@ def _formatted(call: ToolCall) -> str | None:
     words = call.ask(formatter, facts)
     if not isinstance(words, str | None):
         raise UserError(f"tool_error_formatter must return a text or None, got {words!r}")
-    return words
+    return REJECTED if words is None else words
