@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ..checks import check_takes
 from ..exceptions import UserError
 from ..run_context import RunContextWrapper
 from .objects import MCPTool
@@ -26,8 +27,10 @@ _BY_LIST = {"always", "never"}
 
 def check_approval(policy: Any) -> None:
     """Raise UserError for what says nothing about approvals."""
-    if policy is None or _is_rule(policy) or callable(policy):
+    if policy is None or _is_rule(policy):
         return
+    if callable(policy):
+        return check_takes(policy, "require_approval", "the context", "a tool", "its arguments")
     if isinstance(policy, Mapping):
         if _is_by_list(policy) or all(map(_is_rule, policy.values())):
             return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from typing_extensions import TypedDict
 
+from ..checks import check_takes
 from ..exceptions import UserError
 from ..run_context import RunContextWrapper
 from ..taken_whole import TakenWhole
@@ -66,14 +67,19 @@ def create_static_tool_filter(
 
 def check_filter(tool_filter: Any) -> None:
     """Raise UserError for what is no filter."""
-    if tool_filter is None or callable(tool_filter):
+    if tool_filter is None:
         return
+    if callable(tool_filter):
+        return check_takes(tool_filter, "tool_filter", "a ToolFilterContext", "a tool")
     known = {"allowed_tool_names", "blocked_tool_names"}
     if not isinstance(tool_filter, dict) or not set(tool_filter) <= known:
         raise UserError(
             "tool_filter must be create_static_tool_filter(...), or a function of a "
             f"ToolFilterContext and a tool, got {tool_filter!r}"
         )
+    for name, names in tool_filter.items():
+        if isinstance(names, str) or not isinstance(names, Collection):
+            raise UserError(f"{name} of a tool_filter must be a list of names, got {names!r}")
 
 
 def passes(

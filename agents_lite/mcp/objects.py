@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from types import NoneType
+from typing import Any, ClassVar, Self
 
 from ..concurrency.calling import Ready
 from ..response_types import ResponsesObject
@@ -16,14 +18,25 @@ class MCPObject(Ready, ResponsesObject):
     """
 
     __slots__ = ()
+    _left_out: ClassVar[dict[str, Callable[[], Any]]] = {}
+    """What the protocol takes fields for that are not there."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._left_out and name not in self._fields:
+            return self._left_out[name]()
+        return super().__getattr__(name)
 
 
 class MCPTool(MCPObject):
     """A tool as the server describes it."""
 
     __slots__ = ()
+    _left_out = dict.fromkeys(("title", "description", "annotations", "outputSchema"), NoneType)
     name: str
+    title: str | None
+    description: str | None
     inputSchema: Any
+    annotations: Any
 
     @property
     def is_read_only(self) -> bool:
@@ -54,7 +67,10 @@ class MCPCallResult(MCPObject):
     """What came of a tool call: `content`, maybe `structuredContent`."""
 
     __slots__ = ()
+    _left_out = {"content": list, "structuredContent": NoneType, "isError": bool}
     content: list[Any]
+    structuredContent: Any
+    isError: bool
 
     @property
     def is_error(self) -> bool:

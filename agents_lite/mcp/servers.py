@@ -30,7 +30,7 @@ CONNECT_TIMEOUT = 10.0
 class MCPServerStdioParams(TypedDict):
     """A program that is a server."""
 
-    command: str
+    command: str | Path
     """The program."""
     args: NotRequired[list[str]]
     """What it is given."""
@@ -70,6 +70,7 @@ class MCPServerStdio(MCPServer):
     ) -> None:
         _check_params(params, MCPServerStdioParams, "command")
         arguments, environment = params.get("args"), params.get("env")
+        check_kind(params["command"], (str, os.PathLike), "params['command']", "a program's name")
         check_kind(arguments, (list, tuple, NoneType), "params['args']", "a list of texts")
         check_kind(environment, (Mapping, NoneType), "params['env']", "a dict of texts")
         check_kind(params.get("cwd"), (str, os.PathLike, NoneType), "params['cwd']", "a path")
@@ -86,7 +87,7 @@ class MCPServerStdio(MCPServer):
         params = self._params
         arguments, environment = params.get("args") or [], params.get("env") or {}
         try:
-            child.begin(params["command"], arguments, environment, params.get("cwd"))
+            child.begin(os.fspath(params["command"]), arguments, environment, params.get("cwd"))
         except (OSError, ValueError) as error:
             command = params["command"]
             hint = "; what it is given belongs into `args`" if " " in str(command) else ""
@@ -121,6 +122,7 @@ class MCPServerStreamableHttp(MCPServer):
         **options: Any,
     ) -> None:
         _check_params(params, MCPServerStreamableHttpParams, "url")
+        check_kind(params["url"], str, "params['url']", "a text")
         check_kind(params.get("headers"), (Mapping, NoneType), "params['headers']", "a dict")
         if params.get("timeout") is not None:
             check_seconds(params.get("timeout"), "params['timeout']")
@@ -167,7 +169,7 @@ class MCPServerStreamableHttp(MCPServer):
 
 def _check_params(params: Any, kind: Any, required: str) -> None:
     known = kind.__annotations__
-    if not isinstance(params, Mapping) or not isinstance(params.get(required), str):
+    if not isinstance(params, Mapping) or required not in params:
         raise UserError(f"The params of an MCP server must be a dict with {required!r}")
     unknown = sorted(set(params) - set(known))
     if unknown:

@@ -15,6 +15,7 @@ from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock, release_if_held
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
+from ..http.assembly import words_of_error
 from .objects import MCPElicitation
 from .protocol import (
     CLIENT_INFO,
@@ -445,15 +446,17 @@ class Session:
             found: dict[str, Any] = answer["result"]
             return found
         error = answer.get("error")
-        if not isinstance(error, dict):
+        if error is None:
             what = f"the answer to {method} holds neither a result nor an error"
             raise MCPServerError(what, self._server_name)
-        code, words = error.get("code"), self._mask(str(error.get("message")))
+        told = error if isinstance(error, dict) else {}
+        code = told.get("code")
+        words = words_of_error(error) or f"it says no more than {code}"
         raise MCPServerError(
-            f"it refused {method}: {words}",
+            f"it refused {method}: {self._mask(words)}",
             self._server_name,
             code=code if isinstance(code, int) else 0,
-            data=error.get("data"),
+            data=told.get("data"),
         )
 
     def _reply(self, message: Message, caller: Caller) -> Message:

@@ -233,6 +233,8 @@ class HTTPTransport(Transport):
         if 300 <= status < 400:
             target = without_query(response.headers.get("location") or "nowhere")
             text = f"a redirect to elsewhere is not followed, to {target}; use that address"
+        if status in (404, 405) and self.session_id is None:
+            text = f"{text}; is the path right? The older transport, by SSE, is not spoken here"
         challenge = response.headers.get("www-authenticate")
         if challenge and status in (401, 403):
             text = f"{text}; it wants {self.mask(challenge)}"

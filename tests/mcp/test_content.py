@@ -8,6 +8,7 @@ import pytest
 
 from agents_lite import (
     MCPCallResult,
+    MCPTool,
     ToolOutputFileContent,
     ToolOutputImage,
     ToolOutputText,
@@ -72,3 +73,12 @@ def test_content_becomes_output(content: Any, output: Any) -> None:
 )
 def test_structured_content_where_it_is_wanted(result: Any, wanted: bool, output: Any) -> None:
     assert output_of(MCPCallResult(result), wanted) == output
+
+
+def test_what_a_server_leaves_out_is_read_as_the_protocol_has_it() -> None:
+    result, tool = MCPCallResult({}), MCPTool({"name": "a"})
+    assert (result.content, result.isError, result.structuredContent) == ([], False, None)
+    assert MCPCallResult({"isError": True}).isError
+    assert (tool.title, tool.description, tool.annotations) == (None, None, None)
+    with pytest.raises(AttributeError, match="no field 'inputSchema'"):
+        _ = tool.inputSchema

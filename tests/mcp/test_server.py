@@ -141,8 +141,11 @@ def test_async_with_connects_and_closes(script: Script) -> None:
     [
         {"tool_filter": ["a"]},
         {"tool_filter": {"allowed": ["a"]}},
+        {"tool_filter": {"allowed_tool_names": "read_file"}},
+        {"tool_filter": lambda tool: True},
         {"require_approval": "sometimes"},
         {"require_approval": {"a": "sometimes"}},
+        {"require_approval": lambda context: True},
         {"on_failure": "ignore"},
     ],
 )

@@ -187,6 +187,35 @@ def in_json(change: Any) -> Any:
 
 
 @pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("No.", "No."),
+        ({"code": -5, "message": "No."}, "No."),
+        ({"code": -5, "message": None}, "no more than -5"),
+        ({"code": -5}, "no more than -5"),
+    ],
+)
+def test_a_refusal_is_told_in_the_server_s_words(error: Any, words: str) -> None:
+    def play(peer: Peer, message: dict[str, Any]) -> None:
+        peer.send(http_answer(200, {"jsonrpc": "2.0", "id": message["id"], "error": error}))
+
+    with ScriptedMCP(plays={"write": play}) as scripted, client(scripted) as server:
+        with pytest.raises(MCPServerError, match=f"it refused tools/call: .*{words}"):
+            server.call_tool("write")
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_of_the_older_transport_is_told_from_another_failure(status: int) -> None:
+    def refuse(peer: Peer, _: Any) -> None:
+        peer.send(http_answer(status, b"No."))
+
+    plays: Any = {"server/discover": refuse, "initialize": refuse}
+    with ScriptedMCP(plays=plays) as scripted:
+        with pytest.raises(MCPServerError, match=f"HTTP {status}: No.; is the path right.*SSE"):
+            client(scripted).connect()
+
+
+@pytest.mark.parametrize(
     "play",
     [
         pytest.param(in_events(b"event: ping\ndata: 12:00\n\n", b"data: ANSWER\n\n"), id="ping"),
