@@ -118,6 +118,20 @@ def turns() -> list[Comparison]:
             [Figure("a turn of a 200-tool run, run_sync", "ms", MILLISECONDS / 201, 1.0)],
             works("/200/0/5", "turns", "run_sync"),
         ),
+        Comparison(
+            "turn session",
+            [
+                Figure(
+                    "a turn of a 20-tool run, run_sync, through a `requests.Session` with a login",
+                    "ms",
+                    MILLISECONDS / (10 * 21),
+                )
+            ],
+            {
+                side: Work(side, "/20/0/5", "turns_by_session", times=10)
+                for side in ("floor", "lite")
+            },
+        ),
         *(
             Comparison(
                 f"growth {module}",

@@ -13,6 +13,7 @@ from pydantic import create_model
 from pydantic_core import from_json
 from requests.models import ITER_CHUNK_SIZE
 
+from .company_session import company_session
 from .five_parameters import ARGUMENTS, declare
 from .sdk import add, in_threads, median
 
@@ -45,6 +46,10 @@ class Workloads:
         self.session.headers["Authorization"] = f"Bearer {os.environ['OPENAI_API_KEY']}"
 
     def turns(self, how: str) -> Callable[[], object]:
+        return self.run
+
+    def turns_by_session(self) -> Callable[[], object]:
+        self.session = company_session()
         return self.run
 
     def deltas(self, how: str) -> Callable[[], object]:

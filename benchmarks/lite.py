@@ -9,6 +9,7 @@ from collections.abc import Callable
 import agents_lite
 from agents_lite import BackendSpanExporter, BatchTraceProcessor, ToolContext, function_tool
 
+from .company_session import company_session
 from .five_parameters import ARGUMENTS, declare
 from .sdk import SDKWorkloads, is_text_delta, median
 
@@ -33,6 +34,11 @@ class Workloads(SDKWorkloads):
     def turns_by_chat(self, how: str) -> Callable[[], object]:
         agents_lite.set_default_openai_api("chat_completions")
         return self.turns(how)
+
+    def turns_by_session(self) -> Callable[[], object]:
+        client = agents_lite.ResponsesClient(session=company_session())
+        agents_lite.set_default_openai_client(client)
+        return self.run
 
     def first_delta(self) -> Callable[[], object]:
         def work() -> dict[str, float]:
