@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .concurrency.cancellation import RunCancelled
@@ -301,7 +302,7 @@ class EventStream:
     def __aiter__(self) -> AsyncReader[StreamEvent]:
         from .concurrency.aio import AsyncReader
 
-        return AsyncReader(self._run, _has_consequences)
+        return AsyncReader(self._run, partial(_has_consequences, self._run))
 
     async def __anext__(self) -> StreamEvent:
         if self._reader is None:
@@ -314,11 +315,15 @@ class EventStream:
         await (self._reader or self.__aiter__()).aclose()
 
 
-def _has_consequences(event: StreamEvent) -> bool:
+def _has_consequences(run: LiveRun, event: StreamEvent) -> bool:
     """Whether the run may do something with effects once it goes on after this event.
 
-    After most events of a model it only takes in the next one.
+    After most events of a model it only takes in the next one, and after an answer that can be used
+    it first tells of what is in it.
     """
     if not isinstance(event, RawResponsesStreamEvent):
         return True
-    return type(event.data) is ResponseCompletedEvent
+    if type(event.data) is not ResponseCompletedEvent:
+        return False
+    answer = run.record.answer
+    return answer is None or not answer.response.output

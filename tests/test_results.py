@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from agents_lite import (
     ItemHelpers,
     MaxTurnsExceeded,
     MessageOutputItem,
+    RawResponsesStreamEvent,
     ReasoningItem,
     ResponsesObject,
+    RunItemStreamEvent,
     Runner,
     ToolCallItem,
     ToolCallOutputItem,
@@ -242,3 +245,30 @@ def test_an_error_tells_its_message() -> None:
     with pytest.raises(MaxTurnsExceeded) as caught:
         Runner.run_sync(Agent(name="A", model=ScriptedModel([])), "Hi", max_turns=0)
     assert caught.value.message == str(caught.value) == "Max turns (0) exceeded"
+
+
+def test_a_run_goes_on_to_what_is_in_an_answer_and_waits_there_for_its_reader() -> None:
+    made: list[str] = []
+    tool = function_tool(lambda: made.append("call"), name_override="look")
+    agent = Agent("A", tools=[tool], model=ScriptedModel([call("look"), "done"]))
+
+    async def read() -> list[str]:
+        seen: list[str] = []
+        reader: Any = aiter(Runner.run_streamed(agent, "hi").stream_events())
+        async for event in reader:
+            if isinstance(event, RawResponsesStreamEvent):
+                if event.data.type == "response.completed":
+                    async with asyncio.timeout(60):
+                        while not reader._driver.buffer:
+                            await asyncio.sleep(0.001)
+                    seen.append("completed")
+            elif isinstance(event, RunItemStreamEvent):
+                await asyncio.sleep(0.001)
+                seen.append(event.name)
+            if "tool_output" not in seen:
+                assert made == []
+        return seen
+
+    assert asyncio.run(read()) == [
+        "completed", "tool_called", "tool_output", "completed", "message_output_created",
+    ]  # fmt: skip
