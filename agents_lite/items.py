@@ -50,8 +50,6 @@ TResponseStreamEvent: TypeAlias = ResponseStreamEvent
 """An event of an answer's stream."""
 
 
-OF_ANSWERS = "created_by"
-"""A field of items of answers, which the API does not take back."""
 _OF_IMAGE = ("id", "type", "status", "result")
 """Fields of an `image_generation_call` that the API takes back."""
 
@@ -61,9 +59,25 @@ def as_input(raw_item: Any) -> TResponseInputItem:
     item: TResponseInputItem = as_json(raw_item)
     if item.get("type") == "image_generation_call":  # which says how the image was made, besides
         return {name: value for name, value in item.items() if name in _OF_IMAGE}
-    if OF_ANSWERS in item:
-        return {name: value for name, value in item.items() if name != OF_ANSWERS}
-    return item
+    if is_taken_back(item):
+        return item
+    is_reasoning = item.get("type") == "reasoning"
+    refused = {"created_by", "status"} if is_reasoning else {"created_by"}
+    not_null = {"id", "status", "content"} if is_reasoning else {"id", "status"}
+    return {
+        name: value
+        for name, value in item.items()
+        if name not in refused and not (value is None and name in not_null)
+    }
+
+
+def is_taken_back(item: TResponseInputItem) -> bool:
+    """Whether an item holds nothing that only answers have, which the API refuses in a request."""
+    if "created_by" in item or item.get("id", "") is None or item.get("status", "") is None:
+        return False
+    if item.get("type") == "reasoning":
+        return "status" not in item and item.get("content", "") is not None
+    return True
 
 
 @dataclass(repr=False)

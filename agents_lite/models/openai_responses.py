@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import check_kind
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
-from ..items import OF_ANSWERS, as_input
+from ..items import as_input, is_taken_back
 from ..model_settings import MCPToolChoice
 from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool
@@ -146,7 +146,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
 
 def _input(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The input without what only answers have, such as those of a client that users ask alone."""
-    if True in [OF_ANSWERS in item for item in items]:
+    if False in [is_taken_back(item) for item in items]:
         items = [as_input(item) for item in items]
     return without_replayed(items)
 

@@ -222,6 +222,8 @@ def function_schema(
     is_definition = inspect.isroutine(unwrapped) or isinstance(unwrapped, type)
     plain = unwrapped if is_definition else type(unwrapped).__call__
     doc = plain.__doc__ if use_docstring_info else None
+    if doc is None and use_docstring_info and inspect.ismethod(plain):
+        doc = inspect.getdoc(plain)  # of the method that it overrides
     doc_description, param_descriptions = _read_docstring(doc or "", docstring_style)
     types = _resolve_types(parameters, plain, name)
     takes_context = _find_context(parameters, types, name)
@@ -354,5 +356,10 @@ def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[s
         parsed = docstring_parser.parse(doc, docstring_parser.DocstringStyle[style_name])
     except docstring_parser.ParseError:
         return inspect.cleandoc(doc), {}
-    params = {p.arg_name.lstrip("*"): p.description.strip() for p in parsed.params if p.description}
+    params = {
+        name.strip().lstrip("*"): parameter.description.strip()
+        for parameter in parsed.params
+        if parameter.description
+        for name in parameter.arg_name.split(",")  # NumPy's style describes several at once
+    }
     return (parsed.description or "").strip(), params

@@ -223,6 +223,43 @@ def test_docstring_may_be_of_arguments_alone_and_have_lines_of_another_system(
     assert [told[name]["description"] for name in "xy"] == ["The x.", "The y,\ntoo."]
 
 
+def test_docstring_may_describe_several_parameters_at_once() -> None:
+    def f(x: int, y: int, *rest: int) -> None:
+        """Do a thing.
+
+        Parameters
+        ----------
+        x, y : int
+            Where it is.
+        *rest
+            More.
+        """
+
+    told = function_schema(f).params_json_schema["properties"]
+    assert [each["description"] for each in told.values()] == ["Where it is."] * 2 + ["More."]
+
+
+def test_docstring_of_the_overridden_method_counts_where_there_is_no_other() -> None:
+    class Shop:
+        def find(self, what: str) -> str:
+            """Find a thing.
+
+            Args:
+                what: What it is called.
+            """
+            return what
+
+    class Bakery(Shop):
+        def find(self, what: str) -> str:
+            return what
+
+    schema = function_schema(Bakery().find)
+    assert schema.description == "Find a thing."
+    told = schema.params_json_schema["properties"]["what"]
+    assert told["description"] == "What it is called."
+    assert function_schema(Bakery().find, use_docstring_info=False).description == ""
+
+
 def test_docstring_is_ignored_on_request() -> None:
     schema = function_schema(google, use_docstring_info=False)
     assert schema.description == ""

@@ -945,13 +945,25 @@ def test_two_calls_of_a_turn_may_use_what_belongs_to_one_thread(run: Any) -> Non
 
 
 def test_fields_that_only_answers_have_are_not_sent_back() -> None:
-    made = {**call("f"), "created_by": "somebody"}
-    agent = agent_with_tool([[made], "done"])
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None}
+    made = {**call("f", call_id="c1"), "id": "fc_1"}
+    answer = [
+        {**thought, "status": None, "content": None},
+        {**made, "created_by": "somebody"},
+        {**thought, "id": "rs_2", "status": "completed"},
+        {**call("f", call_id="c2"), "id": "fc_2", "status": None, "namespace": None},
+    ]
+    agent = agent_with_tool([answer, "done"])
     result = Runner.run_sync(agent, "hi")
     model: Any = agent.model
+    second = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c2"}
     for items in (model.requests[1].input, result.to_input_list()):
-        assert items[1]["type"] == "function_call"
-        assert "created_by" not in items[1]
+        assert items[1:5] == [
+            thought,
+            made,
+            {**thought, "id": "rs_2"},
+            {**second, "id": "fc_2", "namespace": None},
+        ]
 
 
 def test_nor_are_they_where_the_user_brings_such_items() -> None:
@@ -959,7 +971,8 @@ def test_nor_are_they_where_the_user_brings_such_items() -> None:
     with ResponsesServer(["done"]) as server:
         client = ResponsesClient(base_url=server.base_url, api_key="k")
         agent = Agent("A", model=OpenAIResponsesModel("m", client))
-        brought = [{**message, "created_by": "somebody"}, {"role": "user", "content": "Hi"}]
+        brought: Any = [{**message, "id": None}, {"role": "user", "content": "Hi"}]
+        brought[0] |= {"created_by": "somebody", "status": None}
         Runner.run_sync(agent, brought)
         assert server.requests[0].body["input"] == [message, brought[1]]
         assert "created_by" in brought[0]
