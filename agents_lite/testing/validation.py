@@ -52,6 +52,7 @@ _ITEM_FIELDS = {
         "type id call_id name output status namespace caller".split()
     ),
 }
+_LONGEST_CALL_ID = 64
 _REQUIRED_ITEM_FIELDS = {
     "function_call": ("call_id", "name", "arguments"),
     "function_call_output": ("call_id", "output"),
@@ -264,6 +265,14 @@ def _check_item(item: Any, place: str) -> None:
     for name in ("id", "call_id", "name", "arguments") if kind in _ITEM_FIELDS else ():
         if item.get(name) is not None:
             _check_kind(item[name], (str,), "a string", f"{place}.{name}")
+    call_id = item.get("call_id")
+    if isinstance(call_id, str) and len(call_id) > _LONGEST_CALL_ID:
+        raise RequestRejected(
+            f"Invalid '{place}.call_id': string too long. Expected a string with maximum length "
+            f"{_LONGEST_CALL_ID}, but got a string with length {len(call_id)} instead.",
+            f"{place}.call_id",
+            "string_above_max_length",
+        )
     for name in item if kind in _ITEM_FIELDS else ():
         if name not in _ITEM_FIELDS[kind]:
             raise RequestRejected(

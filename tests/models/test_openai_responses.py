@@ -175,3 +175,30 @@ def test_a_model_answers_outside_a_run() -> None:
         response = model.respond(ModelRequest(input=[{"role": "user", "content": "Hi"}]))
     assert response.output[0].content[0].text == "ok"
     assert response.usage.requests == 1
+
+
+def test_long_ids_of_other_servers_are_sent_short_call_and_output_alike() -> None:
+    def made(call_id: str) -> list[dict[str, Any]]:
+        called = {"type": "function_call", "name": "add", "arguments": "{}", "call_id": call_id}
+        return [called, {"type": "function_call_output", "output": "3", "call_id": call_id}]
+
+    first, second, fits = "x" * 65, "x" * 66, "x" * 64
+    brought = [*made(first), *made(second), *made(fits), {"role": "user", "content": "Hi"}]
+    with ResponsesServer(["Hello!"] * 2) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        agent = Agent("A", model=OpenAIResponsesModel("m", client))
+        results = [Runner.run_sync(agent, brought) for _ in range(2)]
+        ids = [[item.get("call_id") for item in each.body["input"]] for each in server.requests]
+    assert ids[0] == ids[1]
+    assert ids[0][0] == ids[0][1] != ids[0][2] == ids[0][3]
+    assert ids[0][4:6] == [fits, fits]
+    assert results[0].to_input_list()[:7] == brought
+
+
+def test_a_long_id_that_its_server_alone_knows_stays() -> None:
+    from agents_lite.models.openai_responses import request_body
+
+    known = {"type": "function_call_output", "output": "3", "call_id": "x" * 65}
+    signed = {"type": "function_call", "name": "f", "call_id": f"{'x' * 65}__thought__x"}
+    for item in (known, signed):
+        assert request_body("m", ModelRequest([item]))["input"] == [item]

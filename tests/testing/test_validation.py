@@ -169,6 +169,11 @@ def test_schemas_that_are_not_strict_are_refused(change: dict[str, Any], complai
             "but got an object instead.",
         ),
         ([{**called(), "parsed": {}}], "Unknown parameter: 'input[0].parsed'."),
+        (
+            [{**called(), "call_id": "x" * 65}],
+            "Invalid 'input[0].call_id': string too long. Expected a string with maximum length "
+            "64, but got a string with length 65 instead.",
+        ),
         ([{"type": "function_call"}], "Missing required parameter: 'input[0].call_id'."),
         (["Hi"], "Invalid type for 'input[0]': expected an object, but got a string instead."),
         (
