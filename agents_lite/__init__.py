@@ -158,15 +158,25 @@ class _Place(_ModuleType):
 _modules.update((name, _Place(name)) for name in (f"{__name__}.{place}" for place in _PLACES))
 
 
+def _load(module: str) -> object:
+    try:
+        return _import_module(f".{module}", __name__)
+    except (OSError, ImportError) as error:
+        exceptions = _modules.get(f"{__name__}.exceptions")  # who catches ours has loaded it
+        if exceptions is not None:
+            exceptions.explain_lost_import(error)
+        raise
+
+
 def __getattr__(name: str) -> object:
     module = _MODULE_OF.get(name)
     if module is not None:
-        value = getattr(_import_module(f".{module}", __name__), name)
+        value = getattr(_load(module), name)
     elif name.startswith("_"):
         raise AttributeError(name)
     else:  # a submodule, as in `import agents_lite; agents_lite.tracing`
         try:
-            value = _import_module(f".{name}", __name__)
+            value = _load(name)
         except ModuleNotFoundError:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     globals()[name] = value

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +56,8 @@ __all__ = [
     "UserError",
 ]
 
+_ROOT = os.path.dirname(__file__)
+
 
 def __getattr__(name: str) -> Any:
     if name == "RunErrorDetails":  # of a module that needs this one
@@ -60,6 +65,19 @@ def __getattr__(name: str) -> Any:
 
         return RunErrorDetails
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def explain_lost_import(error: OSError | ImportError) -> None:
+    """Raise UserError for a module that could not be loaded: too many files are open."""
+    name = getattr(error, "filename", None) or getattr(error, "path", None)
+    is_source = isinstance(name, str) and (
+        name.endswith((".py", ".pyc", ".so", ".pyd")) or name in sys.path or _ROOT in name
+    )
+    if is_source and os.strerror(errno.EMFILE) in str(error):
+        raise UserError(
+            f"Too many files are open: a part of Python that is needed, {name}, could not be "
+            "loaded. Close files, or allow the process more (ulimit -n)."
+        ) from error
 
 
 class AgentsException(Exception):

@@ -67,14 +67,22 @@ def read_cassette(path: Path) -> Content:
 
 
 def write_cassette(path: Path, content: Content) -> None:
-    """Write the file anew, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the file anew, whole or not at all.
+
+    Raises:
+        UserError: It cannot be written: the disk is full, for one.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    text = cassette_text(content)
     try:
-        unfinished.write_text(cassette_text(content), "utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_text(text, "utf-8", newline="\n")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"The cassette {path} cannot be written: {error.strerror}") from error
 
 
 def cassette_text(content: Content) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,6 +25,7 @@ from ..exceptions import (
     RunTimeout,
     UsageLimitExceeded,
     UserError,
+    explain_lost_import,
     words_of,
 )
 from ..items import as_input_items
@@ -182,7 +181,7 @@ def _drive(
             except (MaxTurnsExceeded, ModelBehaviorError) as fault:
                 yield from end_by_handler(fault, run)
             except (OSError, ImportError) as fault:
-                _explain_lost_import(fault)
+                explain_lost_import(fault)
                 raise
             return RunResult(run)
         except RunPaused as pause:
@@ -204,17 +203,6 @@ def _drive(
             run.closing.close()
             if run.around is None:
                 run.callbacks.close()
-
-
-def _explain_lost_import(error: OSError | ImportError) -> None:
-    """Raise UserError for a module that could not be loaded: too many files are open."""
-    name = getattr(error, "filename", None) or getattr(error, "path", None)
-    is_source = isinstance(name, str) and name.endswith((".py", ".pyc", ".so", ".pyd"))
-    if is_source and os.strerror(errno.EMFILE) in str(error):
-        raise UserError(
-            f"Too many files are open: a part of Python that the run needs, {name}, could not be "
-            "loaded. Close files, or allow the process more (ulimit -n)."
-        ) from error
 
 
 def _failure(error: Exception, record: Record) -> Failed:

@@ -493,15 +493,17 @@ def test_100_threads_share_a_client_an_agent_and_a_session_file(tmp_path: Path) 
     assert answers == {n * 2 + turn: f"{n}, {turn}" for n in range(count) for turn in range(2)}
 
 
-def test_a_run_that_can_load_no_more_modules_says_that_too_many_files_are_open() -> None:
-    program = """
+@pytest.mark.parametrize("use", ['Runner.run_sync(agent, "x")', "agents_lite.SQLiteSession"])
+def test_what_can_load_no_more_modules_says_that_too_many_files_are_open(use: str) -> None:
+    program = f"""
         import resource
+        import agents_lite
         from agents_lite import Agent, Runner, UserError
 
         agent = Agent(name="A", model="m")
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, 1000))
         try:
-            Runner.run_sync(agent, "x")
+            {use}
         except UserError as error:
             print(error)
     """

@@ -252,6 +252,15 @@ def test_a_block_that_fails_records_nothing(scripted: Scripted, file: Path) -> N
     assert not file.exists()
 
 
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(
+    scripted: Scripted, file: Path
+) -> None:
+    file.parent.write_text("no folder")
+    with pytest.raises(UserError, match=r"cassette .*refund\.json cannot be written"):
+        with cassette(file):
+            Runner.run_sync(Agent("A", model=scripted(["Hi"])), "Hello")
+
+
 def test_none_makes_no_file(file: Path) -> None:
     with pytest.raises(CassetteMiss, match="There is no cassette"), cassette(file, record="none"):
         raise AssertionError("not reached")
