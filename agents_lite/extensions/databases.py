@@ -13,6 +13,7 @@ from ..concurrency.forks import before_fork, new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..concurrency.workers import call_or_leave
 from ..exceptions import UserError
+from ..http.frames import hide_frames
 
 try:
     import sqlalchemy as sa
@@ -37,6 +38,8 @@ __all__ = [
 T = TypeVar("T")
 
 MYSQL = ("mysql", "mariadb")
+_DRIVERS = frozenset({"sqlalchemy", "psycopg", "psycopg2", "pymysql", "MySQLdb"})
+"""Packages whose functions pass passwords on in their variables."""
 _SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
 
 _sqlite_engines: WeakSet[sa.Engine] = WeakSet()  # those made here, for files
@@ -114,6 +117,7 @@ class Database:
                 return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
             return call_or_leave(repr(self.engine.url), whole)
         except SQLAlchemyError as error:
+            hide_frames(error, _DRIVERS)
             words = f"{self.engine.url!r} failed: {in_words(error)}"
             raise self._failure(words, error) from error
 

@@ -53,6 +53,7 @@ def parse_address(text: str) -> Address:
         is_address = False
     if not is_address:
         shown = repr(without_login(text.strip()))
+        parts = text = ""  # type: ignore[assignment]  # or an error tracker records them
         raise UserError(f"base_url {shown} is not an HTTP address such as 'https://host/v1'")
     return Address(
         url=urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", "")),

@@ -17,7 +17,7 @@ from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
 from ..response_types import ResponseStreamEvent
-from .address import parse_address, without_login
+from .address import parse_address, without_query
 from .answer import Limits, Translate
 from .assembly import SettledEvents
 from .background import Background
@@ -125,7 +125,7 @@ class ResponsesClient:
         self._api_key = api_key
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={without_login(self.base_url)!r})"
+        return f"{type(self).__name__}(base_url={without_query(self.base_url)!r})"
 
     @property
     def base_url(self) -> str:

@@ -84,15 +84,21 @@ class MCPServerStdio(MCPServer):
         return StdioTransport(self._start, self.name, self._mask, self._longest)
 
     def _start(self, child: Child) -> None:
+        fault = self._fault_of_start(child)  # whose frames are gone: they know the environment
+        if fault is not None:
+            command = self._params["command"]
+            hint = "; what it is given belongs into `args`" if " " in str(command) else ""
+            what = self._mask(f"{command!r} cannot be started: {fault}{hint}")
+            raise MCPServerError(what, self.name)
+
+    def _fault_of_start(self, child: Child) -> str | None:
         params = self._params
         arguments, environment = params.get("args") or [], params.get("env") or {}
         try:
             child.begin(os.fspath(params["command"]), arguments, environment, params.get("cwd"))
         except (OSError, ValueError) as error:
-            command = params["command"]
-            hint = "; what it is given belongs into `args`" if " " in str(command) else ""
-            what = self._mask(f"{command!r} cannot be started: {error}{hint}")
-            raise MCPServerError(what, self.name) from None
+            return str(error)
+        return None
 
 
 class MCPServerStreamableHttp(MCPServer):

@@ -247,6 +247,7 @@ class HTTPTransport(Transport):
         fields = {**BASE_HEADERS, **self.headers, **own, **headers}
         if content is None:
             del fields["Content-Type"]
+        lost: ConnectionLost
         try:
             request = requests.Request(method, self._url, headers=fields, data=content)
             prepared = self._session.prepare_request(request)
@@ -255,7 +256,9 @@ class HTTPTransport(Transport):
                 wire.follow(response.raw)
                 return response
         except WIRE_ERRORS as error:
-            raise self.lost(error) from None  # the cause holds the request, and so its headers
+            lost = self.lost(error)
+        own = headers = fields = prepared = request = None  # type: ignore[assignment]
+        raise lost  # without a cause, and variables, that hold the headers
 
     def _end_session(self, headers: Mapping[str, str]) -> None:
         wire = Wire()

@@ -75,7 +75,7 @@ def test_lone_surrogates_in_a_request_are_replaced():
     "login", ["u:pa@ss-word", "u:pass/word", "u:p?@ss-word", "u:p#ss-word", "u:pa/ss@-word"]
 )
 def test_no_part_of_a_password_in_the_address_is_shown(login):
-    shown = repr(ResponsesClient(base_url=f"http://{login}@host/v1"))
+    shown = repr(ResponsesClient(base_url=f"http://{login}@host/v1?api_key=secret"))
 
     assert shown == "ResponsesClient(base_url='http://***@host/v1')"
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import requests
 
-from agents_lite import Agent, ModelSettings, OpenAIResponsesModel, Runner, set_default_openai_key
+from agents_lite import (
+    Agent,
+    AgentsException,
+    AnthropicModel,
+    MCPServerStdio,
+    MCPServerStreamableHttp,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    Runner,
+    set_default_openai_key,
+)
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.exceptions import APIError, UserError
 from agents_lite.http.client import ResponsesClient
@@ -104,15 +115,43 @@ def test_an_interrupt_while_waiting_for_an_answer_records_no_key(own: bool) -> N
     assert KEY not in recorded(caught.value)
 
 
+@pytest.mark.parametrize("kind", [OpenAIResponsesModel, OpenAIChatCompletionsModel, AnthropicModel])
 @pytest.mark.parametrize("answer", [http_answer(400), Peer.close, http_answer(200, "x")])
-def test_no_error_of_a_run_records_a_key(answer: Any) -> None:
+def test_no_error_of_a_run_records_a_key(answer: Any, kind: Any) -> None:
     with LoopbackServer(always=answer) as server:
         client = ResponsesClient(base_url=server.base_url, api_key=KEY, max_retries=0)
-        settings = ModelSettings(extra_headers={"X-Mine": KEY})
-        model = OpenAIResponsesModel("m", client)
+        settings = ModelSettings(extra_headers={"X-Mine": KEY}, extra_args={"key": KEY})
+        model = kind("m", client)
         with pytest.raises(APIError) as caught:
             Runner.run_sync(Agent(name="A", model=model, model_settings=settings), "Hi")
 
+    assert KEY not in recorded(caught.value)
+
+
+def nobody_there(kind: str) -> Callable[[], Any]:
+    """A use of a server that is not there, and that a secret is meant for."""
+    if kind == "redis":
+        from agents_lite.extensions.memory import RedisSession
+
+        return RedisSession.from_url("s", url=f"redis://:{KEY}@127.0.0.1:1/0").get_items
+    if kind == "mcp over http":
+        url: Any = {"url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": KEY}}
+        return MCPServerStreamableHttp(url).list_tools
+    if kind == "mcp process":
+        program: Any = {"command": "/no/such", "args": ["x"], "env": {"TOKEN": KEY}}
+        return MCPServerStdio(program).list_tools
+    from agents_lite.extensions.memory import SQLAlchemySession
+
+    return SQLAlchemySession("s", url=f"{kind}://u:{KEY}@127.0.0.1:1/x").get_items
+
+
+@pytest.mark.parametrize(
+    "kind", ["mcp over http", "mcp process", "postgresql+psycopg", "mysql+pymysql", "redis"]
+)
+def test_no_server_that_is_not_there_has_its_secret_recorded(kind: str) -> None:
+    use = nobody_there(kind)
+    with pytest.raises(AgentsException) as caught:
+        use()
     assert KEY not in recorded(caught.value)
 
 

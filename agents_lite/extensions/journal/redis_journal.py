@@ -76,7 +76,8 @@ class RedisJournal(Journal):
         try:
             client = redis.Redis.from_url(url)
         except ValueError as error:
-            raise UserError(f"RedisJournal cannot use its url: {error}") from error
+            del url  # or an error tracker records it
+            raise UserError(f"RedisJournal cannot use its url: {error}") from None
         journal = cls(redis_client=client, **options)
         journal._owns_client = True
         return journal

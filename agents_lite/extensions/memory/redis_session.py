@@ -85,7 +85,8 @@ class RedisSession(StoredSession):
         try:
             client = redis.Redis.from_url(url)
         except ValueError as error:
-            raise UserError(f"RedisSession cannot use its url: {error}") from error
+            del url  # or an error tracker records it
+            raise UserError(f"RedisSession cannot use its url: {error}") from None
         session = cls(session_id, redis_client=client, **options)
         session._owns_client = True
         return session

@@ -133,8 +133,10 @@ class OpenAIChatCompletionsModel(Model):
             except APIStatusError as refusal:
                 if is_typed and next_format(client, self.model, request, refusal):
                     continue
-                body = self._chat_body(request, client, _host_of(client))
-                if not learn_demand(body, client, refusal):
+                # The body is in no variable, which an error tracker would record.
+                if not learn_demand(
+                    self._chat_body(request, client, _host_of(client)), client, refusal
+                ):
                     raise
 
     def _replays(self, origin: str, host: str) -> bool:
