@@ -279,7 +279,7 @@ def apis() -> list[Comparison]:
 def rooms() -> list[Comparison]:
     """The floor is the bare way to the same end: the driver, a pipe, a JSON parser."""
     rows = (
-        ("journal", "a journalled turn, wall time; floor: the turn and the driver's 3 commits",
+        ("journal", "a journalled turn, wall time; floor: the turn with 3 commits in it",
          1 / 21, 1.3, "wall"),
         ("mcp_call", "an MCP call over a pipe, wall time; floor: a round trip with a time limit",
          1 / 100, None, "wall"),

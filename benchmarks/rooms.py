@@ -14,7 +14,16 @@ from tempfile import TemporaryDirectory
 from pydantic_core import from_json, to_json
 
 import agents_lite
-from agents_lite import Agent, MCPServerStdio, RunConfig, Runner, RunState, SQLiteJournal, cassette
+from agents_lite import (
+    Agent,
+    FunctionTool,
+    MCPServerStdio,
+    RunConfig,
+    Runner,
+    RunState,
+    SQLiteJournal,
+    cassette,
+)
 from agents_lite.concurrency.processes import small_environment
 from agents_lite.testing import ScriptedModel, call, text
 
@@ -23,8 +32,6 @@ from .sdk import MAX_TURNS, add
 CALLS = 100
 TURNS = 200
 ECHO = Path(__file__).with_name("mcp_echo.py")
-COMMITS_A_TURN = 3
-"""Of a turn with one call: the answer, the call's beginning, its output."""
 ROW = "x" * 400
 PATIENCE = 60_000
 """Milliseconds to wait for an answer."""
@@ -39,16 +46,18 @@ class Workloads:
         self.path = Path(self.directory.name)
         self.add = agents_lite.function_tool(add)
 
-    def agent(self, turns: int) -> Agent[None]:
+    def agent(self, turns: int, tool: FunctionTool | None = None) -> Agent[None]:
         """An agent that calls a tool in each turn but the last."""
         script = [*(call("add", a=1, b=2) for _ in range(turns - 1)), text("done")]
-        return Agent(name="A", model=ScriptedModel(script), tools=[self.add])
+        return Agent(name="A", model=ScriptedModel(script), tools=[tool or self.add])
 
     def run(self, agent: Agent[None], config: RunConfig | None = None) -> agents_lite.RunResult:
         return Runner.run_sync(agent, "hi", max_turns=MAX_TURNS, run_config=config)
 
     def journal(self, side: str) -> Callable[[], object]:
-        """A run of 21 turns with a journal; or without, and the driver's own commits beside it."""
+        """A run of 21 turns with a journal; or without, and the driver's own commits at the places
+        where a journal has to make them: who waits for a disk finds the caches cold.
+        """
         journal, numbers = SQLiteJournal(self.path / "runs.db"), count()
         database = sqlite3.connect(self.path / "bare.db", isolation_level=None)
         database.execute("PRAGMA journal_mode = WAL")
@@ -57,12 +66,26 @@ class Workloads:
         def ours() -> None:
             self.run(self.agent(21), RunConfig(journal=journal, run_id=f"r{next(numbers)}"))
 
+        def commit() -> None:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("INSERT INTO facts VALUES (?)", [ROW])
+            database.execute("COMMIT")
+
+        def add_durably(a: int, b: int) -> int:
+            """Add two numbers."""
+            commit()  # the model's answer
+            commit()  # the call's beginning
+            added = add(a, b)
+            commit()  # its output
+            return added
+
+        tool = agents_lite.function_tool(add_durably, name_override="add")
+
         def bare() -> None:
-            self.run(self.agent(21))
-            for _ in range(21 * COMMITS_A_TURN):
-                database.execute("BEGIN IMMEDIATE")
-                database.execute("INSERT INTO facts VALUES (?)", [ROW])
-                database.execute("COMMIT")
+            commit()  # the run's beginning
+            self.run(self.agent(21, tool))
+            commit()  # its last answer
+            commit()  # its end
 
         return ours if side == "ours" else bare
 
