@@ -61,7 +61,7 @@ def read_cassette(path: Path) -> Content:
             for each in told["tools"]
         ]
         servers = dict(told.get("servers", {}))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no cassette: {error!r}") from error
     return Content(models, tools, servers)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
+from functools import wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
+from ..checks import check_kind, check_takes
 from ..concurrency.forks import new_lock
 from ..exceptions import CassetteLeftover, CassetteMiss, UserError
 from ..running import stand_ins
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cassette", "cassette"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 MOST_NAMED = 5
 """So many leftovers are named in an error."""
 
@@ -43,6 +50,8 @@ def cassette(
     match: Callable[[dict[str, Any]], Any] | None = None,
 ) -> Cassette:
     """A file of answers; for a `with` block, all runs of this process are answered from it.
+
+    As a decorator of a function, `def` or `async def`, it is such a block around each call.
 
     Args:
         path: The file, JSON.
@@ -67,6 +76,11 @@ def cassette(
         raise UserError(f"record must be one of {', '.join(MODES)}, got {record!r}")
     if tools not in ("live", "recorded"):
         raise UserError(f"tools must be 'live' or 'recorded', got {tools!r}")
+    check_kind(path, (str, os.PathLike), "The path of a cassette", "a path")
+    if mask is not None:
+        check_takes(mask, "mask", "a JSON value")
+    if match is not None:
+        check_takes(match, "match", "a request")
     return Cassette(Path(path), modes.chosen_for_all or record, tools == "recorded", mask, match)
 
 
@@ -95,6 +109,23 @@ class Cassette:
         self._match = match or (lambda asked: asked)
         self._lock = new_lock()
         self._miss: CassetteMiss | None = None
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The function, each of its calls in a block of its own."""
+        if iscoroutinefunction(function):
+
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with copy(self):
+                    return await function(*args, **kwargs)
+
+            return cast("Callable[P, R]", wraps(function)(awaited))
+
+        @wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            with copy(self):
+                return function(*args, **kwargs)
+
+        return called
 
     def __enter__(self) -> Cassette:
         """Have all runs answered from it.

@@ -154,6 +154,8 @@ def turn(
     for item in output:
         if not isinstance(item, str | dict):
             raise UserError(f"turn() takes output items one by one, turn(a, b), got {item!r}")
+        if isinstance(item, dict) and "role" in item and "type" not in item:
+            raise UserError(f"An output item has a type; text(...) makes a message, got {item!r}")
     for name, seconds in (("delay", delay), ("pause", pause)):
         if seconds is not None:
             check_number(seconds, f"turn(): {name}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..checks import check_takes
+from ..concurrency.calling import Callbacks
+from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply
@@ -20,6 +23,7 @@ class Script:
 
     Args:
         turns: The turns in the order of the requests, or one function that answers every request.
+            Functions may be `def` or `async def`.
     """
 
     def __init__(self, turns: Sequence[ScriptedTurn] | Callable[[Any], ScriptedTurn]) -> None:
@@ -27,7 +31,11 @@ class Script:
             raise UserError(f"A script is a list of turns, [turn, ...], not {turns!r}")
         self.requests: list[Any] = []
         """The requests so far; the n-th got the n-th turn."""
-        self._turns = turns if callable(turns) else list(turns)
+        steps: list[Any] = [turns] if callable(turns) else list(turns)
+        self._turns = turns if callable(turns) else steps
+        for each in steps:
+            if callable(each) and not isinstance(each, type):
+                check_takes(each, "A function of a script", "the request")
         self._lock = new_lock()
 
     def take(self, request: Any) -> Turn | HTTPReply | BaseException:
@@ -60,9 +68,10 @@ def _as_turn(step: ScriptedTurn, request: Any) -> Turn | HTTPReply | BaseExcepti
         error: BaseException = step()
         return error
     if callable(step):
-        return _as_turn(step(request), request)
+        cancellation = getattr(request, "cancellation", None) or Cancellation()
+        return _as_turn(Callbacks().call(cancellation, step, request), request)
     if isinstance(step, (str, dict)):
         return turn(step)
-    if not isinstance(step, Sequence):
+    if not isinstance(step, Sequence) or isinstance(step, bytes):
         raise UserError(f"A turn is a text, an output item or a list of them, not {step!r}")
     return turn(*step)

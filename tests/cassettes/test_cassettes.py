@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -299,7 +300,25 @@ def test_a_miss_that_was_caught_is_raised_in_the_end(scripted: Scripted, file: P
         run_sync(clerk(scripted([])), "Other")
 
 
-@pytest.mark.parametrize("options", [{"record": "twice"}, {"tools": "real"}])
+def test_a_cassette_may_be_a_decorator(scripted: Scripted, file: Path) -> None:
+    answers = cassette(file)
+
+    @answers
+    def ask(model: Any) -> Any:
+        return run_sync(clerk(model), "Refund order 7").final_output
+
+    @answers
+    async def ask_async(model: Any) -> Any:
+        return (await Runner.run(clerk(model), "Refund order 7")).final_output
+
+    assert ask(scripted(TURNS)) == ask(scripted([])) == "It was 70."
+    assert asyncio.run(ask_async(scripted([]))) == "It was 70."
+    assert (ask.__name__, ask_async.__name__) == ("ask", "ask_async")
+
+
+@pytest.mark.parametrize(
+    "options", [{"record": "twice"}, {"tools": "real"}, {"match": "input"}, {"mask": 5}]
+)
 def test_a_wrong_word_is_refused(file: Path, options: Any) -> None:
     with pytest.raises(UserError, match="must be"):
         cassette(file, **options)
@@ -310,8 +329,11 @@ def test_a_wrong_word_is_refused(file: Path, options: Any) -> None:
 )
 def test_another_file_is_no_cassette(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(UserError, match="is no cassette"), cassette(tmp_path / "a.json"):
-        raise AssertionError("not reached")
+    for path in (tmp_path / "a.json", tmp_path):
+        with pytest.raises(UserError, match="is no cassette"), cassette(path):
+            raise AssertionError("not reached")
+    with pytest.raises(UserError, match="must be a path"):
+        cassette(5)  # type: ignore[arg-type]
 
 
 def test_other_processes_are_refused(scripted: Scripted, file: Path) -> None:

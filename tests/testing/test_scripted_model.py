@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import Any
@@ -111,6 +112,24 @@ def test_one_function_may_answer_every_request():
     model = ScriptedModel(lambda request: call("add", a=1))
     assert [ask(model)[-1].response.output[0].name for _ in range(3)] == ["add"] * 3
     model.assert_finished()
+
+
+def test_functions_of_a_script_may_be_async():
+    async def echo(request: Any) -> Any:
+        await asyncio.sleep(0)
+        return lambda request: text(f"You said {request.input[-1]['content']}.")
+
+    for script in (echo, [echo]):
+        assert ask(ScriptedModel(script))[-1].response.output[0].content[0].text == "You said Hi."
+
+
+def test_what_is_no_turn_is_refused_in_words():
+    with pytest.raises(UserError, match="must take the request"):
+        ScriptedModel([lambda: "Hi"])
+    with pytest.raises(UserError, match="not b'Hi'"):
+        answer(b"Hi")
+    with pytest.raises(UserError, match=r"text\(\.\.\.\) makes a message"):
+        answer({"role": "assistant", "content": "Hi"})
 
 
 def test_a_plain_request_gets_only_the_terminal_event():
