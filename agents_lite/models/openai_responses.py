@@ -12,8 +12,8 @@ from ..items import as_input, is_taken_back
 from ..model_settings import MCPToolChoice
 from ..response_types import ResponseStreamEvent
 from ..tool import FunctionTool
-from .call_ids import is_too_long, with_short_ids
 from .default_client import OpenAIClient, as_client, default_client
+from .foreign_ids import is_foreign, without_foreign_ids
 from .interface import Model, ModelRequest
 from .replayed_reasoning import without_replayed
 from .sending import send
@@ -149,8 +149,8 @@ def _input(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The input without what only answers have, such as those of a client that users ask alone."""
     if False in [is_taken_back(item) for item in items]:
         items = [as_input(item) for item in items]
-    if True in [is_too_long(item.get("call_id")) for item in items]:
-        items = with_short_ids(items)
+    if True in [is_foreign(item) for item in items]:
+        items = without_foreign_ids(items)
     return without_replayed(items)
 
 

@@ -195,6 +195,22 @@ def test_long_ids_of_other_servers_are_sent_short_call_and_output_alike() -> Non
     assert results[0].to_input_list()[:7] == brought
 
 
+def test_ids_of_items_that_other_servers_gave_are_not_sent() -> None:
+    from agents_lite.models.openai_responses import request_body
+
+    called = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c1"}
+    said = {"role": "assistant", "content": "Hello!"}
+    for item, own, foreign in (
+        (called, "fc_1", "call_1"),
+        (said, "msg_1", "0b7e"),
+        ({**said, "type": "message"}, "msg_1", "__fake_id__"),
+        ({**called, "call_id": "x" * 64}, "fc_1", ""),
+    ):
+        for call_id, sent in ((own, {**item, "id": own}), (foreign, item)):
+            request = ModelRequest([{**item, "id": call_id}])
+            assert request_body("m", request)["input"] == [sent]
+
+
 def test_a_long_id_that_its_server_alone_knows_stays() -> None:
     from agents_lite.models.openai_responses import request_body
 
