@@ -49,6 +49,8 @@ class MCPServerStreamableHttpParams(TypedDict):
     """Sent with each request; what they hold is never shown."""
     timeout: NotRequired[float | None]
     """Seconds that the server may be silent; None or missing: as long as the request may take."""
+    sse_read_timeout: NotRequired[float | None]
+    """The same, as the OpenAI Agents SDK calls it; where both are given, this one holds."""
     auth: NotRequired[Any]
     """Authentication as requests takes it: a pair of name and password, or an `AuthBase`."""
 
@@ -130,8 +132,9 @@ class MCPServerStreamableHttp(MCPServer):
         _check_params(params, MCPServerStreamableHttpParams, "url")
         check_kind(params["url"], str, "params['url']", "a text")
         check_kind(params.get("headers"), (Mapping, NoneType), "params['headers']", "a dict")
-        if params.get("timeout") is not None:
-            check_seconds(params.get("timeout"), "params['timeout']")
+        for option in ("timeout", "sse_read_timeout"):
+            if (seconds := params.get(option)) is not None:
+                check_seconds(seconds, f"params[{option!r}]")
         if not (isinstance(params.get("auth"), tuple | None) or callable(params.get("auth"))):
             raise UserError("params['auth'] must be a pair of name and password, or an AuthBase")
         check_seconds(connect_timeout, "connect_timeout")
@@ -168,7 +171,8 @@ class MCPServerStreamableHttp(MCPServer):
             session = self._make_session()
             session.headers.update(headers)
             session.auth = auth or session.auth
-        timeout = Timeout(connect=self._connect_timeout, read=self._params.get("timeout"))
+        silence = self._params.get("sse_read_timeout", self._params.get("timeout"))
+        timeout = Timeout(connect=self._connect_timeout, read=silence)
         url = self._params["url"]
         return HTTPTransport(url, session, timeout, self.name, self._mask, self._longest)
 

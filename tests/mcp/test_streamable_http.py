@@ -345,6 +345,15 @@ def test_a_call_that_is_not_answered_is_taken_back(modern: bool) -> None:
                 wait_until(lambda: "notifications/cancelled" in scripted.methods())
 
 
+def test_a_server_may_be_silent_for_so_long() -> None:
+    silence = {"timeout": 1000, "sse_read_timeout": 0.5}
+    with ScriptedMCP(plays={"server/discover": lambda peer, _: peer.hang()}) as scripted:
+        server = client(scripted, params=silence, client_session_timeout_seconds=None)
+        with pytest.raises(MCPServerError, match="it was silent for too long"):
+            server.list_tools()
+        server.close()
+
+
 def test_a_cancelled_call_ends_at_once() -> None:
     began = threading.Event()
 
