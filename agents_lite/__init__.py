@@ -34,6 +34,7 @@ _HOMES = {  # module: the names it is home to
         "GuardrailFunctionOutput input_guardrail InputGuardrail InputGuardrailResult "
         "output_guardrail OutputGuardrail OutputGuardrailResult"
     ),
+    "extensions.handoff_filters": "nest_handoff_history",
     "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
     "items": (
         "CompactionItem HandoffCallItem HandoffOutputItem InputItem ItemHelpers "
@@ -56,9 +57,9 @@ _HOMES = {  # module: the names it is home to
     ),
     "local_tools": (
         "apply_diff ApplyPatchEditor ApplyPatchOperation ApplyPatchResult ApplyPatchTool "
-        "CustomTool FolderEditor LocalShell LocalShellCommandRequest LocalShellTool "
-        "ShellActionRequest ShellCallData ShellCallOutcome ShellCommandOutput "
-        "ShellCommandRequest ShellResult ShellTool"
+        "CustomTool FolderEditor LocalShell LocalShellCommandRequest LocalShellExecutor "
+        "LocalShellTool ShellActionRequest ShellCallData ShellCallOutcome ShellCommandOutput "
+        "ShellCommandRequest ShellExecutor ShellResult ShellTool"
     ),
     "input_parts": "input_audio input_file input_image",
     "model_settings": "MCPToolChoice ModelSettings",
@@ -82,12 +83,14 @@ _HOMES = {  # module: the names it is home to
     "result": "RunErrorData RunErrorDetails RunResult RunResultBase RunResultStreaming",
     "retry": (
         "ModelRetryBackoffSettings ModelRetryNormalizedError ModelRetrySettings retry_policies "
-        "RetryDecision RetryPolicyContext"
+        "RetryDecision RetryPolicy RetryPolicyContext"
     ),
     "run": "RunOptions Runner",
     "run_config": (
-        "CallModelData ModelInputData RunConfig RunErrorHandlerInput RunErrorHandlerResult "
-        "ToolErrorFormatterArgs ToolExecutionConfig UsageLimits"
+        "CallModelData ModelInputData ReasoningItemIdPolicy RunConfig RunErrorHandler "
+        "RunErrorHandlerInput RunErrorHandlerResult RunErrorHandlers ToolErrorFormatter "
+        "ToolErrorFormatterArgs ToolExecutionConfig ToolNameCollisionPolicy ToolNotFoundBehavior "
+        "UsageLimits"
     ),
     "run_context": "AgentHookContext RunContextWrapper TContext",
     "stream_events": (
@@ -96,8 +99,8 @@ _HOMES = {  # module: the names it is home to
     "tool": (
         "CodeInterpreterTool ComputerTool ComputerToolSafetyCheckData "
         "default_tool_error_function FileSearchTool function_tool FunctionTool HostedMCPTool "
-        "ImageGenerationTool LocalTool MCPToolApprovalFunctionResult MCPToolApprovalRequest Tool "
-        "WebSearchTool"
+        "ImageGenerationTool LocalTool MCPToolApprovalFunction MCPToolApprovalFunctionResult "
+        "MCPToolApprovalRequest Tool WebSearchTool"
     ),
     "tool_guardrails": (
         "tool_input_guardrail tool_output_guardrail ToolGuardrailFunctionOutput "

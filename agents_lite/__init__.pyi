@@ -7,6 +7,7 @@ from .cassettes.recording import *
 from .compaction import *
 from .computer import *
 from .exceptions import *
+from .extensions.handoff_filters import *
 from .guardrail import *
 from .handoffs import *
 from .http.client import *

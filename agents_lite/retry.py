@@ -14,6 +14,7 @@ __all__ = [
     "ModelRetryNormalizedError",
     "ModelRetrySettings",
     "RetryDecision",
+    "RetryPolicy",
     "RetryPolicyContext",
     "retry_policies",
 ]
@@ -77,7 +78,7 @@ class RetryPolicyContext:
     """Whether this package would try again by itself."""
 
 
-RetryPolicyFunction: TypeAlias = Callable[
+RetryPolicy: TypeAlias = Callable[
     [RetryPolicyContext], bool | RetryDecision | Awaitable[bool | RetryDecision]
 ]
 
@@ -90,7 +91,7 @@ class ModelRetrySettings:
     """Tries after the first one."""
     backoff: ModelRetryBackoffSettings | dict[str, Any] | None = None
     """The waits between them; a dict has the same fields."""
-    policy: RetryPolicyFunction | None = None
+    policy: RetryPolicy | None = None
     """Decides about each failed try, `def` or `async def`; None: 408, 409, 429 and 5xx, and
     connections that failed, are tried again."""
 
@@ -128,19 +129,19 @@ def _given(settings: Any) -> dict[str, Any]:
 class _RetryPolicies:
     """Policies to choose from, and to put together."""
 
-    def never(self) -> RetryPolicyFunction:
+    def never(self) -> RetryPolicy:
         """Nothing is tried again."""
         return lambda _context: False
 
-    def provider_suggested(self) -> RetryPolicyFunction:
+    def provider_suggested(self) -> RetryPolicy:
         """What this package tries again by itself."""
         return lambda context: RetryDecision(context.suggested, context.normalized.retry_after)
 
-    def network_error(self) -> RetryPolicyFunction:
+    def network_error(self) -> RetryPolicy:
         """No answer came."""
         return lambda context: context.normalized.is_network_error or context.normalized.is_timeout
 
-    def retry_after(self) -> RetryPolicyFunction:
+    def retry_after(self) -> RetryPolicy:
         """The server has named a time, which is kept."""
 
         def decide(context: RetryPolicyContext) -> RetryDecision:
@@ -149,11 +150,11 @@ class _RetryPolicies:
 
         return decide
 
-    def http_status(self, statuses: Collection[int]) -> RetryPolicyFunction:
+    def http_status(self, statuses: Collection[int]) -> RetryPolicy:
         """The answer had one of these statuses."""
         return lambda context: context.normalized.status_code in statuses
 
-    def any(self, *policies: RetryPolicyFunction) -> RetryPolicyFunction:
+    def any(self, *policies: RetryPolicy) -> RetryPolicy:
         """One of the policies wants another try; the first delay that one names counts."""
 
         async def decide(context: RetryPolicyContext) -> RetryDecision:
@@ -162,7 +163,7 @@ class _RetryPolicies:
 
         return decide
 
-    def all(self, *policies: RetryPolicyFunction) -> RetryPolicyFunction:
+    def all(self, *policies: RetryPolicy) -> RetryPolicy:
         """All of the policies want another try; the last delay that one names counts."""
 
         async def decide(context: RetryPolicyContext) -> RetryDecision:
@@ -179,7 +180,7 @@ def as_decision(decided: bool | RetryDecision) -> RetryDecision:
 
 
 async def _decisions(
-    policies: Iterable[RetryPolicyFunction], context: RetryPolicyContext
+    policies: Iterable[RetryPolicy], context: RetryPolicyContext
 ) -> list[RetryDecision]:
     decisions = []
     for policy in policies:

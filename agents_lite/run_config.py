@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
 from .checks import check_kind, check_takes, from_fields
 from .exceptions import UserError
@@ -29,13 +29,23 @@ if TYPE_CHECKING:
 __all__ = [
     "CallModelData",
     "ModelInputData",
+    "ReasoningItemIdPolicy",
     "RunConfig",
+    "RunErrorHandler",
     "RunErrorHandlerInput",
     "RunErrorHandlerResult",
+    "RunErrorHandlers",
+    "ToolErrorFormatter",
     "ToolErrorFormatterArgs",
     "ToolExecutionConfig",
+    "ToolNameCollisionPolicy",
+    "ToolNotFoundBehavior",
     "UsageLimits",
 ]
+
+ReasoningItemIdPolicy: TypeAlias = Literal["preserve", "omit"]
+ToolNameCollisionPolicy: TypeAlias = Literal["error", "warn"]
+ToolNotFoundBehavior: TypeAlias = Literal["raise_error", "return_error_to_model"]
 
 DEFAULT_MAX_TURNS = 10
 
@@ -161,9 +171,13 @@ class RunErrorHandlerResult:
     """Whether it is added to the conversation, as a message of the agent."""
 
 
-RunErrorHandler = Callable[[RunErrorHandlerInput[Any]], Any]
+RunErrorHandler: TypeAlias = Callable[[RunErrorHandlerInput[TContext]], Any]
 """Returns a final output, a `RunErrorHandlerResult`, or None to let the error be; `def` or
 `async def`."""
+RunErrorHandlers: TypeAlias = Mapping[str, RunErrorHandler[TContext]]
+"""Handlers by the kind of error."""
+ToolErrorFormatter: TypeAlias = Callable[[ToolErrorFormatterArgs[TContext]], Any]
+"""Says what the model is told, or None for the default message; `def` or `async def`."""
 
 _ERROR_HANDLERS = ("max_turns", "invalid_final_output", "model_refusal")
 
@@ -225,12 +239,12 @@ class RunConfig(TakenWhole):
     parallel_tools: bool | None = None
     """Whether `def` tools of one turn run beside each other, on threads: True: all of them, False:
     none, None: those declared with `parallel=True`."""
-    tool_error_formatter: Callable[[ToolErrorFormatterArgs[Any]], Any] | None = None
+    tool_error_formatter: ToolErrorFormatter[Any] | None = None
     """Gives what the model is told of a call that a person rejected without words, or None for
     the usual words; `def` or `async def`."""
     output_retries: int | None = None
     """As `Agent.output_retries`, for all agents; None: each agent's own."""
-    error_handlers: Mapping[str, RunErrorHandler] | None = None
+    error_handlers: RunErrorHandlers[Any] | None = None
     """Functions that give a final output where the run would end with an error: {"max_turns": ...,
     "invalid_final_output": ..., "model_refusal": ...}."""
     run_id: str | Callable[[Any], str] | None = None
@@ -253,14 +267,14 @@ class RunConfig(TakenWhole):
     everything is sent."""
     tool_not_found: Literal["raise", "tell_model"] = "raise"
     """A call of a tool that does not exist ends the run, or is told to the model."""
-    tool_not_found_behavior: InitVar[Literal["raise_error", "return_error_to_model"] | None] = None
+    tool_not_found_behavior: InitVar[ToolNotFoundBehavior | None] = None
     """The same, as the OpenAI Agents SDK says it."""
     tool_execution: InitVar[ToolExecutionConfig | Mapping[str, Any] | None] = None
     """`max_tool_concurrency`, as the OpenAI Agents SDK says it."""
-    tool_name_collision_policy: Literal["error", "warn"] = "error"
+    tool_name_collision_policy: ToolNameCollisionPolicy = "error"
     """Tools or handoffs of the same name end the run before the model is asked; or the last of
     them is offered alone, handoffs before tools, and a warning is logged."""
-    reasoning_item_id_policy: Literal["preserve", "omit"] | None = None
+    reasoning_item_id_policy: ReasoningItemIdPolicy | None = None
     """Whether the model is sent reasoning with its ids, as it is by default, or without."""
     nest_handoff_history: bool = False
     """Whether handoffs without a filter fold the history into one message, as

@@ -61,6 +61,7 @@ __all__ = [
     "HostedMCPTool",
     "ImageGenerationTool",
     "LocalTool",
+    "MCPToolApprovalFunction",
     "MCPToolApprovalFunctionResult",
     "MCPToolApprovalRequest",
     "Tool",
@@ -484,6 +485,10 @@ class MCPToolApprovalFunctionResult(TypedDict):
     """Why not."""
 
 
+MCPToolApprovalFunction: TypeAlias = Callable[
+    [MCPToolApprovalRequest],
+    MCPToolApprovalFunctionResult | Awaitable[MCPToolApprovalFunctionResult],
+]
 ShellOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 ApplyPatchOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 CustomToolOnApprovalFunctionResult = MCPToolApprovalFunctionResult
@@ -497,13 +502,7 @@ class HostedMCPTool:
     tool_config: dict[str, Any] = field(repr=False)  # it may hold a token
     """{"type": "mcp", "server_label": ..., "server_url": ..., "require_approval": ...}, sent as it
     is."""
-    on_approval_request: (
-        Callable[
-            [MCPToolApprovalRequest],
-            MCPToolApprovalFunctionResult | Awaitable[MCPToolApprovalFunctionResult],
-        ]
-        | None
-    ) = None
+    on_approval_request: MCPToolApprovalFunction | None = None
     """Answers the server's questions; None leaves them unanswered in the result's new_items."""
 
     def __post_init__(self) -> None:

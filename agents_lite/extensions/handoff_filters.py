@@ -9,6 +9,8 @@ from ..handoffs import HandoffInputData
 from ..items import ItemHelpers, MessageOutputItem, RunItem, TResponseInputItem
 from ..response_types import ResponsesObject
 
+__all__ = ["nest_handoff_history"]
+
 
 def remove_all_tools(handoff_input_data: HandoffInputData) -> HandoffInputData:
     """Leave out all tool calls and outputs, handoffs and reasoning; messages stay."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Callbacks
+from ..concurrency.generators import drain
 from ..exceptions import APIResponseError, ResponseFailedError, UserError
 from ..http.assembly import ResponseSoFar, SettledEvents, reason_of
 from ..items import ModelResponse
@@ -59,13 +60,21 @@ def model_events(
 
 def drain_model(model: Model, request: ModelRequest) -> ModelResponse:
     """The whole answer of a model, outside a run."""
-    callbacks = Callbacks()
+    return drain(answering(model, request, Callbacks()))
+
+
+def answering(
+    model: Model, request: ModelRequest, callbacks: Callbacks
+) -> Generator[ResponseStreamEvent, None, ModelResponse]:
+    """A model's events, and the whole answer at their end, outside a run."""
+    last = None
     try:
         with model_events(model, request, callbacks) as events:
-            *_, last = (None, *events)
-            return read_response(last, model)
+            for last in events:
+                yield last
     finally:
         callbacks.close()
+    return read_response(last, model)
 
 
 def read_response(last_event: ResponseStreamEvent | None, model: Model) -> ModelResponse:

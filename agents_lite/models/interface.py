@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -108,6 +108,18 @@ class Model(ABC):
     def respond(self, request: ModelRequest) -> ModelResponse:
         """Answer a request outside a run: drains `stream` and gives the whole response."""
         return drain_model(self, request)
+
+    def get_response(self, *args: Any, **named: Any) -> Awaitable[ModelResponse]:
+        """The same, to be awaited; takes what such a method of the OpenAI Agents SDK takes."""
+        from .two_methods import respond_later
+
+        return respond_later(self, *args, **named)
+
+    def stream_response(self, *args: Any, **named: Any) -> AsyncIterator[ResponseStreamEvent]:
+        """The events of an answer outside a run, for `async for`; takes the same."""
+        from .two_methods import stream_later
+
+        return stream_later(self, *args, **named)
 
 
 class ModelProvider(ABC):

@@ -1,4 +1,7 @@
-"""Models of two methods, as the OpenAI Agents SDK asks for: `get_response`, `stream_response`."""
+"""The two methods of a model in the OpenAI Agents SDK: `get_response`, `stream_response`.
+
+Models that have only these are asked through them; those that are here have them, too.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,22 @@ import inspect
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.aio import AsyncReader, run_on_thread
+from ..concurrency.calling import Callbacks
 from ..exceptions import UserError
-from ..items import ModelResponse
+from ..items import ItemHelpers, ModelResponse, TResponseInputItem
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ..tracing import get_current_span
-from .interface import ModelTracing
+from .answer import answering
+from .interface import Model, ModelRequest, ModelTracing
 
 if TYPE_CHECKING:
-    from .interface import ModelRequest
+    from ..model_settings import ModelSettings
 
 
 async def events_of(model: Any, request: ModelRequest) -> AsyncIterator[ResponseStreamEvent]:
     """The model's answer to a request: its own events, or the one that a whole answer makes."""
-    if request.stream and hasattr(model, "stream_response"):
+    if request.stream and type(model).stream_response is not Model.stream_response:
         events = _asked(model.stream_response, request)
         try:
             async for event in events:
@@ -79,3 +85,47 @@ def _completed(answer: Any, model: Any) -> ResponseStreamEvent:
     event = ResponseCompletedEvent({"type": "response.completed", "response": response})
     event.request_id = answer.request_id
     return event
+
+
+async def respond_later(model: Model, *args: Any, **named: Any) -> ModelResponse:
+    """The whole answer of a model, without holding up the event loop."""
+    return await run_on_thread(_Asking(model, _request(*args, **named)))
+
+
+def stream_later(model: Model, *args: Any, **named: Any) -> AsyncReader[ResponseStreamEvent]:
+    """The events of a model's answer; a reader that leaves stops it."""
+    request = _request(*args, **named)
+    request.stream = True
+    return AsyncReader(_Asking(model, request), lambda event: False)
+
+
+class _Asking:
+    """A model that is asked outside a run, as a thread can drive it."""
+
+    def __init__(self, model: Model, request: ModelRequest) -> None:
+        self.callbacks = Callbacks()
+        self.cancellation = request.cancellation
+        self.tools_at_work: list[str] = []
+        self.events = answering(model, request, self.callbacks)
+
+
+def _request(
+    system_instructions: str | None,
+    input: str | list[TResponseInputItem],
+    model_settings: ModelSettings,
+    tools: list[Any],
+    output_schema: Any,
+    handoffs: list[Any],
+    tracing: ModelTracing | None = None,
+    **later: Any,
+) -> ModelRequest:
+    """What the methods are given, as a request; a model here leaves its traces to runs."""
+    return ModelRequest(
+        input=ItemHelpers.input_to_new_input_list(input),
+        system_instructions=system_instructions,
+        model_settings=model_settings,
+        tools=tools,
+        output_schema=output_schema,
+        handoffs=handoffs,
+        **later,
+    )

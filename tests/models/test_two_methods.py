@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from pydantic import BaseModel
 
 from agents_lite import (
     Agent,
+    ItemHelpers,
     Model,
     ModelResponse,
+    ModelSettings,
     ModelTracing,
     RunConfig,
     Runner,
@@ -22,7 +25,8 @@ from agents_lite import (
 )
 from agents_lite.models.interface import ModelRequest
 from agents_lite.models.two_methods import events_of
-from agents_lite.testing import call, text
+from agents_lite.response_types import as_stream_event
+from agents_lite.testing import ScriptedModel, call, text
 from agents_lite.testing.builders import turn
 from agents_lite.testing.wire import build_response, stream_events
 from tests.support.spans import recorded_spans
@@ -190,3 +194,53 @@ def test_a_class_of_models_may_take_options_when_it_is_declared() -> None:
 
     agent = Agent(name="A", model=Own([text("Hi")]))
     assert Runner.run_sync(agent, "x").final_output == "Hi"
+
+
+ASKED: Any = {
+    "system_instructions": "Be kind.",
+    "input": "Hello",
+    "model_settings": ModelSettings(temperature=0.5),
+    "tools": [],
+    "output_schema": None,
+    "handoffs": [],
+    "tracing": ModelTracing.DISABLED,
+    "previous_response_id": None,
+    "conversation_id": None,
+    "prompt": None,
+}
+
+
+def test_a_model_of_one_method_is_asked_through_two() -> None:
+    model = ScriptedModel(["Hi", "Bye"])
+
+    async def ask() -> tuple[ModelResponse, list[Any]]:
+        answer = await model.get_response(**ASKED)
+        return answer, [event async for event in model.stream_response(**ASKED)]
+
+    answer, events = asyncio.run(ask())
+    assert ItemHelpers.extract_text(answer.output[0]) == "Hi"
+    assert "".join(event.delta for event in events if event.type.endswith("text.delta")) == "Bye"
+    whole, streamed = model.requests
+    assert (whole.stream, streamed.stream) == (False, True)
+    assert whole.input == [{"role": "user", "content": "Hello"}]
+    assert (whole.system_instructions, whole.model_settings.temperature) == ("Be kind.", 0.5)
+
+
+def test_who_leaves_an_answer_stops_it() -> None:
+    closed = threading.Event()
+
+    class Endless(Model):
+        def stream(self, request: ModelRequest) -> Iterator[Any]:
+            try:
+                while True:
+                    request.cancellation.check()
+                    yield as_stream_event({"type": "response.output_text.delta", "delta": "a"})
+            finally:
+                closed.set()
+
+    async def leave() -> None:
+        async for _ in Endless().stream_response(**ASKED):
+            break
+        assert await asyncio.to_thread(closed.wait, 60)
+
+    asyncio.run(leave())
