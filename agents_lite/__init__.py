@@ -59,7 +59,13 @@ _HOMES = {  # module: the names it is home to
         "apply_diff ApplyPatchEditor ApplyPatchOperation ApplyPatchResult ApplyPatchTool "
         "CustomTool FolderEditor LocalShell LocalShellCommandRequest LocalShellExecutor "
         "LocalShellTool ShellActionRequest ShellCallData ShellCallOutcome ShellCommandOutput "
-        "ShellCommandRequest ShellExecutor ShellResult ShellTool"
+        "ShellCommandRequest ShellExecutor ShellResult ShellTool "
+        "ShellToolContainerAutoEnvironment ShellToolContainerNetworkPolicy "
+        "ShellToolContainerNetworkPolicyAllowlist ShellToolContainerNetworkPolicyDisabled "
+        "ShellToolContainerNetworkPolicyDomainSecret ShellToolContainerReferenceEnvironment "
+        "ShellToolContainerSkill ShellToolEnvironment ShellToolHostedEnvironment "
+        "ShellToolInlineSkill ShellToolInlineSkillSource ShellToolLocalEnvironment "
+        "ShellToolLocalSkill ShellToolSkillReference"
     ),
     "input_parts": "input_audio input_file input_image",
     "model_settings": "MCPToolChoice ModelSettings",

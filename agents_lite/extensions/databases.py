@@ -159,6 +159,8 @@ def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     try:
         address = sa.make_url(url)
+        if address.drivername == "sqlite+aiosqlite":  # as programs that await sessions have it
+            address = address.set(drivername="sqlite")
         dialect = address.get_dialect()
         require_sync(dialect, user)
         if dialect.name == "sqlite":

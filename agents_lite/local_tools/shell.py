@@ -119,8 +119,8 @@ class ShellTool(LocalTool):
     """Whether a call waits for consent, or a function of context, action and call id."""
     on_approval: OnApproval | None = None
     """Decides about a call that needs an approval; None asks a person: the run pauses."""
-    environment: dict[str, Any] | None = None
-    """Where the commands run, {"type": "local"} or a container's; None: here."""
+    environment: Mapping[str, Any] | None = None
+    """Where the commands run, a `ShellToolEnvironment`, with skills for example; None: here."""
 
     def __post_init__(self) -> None:
         """Check that somebody runs the commands.

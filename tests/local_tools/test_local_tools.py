@@ -29,6 +29,8 @@ from agents_lite import (
     ShellCommandRequest,
     ShellResult,
     ShellTool,
+    ShellToolLocalEnvironment,
+    ShellToolLocalSkill,
     UserError,
     cassette,
 )
@@ -206,6 +208,13 @@ def test_an_executor_that_returns_something_else_is_reported() -> None:
     agent = agent_with(ShellTool(lambda request: 7), shell_call("a"))  # type: ignore[arg-type,return-value]
     with pytest.raises(UserError, match="must return a text or a ShellResult, got 7"):
         Runner.run_sync(agent, "Go.")
+
+
+def test_a_model_is_told_of_the_skills_in_a_folder() -> None:
+    skill = ShellToolLocalSkill(name="csv", description="Reads tables.", path="skills/csv")
+    place = ShellToolLocalEnvironment(type="local", skills=[skill])
+    tool = ShellTool(lambda request: "", environment=place)
+    assert tool.to_request() == {"type": "shell", "environment": place}
 
 
 def test_a_container_s_commands_are_the_servers_affair() -> None:

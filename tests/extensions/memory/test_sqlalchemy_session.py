@@ -49,7 +49,6 @@ def test_either_an_engine_or_a_url_is_needed(given: dict[str, object]) -> None:
         ("nosuchdb://host/name", "nosuchdb"),
         ("postgresql://me:hunter2@host:abc/name", "the port or an option is not a number"),
         ("mysql+nosuchdriver://host/name", "nosuchdriver"),
-        ("sqlite+aiosqlite:///s.db", "synchronous"),
         ("postgresql+asyncpg://me:hunter2@host/name", "synchronous"),
     ],
 )
@@ -59,8 +58,9 @@ def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, reason: str) -> 
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_database_in_memory_is_one_for_all_threads() -> None:
-    session = SQLAlchemySession("s", url="sqlite:///:memory:")
+@pytest.mark.parametrize("driver", ["sqlite", "sqlite+aiosqlite"])
+def test_a_database_in_memory_is_one_for_all_threads(driver: str) -> None:
+    session = SQLAlchemySession("s", url=f"{driver}:///:memory:")
     thread = threading.Thread(target=session.add_items, args=[TURN])
     thread.start()
     thread.join()
