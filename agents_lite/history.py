@@ -127,6 +127,18 @@ def without_reasoning_ids(items: list[TResponseInputItem]) -> list[TResponseInpu
     ]
 
 
+def without_stored_reasoning(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
+    """A history for a server that keeps nothing, where reasoning cannot be looked up by its id:
+    only that which brings its content goes along, encrypted or not.
+    """
+    kept = [
+        item
+        for item in items
+        if item.get("type") != "reasoning" or item.get("encrypted_content") or item.get("content")
+    ]
+    return items if len(kept) == len(items) else without_lost_reasoning(items, kept)
+
+
 def latest_items(items: list[TResponseInputItem], limit: int) -> list[TResponseInputItem]:
     """The newest `limit` items, or fewer: neither a call is cut from its output nor reasoning from
     what it led to.

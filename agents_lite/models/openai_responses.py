@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks import check_kind
 from ..exceptions import UserError
+from ..history import without_stored_reasoning
 from ..http.client import ResponsesClient
 from ..items import as_input, is_taken_back
 from ..model_settings import MCPToolChoice
@@ -124,7 +125,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     ]
     body = {
         "model": model,
-        "input": _input(request.input),
+        "input": _input(request.input, is_kept=settings.store is not False),
         "instructions": request.system_instructions,
         "tools": _tools(model, request),
         "tool_choice": _tool_choice(model, request),
@@ -145,8 +146,12 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     }
 
 
-def _input(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The input without what only answers have, such as those of a client that users ask alone."""
+def _input(items: list[dict[str, Any]], is_kept: bool) -> list[dict[str, Any]]:
+    """The input without what the API refuses: what only answers have, ids of other servers, and
+    reasoning that the server was to keep, if it keeps nothing.
+    """
+    if not is_kept:
+        items = without_stored_reasoning(items)
     if False in [is_taken_back(item) for item in items]:
         items = [as_input(item) for item in items]
     if True in [is_foreign(item) for item in items]:

@@ -272,7 +272,7 @@ def _read_parameters(function: Callable[..., Any], tool_name: str) -> list[Param
 
 def _resolve_types(parameters: list[Parameter], plain: Any, tool_name: str) -> dict[str, Any]:
     """The parameters' annotations by name, strings evaluated."""
-    names = ChainMap(_closure_of(plain), getattr(plain, "__globals__", {}), _caller().f_locals)
+    names = ChainMap(_closure_of(plain), getattr(plain, "__globals__", {}), _around(plain).f_locals)
     return {p.name: _resolve_type(p, names, tool_name) for p in parameters}
 
 
@@ -303,8 +303,23 @@ def _closure_of(plain: Any) -> dict[str, Any]:
     return {name: cell.cell_contents for name, cell in filled if cell != CellType()}
 
 
+def _around(plain: Any) -> FrameType:
+    """The frame that defines a function, if it is at work; else the one that declares the tool.
+
+    Its local types may be named in string annotations.
+    """
+    code = getattr(plain, "__code__", None)
+    caller = _caller()
+    frame: FrameType | None = caller
+    while frame is not None:
+        if any(constant is code for constant in frame.f_code.co_consts):
+            return frame
+        frame = frame.f_back
+    return caller
+
+
 def _caller() -> FrameType:
-    """The frame that declares the tool: its local types may be named in string annotations."""
+    """The frame that declares the tool."""
     package = __name__.partition(".")[0]
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:

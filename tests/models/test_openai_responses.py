@@ -211,6 +211,25 @@ def test_ids_of_items_that_other_servers_gave_are_not_sent() -> None:
             assert request_body("m", request)["input"] == [sent]
 
 
+def test_where_the_server_keeps_nothing_reasoning_without_content_is_not_sent() -> None:
+    from agents_lite.models.openai_responses import request_body
+
+    called = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c1"}
+    bare: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": []}
+    told = {**bare, "content": [{"type": "reasoning_text", "text": "Hm."}]}
+    for store, thought, sent in (
+        (False, bare, [called]),
+        (False, {**bare, "encrypted_content": None}, [called]),
+        (False, {**bare, "encrypted_content": "x"}, None),
+        (False, told, None),
+        (True, bare, None),
+        (None, bare, None),
+    ):
+        brought = [thought, {**called, "id": "fc_1"}]
+        request = ModelRequest(brought, model_settings=ModelSettings(store=store))
+        assert request_body("m", request)["input"] == (sent or brought)
+
+
 def test_a_long_id_that_its_server_alone_knows_stays() -> None:
     from agents_lite.models.openai_responses import request_body
 

@@ -350,6 +350,19 @@ def test_argument_arrives_as_its_annotated_type(
     assert type(received) is type(value)
 
 
+def test_types_of_the_function_that_defines_a_tool_are_found_whatever_declares_it() -> None:
+    def registered(function: Callable[..., Any]) -> dict[str, Any]:
+        schema = function_schema(function).params_json_schema
+        return dict(schema["properties"])
+
+    class Parcel(BaseModel):
+        weight: int
+
+    def send(parcel: Parcel, more: list[Parcel]) -> None: ...
+
+    assert registered(send)["parcel"] == {"$ref": "#/$defs/Parcel"}
+
+
 def test_unannotated_parameter_takes_anything() -> None:
     def f(x):  # type: ignore[no-untyped-def]
         return x
