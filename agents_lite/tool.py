@@ -23,7 +23,7 @@ from typing import (
     overload,
 )
 
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, TypeVar
 
 from .checks import check_kind, check_takes, is_number
 from .computer import AsyncComputer, Computer, perform_action
@@ -70,6 +70,7 @@ __all__ = [
     "function_tool",
 ]
 
+TComputer = TypeVar("TComputer", bound=Computer | AsyncComputer, default=Any)
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 NeedsApproval: TypeAlias = bool | Callable[..., bool | Awaitable[bool]]
@@ -586,13 +587,13 @@ class ComputerToolSafetyCheckData(TakenWhole):
 
 
 @dataclass
-class ComputerTool(LocalTool):
+class ComputerTool(LocalTool, Generic[TComputer]):
     """The model operates a computer."""
 
     call_type: ClassVar[str] = "computer_call"
     outputs_hold_words: ClassVar[bool] = False
     name: ClassVar[str] = "computer_use_preview"  # type: ignore[misc]  # one name for all
-    computer: Computer | AsyncComputer
+    computer: TComputer
     """Performs the actions."""
     on_safety_check: Callable[[ComputerToolSafetyCheckData], bool | Awaitable[bool]] | None = None
     """Whether to go on in spite of a safety check; None refuses."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, overload
 
 from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import AnyGuardrail, declare
+from .run_context import TContext
 from .taken_whole import TakenWhole
 from .tool_context import ToolContext
 
@@ -110,7 +111,7 @@ _InputCheck: TypeAlias = Callable[[ToolInputGuardrailData], _Verdict]
 _OutputCheck: TypeAlias = Callable[[ToolOutputGuardrailData], _Verdict]
 
 
-class ToolInputGuardrail(AnyGuardrail[_InputCheck]):
+class ToolInputGuardrail(AnyGuardrail[_InputCheck], Generic[TContext]):
     """A check of a tool call before it is made."""
 
     decorator = "tool_input_guardrail"
@@ -122,7 +123,7 @@ class ToolInputGuardrail(AnyGuardrail[_InputCheck]):
         return verdict
 
 
-class ToolOutputGuardrail(AnyGuardrail[_OutputCheck]):
+class ToolOutputGuardrail(AnyGuardrail[_OutputCheck], Generic[TContext]):
     """A check of what a tool returned, before the model gets to see it."""
 
     decorator = "tool_output_guardrail"

@@ -164,6 +164,12 @@ def test_settings_may_be_dicts() -> None:
     assert (settings.temperature, settings.top_p) == (0.5, 0.3)
 
 
+def test_classes_may_be_named_with_the_type_of_the_context() -> None:
+    names = "Agent AgentHooks Handoff InputGuardrail OutputGuardrail RunContextWrapper RunHooks"
+    for name in f"{names} ToolContext ToolInputGuardrail ToolOutputGuardrail ComputerTool".split():
+        assert getattr(agents_lite, name)[Any] is not None
+
+
 def test_what_there_is_not_has_no_name() -> None:
     assert [name for name in MISSING if hasattr(agents_lite, name)] == []
     assert [name for name in MISSING if f"`{name}" not in PAGE] == []
