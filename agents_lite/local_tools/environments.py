@@ -5,7 +5,9 @@ Source: https://platform.openai.com/docs/guides/tools-shell
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias
+
+from typing_extensions import TypedDict
 
 
 class ShellToolLocalSkill(TypedDict):

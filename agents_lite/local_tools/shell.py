@@ -98,7 +98,7 @@ class ShellCommandRequest(TakenWhole):
 
 
 ShellExecutor: TypeAlias = Callable[
-    [ShellCommandRequest], "str | ShellResult | Awaitable[str | ShellResult]"
+    [ShellCommandRequest], str | ShellResult | Awaitable[str | ShellResult]
 ]
 """Runs commands; text counts as what one command wrote."""
 
@@ -224,7 +224,7 @@ class LocalShellCommandRequest(TakenWhole):
     arguments, and maybe `env`, `timeout_ms`, `working_directory`."""
 
 
-LocalShellExecutor: TypeAlias = Callable[[LocalShellCommandRequest], "str | Awaitable[str]"]
+LocalShellExecutor: TypeAlias = Callable[[LocalShellCommandRequest], str | Awaitable[str]]
 """Runs a command and returns what it wrote."""
 
 

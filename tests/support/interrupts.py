@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,9 +22,11 @@ def cut_off_silently(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     The hook of pytest that hears such warnings must not be interrupted either.
     """
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
-    yield
-    Callbacks().call(Cancellation(), asyncio.sleep, 0)  # the loop is done with what came before
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of coroutines that were not begun
+        yield
+        Callbacks().call(Cancellation(), asyncio.sleep, 0)  # the loop is done with what was before
+        gc.collect()
 
 
 class Interrupted(KeyboardInterrupt):
