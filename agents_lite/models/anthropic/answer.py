@@ -29,27 +29,35 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
     usage: Json = {}
     for event in answer:
         kind = event.get("type")
-        if kind == "message":
-            blocks = [_begun(at, block) for at, block in enumerate(event["content"])]
+        if kind == "message" or (kind is None and "content" in event):
+            blocks = [_begun(at, block) for at, block in enumerate(_blocks(event["content"]))]
             yield _chunk({}, id=event.get("id"), model=event.get("model"))
             yield from map(_chunk, blocks)
             yield _end(event, event.get("usage") or {})
             return
         if kind == "message_start":
-            message = event["message"]
+            message = event.get("message") or {}
             usage = message.get("usage") or {}
             yield _chunk({}, id=message.get("id"), model=message.get("model"))
         elif kind == "content_block_start":
-            yield _chunk(_begun(event["index"], event["content_block"]))
+            yield _chunk(_begun(event.get("index"), event["content_block"]))
         elif kind == "content_block_delta":
-            yield _chunk(_more(event["index"], event["delta"]))
+            yield _chunk(_more(event.get("index"), event["delta"]))
         elif kind == "message_delta":
             usage = {**usage, **(event.get("usage") or {})}
-            yield _end(event["delta"], usage)
+            yield _end(event.get("delta") or {}, usage)
         elif kind == "message_stop":
+            yield {"choices": [], "usage": _usage(usage)}
             return
         elif "error" in event:
             yield {"error": event["error"]}
+
+
+def _blocks(content: Any) -> list[Json]:
+    """The blocks of a message; a text stands for one of that text, null for none."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [block for block in content or () if block is not None]
 
 
 def _chunk(delta: Json, **facts: Any) -> Json:
@@ -61,39 +69,39 @@ def _end(message: Json, usage: Json) -> Json:
     return {"choices": [{"delta": {}, "finish_reason": reason}], "usage": _usage(usage)}
 
 
-def _begun(index: int, block: Json) -> Json:
+def _begun(index: Any, block: Json) -> Json:
     """The delta for a block as it begins, or as it is."""
-    kind = block["type"]
+    kind = block.get("type")
     if kind == "text":
-        return {"content": block["text"]}
+        return {"content": block.get("text")}
     if kind == "thinking":
         return {
-            "reasoning_content": block["thinking"],
+            "reasoning_content": block.get("thinking"),
             "thinking_blocks": [{**block, "index": index}],
         }
     if kind == "redacted_thinking":
         return {"thinking_blocks": [{**block, "index": index}]}
     if kind == "tool_use":
         arguments = to_json(block["input"]).decode() if block.get("input") else ""
-        function = {"name": block["name"], "arguments": arguments}
-        return {"tool_calls": [{"index": index, "id": block["id"], "function": function}]}
+        function = {"name": block.get("name"), "arguments": arguments}
+        return {"tool_calls": [{"index": index, "id": block.get("id"), "function": function}]}
     return {}
 
 
-def _more(index: int, delta: Json) -> Json:
+def _more(index: Any, delta: Json) -> Json:
     """The delta for some more of a block."""
-    kind = delta["type"]
+    kind = delta.get("type")
     if kind == "text_delta":
-        return {"content": delta["text"]}
+        return {"content": delta.get("text")}
     if kind == "input_json_delta":
         return {
-            "tool_calls": [{"index": index, "function": {"arguments": delta["partial_json"]}}]
+            "tool_calls": [{"index": index, "function": {"arguments": delta.get("partial_json")}}]
         }
     if kind == "thinking_delta":
-        piece = {"type": "thinking", "index": index, "thinking": delta["thinking"]}
-        return {"reasoning_content": delta["thinking"], "thinking_blocks": [piece]}
+        piece = {"type": "thinking", "index": index, "thinking": delta.get("thinking")}
+        return {"reasoning_content": delta.get("thinking"), "thinking_blocks": [piece]}
     if kind == "signature_delta":
-        piece = {"type": "thinking", "index": index, "signature": delta["signature"]}
+        piece = {"type": "thinking", "index": index, "signature": delta.get("signature")}
         return {"thinking_blocks": [piece]}
     return {}
 

@@ -18,6 +18,8 @@ from agents_lite import (
     WebSearchTool,
     function_tool,
 )
+from agents_lite.models.anthropic.answer import as_chunks
+from agents_lite.models.chat.answer import chat_events
 from tests.support.drivers import stream, whole_and_streamed
 from tests.support.loopback import LoopbackServer, event_bytes, http_answer, stream_answer
 
@@ -46,7 +48,7 @@ def message(*content: dict[str, Any], stop_reason: str = "end_turn") -> dict[str
         "model": "claude",
         "content": list(content),
         "stop_reason": stop_reason,
-        "usage": USAGE,
+        "usage": dict(USAGE),
     }
 
 
@@ -262,3 +264,47 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(UserError, match="ANTHROPIC_API_KEY"):
         AnthropicModel("claude")
+
+
+SAID = {"type": "text", "text": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({**message(), "content": "Hi"}, "Hi"),
+        ({**message(), "content": None}, ""),
+        (message({"type": "text"}), ""),
+        (message(None, SAID), "Hi"),  # type: ignore[arg-type]
+        ({name: value for name, value in message(SAID).items() if name != "type"}, "Hi"),
+        ({**message(SAID), "usage": None, "stop_reason": None}, "Hi"),
+        (message({"type": "thinking", "signature": "s"}, SAID), "Hi"),
+    ],
+)
+def test_a_message_that_lacks_something_is_read(answer: Any, text: str) -> None:
+    said = [chunk for chunk in as_chunks(iter([answer])) if chunk["choices"]]
+    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in said) == text
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"type": "message_start", "message": None}],
+        [{"type": "content_block_start", "content_block": {"type": "text"}}],
+        [{"type": "content_block_delta", "delta": {"type": "text_delta"}}],
+        [{"type": "message_delta", "usage": None}],
+        [],
+    ],
+)
+def test_events_that_lack_something_are_read(events: Any) -> None:
+    begin, *_, stop = events_of(message())
+    said = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Hi"}}
+    response = list(chat_events(as_chunks(iter([*events, begin, said, stop])), "h"))[-1]["response"]
+    assert response["output"][0]["content"][0]["text"] == "Hi"
+    assert (response["status"], response["usage"]["input_tokens"]) == ("completed", 10)
+
+
+def test_a_call_without_an_id_is_given_one() -> None:
+    call = {name: value for name, value in CALL.items() if name != "id"}
+    response = list(chat_events(as_chunks(iter([message(call)])), "h"))[-1]["response"]
+    assert response["output"][0]["call_id"].startswith("call_")
