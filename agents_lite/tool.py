@@ -519,8 +519,6 @@ class LocalTool(ABC, TakenWhole):
 
     call_type: ClassVar[str]
     """The type of such an item: "computer_call"."""
-    call_id_of_output: ClassVar[str] = "call_id"
-    """The field of an output that names the call."""
     outputs_hold_words: ClassVar[bool] = True
     """Whether an output can tell why a call was not made; else the model is told behind it."""
     name: str
@@ -619,7 +617,7 @@ class ComputerTool(LocalTool, Generic[TComputer]):
 
     def asked_of(self, raw: Any) -> Any:
         """The actions."""
-        return [as_json(action) for action in raw.get("actions") or [raw.get("action")]]
+        return [as_json(action) for action in _actions(raw)]
 
     def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
         """Do what the model wants done, and show it the screen.
@@ -629,7 +627,7 @@ class ComputerTool(LocalTool, Generic[TComputer]):
             ModelBehaviorError: There is no such action.
         """
         acknowledged = self._acknowledge(call)
-        for action in call.raw.get("actions") or [call.raw.get("action")]:
+        for action in _actions(call.raw):
             call.ask(perform_action, self.computer, action)
         return self._screen(call, acknowledged)
 
@@ -656,6 +654,12 @@ class ComputerTool(LocalTool, Generic[TComputer]):
                 )
             acknowledged.append(check.model_dump())
         return acknowledged
+
+
+def _actions(call: Any) -> list[Any]:
+    """What a computer call asks for: several actions, or none, or one as older models have it."""
+    actions, action = call.get("actions"), call.get("action")
+    return [action] if actions is None or action is not None else list(actions)
 
 
 Tool: TypeAlias = (

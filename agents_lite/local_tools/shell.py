@@ -233,7 +233,6 @@ class LocalShellTool(LocalTool):
     """The model runs a program here; for models that know this older tool, and no `ShellTool`."""
 
     call_type: ClassVar[str] = "local_shell_call"
-    call_id_of_output: ClassVar[str] = "id"
     name: ClassVar[str] = "local_shell"  # type: ignore[misc]  # one name for all
     executor: LocalShellExecutor
     """Runs the program, `def` or `async def`."""

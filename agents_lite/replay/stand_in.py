@@ -189,8 +189,7 @@ class Replayer:
             return None
         for check in known.checks:
             call.run.record.add(ToolChecked(call.raw.call_id, check))
-        name_of_id = getattr(call.tool, "call_id_of_output", "call_id")
-        item = {**known.item, name_of_id: call.raw.call_id}
+        item = {**known.item, "call_id": call.raw.call_id}
         value = known.output if known.value is UNKNOWN else known.value
         return ToolCallOutputItem(call.run.agent, ResponsesObject(item), value)
 

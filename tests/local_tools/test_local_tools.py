@@ -246,7 +246,7 @@ def test_an_older_call_runs_a_program(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     tool = LocalShellTool(LocalShell(tmp_path))
     sent = answer_of(tool, program_call("pwd", working_directory="sub"))
-    expected = {"type": "local_shell_call_output", "id": "p1", "output": f"{tmp_path}/sub\n"}
+    expected = {"type": "local_shell_call_output", "call_id": "p1", "output": f"{tmp_path}/sub\n"}
     assert sent == expected
     sent = answer_of(tool, program_call("ls", working_directory=".."))
     assert "not in the folder" in sent["output"]

@@ -150,7 +150,7 @@ class ToolCall:
         raw_item = ResponsesObject(
             {
                 "type": f"{tool.call_type}_output",
-                tool.call_id_of_output: self.call_id,
+                "call_id": self.call_id,
                 **fields,
             }
         )

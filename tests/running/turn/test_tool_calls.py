@@ -725,6 +725,14 @@ def test_a_computer_does_several_actions_of_one_call() -> None:
     assert desk.done == [("click", 1, 2, "left"), ("type", "hi")]
 
 
+def test_a_computer_that_is_to_do_nothing_shows_its_screen() -> None:
+    desk = Desk()
+    agent = agent_of(ComputerTool(desk), calls=[computer_call(actions=[], action=None)])
+    result = Runner.run_sync(agent, "x")
+    assert desk.done == []
+    assert types(result.new_items) == ["tool_call", "tool_call_output", "message_output"]
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_safety_checks_are_acknowledged(is_async: bool) -> None:
     asked = []
