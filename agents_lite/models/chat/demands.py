@@ -182,7 +182,10 @@ _learned: WeakKeyDictionary[ResponsesClient, dict[str, list[Demand]]] = WeakKeyD
 
 def meet_demands(body: Json, client: ResponsesClient) -> None:
     """Change a body in place, so that it meets what the server is known to demand."""
-    for demand in _learned.get(client, {}).get(body["model"], ()):
+    demands = _learned.get(client, {}).get(body["model"], ())
+    if demands:
+        body["messages"] = deepcopy(body["messages"])  # those of the next request are made of them
+    for demand in demands:
         demand.meet(body)
 
 

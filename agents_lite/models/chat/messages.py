@@ -6,11 +6,14 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Sequence
+from operator import is_
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from pydantic_core import from_json, to_json
 
+from ...concurrency.cancellation import Cancellation
 from ..replayed_reasoning import REPLAYED
 from .limits import CannotSay
 
@@ -26,7 +29,11 @@ _logger = logging.getLogger("agents_lite")
 
 
 def messages_of(
-    items: Iterable[Json], instructions: str | None, replays: Callable[[str], bool]
+    items: Sequence[Json],
+    instructions: str | None,
+    host: str,
+    replay_reasoning: Literal["auto"] | bool,
+    run: Cancellation | None = None,
 ) -> list[Json]:
     """The messages for some input items, as servers of every kind accept them.
 
@@ -37,29 +44,33 @@ def messages_of(
         items: Calls with their outputs, and reasoning before what it led to, as `mend_history`
             leaves them. What only its own server can read, such as a web search, is left out.
         instructions: The agent's instructions, or None.
-        replays: Whether the reasoning that came from a host is to be sent back.
+        host: The server.
+        replay_reasoning: Whether reasoning is sent back. "auto": to the server it came from.
+        run: What stops the run of this request; what its requests before it held, item for item,
+            is not converted again. None: it is for itself.
 
     Raises:
         CannotSay: An image or file is named in a way that the API does not know, or an item lacks
             what it is made of.
     """
-    conversation = _Conversation(replays)
-    if instructions is not None:
-        conversation.messages.append({"role": "system", "content": instructions})
-    for item in items:
-        try:
-            conversation.add(item)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise CannotSay(f"such an item: {item!r}"[:300]) from error
-    return conversation.finish()
+    conversation = None if run is None else _begun.pop(run, None)
+    if conversation is None or not conversation.goes_on(items, host, replay_reasoning):
+        conversation = _Conversation(host, replay_reasoning)
+    conversation.take(items)
+    if run is not None:
+        _begun[run] = conversation
+    system = [] if instructions is None else [{"role": "system", "content": instructions}]
+    return [*system, *conversation.finish()]
 
 
 class _Conversation:
     """Messages so far. Each message with calls is followed by all of their outputs at once."""
 
-    def __init__(self, replays: Callable[[str], bool]) -> None:
-        self.messages: list[Json] = []
-        self._replays = replays
+    def __init__(self, host: str, replay_reasoning: Literal["auto"] | bool) -> None:
+        self._host = host
+        self._replay_reasoning = replay_reasoning
+        self._items: list[Json] = []
+        self._messages: list[Json] = []
         self._turn: Json | None = None
         """The model's message that further items of the same answer are added to."""
         self._unanswered: list[str] = []
@@ -72,7 +83,32 @@ class _Conversation:
         """Fields to send back with its calls, by their ids."""
         self._left_out: set[str] = set()
 
-    def add(self, item: Json) -> None:
+    def goes_on(
+        self, items: Sequence[Json], host: str, replay_reasoning: Literal["auto"] | bool
+    ) -> bool:
+        """Whether items begin with those taken so far."""
+        known = self._items
+        is_same = self._host == host and self._replay_reasoning == replay_reasoning
+        return is_same and len(known) <= len(items) and all(map(is_, known, items))
+
+    def take(self, items: Sequence[Json]) -> None:
+        """Take in what is new of items that begin with those taken so far."""
+        for item in items[len(self._items) :]:
+            try:
+                self._add(item)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise CannotSay(f"such an item: {item!r}"[:300]) from error
+        self._items = list(items)
+
+    def finish(self) -> list[Json]:
+        """The messages, for a request with these items."""
+        if self._left_out:
+            _logger.info(
+                "Not sent, as Chat Completions cannot say it: %s", ", ".join(sorted(self._left_out))
+            )
+        return [*self._messages, *self._held]
+
+    def _add(self, item: Json) -> None:
         kind = item.get("type") or "message"
         if kind == "function_call":
             self._add_call(item, item["call_id"])
@@ -84,14 +120,6 @@ class _Conversation:
             self._add_reasoning(item)
         else:
             self._left_out.add(kind)
-
-    def finish(self) -> list[Json]:
-        self._release()
-        if self._left_out:
-            _logger.info(
-                "Not sent, as Chat Completions cannot say it: %s", ", ".join(sorted(self._left_out))
-            )
-        return self.messages
 
     def _add_message(self, item: Json, role: str) -> None:
         if role not in _ROLES or item.get("tool_calls"):
@@ -110,12 +138,12 @@ class _Conversation:
             return
         self._release()
         self._reasoning = {}
-        self.messages.append(message)
+        self._messages.append(message)
 
     def _release(self) -> None:
         """End the model's turn, and say what waited for the outputs."""
         self._turn = None
-        self.messages += self._held
+        self._messages += self._held
         self._held = []
 
     def _model_message(self) -> Json:
@@ -124,7 +152,7 @@ class _Conversation:
             if self._held:
                 self._release()
             self._turn = {"role": "assistant", "content": None}
-            self.messages.append(self._turn)
+            self._messages.append(self._turn)
         if self._reasoning:
             self._turn |= self._reasoning
             self._reasoning = {}
@@ -158,7 +186,7 @@ class _Conversation:
 
     def _add_output(self, call_id: str, output: Any) -> None:
         content = output if type(output) is str else self._text_of(output)
-        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
+        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
         if call_id in self._unanswered:
             self._unanswered.remove(call_id)
         if not self._unanswered:
@@ -183,6 +211,14 @@ class _Conversation:
         if not replayed or not self._replays(replayed["host"]):
             replayed = {"message": {}, "calls": {}}
         self._reasoning, self._signed = replayed["message"], replayed["calls"]
+
+    def _replays(self, origin: str) -> bool:
+        """Whether the reasoning that came from a host is sent back."""
+        return origin == self._host if self._replay_reasoning == "auto" else self._replay_reasoning
+
+
+_begun: WeakKeyDictionary[Cancellation, _Conversation] = WeakKeyDictionary()
+"""What was said in each run, by what stops it."""
 
 
 def _content(content: Any) -> str | list[Json]:

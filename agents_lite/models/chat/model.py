@@ -112,7 +112,7 @@ class OpenAIChatCompletionsModel(Model):
             request,
             host=host,
             output_format=format_for(client, self.model, request) if is_typed else "text",
-            replays=lambda origin: self._replays(origin, host),
+            replay_reasoning=self._replay_reasoning,
         )
         meet_demands(body, client)
         return body
@@ -138,11 +138,6 @@ class OpenAIChatCompletionsModel(Model):
                     self._chat_body(request, client, _host_of(client)), client, refusal
                 ):
                     raise
-
-    def _replays(self, origin: str, host: str) -> bool:
-        if self._replay_reasoning == "auto":
-            return origin == host
-        return self._replay_reasoning
 
 
 def _host_of(client: ResponsesClient) -> str:

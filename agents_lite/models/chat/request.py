@@ -5,8 +5,8 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import to_json
 
@@ -53,7 +53,7 @@ def chat_request_body(
     *,
     host: str,
     output_format: OutputFormat,
-    replays: Callable[[str], bool],
+    replay_reasoning: Literal["auto"] | bool,
 ) -> Json:
     """The JSON of a request; what is None is left out.
 
@@ -62,7 +62,7 @@ def chat_request_body(
         request: What to ask.
         host: The server, some of which have names of their own for a field.
         output_format: How to hold the server to an output type, if the request has one.
-        replays: Whether the reasoning that came from a host is to be sent back.
+        replay_reasoning: Whether reasoning is sent back. "auto": to the server it came from.
 
     Raises:
         UserError: The API cannot say it; the message names the agent and the feature.
@@ -71,7 +71,9 @@ def chat_request_body(
     try:
         check_request(request)
         instructions = _instructions(request, output_format)
-        messages = messages_of(request.input, instructions, replays)
+        messages = messages_of(
+            request.input, instructions, host, replay_reasoning, request.cancellation
+        )
         tool_choice = _tool_choice(settings.tool_choice)
     except CannotSay as what:
         agent = request.agent_name

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.models.chat.limits import CannotSay
 from agents_lite.models.chat.messages import messages_of
 
@@ -41,7 +43,7 @@ def thought(host: str = "h", **message: str) -> dict[str, Any]:
 
 
 def converted(*items: dict[str, Any], instructions: str | None = None) -> list[dict[str, Any]]:
-    return messages_of(items, instructions, replays=lambda host: host == "h")
+    return messages_of(items, instructions, "h", "auto")
 
 
 def roles(messages: list[dict[str, Any]]) -> list[str]:
@@ -214,3 +216,45 @@ def test_arguments_that_the_model_got_wrong_are_sent_inside_an_object(arguments:
 def test_a_message_that_says_nothing_is_not_sent() -> None:
     sent = converted(user("Hi"), thought(x="y"), said(""), user("Hi?"), said("Yes"))
     assert sent == [user("Hi"), user("Hi?"), {"role": "assistant", "content": "Yes"}]
+
+
+CONVERSATION = [
+    user("Hi"),
+    thought(reasoning_content="Hm."),
+    said("I add."),
+    called("c1"),
+    called("c2"),
+    gave("c1", [{"type": "input_image", "image_url": "data:,"}]),
+    user("Wait"),
+    gave("c2", "2"),
+    said("Done."),
+    {"type": "web_search_call", "id": "ws"},
+    user("More"),
+    thought("elsewhere"),
+    called("c3"),
+    gave("c3", "3"),
+]
+
+
+@pytest.mark.parametrize("sizes", [range(15), (3, 3, 9, 14), (8, 14), (14, 5, 14)], ids=str)
+def test_a_run_that_goes_on_has_the_messages_that_a_new_one_has(sizes: Iterable[int]) -> None:
+    run = Cancellation()
+    for size in sizes:
+        items = CONVERSATION[:size]
+        assert messages_of(items, f"{size}", "h", "auto", run) == converted(
+            *items, instructions=f"{size}"
+        )
+
+
+def test_items_that_are_others_than_before_are_converted_anew() -> None:
+    run = Cancellation()
+    first, other = [thought(), said("a"), user("b")], [thought(), said("a"), user("c")]
+    for items, host in ((first, "h"), (other, "h"), (other, "elsewhere"), (first, "h")):
+        assert messages_of(items, None, host, "auto", run) == messages_of(items, None, host, "auto")
+
+
+def test_items_that_could_not_be_said_are_not_taken_for_said() -> None:
+    run, items = Cancellation(), [user("a"), {"role": "user", "content": 5}, user("b")]
+    for _ in range(2):
+        with pytest.raises(CannotSay):
+            messages_of(items, None, "h", "auto", run)

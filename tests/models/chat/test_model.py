@@ -268,7 +268,7 @@ def test_openai_s_own_servers_have_another_name_for_the_most_tokens() -> None:
     request = ModelRequest(input=[], model_settings=ModelSettings(max_tokens=9))
     for host in ("api.openai.com", "x.openai.azure.com"):
         body = chat_request_body(
-            "m", request, host=host, output_format="text", replays=lambda host: False
+            "m", request, host=host, output_format="text", replay_reasoning=False
         )
         assert body["max_completion_tokens"] == 9
 
