@@ -286,7 +286,7 @@ class _FunctionCall:
     schema: FuncSchema
 
     def __call__(self, context: RunContextWrapper[Any], json_text: str) -> Any:
-        args, kwargs = self.schema.bind(json_text, getattr(context, "tool_name", ""))
+        args, kwargs = self.schema.bind(json_text, context)
         if self.schema.takes_context:
             return self.function(context, *args, **kwargs)
         return self.function(*args, **kwargs)

@@ -53,11 +53,16 @@ async def settled(value: Any) -> Any:
     return await value if isawaitable(value) else value
 
 
+_running_loop: Callable[[], object] | None = None  # asyncio's own, once that is loaded
+
+
 def is_on_event_loop() -> bool:
     """Whether an event loop is at work on this thread, so that what it is given may be awaited."""
-    # Who has not loaded asyncio has no loop; another thread may be about to load it.
-    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
-    return running_loop is not None and running_loop() is not None
+    global _running_loop
+    if _running_loop is None:
+        # Who has not loaded asyncio has no loop; another thread may be about to load it.
+        _running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return _running_loop is not None and _running_loop() is not None
 
 
 class Callbacks:

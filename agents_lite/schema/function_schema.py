@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
 from types import CellType, FrameType, GenericAlias, UnionType
@@ -121,12 +121,12 @@ class FuncSchema:
         schema = self._schema_by_pydantic() if self.plain is None else self.plain.json
         return schema_for_api(schema, self.strict, f"tool {self.name}")
 
-    def bind(self, json_text: str, tool_name: str = "") -> tuple[list[Any], dict[str, Any]]:
+    def bind(self, json_text: str, context: Any = None) -> tuple[Sequence[Any], dict[str, Any]]:
         """The arguments as Python objects, for `function(*args, **kwargs)`, without the context.
 
         Args:
             json_text: A JSON object; "" stands for {}. Names it does not know are dropped.
-            tool_name: The name of the tool by now, for errors; "" is the name it was made with.
+            context: Its `tool_name`, if it has one, is what errors call the tool.
 
         Raises:
             InvalidToolArguments: It is not a JSON object, or does not fit the signature.
@@ -134,9 +134,10 @@ class FuncSchema:
         try:
             values = self._validator.validate_json(json_text or "{}")
         except ValidationError as error:
-            values = self._as_meant(json_text, error, tool_name or self.name)
+            called = getattr(context, "tool_name", "") or self.name
+            values = self._as_meant(json_text, error, called)
         if self._only_named:
-            return [], values
+            return (), values
         args = [values.pop(name) for name in self._positional]
         if self._extra_positional is not None:
             args += values.pop(self._extra_positional)

@@ -618,7 +618,7 @@ def test_leading_context_parameter_stays_out_of_the_schema(annotation: Any) -> N
     schema = function_schema(f)
     assert schema.takes_context
     assert list(schema.params_json_schema["properties"]) == ["a"]
-    assert schema.bind('{"a": 1}') == ([], {"a": 1})
+    assert schema.bind('{"a": 1}') == ((), {"a": 1})
 
 
 def test_function_without_context_does_not_take_it() -> None:
