@@ -128,10 +128,13 @@ def _read_structured(value: Any) -> StructuredOutput | None:
     """The structured output a value is, or a dict stands for; None for any other value."""
     if isinstance(value, StructuredOutput):
         return value
-    if not (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
+    if not isinstance(value, dict):
+        return None
+    given = {name: text for name, text in value.items() if text is not None}
+    if not all(isinstance(text, str) for text in given.values()):
         return None
     try:
-        return _CLASSES[value.get("type")](**value)
+        return _CLASSES[given.get("type")](**given)
     except (KeyError, TypeError, UserError):  # a dict that happens to have a type
         return None
 

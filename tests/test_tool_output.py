@@ -112,6 +112,10 @@ IMAGE = "data:image/png;base64,AAAA"
         ),
         ({"type": "image", "file_id": "f1"}, {"type": "input_image", "file_id": "f1"}),
         (
+            {"type": "image", "file_id": "f1", "image_url": None},
+            {"type": "input_image", "file_id": "f1"},
+        ),
+        (
             ToolOutputFileContent(file_data="data:,x", filename="x.txt"),
             {"type": "input_file", "file_data": "data:,x", "filename": "x.txt"},
         ),
@@ -155,6 +159,7 @@ def test_list_of_structured_outputs_becomes_parts_in_order() -> None:
         {"type": "text", "text": 5},
         {"type": "text", "text": "a", "language": "en"},
         {"type": "image"},
+        {"type": "text", "text": None},
         {"type": "video", "url": "u"},
         {"text": "a"},
         [ToolOutputText(text="a"), 1],

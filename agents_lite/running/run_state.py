@@ -136,6 +136,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         Raises:
             UserError: There is no such call, it was decided about already, or a server makes it.
         """
+        _check_item(approval_item)
         if approval_item.raw_item.type == "mcp_approval_request":
             raise UserError("The MCP server makes this call itself: approve or reject it")
         self._decide(approval_item, Decided(approval_item.call_id, "output", output=output))
@@ -153,6 +154,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
             UserError: There is no such question, it was answered already, or the answer does not
                 fit it.
         """
+        _check_item(approval_item)
         if approval_item.question is None:
             raise UserError(f"The call {approval_item.call_id} asks for no input")
         from ..mcp.forms import accepted

@@ -31,6 +31,7 @@ from agents_lite import (
     RunState,
     SQLiteSession,
     ToolApprovalItem,
+    ToolOutputImage,
     UnknownEndError,
     UserError,
     function_tool,
@@ -126,6 +127,17 @@ def test_an_output_from_outside_is_taken_as_the_call_s() -> None:
     assert result.new_items[1].output == {"paid": True}
     assert result.to_input_list()[-2]["output"] == '{"paid":true}'
     assert shop.done == []
+
+
+def test_an_image_from_outside_is_one_in_another_process_too() -> None:
+    shop = Shop()
+    agent = shop.agent(REFUND, "Done.")
+    state = Runner.run_sync(agent, "Pay").to_state()
+    state.provide_output(state.get_interruptions()[0], ToolOutputImage("data:image/png;base64,AA"))
+    for each in (state, carried(state, agent)):
+        agent.model = ScriptedModel(["Done."])
+        output = Runner.run_sync(agent, each).to_input_list()[-2]["output"]
+        assert output == [{"type": "input_image", "image_url": "data:image/png;base64,AA"}]
 
 
 def test_some_decided_some_not_pauses_again() -> None:
@@ -567,6 +579,8 @@ def test_arguments_of_the_wrong_kind_are_told_where_they_are_given() -> None:
         ("always_reject must be .*rejection_message", lambda: state.reject(call_at_hand, "No.")),
         ("rejection_message must", lambda: state.reject(call_at_hand, rejection_message=5)),
         ("always_approve must", lambda: state.approve(call_at_hand, "yes")),
+        ("one of the state's interruptions", lambda: state.provide_output("c1", "done")),
+        ("one of the state's interruptions", lambda: state.provide_input("c1", {})),
         ("key .* must be bytes", lambda: state.to_string(key="secret")),
         ("key .* must be bytes", lambda: RunState.from_string(agent, "{}", key="secret")),
         ("the agent that began", lambda: RunState.from_json("Shop", state.to_json())),

@@ -246,7 +246,9 @@ def _part(part: Json) -> Json:
         names = ("file_id", "file_data", "filename")
         return {"type": "file", "file": _without_none({name: part.get(name) for name in names})}
     if kind in _OWN_PARTS:
-        return {"type": kind, kind: part[kind]}
+        own = part[kind]
+        is_address = kind == "image_url" and isinstance(own, str)
+        return {"type": kind, kind: {"url": own} if is_address else own}
     raise CannotSay(f"content of the type {kind!r}")
 
 

@@ -113,6 +113,8 @@ def test_parts_of_the_api_itself_are_taken_as_they_are() -> None:
     file = {"type": "file", "file": {"file_id": "file_1"}}
     [message] = converted(user([{"type": "text", "text": "Look:"}, CHAT_IMAGE, file]))
     assert message["content"] == [{"type": "text", "text": "Look:"}, CHAT_IMAGE, file]
+    [message] = converted(user([{"type": "image_url", "image_url": "https://example.com/a.png"}]))
+    assert message["content"][0]["image_url"] == {"url": "https://example.com/a.png"}
 
 
 @pytest.mark.parametrize(
