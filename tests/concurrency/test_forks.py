@@ -155,6 +155,41 @@ def test_children_use_sqlalchemy_on_sqlite_while_a_thread_is_in_it(tmp_path: Pat
     )
 
 
+def test_children_call_mcp_servers_and_keep_journals_while_threads_do(tmp_path: Path) -> None:
+    run(
+        """
+        from itertools import count
+        from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, function_tool
+        from agents_lite.mcp import MCPServerStdio
+        from agents_lite.testing import ScriptedModel, call
+
+        ids = count()
+        journal = SQLiteJournal(folder / "runs.db")
+        script = "tests/support/mcp_script.py"
+        server = MCPServerStdio({"command": sys.executable, "args": [script]})
+        server.connect()
+
+        @function_tool
+        def add(a: int) -> int:
+            return a + 1
+
+        def use(*servers):
+            calls = [call("add", a=1), *(call("echo", text="Hi") for _ in servers)]
+            agent = Agent("A", tools=[add], mcp_servers=servers, model=ScriptedModel([calls, "."]))
+            config = RunConfig(journal=journal, run_id=f"{os.getpid()}-{next(ids)}")
+            result = Runner.run_sync(agent, "Hi", run_config=config)
+            assert "Hi" in str(result.to_input_list()[-2]) or not servers
+
+        for _ in range(2):
+            busy(lambda: server.call_tool("echo", {"text": "Hi"}))
+        busy(use)
+        for _ in range(3):
+            check(fork(lambda: use(server)), fork(use))
+        """,
+        tmp_path,
+    )
+
+
 def test_children_import_what_a_thread_was_importing(tmp_path: Path) -> None:
     for number in range(40):
         lines = f"number = {number}\nfor _ in range(20_000): pass\n"
