@@ -54,7 +54,12 @@ def message(*content: dict[str, Any], stop_reason: str = "end_turn") -> dict[str
 
 def events_of(whole: dict[str, Any]) -> list[dict[str, Any]]:
     """The events with which the API streams a message."""
-    begun = {**whole, "content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}
+    begun = {
+        **whole,
+        "content": [],
+        "stop_reason": None,
+        "usage": {**whole["usage"], "output_tokens": 1},
+    }
     events: list[dict[str, Any]] = [{"type": "message_start", "message": begun}, {"type": "ping"}]
     for at, block in enumerate(whole["content"]):
         empty = {"thinking": "", "signature": "", "text": "", "input": {}}
