@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -21,6 +22,10 @@ from .workers import GRACE_SECONDS, run_in_thread
 
 MOST_AHEAD = 1024
 """How many values the driving thread may be ahead of their reader."""
+RUSH_SECONDS = 0.001
+"""Values that follow each other more closely come in a rush."""
+RUSH_WAKES = 8
+"""So many times a reader is woken in a rush before it lets the driving thread get ahead."""
 
 T = TypeVar("T")
 TResult = TypeVar("TResult")
@@ -142,9 +147,26 @@ class _Driver(Generic[T]):
         self._lock = new_lock()
         self._asked: SimpleQueue[None] = SimpleQueue()  # filled as the reader waits, or leaves
         self._reader: asyncio.Future[None] | None = None  # waits for something in the buffer
+        self._is_waiting = False  # for the reader
+        self._woken_at = 0.0
+        self._wakes = 0  # in a rush
 
     async def wait(self) -> None:
-        """Wait until there is something in the buffer, or nothing more will come."""
+        """Wait until there is something in the buffer, or nothing more will come.
+
+        In a rush each value would wake its reader, which costs more than the value: then the reader
+        sleeps for a moment first.
+        """
+        if self._wakes >= RUSH_WAKES and not self._is_waiting:
+            await asyncio.sleep(RUSH_SECONDS)
+            if self.buffer or self.is_over:
+                return
+        await self._wait_for_bell()
+        now = time.monotonic()
+        self._wakes = self._wakes + 1 if now - self._woken_at < RUSH_SECONDS else 0
+        self._woken_at = now
+
+    async def _wait_for_bell(self) -> None:
         reader = self.loop.create_future()
         with self._lock:
             self._reader = reader  # before the look at the buffer, or a value could slip through
@@ -182,8 +204,10 @@ class _Driver(Generic[T]):
 
     def _wait_for_reader(self) -> None:
         """Wait until the reader has taken all and asks for more, or has left."""
+        self._is_waiting = True
         while (self.buffer or self._reader is None) and not self._is_left:
             self._asked.get()
+        self._is_waiting = False
 
     def _leave(self) -> None:
         self._is_left = True

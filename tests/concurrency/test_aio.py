@@ -45,6 +45,25 @@ def test_every_value_is_read_in_order() -> None:
     assert asyncio.run(read()) == list(range(5000))
 
 
+@pytest.mark.parametrize("consequences", [(), tuple(range(100))], ids=["none", "of each"])
+def test_a_value_in_a_rush_is_read_though_nothing_follows_before(
+    consequences: tuple[int, ...],
+) -> None:
+    class Answered(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            for number in super()._count(count):
+                yield number
+                assert seen.get(timeout=60) == number
+            return count
+
+    async def read() -> None:
+        async for number in reader_of(Answered(100), consequences):
+            seen.put(number)
+
+    seen: SimpleQueue[int] = SimpleQueue()
+    asyncio.run(read())
+
+
 def test_another_event_loop_than_asyncio_s_is_told_of() -> None:
     def step(awaited: Any) -> None:
         awaited.send(None)  # as a loop like trio's would
