@@ -188,7 +188,7 @@ class Agent(PickledByName, Generic[TContext]):
             UserError: The class overrides `get_all_tools`.
         """
         super().__init_subclass__(**options)
-        if "get_all_tools" in vars(cls):
+        if cls.get_all_tools is not Agent.get_all_tools:
             raise UserError(
                 f"{cls.__name__} overrides get_all_tools, which runs do not call: give the agent "
                 "all its tools, with is_enabled functions that decide when each is offered"

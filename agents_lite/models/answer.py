@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
@@ -28,15 +28,24 @@ if TYPE_CHECKING:
 
 @contextmanager
 def model_events(
-    model: Model, request: ModelRequest, callbacks: Callbacks
+    model: Model,
+    request: ModelRequest,
+    callbacks: Callbacks,
+    stream: Callable[[ModelRequest], Any] | None = None,
 ) -> Iterator[Iterator[ResponseStreamEvent]]:
     """The events of a model, closed in the end; `stream` may be an async generator.
+
+    Args:
+        model: The model.
+        request: What it is asked.
+        callbacks: Calls what it has.
+        stream: What is called for its `stream`; None: that.
 
     Raises:
         UserError: It is neither.
         BaseException: The reason of the request's cancellation.
     """
-    events = model.stream(request)
+    events = (stream or model.stream)(request)
     if not isinstance(events, Iterator):
         if isawaitable(events):  # an `async def` that returns the events
             events = callbacks.wait_for(request.cancellation, events)
@@ -64,12 +73,15 @@ def drain_model(model: Model, request: ModelRequest) -> ModelResponse:
 
 
 def answering(
-    model: Model, request: ModelRequest, callbacks: Callbacks
+    model: Model,
+    request: ModelRequest,
+    callbacks: Callbacks,
+    stream: Callable[[ModelRequest], Any] | None = None,
 ) -> Generator[ResponseStreamEvent, None, ModelResponse]:
-    """A model's events, and the whole answer at their end, outside a run."""
+    """A model's events, and the whole answer at their end, outside a run; see `model_events`."""
     last = None
     try:
-        with model_events(model, request, callbacks) as events:
+        with model_events(model, request, callbacks, stream) as events:
             for last in events:
                 yield last
     finally:

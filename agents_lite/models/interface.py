@@ -73,6 +73,9 @@ class ModelTracing(Enum):
         return self is ModelTracing.ENABLED
 
 
+_ASKED = {"stream", "get_response", "stream_response"}
+
+
 class Model(ABC):
     """A large language model. Subclasses implement `stream`.
 
@@ -85,9 +88,11 @@ class Model(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "get_response" in vars(cls) and "stream" not in vars(cls):
-            cls.stream = _stream_of_two_methods  # type: ignore[method-assign, assignment]
-            cls.traces_itself = True
+        nearest = next(each for each in cls.__mro__ if not _ASKED.isdisjoint(vars(each)))
+        if "stream" not in vars(nearest):
+            if cls.stream is Model.stream:  # else it asks the class above, and only adds to that
+                cls.traces_itself = True
+            cls.stream = stream_of_two_methods  # type: ignore[method-assign, assignment]
 
     @property
     def hostname(self) -> str | None:
@@ -130,9 +135,10 @@ class ModelProvider(ABC):
         """The model of that name; None asks for the provider's default."""
 
 
-def _stream_of_two_methods(
+def stream_of_two_methods(
     model: Model, request: ModelRequest
 ) -> AsyncIterator[ResponseStreamEvent]:
+    """The `stream` of models that have the two methods instead."""
     from .two_methods import events_of  # only those who need it pay for it
 
     return events_of(model, request)

@@ -6,7 +6,8 @@ Models that have only these are asked through them; those that are here have the
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.aio import AsyncReader, run_on_thread
@@ -16,7 +17,7 @@ from ..items import ItemHelpers, ModelResponse, TResponseInputItem
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
 from ..tracing import get_current_span
 from .answer import answering
-from .interface import Model, ModelRequest, ModelTracing
+from .interface import Model, ModelRequest, ModelTracing, stream_of_two_methods
 
 if TYPE_CHECKING:
     from ..model_settings import ModelSettings
@@ -106,7 +107,17 @@ class _Asking:
         self.callbacks = Callbacks()
         self.cancellation = request.cancellation
         self.tools_at_work: list[str] = []
-        self.events = answering(model, request, self.callbacks)
+        self.events = answering(model, request, self.callbacks, _own_stream(model))
+
+
+def _own_stream(model: Model) -> Callable[[ModelRequest], Any]:
+    """The `stream` that a model has, though classes of it have replaced it by the two methods."""
+    streams = [vars(each)["stream"] for each in type(model).__mro__ if "stream" in vars(each)]
+    if stream_of_two_methods not in streams:
+        return model.stream
+    while stream_of_two_methods in streams:  # which would ask these methods once more
+        streams = streams[streams.index(stream_of_two_methods) + 1 :]
+    return partial(streams[0], model)
 
 
 def _request(

@@ -53,16 +53,18 @@ def validate_as_meant(
     for detail in error.errors(include_url=False, include_context=False):
         given, place = detail["input"], detail["loc"]
         is_text = isinstance(given, str) and detail["type"] in _WANTS_STRUCTURE
-        is_left_out = given is None and len(place) == 1 and place[0] in optional
-        if not (place and (is_text or is_left_out)):
+        if not (place and (is_text or given is None)):
             raise error
         if value is None:
             value = from_json(text)
-        parent, key = _find(value, place)
-        if is_left_out:
-            parent.pop(key, None)
-        elif parent is not None and isinstance(parent[key], str):
-            parent[key] = _structure(parent[key])
+        if is_text:
+            parent, key = _find(value, place)
+            if parent is not None and isinstance(parent[key], str):
+                parent[key] = _structure(parent[key])
+        elif place[0] in optional and value.get(place[0]) is None:
+            value.pop(place[0], None)  # each type of a union tells of it
+        else:
+            raise error
     return validator.validate_json(to_json(value))
 
 

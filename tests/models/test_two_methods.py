@@ -184,6 +184,58 @@ def test_a_stream_that_is_left_is_closed_at_once() -> None:
     asyncio.run(leave())
 
 
+class Noting:
+    """Adds to the two methods of the class beside it."""
+
+    noted: list[str] = []
+
+    async def get_response(self, *asked: Any, **later: Any) -> ModelResponse:
+        self.noted.append("whole")
+        response: ModelResponse = await super().get_response(*asked, **later)  # type: ignore[misc]
+        return response
+
+    async def stream_response(self, *asked: Any, **later: Any) -> AsyncIterator[Any]:
+        self.noted.append("streamed")
+        async for event in super().stream_response(*asked, **later):  # type: ignore[misc]
+            yield event
+
+
+def test_a_class_may_add_to_the_two_methods_that_models_of_this_package_have() -> None:
+    class Once(Noting, ScriptedModel):
+        """Its methods come from beside it."""
+
+    class Twice(Once):
+        async def get_response(self, *asked: Any, **later: Any) -> ModelResponse:
+            self.noted.append("again")
+            return await super().get_response(*asked, **later)
+
+    class Streamed(ScriptedModel):
+        noted: list[str] = []
+
+        async def stream_response(self, *asked: Any, **later: Any) -> AsyncIterator[Any]:
+            self.noted.append("streamed")
+            async for event in super().stream_response(*asked, **later):
+                yield event
+
+    for kind, told in (
+        (Once, ["whole", "streamed"]),
+        (Twice, ["again", "whole", "streamed"]),
+        (Streamed, ["streamed"]),
+    ):
+        kind.noted = noted = []
+        with recorded_spans() as seen:
+            agent = Agent(name="A", model=kind(["One", "Two"]))
+            assert Runner.run_sync(agent, "Hi").final_output == "One"
+            events = Runner.stream(agent, "Hi")
+            deltas = [
+                e.data.delta
+                for e in events
+                if e.type == "raw_response_event" and e.data.type == "response.output_text.delta"
+            ]
+        assert ("".join(deltas), noted) == ("Two", told)
+        assert [span.span_data.type for span in seen.spans].count("generation") == 2
+
+
 def test_a_class_of_models_may_take_options_when_it_is_declared() -> None:
     class Registered:
         def __init_subclass__(cls, name: str, **options: Any) -> None:

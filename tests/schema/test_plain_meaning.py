@@ -32,6 +32,10 @@ def plain(numbers: list[int], names: list[str] | None = None, at: int = 7, to: s
     """Needs nothing of pydantic's."""
 
 
+def mixed(size: int | float = 5, either: str | list[int] = "x") -> None:
+    """Takes what is of one type or another."""
+
+
 def rich(
     box: Box,
     boxes: list[Box] | None = None,
@@ -57,6 +61,7 @@ def bound(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         (plain, {"numbers": "[]", "to": "[1]"}, {"numbers": [], "to": "[1]"}),
         (plain, {"numbers": [1], "at": None, "to": None}, {"at": 7, "to": "x"}),
         (plain, {"numbers": "[1]", "names": None, "at": None}, {"numbers": [1], "names": None}),
+        (mixed, {"size": None, "either": None}, {"size": 5, "either": "x"}),
         (rich, {"box": '{"sizes": "[3]"}'}, None),
         (rich, {"box": {"sizes": "[3]"}}, {"box": Box(sizes=[3])}),
         (rich, {"box": {"inner": '{"sizes": [3]}'}}, {"box": Box(inner=Box(sizes=[3]))}),

@@ -117,9 +117,9 @@ class ChatAnswer:
     def more_text(self, chunk: Json) -> Json | None:
         """The event for a chunk that has only some more text, as thousands do; else None."""
         text, choices = self._texts.get("output_text"), chunk.get("choices")
-        if text is None or not choices:
+        choice = choices[0] if type(choices) is list and choices else None
+        if text is None or choice is None:
             return None
-        choice = choices[0]
         delta = choice.get("delta")
         if not delta or len(delta) > 1 or choice.get("finish_reason") or choice.get("logprobs"):
             return None

@@ -431,6 +431,8 @@ def test_an_error_beside_a_choice_fails_the_answer() -> None:
         {"reasoning_details": [None]},
         chunk(logprobs=[1]),
         chunk() | {"x_groq": None},
+        {"choices": [None]},
+        {"choices": chunk()["choices"][0]},
     ],
 )
 def test_nulls_in_lists_and_objects_without_one_are_read(odd: dict[str, Any]) -> None:
