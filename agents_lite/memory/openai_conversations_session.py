@@ -94,7 +94,9 @@ class OpenAIConversationsSession(SessionABC):
             UserError: These are no items.
             APIError: The server could not be reached, or refused.
         """
-        given = as_input_items(items, "What the conversation is to add")
+        from ..models.openai_responses import as_sent
+
+        given = as_sent(as_input_items(items, "What the conversation is to add"))
         for start in range(0, len(given), _ADDED_AT_ONCE):
             self._ask("POST", "/items", {"items": given[start : start + _ADDED_AT_ONCE]})
         return Done()

@@ -101,6 +101,8 @@ class OpenAIResponsesCompactionSession(SessionABC):
         Raises:
             APIError: The server could not be reached, or refused.
         """
+        from ..models.openai_responses import as_sent
+
         is_forced = bool((args or {}).get("force"))
 
         def compact(kept: Items) -> Any:
@@ -109,7 +111,7 @@ class OpenAIResponsesCompactionSession(SessionABC):
             if not kept or not (is_forced or self._is_time(facts)):
                 return Done()
             answer = self._connected().ask(
-                "POST", "/responses/compact", {"model": self.model, "input": kept}
+                "POST", "/responses/compact", {"model": self.model, "input": as_sent(kept)}
             )
             made = without_lost_reasoning(kept, answer["output"])
             replace = getattr(self.underlying_session, "replace_items", None)

@@ -125,7 +125,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     ]
     body = {
         "model": model,
-        "input": _input(request.input, is_kept=settings.store is not False),
+        "input": as_sent(request.input, is_kept=settings.store is not False),
         "instructions": request.system_instructions,
         "tools": _tools(model, request),
         "tool_choice": _tool_choice(model, request),
@@ -146,9 +146,14 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     }
 
 
-def _input(items: list[dict[str, Any]], is_kept: bool) -> list[dict[str, Any]]:
-    """The input without what the API refuses: what only answers have, ids of other servers, and
-    reasoning that the server was to keep, if it keeps nothing.
+def as_sent(items: list[dict[str, Any]], is_kept: bool = True) -> list[dict[str, Any]]:
+    """Items without what the API refuses: what only answers have, ids and reasoning of other
+    servers.
+
+    Args:
+        items: Input items.
+        is_kept: Whether the server keeps what it answers; if not, reasoning without its content is
+            left out, too.
     """
     if not is_kept:
         items = without_stored_reasoning(items)

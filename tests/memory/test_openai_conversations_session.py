@@ -13,6 +13,7 @@ from agents_lite import (
     Agent,
     APIConnectionError,
     APIResponseError,
+    APIStatusError,
     NotFoundError,
     OpenAIConversationsSession,
     OpenAIResponsesCompactionSession,
@@ -23,7 +24,8 @@ from agents_lite import (
     SQLiteSession,
     UserError,
 )
-from agents_lite.testing import ResponsesServer, ScriptedModel
+from agents_lite.models.replayed_reasoning import REPLAYED
+from agents_lite.testing import ResponsesServer, ScriptedModel, call
 from tests.support.loopback import LoopbackServer, Peer, http_answer
 
 
@@ -67,6 +69,27 @@ def test_items_are_read_page_by_page_and_added_in_small_parts(
     assert contents(session.get_items(limit=2)) == ["128", "129"]
     assert session.get_items(limit=0) == []
     assert max(len(request.body["items"]) for request in server.requests if request.body) == 20
+
+
+def test_what_other_servers_gave_goes_to_the_server_of_a_session_as_it_goes_to_a_model(
+    client: ResponsesClient, server: ResponsesServer
+) -> None:
+    items: list[dict[str, Any]] = [
+        {"type": "reasoning", "id": "rs_1", "summary": [], REPLAYED: {"host": "h"}},
+        {**call("f", call_id="x" * 65), "id": "call_1"},
+        {"type": "function_call_output", "call_id": "x" * 65, "output": "3"},
+    ]
+    OpenAIConversationsSession(openai_client=client).add_items(items)
+    below = SQLiteSession("below")
+    below.add_items(items)
+    compacting = OpenAIResponsesCompactionSession("mine", below, client=client)
+    with pytest.raises(APIStatusError):  # this server does not know how
+        compacting.run_compaction({"force": True})
+    bodies = [request.body for request in server.requests if request.body]
+    for sent in (bodies[0]["items"], bodies[1]["input"]):
+        assert [item["type"] for item in sent] == ["function_call", "function_call_output"]
+        assert sent[0]["call_id"] == sent[1]["call_id"] != "x" * 65 and "id" not in sent[0]
+    assert below.get_items() == items
 
 
 def test_the_newest_item_is_taken_back(client: ResponsesClient) -> None:
