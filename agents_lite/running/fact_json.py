@@ -27,7 +27,7 @@ from ..items import (
     RunItem,
     ToolCallOutputItem,
 )
-from ..response_types import ResponsesObject, as_json, as_object
+from ..response_types import ResponsesObject, as_json, as_object, as_python
 from ..tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
@@ -35,6 +35,7 @@ from ..tool_guardrails import (
     ToolOutputGuardrail,
     ToolOutputGuardrailResult,
 )
+from ..tool_output import output_for_model
 from ..usage import Usage
 from .fact_shapes import check_items, check_shape
 from .facts import (
@@ -144,13 +145,13 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             usage = fact.usage.model_dump(exclude_defaults=True)
             return {"type": "compacted", **fields, "usage": usage}
         case Finished():
-            value = {} if fact.is_typed else _value("output", fact.output)
+            value = {} if fact.is_typed else _output(fact.output)
             said = [item_to_json(item) for item in fact.said]
             return {"type": "finished", "is_typed": fact.is_typed, "said": said, **value}
         case _:
             fields = {name: getattr(fact, name) for name in fact._fields}
             if isinstance(fact, Decided):
-                fields = {**fields, "output": None, **_value("output", fact.output)}
+                fields = {**fields, **_output(fact.output)}
             return {"type": _NAMES[type(fact)], **fields}
 
 
@@ -218,10 +219,15 @@ def _read(told: JSON, record: Record) -> Fact:
             return _PLAIN[kind](**told)
 
 
+def _output(value: Any) -> JSON:
+    """An output as a field; what JSON cannot take, in the words that a model would be told."""
+    return _value("output", value) or {"output": output_for_model(value)}
+
+
 def _value(name: str, value: Any) -> JSON:
     """A value of the user's as a field, left out where JSON cannot take it."""
     try:
-        return {name: from_json(to_json(value))}
+        return {name: from_json(to_json(value, fallback=as_python))}
     except (ValueError, TypeError, RecursionError):
         pass
     try:  # half a character, which the standard library writes

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from pydantic import BaseModel
 
 from agents_lite import (
     Agent,
+    AgentOutputSchema,
     Journal,
     JournalError,
     JournalMismatch,
@@ -26,6 +29,7 @@ from agents_lite import (
     RunState,
     SQLiteJournal,
     SQLiteSession,
+    ToolCallOutputItem,
     ToolContext,
     UnknownEndError,
     UserError,
@@ -695,3 +699,51 @@ def test_a_call_that_must_not_be_repeated_fails_the_run(
         with pytest.raises(UnknownEndError, match="launch"):
             Runner.run_sync(agent, "Go", run_config=config(journal))
     assert journal.run("r").status == "failed"
+
+
+class Opaque:
+    def __str__(self) -> str:
+        return "an opaque thing"
+
+
+@pytest.mark.parametrize(
+    ("output", "kept"),
+    [
+        ({"a": array("i", [1, 2])}, {"a": [1, 2]}),
+        (array("d", [0.5]), [0.5]),
+        (Opaque(), "an opaque thing"),
+        (b"\xff", str(b"\xff")),
+        (None, None),
+    ],
+    ids=["array", "bare array", "opaque", "bytes", "none"],
+)
+def test_an_output_that_json_cannot_take_is_kept_as_a_model_would_be_told(
+    tmp_path: Path, output: Any, kept: Any
+) -> None:
+    @function_tool
+    def make() -> Any:
+        return output
+
+    @function_tool(needs_approval=True)
+    def ask() -> Any:
+        return None
+
+    class Anything(AgentOutputSchema):
+        def validate_json(self, text: str) -> Any:
+            return text
+
+    config = RunConfig(journal=SQLiteJournal(tmp_path / "runs.db"), run_id="r")
+    model = ScriptedModel([call("make")])
+    behavior: Any = "stop_on_first_tool"
+    schema = Anything(int)
+    agent = Agent("A", tools=[make], model=model, tool_use_behavior=behavior, output_type=schema)
+    assert Runner.run_sync(agent, "Hi", run_config=config).final_output is output
+    assert Runner.run_sync(agent, "Hi", run_config=config).final_output == kept
+
+    model = ScriptedModel([call("ask"), "Done."])
+    agent = Agent("A", tools=[ask], model=model)
+    state = Runner.run_sync(agent, "Hi").to_state()
+    state.provide_output(state.get_interruptions()[0], output)
+    result = Runner.run_sync(agent, RunState.from_string(agent, state.to_string()))
+    assert isinstance(result.new_items[1], ToolCallOutputItem)
+    assert result.new_items[1].output == kept
