@@ -19,6 +19,7 @@ import requests
 from pydantic_core import from_json, to_json
 
 from agents_lite import MCPServer, MCPServerStdio, MCPServerStreamableHttp
+from agents_lite.concurrency.processes import small_environment
 
 from .__main__ import median
 
@@ -66,8 +67,13 @@ class BarePipe:
     def __init__(self, python: str) -> None:
         command = [python, "-c", SERVER]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+        self._process = subprocess.Popen(  # in a session of its own: Linux shares by sessions
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,
+            env=small_environment({}),
+            start_new_session=True,
         )
         self._send(message(0, "server/discover"))
 

@@ -99,7 +99,9 @@ class Workloads:
             server.connect()
             return lambda: [server.call_tool("add", {"a": 1, "b": 2}) for _ in range(CALLS)]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=small_environment({}))
+        process = subprocess.Popen(  # like ours in a session of its own: Linux shares by sessions
+            command, stdin=pipe, stdout=pipe, env=small_environment({}), start_new_session=True
+        )
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("The process has no pipes")
