@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warm import run_warm
+
 ROOT = Path(__file__).parents[2]
 PLUGIN = "agents_lite.cassettes.pytest_plugin"
 HEAD = """
@@ -33,14 +35,11 @@ def run(tmp_path: Path) -> Run:
 
     def run(tests: str, *options: str, play: bool = False, passes: bool = True) -> str:
         (tmp_path / "test_it.py").write_text(HEAD + tests)
-        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", PLUGIN, "--strict-markers", *options, "."],
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = run_warm(
+            ["-m", "pytest", "-p", PLUGIN, "--strict-markers", *options, "."],
             cwd=tmp_path,
             env={**environment, **({"PLAY": "1"} if play else {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
         )
         assert (done.returncode == 0) == passes, done.stdout
         return done.stdout

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from agents_lite.tracing import (
 )
 from agents_lite.tracing.sqlite_store import StoredTrace
 from tests.support.stored_traces import made_up, span
+from tests.support.warm import run_warm
 
 HOSTILE = "'''\"\"\"\\\n\r\u2028\ud83d #${}{{}}\x00é"
 
@@ -32,9 +31,9 @@ HOSTILE = "'''\"\"\"\\\n\r\u2028\ud83d #${}{{}}\x00é"
 def run_test(text: str, directory: Path) -> None:
     path = directory / "test_copied.py"
     path.write_text(text, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+    done = run_warm(command, cwd=directory, env=environment)
     assert done.returncode == 0, text + done.stdout
 
 

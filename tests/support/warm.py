@@ -22,7 +22,10 @@ from tempfile import TemporaryFile
 from types import ModuleType
 from typing import Any
 
-LOADED = ("agents_lite.cli.main", "agents_lite.run", "agents_lite.testing", "pydantic.json_schema")
+LOADED = (
+    *("agents_lite.cli.main", "agents_lite.run", "agents_lite.testing", "pydantic.json_schema"),
+    "pytest",
+)
 
 
 def run_warm(
