@@ -28,6 +28,7 @@ __all__ = [
     "ExactText",
     "IntegrityError",
     "SQLAlchemyError",
+    "commit",
     "create_missing",
     "in_words",
     "long_text",
@@ -117,19 +118,22 @@ class Database:
                 return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
             return call_or_leave(repr(self.engine.url), whole)
         except SQLAlchemyError as error:
-            hide_frames(error, _DRIVERS)
             words = f"{self.engine.url!r} failed: {in_words(error)}"
             raise self._failure(words, error) from error
 
     def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
-        self._prepare()
-        with self.engine.connect() as connection:
-            if changes and _commits_each_statement(connection):
-                return _in_transaction(connection, work)
-            result = work(connection)
-            if changes:
-                connection.commit()
-            return result
+        try:
+            self._prepare()
+            with self.engine.connect() as connection:
+                if changes and _commits_each_statement(connection):
+                    return _in_transaction(connection, work)
+                result = work(connection)
+                if changes:
+                    commit(connection)
+                return result
+        except BaseException as error:  # who keeps its frames would keep SQLite's locks, and keys
+            hide_frames(error, _DRIVERS)
+            raise
 
     def _prepare(self) -> None:
         if self._owns_engine and self._pid != os.getpid():
@@ -139,6 +143,19 @@ class Database:
         if self._needs_tables:
             create_missing(self._tables, self.engine)
             self._needs_tables = False
+
+
+def commit(connection: sa.Connection) -> None:
+    """Commit; where that fails, nothing is left to be committed with what comes next.
+
+    SQLAlchemy takes such a transaction for over. SQLite does not, when somebody reads the file.
+    """
+    try:
+        connection.commit()
+    except BaseException:
+        with suppress(Exception):  # the connection may be lost
+            connection.connection.rollback()
+        raise
 
 
 def create_missing(tables: Sequence[sa.Table], bind: sa.Engine | sa.Connection) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents_lite import Agent, Journal, RunConfig, Runner, UserError, function_tool
+from agents_lite import Agent, Journal, JournalError, RunConfig, Runner, UserError, function_tool
 from agents_lite.testing import ScriptedModel, call
 from tests.support.journal_stores import JournalStore
 
@@ -72,3 +73,21 @@ def test_a_tool_that_commits_and_writes_again_is_told_not_to(shop: Shop) -> None
         run()
     assert run().final_output == "done"
     assert shop.charges() == 2
+
+
+def test_a_commit_that_a_reader_holds_up_commits_nothing_later(shop: Shop) -> None:
+    readers: list[Any] = []
+
+    def read() -> None:
+        if not readers:
+            reader = sqlite3.connect(shop.store.location.removeprefix("sqlite:///"))
+            readers.append(reader.execute("SELECT 1 FROM sqlite_master"))  # it goes on reading
+
+    shop.store._execute(shop.connection, "PRAGMA busy_timeout = 50", {})
+    shop.connection.commit()
+    run = shop.run(read)
+    with pytest.raises(JournalError, match="locked"):
+        run()
+    readers[0].close()
+    assert run().final_output == "done"
+    assert shop.charges() == 1

@@ -18,6 +18,7 @@ from ..databases import (
     ExactText,
     IntegrityError,
     SQLAlchemyError,
+    commit,
     create_missing,
     in_words,
     long_text,
@@ -231,12 +232,12 @@ class _SharedConnection(SharedTransaction):
         """Whether the transaction begun last is over."""
         has_ended = self._connection.get_transaction() is not self._begun
         if has_ended:
-            self._connection.commit()  # what the tool wrote in another one
+            commit(self._connection)  # what the tool wrote in another one
         return has_ended
 
     def commit(self, connection: sa.Connection) -> None:
         """Commit the transaction."""
-        connection.commit()
+        commit(connection)
 
     def roll_back(self, connection: sa.Connection) -> None:
         """Undo the transaction, if it is not over."""

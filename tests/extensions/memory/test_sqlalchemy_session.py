@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import uuid
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 sa = pytest.importorskip("sqlalchemy")
 
-from agents_lite import Agent, Runner  # noqa: E402
+from agents_lite import Agent, RunConfig, Runner  # noqa: E402
 from agents_lite.exceptions import RunTimeout, SessionError, UserError  # noqa: E402
+from agents_lite.extensions.journal import SQLAlchemyJournal  # noqa: E402
 from agents_lite.extensions.memory import SQLAlchemySession  # noqa: E402
 from agents_lite.testing import ScriptedModel  # noqa: E402
 from tests.support.servers import free_port  # noqa: E402
@@ -196,3 +200,25 @@ def test_a_run_ends_in_time_though_its_database_does_not_answer(postgres_url: st
         os.kill(backend, signal.SIGCONT)
     assert session.get_items() == TURN
     session.close()
+
+
+def test_what_a_reader_of_the_file_holds_up_is_written_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    session, journal = SQLAlchemySession("s", url=url), SQLAlchemyJournal(url=url)
+    journal.runs()
+    session.add_items(TURN)
+    agent = Agent("A", model=ScriptedModel(["done"]))
+    config = RunConfig(journal=journal, run_id="r", tracing_disabled=True)
+    for write in (
+        lambda: session.add_items(TURN),
+        lambda: Runner.run_sync(agent, "x", run_config=config),
+    ):
+        with closing(sqlite3.connect(tmp_path / "kept.db", check_same_thread=False)) as other:
+            reading = other.execute("SELECT 1 FROM sqlite_master")
+            timer = threading.Timer(0.7, reading.close)  # some tries to commit later
+            timer.start()
+            write()
+            timer.join()
+    assert session.get_items() == [*TURN, *TURN]
+    facts = [fact["type"] for fact in journal.facts("r")]
+    assert facts == ["started", "answered", "finished", "turn_ended"]
