@@ -97,6 +97,8 @@ class PlainCall:
                 response = endpoint.send(self._outgoing, exchange)
                 errors.request_id = response.headers.get("x-request-id")
                 content = self._read(response, errors)
+            if exchange.is_cut:  # one that does not say how long it is seems to be whole
+                raise ConnectionAbortedError("the answer was cut short")
         except WIRE_ERRORS as error:
             scope.check()
             if time.monotonic() >= deadline:

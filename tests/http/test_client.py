@@ -18,7 +18,11 @@ import requests
 import responses
 from requests.adapters import HTTPAdapter
 
-from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
+from agents_lite.concurrency.cancellation import (
+    Cancellation,
+    RunCancelled,
+    current_cancellation,
+)
 from agents_lite.exceptions import (
     AgentsException,
     APIConnectionError,
@@ -401,6 +405,32 @@ def test_a_client_used_before_a_fork_works_in_the_child():
 
     assert status == 0
     assert server.connections == 2
+
+
+def test_an_answer_that_was_cut_short_is_not_taken_for_a_whole_one():
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+    def late(peer: Peer) -> None:
+        peer.send(head + b'{"half": 1}')
+        peer.hang()
+
+    def stopped(peer: Peer) -> None:
+        peer.send(head + b'{"half": 1}')
+        scope.cancel(RunCancelled("enough"))
+        peer.hang()
+
+    scope = Cancellation()
+    token = current_cancellation.set(scope)
+    try:
+        with LoopbackServer(late, late, stopped) as server:
+            hasty = client_of(server, timeout=0.3, max_retries=0)
+            for ask in (hasty.download, lambda path: hasty.ask("GET", path)):
+                with pytest.raises(APITimeoutError):
+                    ask("/files/f")
+            with pytest.raises(RunCancelled, match="enough"):
+                client_of(server, max_retries=0).download("/files/f")
+    finally:
+        current_cancellation.reset(token)
 
 
 def test_a_closed_client_can_be_used_again():
