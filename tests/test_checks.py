@@ -164,7 +164,7 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (at_mcp_server, "connect_timeout", ["5", None]),
     (at_mcp_server, "session", [requests.Session(), lambda url: None]),
     (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "headers", ["x", [1]]),  # type: ignore[typeddict-item]
-    (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "auth", ["token", 3]),  # type: ignore[typeddict-item]
+    (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "auth", ["x", ("n",), lambda: 0]),  # type: ignore[typeddict-item]
     (lambda **it: MCPServerStreamableHttp({"url": URL, **it}), "timeout", ["5", -1]),  # type: ignore[typeddict-item]
     (lambda **it: MCPServerStdio({"command": "x", **it}), "args", ["-v", [3]]),  # type: ignore[typeddict-item]
     (lambda **it: MCPServerStdio({"command": "x", **it}), "env", ["PATH", {"A": 1}]),  # type: ignore[typeddict-item]

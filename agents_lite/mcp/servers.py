@@ -135,8 +135,13 @@ class MCPServerStreamableHttp(MCPServer):
         for option in ("timeout", "sse_read_timeout"):
             if (seconds := params.get(option)) is not None:
                 check_seconds(seconds, f"params[{option!r}]")
-        if not (isinstance(params.get("auth"), tuple | None) or callable(params.get("auth"))):
+        auth = params.get("auth")
+        if isinstance(auth, tuple) and len(auth) != 2 or not (
+            isinstance(auth, tuple | None) or callable(auth)
+        ):
             raise UserError("params['auth'] must be a pair of name and password, or an AuthBase")
+        if callable(auth):
+            check_takes(auth, "params['auth']", "a request")
         check_seconds(connect_timeout, "connect_timeout")
         if session is not None:
             check_takes(session, "session")
@@ -153,7 +158,6 @@ class MCPServerStreamableHttp(MCPServer):
         self._connect_timeout = connect_timeout
         self._make_session = session
         headers = dict(params.get("headers") or {})
-        auth = params.get("auth")
         passwords = [str(part) for part in auth] if isinstance(auth, tuple) else []
         passwords += [address.password or "", unquote(address.password or ""), address.query]
         values = [value for value in headers.values() if isinstance(value, str)]
