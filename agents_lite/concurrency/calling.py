@@ -107,8 +107,9 @@ class Callbacks:
             raise
         finally:
             current_cancellation.reset(around)
-        while isawaitable(outcome) and not isinstance(outcome, Ready):
-            outcome = self.wait_for(cancellation, outcome)
+        awaited = None  # clients and pools that are awaited give themselves
+        while isawaitable(outcome) and outcome is not awaited and not isinstance(outcome, Ready):
+            outcome, awaited = self.wait_for(cancellation, outcome), outcome
         if isasyncgen(outcome):
             raise UserError(
                 f"{name_of(function)} is an async generator, where one value is needed: return it, "

@@ -64,6 +64,28 @@ def test_a_coroutine_is_awaited_and_may_raise():
         ask(divide, 1, 0)
 
 
+def test_what_gives_itself_when_it_is_awaited_is_a_value():
+    class Pool:
+        opened = 0
+
+        async def open(self) -> Pool:
+            self.opened += 1
+            if self.opened > 2:
+                raise RecursionError("once more")
+            return self
+
+        def __await__(self):
+            return self.open().__await__()
+
+    async def later(pool: Pool) -> Pool:
+        return pool
+
+    for make in (lambda pool: pool, later):
+        pool = Pool()
+        assert Callbacks().call(Cancellation(), make, pool) is pool
+        assert pool.opened == 1
+
+
 def test_all_runs_share_one_loop_whatever_thread_drives_them():
     loops = {ask(loop_here), ask(loop_here)}
     loops |= {run_in_thread(ask, loop_here).result(LONG) for _ in range(3)}
