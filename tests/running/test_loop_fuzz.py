@@ -88,9 +88,12 @@ hosted = st.sampled_from(
     ]
 )
 nonsense = st.fixed_dictionaries(
-    {"role": st.just("assistant"), "arguments": arguments | json_values.filter(bool)},
+    {
+        "role": st.just("assistant"),
+        "arguments": arguments | json_values.filter(bool),
+        "type": st.sampled_from(["message", "function_call", "reasoning", "?", None, 5]),
+    },
     optional={
-        "type": st.sampled_from(["message", "function_call", "reasoning", "?"]) | st.integers(),
         "content": json_values,
         "name": json_values,
         "call_id": json_values,
