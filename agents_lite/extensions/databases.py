@@ -118,22 +118,19 @@ class Database:
                 return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
             return call_or_leave(repr(self.engine.url), whole)
         except SQLAlchemyError as error:
+            hide_frames(error, _DRIVERS)
             words = f"{self.engine.url!r} failed: {in_words(error)}"
             raise self._failure(words, error) from error
 
     def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
-        try:
-            self._prepare()
-            with self.engine.connect() as connection:
-                if changes and _commits_each_statement(connection):
-                    return _in_transaction(connection, work)
-                result = work(connection)
-                if changes:
-                    commit(connection)
-                return result
-        except BaseException as error:  # who keeps its frames would keep SQLite's locks, and keys
-            hide_frames(error, _DRIVERS)
-            raise
+        self._prepare()
+        with self.engine.connect() as connection:
+            if changes and _commits_each_statement(connection):
+                return _in_transaction(connection, work)
+            result = work(connection)
+            if changes:
+                commit(connection)
+            return result
 
     def _prepare(self) -> None:
         if self._owns_engine and self._pid != os.getpid():
@@ -189,6 +186,9 @@ def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
             # PgBouncer gives each transaction another connection, which lacks what was prepared.
             options["connect_args"] = {"prepare_threshold": None}
         engine = sa.create_engine(address, **options)
+        if dialect.name == "sqlite":
+            sa.event.listen(engine, "before_cursor_execute", _note_cursor)
+            sa.event.listen(engine, "invalidate", _let_go)
         if dialect.name == "sqlite" and "poolclass" not in options:
             _sqlite_engines.add(engine)
         return engine
@@ -198,6 +198,17 @@ def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
         raise UserError(
             f"{user} cannot use its url: the port or an option is not a number"
         ) from None
+
+
+def _note_cursor(connection: sa.Connection, cursor: Any, *_: Any) -> None:
+    connection.info["cursor"] = cursor
+
+
+def _let_go(connection: Any, record: Any, *_: Any) -> None:
+    """Undo what an interrupt has cut short: whoever keeps its frames would keep SQLite's locks."""
+    with suppress(Exception):
+        record.info["cursor"].close()
+        connection.rollback()
 
 
 @before_fork

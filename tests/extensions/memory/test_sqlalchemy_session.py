@@ -222,3 +222,25 @@ def test_what_a_reader_of_the_file_holds_up_is_written_once(tmp_path: Path) -> N
     assert session.get_items() == [*TURN, *TURN]
     facts = [fact["type"] for fact in journal.facts("r")]
     assert facts == ["started", "answered", "finished", "turn_ended"]
+
+
+def test_an_interrupt_whose_frames_are_kept_keeps_no_lock(tmp_path: Path) -> None:
+    journal = SQLAlchemyJournal(url=f"sqlite:///{tmp_path / 'kept.db'}")
+
+    def run(run_id: str) -> str:
+        config = RunConfig(journal=journal, run_id=run_id, tracing_disabled=True)
+        agent = Agent("A", model=ScriptedModel(["done"]))
+        return str(Runner.run_sync(agent, "x", run_config=config).final_output)
+
+    def interrupt(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT"):  # of the row that was locked before
+            raise KeyboardInterrupt
+
+    assert run("one") == "done"
+    engine = journal._database.engine
+    sa.event.listen(engine, "after_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        run("one")
+    sa.event.remove(engine, "after_cursor_execute", interrupt)
+    assert run("two") == "done"
+    assert kept.value.__traceback__ is not None
