@@ -18,7 +18,7 @@ from agents_lite import (
     UserError,
     function_tool,
 )
-from agents_lite.extensions.memory import AsyncSQLiteSession, EncryptedSession
+from agents_lite.extensions.memory import AsyncSQLiteSession
 from agents_lite.local_server.messages import HTTPReply, HTTPRequest, json_reply
 from agents_lite.testing import ResponsesServer, ScriptedModel, call
 
@@ -77,7 +77,10 @@ def test_a_long_conversation_is_compacted_when_a_run_has_ended(
     assert session.get_items() == COMPACTED
 
 
-def sealed(name: str) -> EncryptedSession:
+def sealed(name: str) -> Any:
+    pytest.importorskip("cryptography")
+    from agents_lite.extensions.memory import EncryptedSession
+
     return EncryptedSession(name, AsyncSQLiteSession(name), "secret")
 
 
