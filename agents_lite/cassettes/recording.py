@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
@@ -111,7 +111,17 @@ class Cassette:
         self._miss: CassetteMiss | None = None
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The function, each of its calls in a block of its own."""
+        """The function, each of its calls in a block of its own.
+
+        Raises:
+            UserError: It is a class, or a generator, whose code runs after the call.
+        """
+        goes_on = isgeneratorfunction(function) or isasyncgenfunction(function)
+        if goes_on or isinstance(function, type):
+            raise UserError(
+                f"A cassette decorates functions, not classes or generators such as {function!r}: "
+                "use `with cassette(...)` inside"
+            )
         if iscoroutinefunction(function):
 
             async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:

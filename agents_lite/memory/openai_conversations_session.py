@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency.calling import Done
 from ..concurrency.cancellation import Cancellation, current_cancellation
-from ..concurrency.forks import new_lock
+from ..concurrency.forks import new_lock, release_if_held
 from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
@@ -161,8 +161,7 @@ class OpenAIConversationsSession(SessionABC):
                 self._id = client.ask("POST", "/conversations", {})["id"]
             return self._id
         finally:
-            with suppress(RuntimeError):  # what ended the wait came before it was locked
-                self._lock.release()
+            release_if_held(self._lock)
 
     def _connected(self) -> ResponsesClient:
         from ..models.default_client import as_client, default_client

@@ -85,39 +85,52 @@ class HeldItems:
     """A trace and its spans that may never be sent, in order.
 
     An agent asks its model in each turn all that it has asked before, and more. Only that is held:
-    a trace grows with its turns, not with their square.
+    a trace grows with its turns, not with their square. The span of its newest call is held as it
+    is: other processors may still change it.
     """
 
     def __init__(self, trace: Trace) -> None:
-        self._items: deque[Trace | Span[Any]] = deque([trace])
-        self._last: dict[str | None, tuple[_Input, list[Any]]] = {}  # by the agent's span
+        self._items: deque[list[Trace | Span[Any]]] = deque([[trace]])
+        self._newest: dict[str | None, list[Any]] = {}  # by the agent's span
+        self._last: dict[str | None, tuple[_Input, list[Any]]] = {}  # what the one before was asked
 
     def __len__(self) -> int:
         return len(self._items)
 
     def append(self, span: Span[Any]) -> None:
-        """Hold a span; not itself, if others may still want what it holds."""
-        data = span.span_data
-        if isinstance(data, GenerationSpanData) and isinstance(data.input, list):
-            before, items = self._last.get(span.parent_id, (None, []))
-            is_more = before is not None and data.input[: len(items)] == items
-            held = _Input(before, data.input[len(items) :]) if is_more else _Input(None, data.input)
-            self._last[span.parent_id] = held, data.input
-            span = copy(span)
-            span.span_data = data = copy(data)
-            data.input = held
-        self._items.append(span)
+        """Hold a span."""
+        held: list[Trace | Span[Any]] = [span]
+        if isinstance(span.span_data, GenerationSpanData):
+            before = self._newest.get(span.parent_id)
+            if before is not None:
+                before[0] = self._shortened(before[0])
+            self._newest[span.parent_id] = held
+        self._items.append(held)
 
     def taken(self) -> Iterator[Trace | Span[Any]]:
         """The items, whole again; each is held no more."""
-        self._last = {}
+        self._newest, self._last = {}, {}
         with contextlib.suppress(IndexError):  # another thread may be taking items, too
             while True:
-                item = self._items.popleft()
+                (item,) = self._items.popleft()
                 data = getattr(item, "span_data", None)
                 if isinstance(data, GenerationSpanData) and isinstance(data.input, _Input):
                     data.input = data.input.whole()
                 yield item
+
+    def _shortened(self, span: Span[GenerationSpanData]) -> Span[GenerationSpanData]:
+        """The same, with its input made of that before; not itself: others may want it whole."""
+        data = copy(span.span_data)
+        if isinstance(data.input, list):
+            asked = list(data.input)
+            before, items = self._last.get(span.parent_id, (None, []))
+            is_more = before is not None and asked[: len(items)] == items
+            held = _Input(before, asked[len(items) :]) if is_more else _Input(None, asked)
+            self._last[span.parent_id] = held, asked
+            data.input = held
+        short = copy(span)
+        short.span_data = data
+        return short
 
 
 class _Input:

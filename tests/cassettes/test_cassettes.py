@@ -316,6 +316,20 @@ def test_a_cassette_may_be_a_decorator(scripted: Scripted, file: Path) -> None:
     assert (ask.__name__, ask_async.__name__) == ("ask", "ask_async")
 
 
+def later() -> Any:
+    yield
+
+
+async def later_still() -> Any:
+    yield
+
+
+@pytest.mark.parametrize("mistake", [later, later_still, Path])
+def test_what_runs_after_the_call_is_not_decorated(file: Path, mistake: Any) -> None:
+    with pytest.raises(UserError, match="use `with cassette"):
+        cassette(file)(mistake)
+
+
 @pytest.mark.parametrize(
     "options", [{"record": "twice"}, {"tools": "real"}, {"match": "input"}, {"mask": 5}]
 )

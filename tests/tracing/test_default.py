@@ -9,6 +9,7 @@ import pytest
 from agents_lite.tracing import (
     BackendSpanExporter,
     TraceStore,
+    add_trace_processor,
     custom_span,
     flush_traces,
     generation_span,
@@ -17,6 +18,7 @@ from agents_lite.tracing import (
 )
 from agents_lite.tracing.default import OpenAITraceProcessor
 from agents_lite.tracing.spans import agent_span
+from tests.support.traces import RememberingProcessor
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +144,35 @@ def test_what_models_were_asked_is_held_once_and_sent_whole(sent_to, key):
     sent = [each["input"] for each in data if each["type"] == "generation"]
     assert sent == [*wanted, others, said[20:], "no list", said[20:] + others]
     assert outer.span_data.name == "A"
+
+
+class Masking(RememberingProcessor):
+    """A user's processor, asked after the default one."""
+
+    def on_span_end(self, span):
+        span.span_data.input = [{**item, "content": "***"} for item in span.span_data.input]
+        span.span_data.output = ["***"]
+
+
+def test_what_others_change_of_held_spans_is_sent(sent_to, key, provider):
+    add_trace_processor(Masking())
+    asked = [{"role": "user", "content": str(number)} for number in range(4)]
+    with trace("W") as workflow:
+        for number in range(3):
+            with generation_span(asked[: number + 1], [{"content": "secret"}]) as span:
+                pass
+            asked.append({"role": "user", "content": "never said"})
+        span.span_data.input.append({"content": "later"})
+        workflow.note_model_host("api.openai.com")
+    flush_traces()
+    data = [item["span_data"] for item in sent_to.items if "span_data" in item]
+    masked = {"role": "user", "content": "***"}
+    assert [each["input"] for each in data] == [
+        [masked],
+        [masked] * 2,
+        [*[masked] * 3, {"content": "later"}],
+    ]
+    assert [each["output"] for each in data] == [["***"]] * 3
 
 
 def test_span_that_ends_after_its_trace_is_still_sent(sent_to, key):

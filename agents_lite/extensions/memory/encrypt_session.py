@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
@@ -66,8 +67,6 @@ class EncryptedSession(SessionABC):
         self.underlying_session = underlying_session
         self.ttl = ttl
         self._cipher = Fernet(_session_key(encryption_key, session_id))
-        if hasattr(underlying_session, "replace_items"):
-            self.replace_items = self._replace_items
 
     @property
     def session_settings(self) -> SessionSettings | None:
@@ -90,16 +89,26 @@ class EncryptedSession(SessionABC):
         """Forget the conversation."""
         return self.underlying_session.clear_session()
 
-    def _replace_items(self, items: list[TResponseInputItem], count: int) -> Any:
-        """Put items in the place of the oldest `count` that are not too old."""
+    @property
+    def replace_items(self) -> Callable[[list[TResponseInputItem], int], Any]:
+        """Put items in the place of the oldest `count` that are not too old.
+
+        Raises:
+            AttributeError: The session below has no such method.
+        """
         below: Any = self.underlying_session
+        put = below.replace_items
 
-        def replace(held: list[TResponseInputItem]) -> Any:
-            fresh = [place for place, item in enumerate(held) if self._open(item) is not None]
-            end = [*fresh, len(held)][count]
-            return below.replace_items([self._sealed(item) for item in items], end)
+        def replace(items: list[TResponseInputItem], count: int) -> Any:
+            def replaced(held: list[TResponseInputItem]) -> Any:
+                fresh = [place for place, item in enumerate(held) if self._open(item) is not None]
+                # Some that the caller has seen may have become too old since.
+                end = fresh[count] if count < len(fresh) else len(held)
+                return put([self._sealed(item) for item in items], end)
 
-        return then(below.get_items(), replace)
+            return then(below.get_items(), replaced)
+
+        return replace
 
     def _sealed(self, item: TResponseInputItem) -> TResponseInputItem:
         payload = self._cipher.encrypt(to_json(item)).decode()

@@ -117,8 +117,8 @@ class Branch:
             f"DELETE {_HERE} AND id = COALESCE(?, id) RETURNING message_id", (*self.place, row)
         ).fetchall()
         connection.executemany(
-            f"DELETE FROM {self._messages} WHERE id = ?1 AND NOT EXISTS "
-            "(SELECT 1 FROM message_structure WHERE message_id = ?1)",
+            f"DELETE FROM {self._messages} WHERE id = ? AND NOT EXISTS "
+            f"(SELECT 1 FROM message_structure WHERE message_id = {self._messages}.id)",
             messages,
         )
         connection.execute(

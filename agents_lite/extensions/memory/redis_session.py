@@ -20,11 +20,12 @@ except ImportError as error:
     raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
 
 
-class Truth(Ready, int):
-    """True or False, as 1 or 0; it may be awaited."""
-
 _BEFORE_WORDS = " of pipeline caused error: "
 """Ends what redis-py says of the command, which shows the beginning of what was said."""
+
+
+class Truth(Ready, int):
+    """True or False, as 1 or 0; it may be awaited."""
 
 
 class RedisSession(StoredSession):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +49,27 @@ def test_items_are_forgotten_after_a_while() -> None:
     late = EncryptedSession("a", store, "secret", ttl=-1)
     assert late.get_items() == []
     assert late.pop_item() is None
+
+
+def test_items_that_grew_old_since_they_were_seen_are_replaced_with_the_others() -> None:
+    store = SQLiteSession("chat")
+    EncryptedSession("a", store, "secret").add_items([HELLO] * 3)
+    session = EncryptedSession("a", store, "secret")
+    seen = session.get_items()
+    session.ttl = -1
+    session.replace_items([HELLO], len(seen))
+    session.ttl = 600
+    assert session.get_items() == [HELLO]
+
+
+def test_items_are_replaced_where_the_store_can() -> None:
+    class Masked(EncryptedSession):
+        def replace_items(self, items: Any, count: int) -> str:
+            return "own"
+
+    assert Masked("a", SQLiteSession("chat"), "secret").replace_items([], 0) == "own"
+    without = SimpleNamespace(session_id="a")
+    assert not hasattr(EncryptedSession("a", without, "secret"), "replace_items")
 
 
 def test_items_that_were_never_encrypted_are_read() -> None:
