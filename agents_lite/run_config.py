@@ -356,3 +356,10 @@ class RunConfig(TakenWhole):
         for name in ("group_id", "run_id"):
             if not isinstance(value := getattr(self, name), str | None):
                 check_takes(value, f"{name}, if no text,", "the input")
+
+
+def as_run_config(given: Any) -> Any:
+    """The settings that a dict stands for; anything else as it is, RunConfig() for None."""
+    if given is None:
+        return RunConfig()
+    return from_fields(RunConfig, given) if isinstance(given, dict) else given

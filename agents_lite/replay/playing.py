@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..concurrency.generators import drain
 from ..exceptions import UserError
 from ..result import RunErrorDetails, RunResult, RunResultBase
-from ..run_config import RunConfig
+from ..run_config import as_run_config
 from ..running.facts import Started
 from ..running.record import Record
 from ..running.stand_ins import standing_in
@@ -152,7 +152,7 @@ class Played:
 def options_for(options: RunOptions[Any], earlier: RunOptions[Any]) -> RunOptions[Any]:
     """The options of a replay: those given, then those of the recorded run in this process."""
     both: dict[str, Any] = {**earlier, **options}
-    config = both.get("run_config") or RunConfig()
+    config = as_run_config(both.get("run_config"))
     is_silent = "run_config" not in options
     config = replace(
         config,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
-from ..run_config import RunConfig
+from ..run_config import as_run_config
 from ..running.facts import Started
 from ..running.run_state import RunState
 from ..running.signatures import shows_options
@@ -189,7 +189,7 @@ class Walk:
         agent = self._the_agent()
         if self._played is not None:
             return self._played.run.to_state()
-        config = self._options.get("run_config") or RunConfig()
+        config = as_run_config(self._options.get("run_config"))
         options: RunOptions[Any] = {
             **self._options,
             "run_config": replace(config, tracing_disabled=True),

@@ -7,10 +7,10 @@ from contextlib import closing, nullcontext
 from typing import Any
 
 from ..agent import Agent, AgentToolStreamEvent
-from ..checks import check_takes, from_fields
+from ..checks import check_takes
 from ..exceptions import NestingTooDeep
 from ..result import RunResult
-from ..run_config import RunConfig
+from ..run_config import as_run_config
 from ..tool import FunctionTool, fit_for_tool, function_tool
 from ..tool_context import ToolContext
 from .live_run import RunPaused
@@ -35,8 +35,7 @@ def agent_tool(
     """A tool whose calls are runs of `agent`; see `Agent.as_tool`."""
     name = fit_for_tool(agent.name) if name is None else name
     if isinstance(run_options.get("run_config"), dict):
-        config = from_fields(RunConfig, run_options["run_config"])
-        run_options = {**run_options, "run_config": config}
+        run_options = {**run_options, "run_config": as_run_config(run_options["run_config"])}
     check_options(agent, "", run_options)  # type: ignore[arg-type]
     for option, function, wanted in (
         ("custom_output_extractor", extract_output, "a result"),

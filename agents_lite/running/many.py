@@ -16,6 +16,7 @@ from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
 from ..exceptions import AgentsException, UserError
 from ..result import RunResult
+from ..run_config import RunConfig, as_run_config
 from ..taken_whole import TakenWhole
 from . import stand_ins
 from .start import RunOptions, new_run
@@ -71,8 +72,9 @@ def run_many(
         check_takes(on_result, "on_result", "an outcome")
     if executor is not None:
         check_kind(executor, Executor, "executor", "an Executor of concurrent.futures")
-    config = options.get("run_config")
-    if config is not None and config.journal is not None and isinstance(config.run_id, str):
+    config = as_run_config(options.get("run_config"))
+    has_journal = isinstance(config, RunConfig) and config.journal is not None
+    if has_journal and isinstance(config.run_id, str):
         raise UserError(
             f"Of many runs only one could be {config.run_id!r}: run_id must be a function of the "
             "input, or None"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 from typing_extensions import TypedDict
 
 from ..agent import Agent
-from ..checks import check_seconds, check_session, from_fields
+from ..checks import check_seconds, check_session
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import step_in_context
@@ -31,7 +31,7 @@ from ..exceptions import (
 from ..items import as_input_items
 from ..lifecycle import RunHooks, check_hooks
 from ..result import RunErrorDetails, RunResult
-from ..run_config import RunConfig, RunErrorHandler, check_error_handlers
+from ..run_config import RunConfig, RunErrorHandler, as_run_config, check_error_handlers
 from ..run_context import TContext
 from ..tracing import get_current_trace, trace
 from . import stand_ins
@@ -112,7 +112,7 @@ def new_run(
         UserError: An argument is of the wrong kind, or two do not go together.
     """
     if isinstance(options.get("run_config"), dict):
-        options = {**options, "run_config": from_fields(RunConfig, options["run_config"])}
+        options = {**options, "run_config": as_run_config(options["run_config"])}
     if not isinstance(input, str | list):
         record, options = _taken_up(agent, input, options)
         input = record.conversation.given

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from ..result import RunResultStreaming
-from ..run import RunConfig, Runner
+from ..run import Runner
+from ..run_config import as_run_config
 from ..tracing import (
     SQLiteTraceProcessor,
     TraceStore,
@@ -58,7 +59,7 @@ def show_run(
     """
     if get_ipython() is None:
         raise UserError("show_run is for notebooks; elsewhere use Runner.run_streamed")
-    config = options.get("run_config") or RunConfig()
+    config = as_run_config(options.get("run_config"))
     trace_id = config.trace_id or gen_trace_id()
     options["run_config"] = replace(config, trace_id=trace_id)
     store = _store() if height else None

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from agents_lite import (
     Agent,
     MaxTurnsExceeded,
     ModelRefusalError,
+    RunConfig,
     RunContextWrapper,
     Runner,
     RunOutcome,
+    SQLiteJournal,
     UserError,
 )
 from agents_lite.exceptions import BadRequestError
@@ -149,6 +152,22 @@ def test_options_hold_for_every_run(scripted: Scripted) -> None:
     outcomes = list(Runner.run_many(agent, ["a", "b"], context="Ada", max_turns=1))
     assert [type(outcome.error) for outcome in outcomes] == [MaxTurnsExceeded] * 2
     assert {request.system_instructions for request in model.requests} == {"You work for Ada."}
+
+
+def test_settings_of_many_runs_may_be_a_dict_but_name_no_run(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    agent = Agent("A", model=scripted(["one"]))
+    settings: Any = {"tracing_disabled": True}
+    [outcome] = Runner.run_many(agent, ["a"], run_config=settings)
+    assert outcome.unwrap().final_output == "one"
+    replay = Runner.replay(agent, outcome.unwrap().to_state(), run_config=settings)
+    assert replay.result is not None and replay.result.final_output == "one"
+    [outcome] = Runner.run_many(agent, ["a"], run_config=5)  # type: ignore[arg-type]
+    assert isinstance(outcome.error, UserError) and "must be a RunConfig" in str(outcome.error)
+    config = RunConfig(journal=SQLiteJournal(tmp_path / "runs.db"), run_id="mine")
+    with pytest.raises(UserError, match="Of many runs only one could be 'mine'"):
+        next(Runner.run_many(agent, ["a"], run_config=config))
 
 
 @pytest.mark.parametrize("workers", [0, -1, None, "2", 1.5])

@@ -543,6 +543,7 @@ def test_conversations_are_searched_and_filtered(browser: Browser, live: str) ->
     browser.driver.execute_script(choose, "filter-agent", "")
     browser.driver.execute_script(choose, "filter-status", "")
     browser.driver.execute_script(choose, "filter-workflow", "Earlier work")
+    browser.wait_for("#traces", "Earlier work")
     browser.wait_until_gone("#traces > :nth-child(2)")
     assert "Earlier work" in browser.texts("#traces > *")[0]
 
