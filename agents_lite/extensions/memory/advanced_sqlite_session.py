@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ...concurrency.calling import Done, Ready
 from ...exceptions import UserError
@@ -21,16 +21,23 @@ if TYPE_CHECKING:
 
     from ...result import RunResultBase
 
+T = TypeVar("T")
+K = TypeVar("K")
+
 _PREVIEW = 100
 """Characters of a message that a list of turns shows."""
 
 
-class Rows(Ready, list[Any]):
+class Rows(Ready, list[T]):
     """What a session tells, one by one; it may be awaited."""
 
 
-class Facts(Ready, dict[Any, Any]):
+class Facts(Ready, dict[K, T]):
     """What a session tells, by name; it may be awaited."""
+
+
+Told: TypeAlias = dict[str, Any]
+"""What is told of a turn, a branch or a usage, by name."""
 
 
 class BranchId(Ready, str):
@@ -155,7 +162,7 @@ class AdvancedSQLiteSession(SQLiteSession):
             self._branch = self._branch_of(MAIN)
         return Done()
 
-    def list_branches(self) -> Rows:
+    def list_branches(self) -> Rows[Told]:
         """Branches on which something was said, the oldest first.
 
         Each is a dict of `branch_id`, `message_count` (items), `user_turns`, `created_at` and
@@ -169,7 +176,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         )
         return Rows({**row, "is_current": row["branch_id"] == self._branch.name} for row in rows)
 
-    def get_conversation_turns(self, branch_id: str | None = None) -> Rows:
+    def get_conversation_turns(self, branch_id: str | None = None) -> Rows[Told]:
         """The turns of a branch (None: the one it is on).
 
         Each is a dict of `turn` (its number), `content` (how the message begins), `full_content`,
@@ -181,9 +188,9 @@ class AdvancedSQLiteSession(SQLiteSession):
                 turn["content"] = turn["content"][:_PREVIEW] + "..."
         return turns
 
-    def find_turns_by_content(self, search_term: str, branch_id: str | None = None) -> Rows:
+    def find_turns_by_content(self, search_term: str, branch_id: str | None = None) -> Rows[Told]:
         """The turns whose message holds a text, in capitals or not: as above, but in full."""
-        turns = Rows()
+        turns: Rows[Told] = Rows()
         for row in self._on(
             branch_id, "branch_turn_number, message_data, s.created_at", "message_type = 'user'"
         ):
@@ -194,14 +201,16 @@ class AdvancedSQLiteSession(SQLiteSession):
                 turns.append({**shown, "timestamp": row["created_at"], "can_branch": True})
         return turns
 
-    def get_conversation_by_turns(self, branch_id: str | None = None) -> Facts:
+    def get_conversation_by_turns(
+        self, branch_id: str | None = None
+    ) -> Facts[int, list[dict[str, str | None]]]:
         """By the number of a turn: a dict of `type` and `tool_name` (or None) for each item."""
-        turns = Facts()
+        turns: Facts[int, list[dict[str, str | None]]] = Facts()
         for row in self._on(branch_id, "user_turn_number, message_type AS type, tool_name"):
             turns.setdefault(row.pop("user_turn_number"), []).append(row)
         return turns
 
-    def get_tool_usage(self, branch_id: str | None = None) -> Rows:
+    def get_tool_usage(self, branch_id: str | None = None) -> Rows[tuple[str, int, int]]:
         """Tuples of a tool's name, how often it was called in a turn, and the turn's number."""
         rows = self._on(
             branch_id, "tool_name, user_turn_number", "message_type LIKE '%@_call' ESCAPE '@'"
@@ -226,7 +235,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         self._database.change(store)
         return Done()
 
-    def get_session_usage(self, branch_id: str | None = None) -> Facts:
+    def get_session_usage(self, branch_id: str | None = None) -> Facts[str, int]:
         """What all turns of a branch, or (None) of all, have used; empty: nothing was stored.
 
         `requests`, `input_tokens`, `output_tokens`, `total_tokens` and `total_turns`.
@@ -241,7 +250,7 @@ class AdvancedSQLiteSession(SQLiteSession):
 
     def get_turn_usage(
         self, user_turn_number: int | None = None, branch_id: str | None = None
-    ) -> Rows | Facts:
+    ) -> Rows[Told] | Facts[str, Any]:
         """What a turn of a branch has used (empty: nothing was stored), or (None) each of them.
 
         As above, with `user_turn_number`, `input_tokens_details` and `output_tokens_details`.
@@ -270,14 +279,14 @@ class AdvancedSQLiteSession(SQLiteSession):
                 f"Session {self.session_id!r} has no branch {branch.name!r}: see list_branches()"
             )
 
-    def _on(self, branch_id: str | None, columns: str, which: str = "1") -> Rows:
+    def _on(self, branch_id: str | None, columns: str, which: str = "1") -> Rows[Told]:
         branch = self._branch_of(branch_id)
         return self._select(
             f"{columns} {branch.rows} AND {which} ORDER BY sequence_number", branch.place
         )
 
-    def _select(self, query: str, values: tuple[object, ...]) -> Rows:
-        def read(connection: sqlite3.Connection) -> Rows:
+    def _select(self, query: str, values: tuple[object, ...]) -> Rows[Told]:
+        def read(connection: sqlite3.Connection) -> Rows[Told]:
             cursor = connection.execute(f"SELECT {query}", values)
             names = [column[0] for column in cursor.description]
             return Rows(dict(zip(names, row, strict=True)) for row in cursor)
