@@ -19,7 +19,7 @@ def output_of(result: MCPCallResult, use_structured_content: bool) -> Any:
     Args:
         result: What the server sent.
         use_structured_content: Whether `structuredContent`, where there is any, is the output in
-            place of the content.
+            place of the content; that of a tool that failed says why.
 
     Source of the kinds of content: https://modelcontextprotocol.io/specification
     """
@@ -28,7 +28,8 @@ def output_of(result: MCPCallResult, use_structured_content: bool) -> Any:
     if isinstance(content, str | dict):
         content = [content]
     content = content if isinstance(content, list) else []
-    if structured is not None and (use_structured_content or not content):
+    is_wanted = use_structured_content and not result.is_error
+    if structured is not None and (is_wanted or not content):
         return structured
     if result.is_error and not content:
         return "The tool failed, and does not say why."

@@ -69,6 +69,8 @@ def test_content_becomes_output(content: Any, output: Any) -> None:
         ({"content": [TEXT]}, True, "a"),
         ({"content": [], "isError": True}, False, "The tool failed, and does not say why."),
         ({"content": [TEXT], "isError": True}, False, "a"),
+        ({"content": [TEXT], "structuredContent": {"n": 1}, "isError": True}, True, "a"),
+        ({"content": [], "structuredContent": {"n": 1}, "isError": True}, True, {"n": 1}),
     ],
 )
 def test_structured_content_where_it_is_wanted(result: Any, wanted: bool, output: Any) -> None:

@@ -56,18 +56,20 @@ _CHUNK_FIELDS = {"id", "object", "created", "model", "choices", "usage", "x_groq
 _GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
 
 
-def chat_events(answer: Iterator[Json], host: str) -> Iterator[Json]:
+def chat_events(answer: Iterator[Json], host: str, *, several: bool = False) -> Iterator[Json]:
     """An answer as events of the Responses API, the terminal one last.
 
     Args:
         answer: The chunks of a stream, up to `[DONE]`; or a whole answer.
         host: The server, with which reasoning is marked.
+        several: Whether several choices were asked for (`n`): then the first one is followed.
+            Otherwise there is one, and its index says nothing, as some servers count upwards.
 
     Raises:
         APIConnectionError: The stream broke off, and not behind the answer.
         APIResponseError: It is no chat completion.
     """
-    translation = ChatAnswer(host)
+    translation = ChatAnswer(host, several=several)
     try:
         for chunk in answer:
             event = translation.more_text(chunk)
@@ -94,10 +96,12 @@ class ChatAnswer:
 
     Args:
         host: The server, with which reasoning is marked.
+        several: Whether several choices were asked for.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, several: bool = False) -> None:
         self._host = host
+        self._several = several
         self._response: Json = {}
         self._index: Any = None
         self._items: list[GrowingContent | GrowingCall] = []
@@ -185,14 +189,11 @@ class ChatAnswer:
         return events
 
     def _followed(self, choices: list[Json]) -> Json | None:
-        """The choice that is the answer, if a chunk holds some of it: the one that came first.
-
-        There are several if it was asked for `n` of them.
-        """
+        """The choice that is the answer, if a chunk holds some of it: the one that came first."""
         for choice in _listed(choices):
             if self._index is None:
                 self._index = choice.get("index")
-            if choice.get("index") in (None, self._index):
+            if not self._several or choice.get("index") in (None, self._index):
                 return choice
         return None
 

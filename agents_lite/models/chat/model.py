@@ -90,12 +90,14 @@ class OpenAIChatCompletionsModel(Model):
 
     def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
         host = _host_of(client)
+        body = self._body(request, client, host)
+        several = body.get("n") not in (None, 1)
         return send(
             client,
-            self._body(request, client, host),
+            body,
             request,
             path="/chat/completions",
-            translate=lambda answer: chat_events(answer, host),
+            translate=lambda answer: chat_events(answer, host, several=several),
         )
 
     def _body(

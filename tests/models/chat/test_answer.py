@@ -398,6 +398,13 @@ def test_arguments_said_once_more_at_the_end_are_no_further_call() -> None:
         assert calls_in(output_of(streamed(*begun, again))) == [("one", '{"a":1}')]
 
 
+def test_the_index_of_the_only_choice_may_change() -> None:
+    chunks = [chunk({"content": text}, index=index) for index, text in enumerate("abc")]
+    response = streamed(*chunks, chunk(index=9, finish_reason="length"))[-1]["response"]
+    assert response["output"][0]["content"][0]["text"] == "abc"
+    assert response["status"] == "incomplete"
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_of_several_choices_the_first_is_followed(first: int) -> None:
     def said(index: int, text: str, **fields: Any) -> dict[str, Any]:
@@ -407,7 +414,8 @@ def test_of_several_choices_the_first_is_followed(first: int) -> None:
     end = {"choices": [said(2, "", finish_reason="length")]}
     together = [{"choices": list(pair)} for pair in pairs]
     for shapes in (together, [{"choices": [choice]} for pair in pairs for choice in pair]):
-        response = streamed(*shapes, end)[-1]["response"]
+        events = list(chat_events(iter([*shapes, end]), "h", several=True))
+        response = events[-1]["response"]
         assert response["output"][0]["content"][0]["text"] == "abc"
         assert response["status"] == "completed"
 
