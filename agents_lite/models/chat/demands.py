@@ -124,9 +124,54 @@ def _text_beside_calls(body: Json) -> None:
             message["content"] = ""
 
 
+def _no_text_beside_calls(body: Json) -> None:
+    for message in body["messages"]:
+        if message.get("tool_calls"):
+            message["content"] = None
+
+
+def _no_reasoning(body: Json) -> None:
+    for message in body["messages"]:
+        for name in ("reasoning", "reasoning_content", "reasoning_details"):
+            message.pop(name, None)
+
+
+def _called_tools(body: Json) -> None:
+    """The functions that were called, where none is offered now, as after a handoff."""
+    messages = body["messages"]
+    calls = [call for message in messages for call in message.get("tool_calls") or ()]
+    if calls and not body.get("tools"):
+        names = dict.fromkeys(call["function"]["name"] for call in calls)
+        body["tools"] = [
+            {"type": "function", "function": {"name": name, "description": "", "parameters": _ANY}}
+            for name in names
+        ]
+        body["tool_choice"] = "none"
+
+
+def _open_schemas(body: Json) -> None:
+    _no_strictness(body)  # strict ones are closed
+    for tool in body.get("tools") or ():
+        tool["function"]["parameters"] = _without_closing(tool["function"]["parameters"])
+
+
+def _without_closing(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_closing(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: part for name, part in schema.items() if name != "additionalProperties"}
+    return {name: _without_closing(part) for name, part in kept.items()}
+
+
 def _newer_limit(body: Json) -> None:
     if "max_tokens" in body:
         body["max_completion_tokens"] = body.pop("max_tokens")
+
+
+def _older_limit(body: Json) -> None:
+    if "max_completion_tokens" in body:
+        body["max_tokens"] = body.pop("max_completion_tokens")
 
 
 def _no_stream_options(body: Json) -> None:
@@ -140,6 +185,7 @@ def _no_strictness(body: Json) -> None:
 
 MOST_READ = 10_000
 """Characters of a refusal that are looked at; some servers add the whole request."""
+_ANY: Json = {"type": "object", "properties": {}}
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
 
 
@@ -163,14 +209,43 @@ DEMANDS = (
     _demand(
         "an answer to each output", r"unexpected role.*after role.*tool", _answers_to_tools
     ),
-    _demand("roles in turn", r"roles? must alternate", _roles_in_turn),
-    _demand("no system messages", r"system role (?:is )?not supported", _no_system),
+    _demand(
+        "roles in turn",
+        r"(?:must|should) (?:be )?alternat|system message must be (?:at the beginning|the first)",
+        _roles_in_turn,
+    ),
+    _demand(
+        "no system messages",
+        r"system role (?:is )?not supported|invalid message role: system",
+        _no_system,
+    ),
+    _demand(
+        "the tools of earlier calls",
+        r"toolConfig.{0,40}must be defined|must define tools|.tools=.? param",
+        _called_tools,
+    ),
+    _demand(
+        "calls without a text", r"content or tool_calls,? but not both", _no_text_beside_calls
+    ),
+    _demand(
+        "no reasoning", (_UNKNOWN, r"\breasoning(?:_content|_details)?\b"), _no_reasoning
+    ),
     _demand(
         "a text beside calls",
         r"(?<!reasoning_)content.{0,80}(?:null|none|nil|required|missing|valid string|a string)",
         _text_beside_calls,
     ),
-    _demand("the limit as max_completion_tokens", r"max_completion_tokens", _newer_limit),
+    _demand(
+        "the limit as max_completion_tokens",
+        (r"\bmax_tokens\b", "max_completion_tokens"),
+        _newer_limit,
+    ),
+    _demand(
+        "the limit as max_tokens",
+        (_UNKNOWN, r"\A(?!.*\bmax_tokens\b).*max_completion_tokens"),
+        _older_limit,
+    ),
+    _demand("no additionalProperties", (_UNKNOWN, "additionalProperties"), _open_schemas),
     _demand("no stream_options", (_UNKNOWN, "stream_options"), _no_stream_options),
     _demand("no `strict`", (_UNKNOWN, r"\bstrict\b"), _no_strictness),
 )
@@ -196,8 +271,9 @@ def learn_demand(body: Json, client: ResponsesClient, refusal: APIStatusError) -
         Whether the same request is worth another try, as its body would change.
     """
     text = f"{refusal.code} {refusal} {refusal.body}"[:MOST_READ]
+    learned = _learned.get(client, {}).get(body["model"], ())
     for demand in DEMANDS:
-        if not all(each.search(text) for each in demand.refusal):
+        if demand in learned or not all(each.search(text) for each in demand.refusal):
             continue
         changed = deepcopy(body)
         demand.meet(changed)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from agents_lite import (
+    Agent,
     AnthropicModel,
     BadRequestError,
     ModelRequest,
     ModelSettings,
     OpenAIChatCompletionsModel,
     ResponsesClient,
+    Runner,
     function_tool,
 )
-from agents_lite.testing import HTTPRequest, ResponsesServer, status
+from agents_lite.testing import HTTPRequest, ResponsesServer, call, reasoning, status
 from tests.support.loopback import LoopbackServer, http_answer
 
 Json = dict[str, Any]
@@ -49,6 +51,8 @@ class Picky:
     code: int
     is_fine: Callable[[Json], bool]
     """Whether the server takes a body."""
+    changes: Json = field(default_factory=dict)
+    """What is asked otherwise than by the others."""
 
 
 def calls(body: Json) -> list[Json]:
@@ -119,6 +123,66 @@ PICKY = [
         lambda body: roles(body) == ["user", "assistant", "tool", "user"],
     ),
     Picky(
+        "Perplexity: the same in other words",
+        "https://github.com/perplexityai/api-discussion/issues/265",
+        "After the (optional) system message(s), user and assistant roles should be alternating.",
+        400,
+        lambda body: roles(body) == ["user", "assistant", "tool", "user"],
+    ),
+    Picky(
+        "Qwen's template: a system message only at first",
+        "https://github.com/ggml-org/llama.cpp/issues/20733",
+        "System message must be at the beginning.",
+        500,
+        lambda body: "system" not in roles(body)[1:],
+    ),
+    Picky(
+        "MiniMax: no system messages",
+        "https://github.com/temm1e-labs/temm1e/issues/59",
+        "invalid params, chat content has invalid message role: system (2013)",
+        400,
+        lambda body: "system" not in roles(body),
+    ),
+    Picky(
+        "Bedrock behind a gateway: the tools of earlier calls",
+        "https://github.com/langgenius/dify/issues/17545",
+        "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
+        400,
+        lambda body: [tool["function"]["name"] for tool in body.get("tools", ())] == ["add"],
+        {"tools": []},
+    ),
+    Picky(
+        "Anthropic behind a gateway: the same",
+        "https://github.com/camel-ai/owl/issues/532",
+        "Anthropic doesn't support tool calling without `tools=` param specified.",
+        400,
+        lambda body: bool(body.get("tools")),
+        {"tools": []},
+    ),
+    Picky(
+        "Mistral: no text beside calls",
+        "https://github.com/langchain-ai/langchain/issues/21196",
+        "Assistant message must have either content or tool_calls, but not both.",
+        400,
+        lambda body: not any(m["content"] for m in of_model(body) if m.get("tool_calls")),
+        {"input": [HISTORY[0], {"role": "assistant", "content": "I add."}, *HISTORY[1:]]},
+    ),
+    Picky(
+        "Gemini: open schemas",
+        "https://github.com/musistudio/claude-code-router/issues/187",
+        'Invalid JSON payload received. Unknown name "additionalProperties" at tools[0].',
+        400,
+        lambda body: "additionalProperties" not in str(body["tools"]),
+    ),
+    Picky(
+        "an older server: the older name for the limit",
+        "https://github.com/voideditor/void/issues/128",
+        "'loc': ('body', 'max_completion_tokens'), 'msg': 'Extra inputs are not permitted'",
+        422,
+        lambda body: body.get("max_tokens") == 9 and "max_completion_tokens" not in body,
+        {"model_settings": ModelSettings(extra_args={"max_completion_tokens": 9})},
+    ),
+    Picky(
         "templates without a system",
         "https://github.com/sgl-project/sglang/issues/892",
         "System role not supported",
@@ -156,10 +220,15 @@ PICKY = [
 ]
 
 
+def named(words: str) -> Picky:
+    [picky] = [each for each in PICKY if words in each.name]
+    return picky
+
+
 def request(**changes: Any) -> ModelRequest:
     settings = ModelSettings(max_tokens=9)
     asked: Json = {"tools": [add], "model_settings": settings, "stream": True, **changes}
-    return ModelRequest(input=HISTORY, **asked)
+    return ModelRequest(**{"input": HISTORY, **asked})
 
 
 def client_of(server: Any) -> ResponsesClient:
@@ -181,7 +250,8 @@ def test_a_demand_is_learned_from_a_refusal_and_met_from_then_on(
     with ResponsesServer(answer) as server, caplog.at_level(logging.WARNING, "agents_lite"):
         model = OpenAIChatCompletionsModel("m", client_of(server))
         for _ in range(2):
-            assert model.respond(request()).output[0].content[0].text == "Fine."
+            answered = model.respond(request(**picky.changes))
+            assert answered.output[0].content[0].text == "Fine."
         assert len(server.requests) == 3  # refused but once
     assert len([each for each in caplog.records if "demands" in each.message]) == 1
     said = str(taken[0])
@@ -190,7 +260,7 @@ def test_a_demand_is_learned_from_a_refusal_and_met_from_then_on(
 
 def test_several_demands_are_met_together() -> None:
     def answer(asked: HTTPRequest) -> Any:
-        for picky in PICKY[0], PICKY[5], PICKY[9]:
+        for picky in PICKY[0], PICKY[5], named("another name for the limit"):
             if not picky.is_fine(asked.body):
                 return status(picky.code, {"message": picky.message})
         return "Fine."
@@ -206,8 +276,35 @@ def test_a_refusal_that_stays_is_raised(picky: Picky) -> None:
     with ResponsesServer(lambda asked: status(400, {"message": picky.message})) as server:
         model = OpenAIChatCompletionsModel("m", client_of(server))
         with pytest.raises(BadRequestError, match=re.escape(picky.message[:20])):
-            model.respond(request())
+            model.respond(request(**picky.changes))
         assert len(server.requests) == 2
+
+
+def test_thoughts_that_a_server_gives_and_does_not_take_back_stay_here() -> None:
+    def answer(asked: HTTPRequest) -> Any:
+        if not of_model(asked.body):
+            return [reasoning("Hm."), call("add")]
+        if any("reasoning" in name for message in of_model(asked.body) for name in message):
+            return status(400, {"message": "property 'reasoning_content' is unsupported"})
+        return "Fine."
+
+    with ResponsesServer(answer) as server:
+        agent = Agent("A", tools=[add], model=OpenAIChatCompletionsModel("m", client_of(server)))
+        assert Runner.run_sync(agent, "Hi").final_output == "Fine."
+        assert len(server.requests) == 3
+
+
+def test_a_server_that_takes_it_neither_way_is_not_asked_for_ever() -> None:
+    def answer(asked: HTTPRequest) -> Any:
+        has_text = all(type(m["content"]) is str for m in of_model(asked.body))
+        refused = named("no text beside calls" if has_text else "no content null beside calls")
+        return status(400, {"message": refused.message})
+
+    with ResponsesServer(answer) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError):
+            model.respond(request())
+        assert len(server.requests) <= 4
 
 
 def test_what_would_change_nothing_is_not_tried() -> None:
