@@ -422,13 +422,13 @@ def test_an_answer_that_was_cut_short_is_not_taken_for_a_whole_one():
     scope = Cancellation()
     token = current_cancellation.set(scope)
     try:
-        with LoopbackServer(late, late, stopped) as server:
+        with LoopbackServer(always=late) as server:
             hasty = client_of(server, timeout=0.3, max_retries=0)
             for ask in (hasty.download, lambda path: hasty.ask("GET", path)):
                 with pytest.raises(APITimeoutError):
                     ask("/files/f")
-            with pytest.raises(RunCancelled, match="enough"):
-                client_of(server, max_retries=0).download("/files/f")
+        with LoopbackServer(always=stopped) as server, pytest.raises(RunCancelled, match="enough"):
+            client_of(server, max_retries=0).download("/files/f")
     finally:
         current_cancellation.reset(token)
 
