@@ -138,5 +138,6 @@ def _tool_name(item: TResponseInputItem) -> str | None:
     kind = item.get("type") or ""
     if not kind.endswith("_call"):
         return None
-    names = [item.get("server_label") or item.get("namespace"), item.get("name")]
+    # A tool that was looked for has its own name for a namespace.
+    names = dict.fromkeys((item.get("server_label") or item.get("namespace"), item.get("name")))
     return ".".join(name for name in names if isinstance(name, str)) or kind

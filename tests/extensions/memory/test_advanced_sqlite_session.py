@@ -181,11 +181,13 @@ def test_a_tool_of_a_server_is_told_with_it_and_one_without_a_name_by_its_type()
     session.add_items(
         [
             {"type": "mcp_call", "server_label": "files", "name": "read"},
+            {"type": "function_call", "namespace": "crm", "name": "find"},
+            {"type": "function_call", "namespace": "find", "name": "find"},
             {"type": "web_search_call", "id": "ws_1"},
             {"type": "reasoning", "id": "rs_1", "summary": []},
         ]
     )
-    usage = [("files.read", 1, 0), ("web_search_call", 1, 0)]
+    usage = [("files.read", 1, 0), ("crm.find", 1, 0), ("find", 1, 0), ("web_search_call", 1, 0)]
     assert session.get_tool_usage() == usage
 
 
