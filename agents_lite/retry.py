@@ -8,6 +8,7 @@ from inspect import isawaitable
 from typing import Any, TypeAlias
 
 from .checks import check_kind, check_number, check_takes, from_fields
+from .taken_whole import TakenWhole
 
 __all__ = [
     "ModelRetryBackoffSettings",
@@ -64,7 +65,7 @@ class RetryDecision:
 
 
 @dataclass
-class RetryPolicyContext:
+class RetryPolicyContext(TakenWhole):
     """What a policy is given: a try that failed before anything of an answer came."""
 
     error: Exception

@@ -14,6 +14,7 @@ from ..running.facts import Started
 from ..running.record import Record
 from ..running.stand_ins import standing_in
 from ..running.start import new_run
+from ..taken_whole import TakenWhole
 from ..usage import Usage
 from .comparison import Comparison, compare
 from .recorded import RecordedRun, RecordedTurn, run_of_record
@@ -30,7 +31,7 @@ __all__ = ["Replay"]
 
 
 @dataclass
-class Replay:
+class Replay(TakenWhole):
     """A recorded run that was played again."""
 
     result: RunResultBase
