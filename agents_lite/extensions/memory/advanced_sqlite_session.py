@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from ...checks import check_kind
 from ...concurrency.calling import Done, Ready
 from ...exceptions import UserError
 from ...memory.session_settings import SessionSettings
@@ -73,7 +74,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         """
         self._creates_tables = create_tables
         super().__init__(session_id, db_path, session_settings=session_settings, timeout=timeout)
-        self._branch = self._branch_of(MAIN)
+        self._branch = self._branch_named(MAIN)
 
     def get_items(self, limit: int | None = None, branch_id: str | None = None) -> StoredItems:
         """The newest `limit` items (None: all) of a branch (None: the one it is on)."""
@@ -84,7 +85,7 @@ class AdvancedSQLiteSession(SQLiteSession):
     def clear_session(self) -> Done:
         """Forget the conversation and its branches, and be on "main"."""
         done = super().clear_session()
-        self._branch = self._branch_of(MAIN)
+        self._branch = self._branch_named(MAIN)
         return done
 
     def create_branch_from_turn(self, turn_number: int, branch_name: str | None = None) -> BranchId:
@@ -98,7 +99,7 @@ class AdvancedSQLiteSession(SQLiteSession):
             UserError: There is no such turn, or there is a branch of that name.
         """
         name = branch_name or f"branch_from_turn_{turn_number}_{os.urandom(4).hex()}"
-        here, there = self._branch, self._branch_of(name)
+        here, there = self._branch, self._branch_named(name)
 
         def begin(connection: sqlite3.Connection) -> None:
             if self._has(there, connection):
@@ -132,7 +133,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         Raises:
             UserError: There is none of that name on which something was said.
         """
-        there = self._branch_of(branch_id)
+        there = self._branch_named(branch_id)
         self._database.read(lambda connection: self._check(there, connection))
         self._branch = there
         return Done()
@@ -147,7 +148,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         Raises:
             UserError: There is no such branch, or it has to stay, as "main" has.
         """
-        there = self._branch_of(branch_id)
+        there = self._branch_named(branch_id)
         if branch_id == MAIN:
             raise UserError("The branch 'main' stays; clear_session() forgets everything")
         if branch_id == self._branch.name and not force:
@@ -159,7 +160,7 @@ class AdvancedSQLiteSession(SQLiteSession):
 
         self._database.change(delete)
         if branch_id == self._branch.name:
-            self._branch = self._branch_of(MAIN)
+            self._branch = self._branch_named(MAIN)
         return Done()
 
     def list_branches(self) -> Rows[Told]:
@@ -266,8 +267,10 @@ class AdvancedSQLiteSession(SQLiteSession):
         return rows if user_turn_number is None else Facts(rows[0] if rows else {})
 
     def _branch_of(self, branch_id: str | None) -> Branch:
-        if branch_id is None:
-            return self._branch
+        return self._branch if branch_id is None else self._branch_named(branch_id)
+
+    def _branch_named(self, branch_id: str) -> Branch:
+        check_kind(branch_id, str, "The name of a branch", "a text")
         return Branch(self.session_id, branch_id, self._messages_table)
 
     def _has(self, branch: Branch, connection: sqlite3.Connection) -> bool:
