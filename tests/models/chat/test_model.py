@@ -398,6 +398,14 @@ def test_the_schema_goes_into_the_prompt_where_the_format_is_refused(
     assert '"degrees"' in body["messages"][0]["content"]
 
 
+def test_a_server_that_takes_no_format_beside_tools_is_asked_for_text(serve: Any) -> None:
+    message = "Function calling with a response mime type: 'application/json' is unsupported"
+    server = serve(picky("json_schema", "json_object", answer=ANSWER, message=message))
+    agent = Agent("A", model=chat_model(server), tools=[add], output_type=Weather)
+    assert Runner.run_sync(agent, "Hi").final_output == Weather(city="Ulm", degrees=3)
+    assert "response_format" not in server.requests[-1].body
+
+
 @pytest.mark.parametrize(
     ("refused", "message"),
     [
