@@ -111,12 +111,21 @@ class _Asking:
 
 
 def _own_stream(model: Model) -> Callable[[ModelRequest], Any]:
-    """The `stream` that a model has, though classes of it have replaced it by the two methods."""
+    """The `stream` that a model has, though classes of it have replaced it by the two methods.
+
+    Raises:
+        UserError: It has none.
+    """
     streams = [vars(each)["stream"] for each in type(model).__mro__ if "stream" in vars(each)]
     if stream_of_two_methods not in streams:
         return model.stream
     while stream_of_two_methods in streams:  # which would ask these methods once more
         streams = streams[streams.index(stream_of_two_methods) + 1 :]
+    if streams[0] is Model.stream:
+        raise UserError(
+            f"{type(model).__name__} cannot be asked: neither it nor a class above it has a "
+            "`stream`, or a `get_response` that answers by itself"
+        )
     return partial(streams[0], model)
 
 

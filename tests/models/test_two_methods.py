@@ -20,6 +20,7 @@ from agents_lite import (
     RunConfig,
     Runner,
     Usage,
+    UserError,
     function_tool,
     generation_span,
 )
@@ -234,6 +235,18 @@ def test_a_class_may_add_to_the_two_methods_that_models_of_this_package_have() -
             ]
         assert ("".join(deltas), noted) == ("Two", told)
         assert [span.span_data.type for span in seen.spans].count("generation") == 2
+
+
+def test_a_class_with_nothing_to_add_to_is_told_so() -> None:
+    class Streaming(Model):
+        stream_response = OfTwo.stream_response
+
+    class Adding(Noting, Model):
+        pass
+
+    for kind in (Streaming, Adding):
+        with pytest.raises(UserError, match=f"{kind.__name__} cannot be asked"):
+            Runner.run_sync(Agent(name="A", model=kind()), "Hi")  # type: ignore[abstract]
 
 
 def test_a_class_of_models_may_take_options_when_it_is_declared() -> None:
