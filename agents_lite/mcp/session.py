@@ -451,7 +451,7 @@ class Session:
             raise MCPServerError(what, self._server_name)
         told = error if isinstance(error, dict) else {}
         code = told.get("code")
-        words = words_of_error(error) or f"it says no more than {code}"
+        words = words_of_error(error) or f"it says no more than {code or error}"
         raise MCPServerError(
             f"it refused {method}: {self._mask(words)}",
             self._server_name,

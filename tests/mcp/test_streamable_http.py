@@ -193,6 +193,7 @@ def in_json(change: Any) -> Any:
         ({"code": -5, "message": "No."}, "No."),
         ({"code": -5, "message": None}, "no more than -5"),
         ({"code": -5}, "no more than -5"),
+        ({}, "no more than {}"),
     ],
 )
 def test_a_refusal_is_told_in_the_server_s_words(error: Any, words: str) -> None:
