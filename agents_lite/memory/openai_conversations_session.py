@@ -104,15 +104,18 @@ class OpenAIConversationsSession(SessionABC):
     def replace_items(self, items: list[TResponseInputItem], count: int) -> Done:
         """Put items behind the conversation, then remove the oldest `count`.
 
+        Of these, what is to stay is given another id.
+
         Raises:
             UserError: These are no items.
             APIError: The server could not be reached, or refused; nothing is lost then.
         """
-        old = self.get_items()[:count]
-        self.add_items(items)
-        for item in old:
+        old = [item["id"] for item in self.get_items()[:count]]
+        given = as_input_items(items, "What the conversation is to add")
+        self.add_items([_without_id(item) if item.get("id") in old else item for item in given])
+        for item_id in old:
             with suppress(NotFoundError):
-                self._ask("DELETE", f"/items/{item['id']}")
+                self._ask("DELETE", f"/items/{item_id}")
         return Done()
 
     def pop_item(self) -> StoredItem | None:
@@ -167,3 +170,7 @@ class OpenAIConversationsSession(SessionABC):
         from ..models.default_client import as_client, default_client
 
         return default_client() if self._client is None else as_client(self._client)
+
+
+def _without_id(item: TResponseInputItem) -> TResponseInputItem:
+    return {name: value for name, value in item.items() if name != "id"}

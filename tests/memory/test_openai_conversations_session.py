@@ -110,6 +110,15 @@ def test_items_are_added_before_those_they_replace_are_removed(
     assert [request.method for request in server.requests[-4:]] == ["POST", *["DELETE"] * 2, "GET"]
 
 
+def test_an_item_may_take_its_own_place(client: ResponsesClient) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    session.add_items([{**item, "id": f"msg_{item['content']}"} for item in said(3)])
+    session.replace_items(session.get_items()[:2], 2)
+    assert contents(session.get_items()) == ["2", "0", "1"]
+    with pytest.raises(UserError, match="add"):
+        session.replace_items(["3"], 1)  # type: ignore[list-item]
+
+
 def test_a_forgotten_conversation_is_begun_anew(client: ResponsesClient) -> None:
     session = OpenAIConversationsSession(openai_client=client)
     session.clear_session()

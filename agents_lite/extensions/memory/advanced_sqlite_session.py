@@ -239,7 +239,8 @@ class AdvancedSQLiteSession(SQLiteSession):
     def get_session_usage(self, branch_id: str | None = None) -> Facts[str, int]:
         """What all turns of a branch, or (None) of all, have used; empty: nothing was stored.
 
-        `requests`, `input_tokens`, `output_tokens`, `total_tokens` and `total_turns`.
+        `requests`, `input_tokens`, `output_tokens`, `total_tokens` and `total_turns`. Turns count
+        for the branch on which they were stored, not for those that begin with them.
         """
         sums = ", ".join(f"SUM({name}) AS {name}" for name in COUNTS)
         (row,) = self._select(
