@@ -63,7 +63,7 @@ class AnthropicModel(OpenAIChatCompletionsModel):
             self._body(request, client, host),
             request,
             path="/messages",
-            translate=lambda answer: chat_events(as_chunks(answer), host),
+            translate=lambda answer: chat_events(as_chunks(answer), host, streamed=request.stream),
         )
 
     def _body(

@@ -56,7 +56,9 @@ _CHUNK_FIELDS = {"id", "object", "created", "model", "choices", "usage", "x_groq
 _GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
 
 
-def chat_events(answer: Iterator[Json], host: str, *, several: bool = False) -> Iterator[Json]:
+def chat_events(
+    answer: Iterator[Json], host: str, *, several: bool = False, streamed: bool = True
+) -> Iterator[Json]:
     """An answer as events of the Responses API, the terminal one last.
 
     Args:
@@ -64,6 +66,7 @@ def chat_events(answer: Iterator[Json], host: str, *, several: bool = False) -> 
         host: The server, with which reasoning is marked.
         several: Whether several choices were asked for (`n`): then the first one is followed.
             Otherwise there is one, and its index says nothing, as some servers count upwards.
+        streamed: Whether all events are wanted, or the terminal one alone.
 
     Raises:
         APIConnectionError: The stream broke off, and not behind the answer.
@@ -74,19 +77,23 @@ def chat_events(answer: Iterator[Json], host: str, *, several: bool = False) -> 
         for chunk in answer:
             event = translation.more_text(chunk)
             if event is not None:
-                yield event
+                if streamed:
+                    yield event
                 continue
             error = _error_in(chunk)
             if error is not None:
                 yield {"type": "error", "error": error}
                 return
-            yield from translation.translate(chunk)
+            events = translation.translate(chunk)
+            if streamed:
+                yield from events
     except APIConnectionError:
         if not translation.has_ended:  # `[DONE]` is all that may be missing
             raise
     except (AttributeError, TypeError, ValueError, LookupError) as error:
         raise APIResponseError(f"{host} sent something else than a chat completion") from error
-    yield from translation.finish()
+    events = translation.finish()
+    yield from events if streamed else events[-1:]
 
 
 class ChatAnswer:

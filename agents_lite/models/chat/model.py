@@ -97,7 +97,9 @@ class OpenAIChatCompletionsModel(Model):
             body,
             request,
             path="/chat/completions",
-            translate=lambda answer: chat_events(answer, host, several=several),
+            translate=lambda answer: chat_events(
+                answer, host, several=several, streamed=request.stream
+            ),
         )
 
     def _body(
