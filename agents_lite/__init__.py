@@ -34,7 +34,7 @@ _HOMES = {  # module: the names it is home to
         "GuardrailFunctionOutput input_guardrail InputGuardrail InputGuardrailResult "
         "output_guardrail OutputGuardrail OutputGuardrailResult"
     ),
-    "extensions.handoff_filters": "nest_handoff_history",
+    "extensions.handoff_filters": "nest_handoff_history remove_all_tools",
     "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
     "items": (
         "CompactionItem HandoffCallItem HandoffOutputItem InputItem ItemHelpers "

@@ -49,3 +49,5 @@ from .tracing import *
 from .usage import *
 
 __version__: str
+
+def _load(module: str) -> object: ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .. import _load
 
 if TYPE_CHECKING:
     from .journal.redis_journal import RedisJournal
@@ -11,9 +12,9 @@ if TYPE_CHECKING:
     from .tool_output_trimmer import ToolOutputTrimmer
 
 _HOMES = {
-    "RedisJournal": ".journal",
-    "SQLAlchemyJournal": ".journal",
-    "ToolOutputTrimmer": ".tool_output_trimmer",
+    "RedisJournal": "extensions.journal",
+    "SQLAlchemyJournal": "extensions.journal",
+    "ToolOutputTrimmer": "extensions.tool_output_trimmer",
 }
 
 __all__ = ["RedisJournal", "SQLAlchemyJournal", "ToolOutputTrimmer"]
@@ -21,5 +22,5 @@ __all__ = ["RedisJournal", "SQLAlchemyJournal", "ToolOutputTrimmer"]
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name], __name__), name)
+        return getattr(_load(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

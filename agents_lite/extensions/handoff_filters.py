@@ -9,7 +9,7 @@ from ..handoffs import HandoffInputData
 from ..items import ItemHelpers, MessageOutputItem, RunItem, TResponseInputItem
 from ..response_types import ResponsesObject
 
-__all__ = ["nest_handoff_history"]
+__all__ = ["nest_handoff_history", "remove_all_tools"]
 
 
 def remove_all_tools(handoff_input_data: HandoffInputData) -> HandoffInputData:

@@ -493,11 +493,18 @@ def test_100_threads_share_a_client_an_agent_and_a_session_file(tmp_path: Path) 
     assert answers == {n * 2 + turn: f"{n}, {turn}" for n in range(count) for turn in range(2)}
 
 
-@pytest.mark.parametrize("use", ['Runner.run_sync(agent, "x")', "agents_lite.SQLiteSession"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        'Runner.run_sync(agent, "x")',
+        "agents_lite.SQLiteSession",
+        "agents_lite.extensions.memory.AdvancedSQLiteSession",
+    ],
+)
 def test_what_can_load_no_more_modules_says_that_too_many_files_are_open(use: str) -> None:
     program = f"""
         import resource
-        import agents_lite
+        import agents_lite.extensions.memory
         from agents_lite import Agent, Runner, UserError
 
         agent = Agent(name="A", model="m")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ... import _load
+
 if TYPE_CHECKING:
     from .redis_journal import RedisJournal
     from .sqlalchemy_journal import SQLAlchemyJournal
 
 __all__ = ["RedisJournal", "SQLAlchemyJournal"]
 
+_MODULES = {"RedisJournal": "redis_journal", "SQLAlchemyJournal": "sqlalchemy_journal"}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "RedisJournal":
-        from .redis_journal import RedisJournal
-
-        return RedisJournal
-    if name == "SQLAlchemyJournal":
-        from .sqlalchemy_journal import SQLAlchemyJournal
-
-        return SQLAlchemyJournal
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_load(f"extensions.journal.{_MODULES[name]}"), name)

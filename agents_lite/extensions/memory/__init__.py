@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ... import _load
 from .trim import trim_items
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AdvancedSQLiteSession": ".advanced_sqlite_session",
-    "AsyncSQLiteSession": ".async_sqlite_session",
-    "EncryptedSession": ".encrypt_session",
-    "RedisSession": ".redis_session",
-    "SQLAlchemySession": ".sqlalchemy_session",
+    "AdvancedSQLiteSession": "advanced_sqlite_session",
+    "AsyncSQLiteSession": "async_sqlite_session",
+    "EncryptedSession": "encrypt_session",
+    "RedisSession": "redis_session",
+    "SQLAlchemySession": "sqlalchemy_session",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name], __name__), name)
+    return getattr(_load(f"extensions.memory.{_MODULES[name]}"), name)
