@@ -188,7 +188,7 @@ class _Driver(Generic[T]):
                         self._wake_reader()
                     if self._has_consequences(event) or len(self.buffer) >= MOST_AHEAD:
                         self._wait_for_reader()
-                    if self._is_left:
+                    if self._is_left and not self._is_stopped():
                         break
         except RunCancelled:
             pass
@@ -208,6 +208,11 @@ class _Driver(Generic[T]):
         while (self.buffer or self._reader is None) and not self._is_left:
             self._asked.get()
         self._is_waiting = False
+
+    def _is_stopped(self) -> bool:
+        """Whether the work itself is to say why it ends: its time is up, for one."""
+        reason = self._work.cancellation.reason
+        return reason is not None and not isinstance(reason, RunCancelled)
 
     def _leave(self) -> None:
         self._is_left = True

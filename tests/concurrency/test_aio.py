@@ -75,6 +75,33 @@ def test_another_event_loop_than_asyncio_s_is_told_of() -> None:
         Runner.run_streamed(Agent("A"), "Hi").stream_events().__aiter__()
 
 
+def test_work_that_was_told_to_stop_says_why_also_between_two_values() -> None:
+    class Late(RuntimeError):
+        pass
+
+    class Checking(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            for number in super()._count(count):
+                yield number
+                self.cancellation.check()
+            return count
+
+    def stop(number: int) -> bool:
+        """Asked on the driving thread, when a value has been handed out."""
+        if number == 3:
+            work.cancellation.cancel(Late())
+        return False
+
+    async def read() -> None:
+        async for _ in AsyncReader(work, stop):
+            pass
+
+    work = Checking(10)
+    with pytest.raises(Late):
+        asyncio.run(read())
+    assert work.begun == [0, 1, 2, 3]
+
+
 def test_an_error_is_raised_whatever_its_truth() -> None:
     class Unlucky(RuntimeError):
         def __bool__(self) -> bool:
