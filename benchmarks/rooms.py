@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sqlite3
 import subprocess
@@ -92,7 +93,10 @@ class Workloads:
     def mcp_call(self, side: str) -> Callable[[], object]:
         """Calls of a tool; or what the barest client must do for each, with a server of its own: to
         write a request as a line, wait for so long and no longer, and see that it is answered.
+
+        All of it is on one processor: to wake another one takes longer than a call, now and then.
         """
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         command = [sys.executable, str(ECHO)]
         if side == "ours":
             server = MCPServerStdio({"command": command[0], "args": command[1:]})
