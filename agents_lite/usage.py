@@ -344,5 +344,7 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
     if adapter is None:
         from pydantic import TypeAdapter
 
-        adapter = _adapters[kind] = TypeAdapter(kind)
+        from .concurrency.forks import without_fork
+
+        adapter = _adapters[kind] = without_fork(TypeAdapter, kind)
     return adapter

@@ -2,8 +2,9 @@
 
 A fork copies the memory as it is, and of the threads only the one that forks. What the others held
 at that moment stays held in the child for ever: a lock, an import that is under way, one of the
-mutexes that SQLite has for the whole process. So a fork waits, no longer than `LONGEST_WAIT`, until
-the other threads are out of SQLite (`without_fork`) and import nothing; then files are closed that
+mutexes that SQLite has for the whole process, what pydantic's core does once and never again. So a
+fork waits, no longer than `LONGEST_WAIT`, until the other threads are out of SQLite and make none
+of pydantic's adapters (`without_fork`), and import nothing; then files are closed that
 a child must not inherit (`before_fork`), and in the child locks are unlocked (`new_lock`) and what
 had threads or sockets begins anew (`in_child`).
 
@@ -110,7 +111,9 @@ def _wait_for_others() -> None:
         _forking.discard(me)  # what is imported may want to go inside
         time.sleep(_SPELL)
     if time.monotonic() >= deadline:
-        logger.warning("A fork takes place while another thread imports, or is inside SQLite.")
+        logger.warning(
+            "A fork takes place while another thread imports, or is inside SQLite or pydantic."
+        )
         _endless.update(_imports_of_others(me))
     for prepare in _before:
         prepare()

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
+from ..concurrency.forks import without_fork
 from ..exceptions import UserError
 from .plain import CONFIG, Argument
 
@@ -40,7 +41,7 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
     if isinstance(annotation, Mapping) or isroutine(annotation):  # pydantic's own notations
         raise _no_schema(subject, f"{annotation!r} is no type")
     try:
-        adapter = TypeAdapter(annotation)
+        adapter: TypeAdapter[Any] = without_fork(TypeAdapter, annotation)
         _check_readable(adapter.core_schema, subject)
         return adapter
     except RecursionError as error:

@@ -155,6 +155,35 @@ def test_children_use_sqlalchemy_on_sqlite_while_a_thread_is_in_it(tmp_path: Pat
     )
 
 
+def test_a_fork_waits_for_the_adapter_of_a_type_that_another_thread_makes(tmp_path: Path) -> None:
+    run(
+        """
+        from agents_lite.schema.adapter import make_adapter
+
+        begun, end = threading.Event(), threading.Event()
+        made = []
+
+        class Slow:
+            @classmethod
+            def __get_pydantic_core_schema__(cls, source, handler):
+                begun.set()
+                end.wait()
+                return handler(int)
+
+        thread = threading.Thread(target=lambda: made.append(make_adapter(Slow, "It")))
+        thread.start()
+        begun.wait()
+        threading.Timer(0.2, end.set).start()
+
+        def look():
+            assert made
+
+        check(fork(look))
+        """,
+        tmp_path,
+    )
+
+
 def test_children_call_mcp_servers_and_keep_journals_while_threads_do(tmp_path: Path) -> None:
     run(
         """
@@ -180,6 +209,7 @@ def test_children_call_mcp_servers_and_keep_journals_while_threads_do(tmp_path: 
             result = Runner.run_sync(agent, "Hi", run_config=config)
             assert "Hi" in str(result.to_input_list()[-2]) or not servers
 
+        use(server)  # the first uses of other packages are over: nobody can wait for those
         for _ in range(2):
             busy(lambda: server.call_tool("echo", {"text": "Hi"}))
         busy(use)
