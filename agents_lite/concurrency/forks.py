@@ -4,9 +4,9 @@ A fork copies the memory as it is, and of the threads only the one that forks. W
 at that moment stays held in the child for ever: a lock, an import that is under way, one of the
 mutexes that SQLite has for the whole process, what pydantic's core does once and never again. So a
 fork waits, no longer than `LONGEST_WAIT`, until the other threads are out of SQLite and make none
-of pydantic's adapters (`without_fork`), and import nothing; then files are closed that
-a child must not inherit (`before_fork`), and in the child locks are unlocked (`new_lock`) and what
-had threads or sockets begins anew (`in_child`).
+of pydantic's adapters (`without_fork`), and import nothing; then files are closed that a child must
+not inherit (`before_fork`), and in the child locks are unlocked (`new_lock`) and what had threads
+or sockets begins anew (`in_child`).
 
 A fork may come at any moment, even inside a signal handler that interrupts this module. So nothing
 here waits for a lock: what is done to the sets is one step for all threads.

@@ -53,7 +53,8 @@ def parse_address(text: str) -> Address:
         is_address = False
     if not is_address:
         shown = repr(without_login(text.strip()))
-        parts = text = ""  # type: ignore[assignment]  # or an error tracker records them
+        text = ""  # or an error tracker records it, and its parts
+        parts = urlsplit(text)
         raise UserError(f"base_url {shown} is not an HTTP address such as 'https://host/v1'")
     return Address(
         url=urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", "")),

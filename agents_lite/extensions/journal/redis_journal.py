@@ -15,6 +15,7 @@ from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.journal import Change, Journal
 from ...journal.stored_run import RunRow, Status
+from ..redis_errors import in_words
 
 try:
     import redis
@@ -23,8 +24,6 @@ except ImportError as error:
 
 T = TypeVar("T")
 
-_BEFORE_WORDS = " of pipeline caused error: "
-"""Ends what redis-py says of the command, which shows what was to be written."""
 _rows = TypeAdapter(RunRow)
 
 
@@ -191,10 +190,9 @@ class RedisJournal(Journal):
         try:
             return call_or_leave("The journal in Redis", work)
         except redis.RedisError as error:
-            words = str(error).rpartition(_BEFORE_WORDS)[2]
             raise JournalError(
-                f"The journal in Redis (keys {self._prefix}:...) failed: {words}. Check that the "
-                "server is there and takes writes.",
+                f"The journal in Redis (keys {self._prefix}:...) failed: {in_words(error)}. Check "
+                "that the server is there and takes writes.",
                 may_pass=isinstance(error, redis.ConnectionError | redis.TimeoutError),
             ) from error
 

@@ -11,6 +11,7 @@ from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
 from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredSession
+from ..redis_errors import in_words
 
 try:
     import redis
@@ -18,10 +19,6 @@ try:
     from redis.cluster import RedisCluster
 except ImportError as error:
     raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
-
-
-_BEFORE_WORDS = " of pipeline caused error: "
-"""Ends what redis-py says of the command, which shows the beginning of what was said."""
 
 
 class Truth(Ready, int):
@@ -155,7 +152,7 @@ class RedisSession(StoredSession):
         try:
             return call_or_leave(place, work)
         except redis.RedisError as error:
-            words = str(error).rpartition(_BEFORE_WORDS)[2]
             raise SessionError(
-                f"{place} failed: {words}. Check that the server is there and the key is a list."
+                f"{place} failed: {in_words(error)}. Check that the server is there and the key is "
+                "a list."
             ) from error
