@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from .concurrency.cancellation import RunCancelled
+from .concurrency.generators import is_over
 from .exceptions import UserError
 from .history import without_reasoning_ids
 from .items import ModelResponse, RunItem
@@ -259,7 +260,8 @@ class RunResultStreaming(RunResultBase):
     def stream_events(self) -> EventStream:
         """The run's events, for `for` in plain code and `async for` in async code.
 
-        The run goes on as they are read: it starts with the first one, and `break` ends it.
+        The run goes on as they are read: it starts with the first one, and `break` ends it. When
+        it has failed, reading on raises its error again.
         """
         return EventStream(self._run)
 
@@ -288,12 +290,22 @@ class EventStream:
             yield from self._run.events
         except RunCancelled:
             return
+        except Exception as error:
+            self._note(error)
+            raise
+        if self._run.failure is not None:
+            raise self._run.failure
 
     def __next__(self) -> StreamEvent:
         try:
             return next(self._run.events)
         except RunCancelled:
             raise StopIteration from None
+        except StopIteration:
+            raise self._run.failure or StopIteration from None
+        except Exception as error:
+            self._note(error)
+            raise
 
     def close(self) -> None:
         """Stop the run, from plain code."""
@@ -313,6 +325,10 @@ class EventStream:
         """Stop the run, from async code."""
         self._run.cancellation.cancel(RunCancelled())
         await (self._reader or self.__aiter__()).aclose()
+
+    def _note(self, error: Exception) -> None:
+        if is_over(self._run.events):  # else another reader is at them
+            self._run.failure = error
 
 
 def _has_consequences(run: LiveRun, event: StreamEvent) -> bool:

@@ -154,6 +154,49 @@ def test_a_failed_stream_is_complete() -> None:
     assert stream.is_complete
 
 
+@pytest.mark.parametrize("is_whole", [True, False], ids=["again", "the same reader"])
+@pytest.mark.parametrize("first", ["for", "async for"])
+@pytest.mark.parametrize("then", ["for", "async for"])
+def test_reading_on_after_a_failure_raises_its_error_again(
+    first: str, then: str, is_whole: bool
+) -> None:
+    async def read(way: str, events: Any) -> None:
+        if way == "for":
+            for _ in events:
+                pass
+        else:
+            async for _ in events:
+                pass
+
+    async def read_twice() -> tuple[BaseException, BaseException]:
+        stream = Runner.run_streamed(calculator_with([ADD]), "x", max_turns=1)
+        events = stream.stream_events()
+        with pytest.raises(MaxTurnsExceeded) as failed:
+            await read(first, events)
+        with pytest.raises(MaxTurnsExceeded) as told_again:
+            await read(then, stream.stream_events() if is_whole else events)
+        return failed.value, told_again.value
+
+    error, other = asyncio.run(read_twice())
+    assert error is other
+
+
+def test_a_second_reader_of_a_stream_at_work_is_no_failure_of_it() -> None:
+    def read_inside() -> str:
+        try:
+            list(stream.stream_events())
+        except ValueError as error:
+            return str(error)
+        return "read"
+
+    agent = calculator_with([call("inside"), "ok"])
+    agent.tools = [function_tool(read_inside, name_override="inside")]
+    stream = Runner.run_streamed(agent, "x")
+    assert list(stream.stream_events())
+    assert list(stream.stream_events()) == []
+    assert stream.final_output == "ok"
+
+
 # Helpers
 
 

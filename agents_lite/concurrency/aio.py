@@ -17,7 +17,7 @@ from ..exceptions import UserError
 from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
 from .forks import new_lock
-from .generators import drain
+from .generators import drain, is_over
 from .workers import GRACE_SECONDS, run_in_thread
 
 MOST_AHEAD = 1024
@@ -44,6 +44,8 @@ class Work(Protocol[T, TResult]):
     """Stops the work."""
     tools_at_work: list[str]
     """Names of what cannot be interrupted at this moment, for a warning."""
+    failure: BaseException | None
+    """What ended it, raised to each reader that has come to its end; None: nothing did."""
 
 
 def _loop_here() -> asyncio.AbstractEventLoop:
@@ -97,7 +99,7 @@ class AsyncReader(Generic[T]):
         driver = self._driver
         while not driver.buffer:
             if driver.is_over:
-                error, driver.error = driver.error, None
+                error, driver.error = driver.error or self._work.failure, None
                 raise StopAsyncIteration if error is None else error
             if self._future is None:
                 self._work.callbacks.use_loop(driver.loop)
@@ -194,6 +196,8 @@ class _Driver(Generic[T]):
             pass
         except BaseException as failure:
             error = failure
+            if is_over(events):  # else another reader is at them
+                self._work.failure = failure
         finally:
             try:
                 events.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextvars import Context
+from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any, TypeVar
 
 TEvent = TypeVar("TEvent")
@@ -29,6 +30,11 @@ def step_in_context(
             yield event
     finally:
         context.run(generator.close)
+
+
+def is_over(generator: Generator[Any, None, Any]) -> bool:
+    """Whether a generator has come to its end, well or not."""
+    return getgeneratorstate(generator) == GEN_CLOSED
 
 
 def drain(generator: Generator[Any, None, TResult]) -> TResult:

@@ -23,6 +23,7 @@ from .chunked import BLOCK_SIZE
 from .connections import Exchange
 from .endpoint import redirect_of
 from .errors import ErrorWriter, parse_json
+from .retries import is_transient
 from .sse import BYTE_ORDER_MARK, EventDecoder
 
 LAST_WORDS = 0.1
@@ -104,6 +105,7 @@ class Answer:
             APIError: An error for an answer, or an answer without a good end.
         """
         response, blocks = self._response, self._blocks()
+        self._is_background = is_background
         if not 200 <= response.status_code < 300:
             self._exchange.limit_wait(ERROR_BODY_WAIT)
             is_followed = redirect_of(response) is not None
@@ -113,7 +115,7 @@ class Answer:
         content_type = response.headers.get("content-type", "")
         if _is_event_stream(first, content_type, is_stream_wanted):
             return self._streamed(blocks, after)
-        return self._whole(b"".join(blocks), is_background)
+        return self._whole(b"".join(blocks))
 
     def _blocks(self) -> Iterator[bytes]:
         read, size = _reader(self._response), 0
@@ -158,6 +160,7 @@ class Answer:
                     yield from self._ending(event)
                     return
                 if so_far.error is not None:
+                    self._check_unseen(self._errors.error_event(so_far.error, {}))
                     exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
                 seen = as_stream_event(event)
                 place_of, place = so_far.place_of, so_far.place
@@ -210,7 +213,7 @@ class Answer:
         # It may have been cut.
         yield [data for data in decoder.finish() if _is_json(data) or data.strip() == b"[DONE]"]
 
-    def _whole(self, content: bytes, is_background: bool) -> Iterator[ResponseStreamEvent]:
+    def _whole(self, content: bytes) -> Iterator[ResponseStreamEvent]:
         so_far = self._so_far
         answer = self._json_object(content)
         event = answer
@@ -218,9 +221,11 @@ class Answer:
             *_, event = {}, *self._translate(iter([answer]))
         event = so_far.take(event)
         if so_far.error is not None:
+            error = self._errors.error_event(event, {})
+            self._check_unseen(error)
             yield as_stream_event(event)
-            raise self._errors.error_event(event, {})
-        if is_background and so_far.is_under_way:
+            raise error
+        if self._is_background and so_far.is_under_way:
             return
         if "response" not in event:
             raise self._errors.no_response(content)
@@ -242,6 +247,15 @@ class Answer:
         why = message or "the server gave no reason"
         what = f"The response is {ending}, not completed: {why}"
         raise self._errors.failed(what, self._so_far.known(), code)
+
+    def _check_unseen(self, error: APIError) -> None:
+        """Raise an error that came before all else, where the request may be sent again.
+
+        Its event is not handed out then.
+        """
+        is_first = self._so_far.last_event is None
+        if is_first and not self._is_background and is_transient(error):
+            raise error
 
     def _read_to_end(self, blocks: Iterator[bytes]) -> None:
         """Read what follows the terminal event, so that the connection can be used again."""

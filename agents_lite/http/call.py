@@ -184,6 +184,8 @@ class Call:
             Whether the last try got any further than the one before it.
         """
         if self._so_far.last_event is None:
+            if not self._is_background:
+                self._so_far = ResponseSoFar()  # it has told of an error, maybe
             return False
         number = event_number(self._so_far.last_event, default=-1)
         has_got_on = number != self._resumed_after

@@ -8,11 +8,17 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import requests
 
-from ..exceptions import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from ..exceptions import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    ResponseFailedError,
+)
 
 logger = logging.getLogger("agents_lite")
 
@@ -22,6 +28,12 @@ HOPELESS_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
 )
 """Error codes of the server that no waiting will cure."""
+PASSING_CODES = frozenset(
+    "408 409 429 server_error internal_server_error internal_error api_error overloaded "
+    "overloaded_error server_overloaded service_unavailable unavailable slow_down "
+    "rate_limit_exceeded rate_limit_error timeout timeout_error server_is_overloaded".split()
+)
+"""Error codes in an answer of status 200 that another try may not meet, beside 500 and above."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
     "Tunnel connection failed: 407",  # a directory locks accounts that fail again and again
@@ -127,11 +139,20 @@ def is_transient(error: APIError) -> bool:
     """Whether the same request may succeed when it is sent again."""
     if isinstance(error, APIStatusError):
         return _is_transient_status(error)
+    if isinstance(error, ResponseFailedError):  # a response that has begun may have had effects
+        return error.response is None and _is_passing(error)
     if isinstance(error, APITimeoutError):  # the server may still be at work, unless unreached
         return isinstance(error.__cause__, requests.exceptions.ConnectTimeout)
     if isinstance(error, APIConnectionError):
         return not any(words in str(error.__cause__) for words in HOPELESS_CAUSES)
     return False
+
+
+def _is_passing(error: ResponseFailedError) -> bool:
+    event: Any = error.body if isinstance(error.body, dict) else {}
+    told = event.get("error") if isinstance(event.get("error"), dict) else event
+    word = str(error.code or told.get("type")).lower()
+    return word in PASSING_CODES or (len(word) == 3 and word.isdigit() and word >= "500")
 
 
 def _is_transient_status(error: APIStatusError) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 LONGEST = 64
 """Characters of a call's id. Source: the API's refusal, `string_above_max_length`."""
-_PREFIXES = {"message": "msg", "function_call": "fc"}
+_PREFIXES = {"message": "msg", "function_call": "fc", "reasoning": "rs"}
 """How ids of items begin that may lack one. Source: the API's refusal, `invalid_id_prefix`."""
 _THOUGHT = "__thought__"
 """In an id of LiteLLM's it stands before a signature, which is for LiteLLM alone to take back."""

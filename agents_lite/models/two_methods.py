@@ -107,6 +107,7 @@ class _Asking:
         self.callbacks = Callbacks()
         self.cancellation = request.cancellation
         self.tools_at_work: list[str] = []
+        self.failure: BaseException | None = None
         self.events = answering(model, request, self.callbacks, _own_stream(model))
 
 

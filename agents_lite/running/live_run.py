@@ -88,6 +88,7 @@ class LiveRun:
         deadline: When its time is over, of `time.monotonic()`; None: it has no limit.
         pause_reason: Why the run stopped before its end, or None.
         is_over: Whether it goes on no more, well or not.
+        failure: What whoever reads its events was told of as its end, and is told again; or None.
         events: The run itself; it goes on as they are read.
     """
 
@@ -97,8 +98,8 @@ class LiveRun:
         "session", "callbacks", "cancellation", "around", "streamed", "hooks", "stand_in",
         "records_content", "omits_ids", "output_schema", "turn", "compaction", "estimate",
         "tokens_per_estimated", "cached_prompt", "tools_at_work", "seats", "closing",
-        "pause_reason", "is_over", "is_limited", "depth", "deadline", "events", "_agent_span",
-        "_pause", "_inner_runs", "_lock", "__weakref__",
+        "pause_reason", "is_over", "failure", "is_limited", "depth", "deadline", "events",
+        "_agent_span", "_pause", "_inner_runs", "_lock", "__weakref__",
     )  # fmt: skip
 
     events: Generator[StreamEvent, None, RunResult]
@@ -159,6 +160,7 @@ class LiveRun:
         self.deadline: float | None = None
         self.pause_reason: PauseReason | None = None
         self.is_over = False
+        self.failure: BaseException | None = None
         self._agent_span: Span[AgentSpanData] | None = None
         self._pause: RunPaused | None = None
         self._inner_runs: list[LiveRun] = []

@@ -99,23 +99,31 @@ def _field_type(argument: Argument) -> Any:
     return Annotated[(argument.annotation, *extras)] if extras else argument.annotation
 
 
-def _check_readable(core: Any, subject: str) -> None:
+def _check_readable(core: Any, subject: str, by_name: bool = False) -> None:
     """Refuse what pydantic describes for the model, and then takes from no JSON at all.
 
     Args:
         core: A part of what pydantic reads JSON by.
         subject: What it is a part of.
+        by_name: Whether fields are read by their names as well as by their aliases.
 
     Raises:
         UserError: There is such a part.
     """
     if isinstance(core, list):
         for each in core:
-            _check_readable(each, subject)
+            _check_readable(each, subject, by_name)
     if not isinstance(core, dict) or core.get("type") in _OF_USERS:
         return
     if core.get("type") == "is-subclass":
         raise _no_schema(subject, f"no JSON is a class such as {core['cls'].__name__}")
+    config = core.get("config")
+    if config is not None:
+        by_name = config.get("validate_by_name") or config.get("populate_by_name") or False
+    if not by_name and _is_deep(core.get("validation_alias")):
+        raise _no_schema(
+            subject, f"it cannot say where {core['validation_alias']} is; write the alias as a text"
+        )
     for value in core.get("expected", ()) if core.get("type") == "literal" else ():
         if isinstance(value, Enum) and not isinstance(value, str | int):
             raise _no_schema(
@@ -123,7 +131,16 @@ def _check_readable(core: Any, subject: str) -> None:
             )
     for name, each in core.items():
         if name not in ("metadata", "python_schema", "serialization"):
-            _check_readable(each, subject)
+            _check_readable(each, subject, by_name)
+
+
+def _is_deep(alias: Any) -> bool:
+    """Whether the schema names another field than the one that is read: of an AliasPath alone, or
+    of choices that all lead into other objects."""
+    if not isinstance(alias, list):
+        return False
+    is_path = isinstance(alias[0], str)
+    return is_path or all(len(path) > 1 for path in alias)
 
 
 def _no_schema(subject: str, why: object) -> UserError:

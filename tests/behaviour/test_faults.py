@@ -152,6 +152,7 @@ def truncated(content: bytes) -> Answer:
 
 JSON = json.dumps(RESPONSE).encode()
 ERROR = {"code": "server_error", "message": "It broke.", "type": "error"}
+REFUSED = {"code": "invalid_prompt", "message": "No.", "type": "error"}
 FAILED = {
     "type": "response.failed",
     "response": {"id": "resp_1", "status": "failed", "error": ERROR, "output": []},
@@ -225,6 +226,11 @@ RIGHT_AFTER_RETRY = {
     "500": http_answer(500, {"error": {"message": "oops"}}),
     "502 in HTML": http_answer(502, b"<html>Bad gateway</html>", "text/html"),
     "503, empty": http_answer(503),
+    "an error event before all others": stream_answer([ERROR]),
+    "such an event of the Messages API": stream_answer(
+        [{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}]
+    ),
+    "a status as the code of an error": http_answer(200, {"error": {"message": "x", "code": 502}}),
 }
 
 
@@ -441,8 +447,15 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         Outcome(ResponseFailedError, "It broke.", code="500"),
     ),
     "error event, then silence": (
-        then(stream_head() + chunk(event_bytes({"type": "error", "error": ERROR})), Peer.hang),
-        Outcome(ResponseFailedError, "It broke."),
+        then(stream_head() + chunk(event_bytes({"type": "error", "error": REFUSED})), Peer.hang),
+        Outcome(ResponseFailedError, "No.", code="invalid_prompt"),
+    ),
+    "an error event before all others": (
+        stream_answer([ERROR]),
+        Outcome(ResponseFailedError, "It broke.", tries=3, code="server_error"),
+    ),
+    "an error that will not pass before all others": (
+        stream_answer([REFUSED]), Outcome(ResponseFailedError, "No.", code="invalid_prompt")
     ),
     "error event, then response.failed": (
         ends_with({"type": "error", "error": {}}, FAILED),

@@ -25,6 +25,7 @@ class Counting:
         self.begun: list[int] = []
         self.callbacks, self.cancellation = Callbacks(), Cancellation()
         self.tools_at_work: list[str] = []
+        self.failure: BaseException | None = None
         self.events = self._count(count)
 
     def _count(self, count: int) -> Generator[int, None, int]:

@@ -204,6 +204,7 @@ def test_ids_of_items_that_other_servers_gave_are_not_sent() -> None:
         (called, "fc_1", "call_1"),
         (said, "msg_1", "0b7e"),
         ({**said, "type": "message"}, "msg_1", "__fake_id__"),
+        ({"type": "reasoning", "summary": [], "encrypted_content": "x"}, "rs_1", "thought-7"),
         ({**called, "call_id": "x" * 64}, "fc_1", ""),
     ):
         for call_id, sent in ((own, {**item, "id": own}), (foreign, item)):

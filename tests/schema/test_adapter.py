@@ -8,7 +8,15 @@ import typing
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pytest
-from pydantic import BaseModel, BeforeValidator
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    create_model,
+)
 
 from agents_lite import Agent, AgentOutputSchema, UserError, function_tool, handoff
 
@@ -64,6 +72,29 @@ def test_the_refusal_says_what_to_write() -> None:
         tool_of(Literal[Color.RED])
     with pytest.raises(UserError, match="no JSON is a class such as int"):
         tool_of(type[int])
+
+
+def test_an_alias_that_is_a_path_is_refused_and_others_are_read() -> None:
+    deep = AliasPath("deep", 0)
+
+    def paint_of(alias: Any, **config: Any) -> Any:
+        field = Field(validation_alias=alias)
+        return create_model("Paint", __config__=ConfigDict(**config), color=(str, field))
+
+    for alias in (deep, AliasPath("one"), AliasChoices(deep, AliasPath("deep", 1))):
+        with pytest.raises(UserError, match=r"where \[.+ is; write the alias as a text"):
+            AgentOutputSchema(paint_of(alias))
+        with pytest.raises(UserError, match="write the alias as a text"):
+            tool_of(list[paint_of(alias)])  # type: ignore[misc]
+    for paint, name in (
+        (paint_of(AliasChoices(deep, "one")), "one"),
+        (paint_of(AliasChoices(AliasPath("one"))), "one"),
+        (paint_of(deep, populate_by_name=True), "color"),
+        (paint_of(deep, validate_by_name=True), "color"),
+    ):
+        schema = AgentOutputSchema(paint)
+        assert schema.json_schema()["required"] == [name]
+        assert schema.validate_json(json.dumps({name: "red"})).color == "red"
 
 
 def as_color(value: Any) -> Any:

@@ -161,7 +161,12 @@ def _without_closing(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     kept = {name: part for name, part in schema.items() if name != "additionalProperties"}
-    return {name: _without_closing(part) for name, part in kept.items()}
+    return {
+        name: {each: _without_closing(its) for each, its in part.items()}
+        if name in _BY_NAME and isinstance(part, dict)
+        else _without_closing(part)
+        for name, part in kept.items()
+    }
 
 
 def _newer_limit(body: Json) -> None:
@@ -185,6 +190,8 @@ def _no_strictness(body: Json) -> None:
 
 MOST_READ = 10_000
 """Characters of a refusal that are looked at; some servers add the whole request."""
+_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+"""Keywords of a schema under which the names are the user's."""
 _ANY: Json = {"type": "object", "properties": {}}
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
 

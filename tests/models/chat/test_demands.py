@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -41,6 +42,9 @@ HISTORY: list[Json] = [
 def add() -> int:
     """Add."""
     return 3
+
+
+NAMED_SO = function_tool(lambda additionalProperties: "3", name_override="add")
 
 
 @dataclass
@@ -173,6 +177,17 @@ PICKY = [
         'Invalid JSON payload received. Unknown name "additionalProperties" at tools[0].',
         400,
         lambda body: "additionalProperties" not in str(body["tools"]),
+    ),
+    Picky(
+        "the same, where an argument is called so",
+        "https://github.com/musistudio/claude-code-router/issues/187",
+        'Invalid JSON payload received. Unknown name "additionalProperties" at tools[0].',
+        400,
+        lambda body: (
+            '"additionalProperties": false' not in json.dumps(body["tools"])
+            and '"additionalProperties": {' in json.dumps(body["tools"])
+        ),
+        {"tools": [NAMED_SO]},
     ),
     Picky(
         "an older server: the older name for the limit",
