@@ -39,22 +39,25 @@ def mend_history(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
     """The history without what the API would refuse; the very same list when nothing is wrong.
 
     Left out are calls without an output, outputs without a call before them (second outputs of a
-    call too), and reasoning that is not followed by what it led to, such as that before a call
-    left out. What was left out is logged, one warning for each history.
+    call too), reasoning that is not followed by what it led to, such as that before a call
+    left out, and items that stand there twice. What was left out is logged, one warning for each
+    history.
     """
-    broken = _unpaired(items)
-    if _holds(items, "reasoning"):
-        broken |= _reasoning_without_follower(items, broken)
-    if not broken:
+    sole = _without_copies(items)
+    broken = _unpaired(sole)
+    if _holds(sole, "reasoning"):
+        broken |= _reasoning_without_follower(sole, broken)
+    if not broken and sole is items:
         return items
-    counts = Counter(items[index]["type"] for index in broken)
-    _logger.warning(
-        "Left out of the history, as the API would refuse it: %s. Calls need their outputs, "
-        "outputs their calls, and reasoning the item it led to.",
-        ", ".join(f"{count} {item_type}" for item_type, count in sorted(counts.items())),
-    )
-    kept = [item for index, item in enumerate(items) if index not in broken]
-    return without_lost_reasoning(items, kept)
+    kept = [item for index, item in enumerate(sole) if index not in broken]
+    counts = Counter(map(_type_of, items)) - Counter(map(_type_of, kept))
+    if counts:
+        _logger.warning(
+            "Left out of the history, as the API would refuse it: %s. Calls need their outputs, "
+            "outputs their calls, reasoning the item it led to, and an item may stand there once.",
+            ", ".join(f"{count} {item_type}" for item_type, count in sorted(counts.items())),
+        )
+    return without_lost_reasoning(sole, kept)
 
 
 def without_lost_reasoning(
@@ -105,6 +108,10 @@ def _without_lost_followers(
     if not lost:
         return after
     return [item for item in after if item.get("type") != "reasoning" or _id_of(item) not in lost]
+
+
+def _type_of(item: TResponseInputItem) -> str:
+    return item.get("type") or "message"
 
 
 def _id_of(item: TResponseInputItem) -> str | None:
@@ -170,6 +177,30 @@ def turn_starts(items: list[TResponseInputItem]) -> list[int]:
             (waiting.discard if _is_output(item) else waiting.add)(pair)
         before = item
     return starts
+
+
+def _without_copies(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
+    """A history in which each id stands once: "Duplicate item found with id".
+
+    A copy is left out. What a server has given an id again that it had given before stays, without
+    the id where it may lack it, and so do messages: a server may have said the same twice.
+    """
+    ids = [name for name in map(_id_of, items) if name]
+    if len(set(ids)) == len(ids):
+        return items
+    first: dict[str, TResponseInputItem] = {}
+    sole = []
+    for item in items:
+        name, item_type = _id_of(item), _type_of(item)
+        if name in first:
+            if first[name] == item and item_type != "message":
+                continue
+            if item_type in _MAY_LACK_ID:
+                item = {field: value for field, value in item.items() if field != "id"}
+        elif name:
+            first[name] = item
+        sole.append(item)
+    return sole
 
 
 def _unpaired(items: list[TResponseInputItem]) -> set[int]:

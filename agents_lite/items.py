@@ -64,20 +64,33 @@ def as_input(raw_item: Any) -> TResponseInputItem:
     is_reasoning = item.get("type") == "reasoning"
     refused = {"created_by", "status"} if is_reasoning else {"created_by"}
     not_null = {"id", "status", "content"} if is_reasoning else {"id", "status"}
-    return {
+    taken = {
         name: value
         for name, value in item.items()
         if name not in refused and not (value is None and name in not_null)
     }
+    if _names_makers(item):
+        taken["output"] = [
+            {name: value for name, value in part.items() if name != "created_by"}
+            for part in item["output"]
+        ]
+    return taken
 
 
 def is_taken_back(item: TResponseInputItem) -> bool:
     """Whether an item holds nothing that only answers have, which the API refuses in a request."""
     if "created_by" in item or item.get("id", "") is None or item.get("status", "") is None:
         return False
-    if item.get("type") == "reasoning":
+    kind = item.get("type")
+    if kind == "reasoning":
         return "status" not in item and item.get("content", "") is not None
-    return True
+    return kind != "shell_call_output" or not _names_makers(item)
+
+
+def _names_makers(item: TResponseInputItem) -> bool:
+    """Whether the output of commands says of each who ran it."""
+    parts = item.get("output") if item.get("type") == "shell_call_output" else None
+    return isinstance(parts, list) and any("created_by" in part for part in parts)
 
 
 @dataclass(repr=False)

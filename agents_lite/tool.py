@@ -423,7 +423,7 @@ class FileSearchTool:
     vector_store_ids: list[str]
     """The vector stores to search."""
     max_num_results: int | None = None
-    """None leaves it to the server."""
+    """1 to 50; None leaves it to the server."""
     include_search_results: bool = False
     """Whether the output items hold what was found."""
     ranking_options: dict[str, Any] | None = None
@@ -432,9 +432,15 @@ class FileSearchTool:
     """Which files to search, by attributes; None for all."""
 
     def __post_init__(self) -> None:
-        """Raise UserError for vector stores that are no list."""
+        """Raise UserError for vector stores that are no list, or a number of results out of reach.
+
+        Source: https://platform.openai.com/docs/api-reference/responses/create
+        """
         wanted = "a list of ids"
         check_kind(self.vector_store_ids, (list, tuple), "FileSearchTool: vector_store_ids", wanted)
+        most = self.max_num_results
+        if most is not None and not (type(most) is int and 1 <= most <= 50):
+            raise UserError(f"FileSearchTool: max_num_results must be 1 to 50, got {most!r}")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import wraps
 from typing import Any
@@ -31,6 +32,7 @@ from agents_lite import (
     ModelSettings,
     MultiProvider,
     OpenAIChatCompletionsModel,
+    OpenAIResponsesCompactionSession,
     OpenAIResponsesModel,
     ResponsesClient,
     RunConfig,
@@ -46,6 +48,7 @@ from agents_lite import (
 )
 from agents_lite.checks import check_takes, from_fields
 from agents_lite.exceptions import AgentsException
+from agents_lite.extensions.memory.trim import trim_items
 from agents_lite.local_tools import FolderEditor, LocalShell
 from agents_lite.mcp import MCPServerStdio, MCPServerStreamableHttp
 from agents_lite.testing import ScriptedModel, call, handoff_to, text, turn
@@ -106,6 +109,7 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (lambda **it: handoff(AGENT, on_handoff=print, **it), "input_type", [{}, {"a": 1}, len]),
     (lambda **it: handoff(AGENT, **it), "is_enabled", ["x", str]),
     (FileSearchTool, "vector_store_ids", ["vs_1", None]),
+    (lambda **it: FileSearchTool(["vs_1"], **it), "max_num_results", [0, 51, -1, True, "3", 2.0]),
     (CodeInterpreterTool, "tool_config", ["x", None, []]),
     (ImageGenerationTool, "tool_config", ["x", None, []]),
     (HostedMCPTool, "tool_config", ["x", None, []]),
@@ -211,6 +215,35 @@ def test_a_decorator_may_give_a_function_more_than_it_is_called_with() -> None:
     assert tool(needs_approval=with_database).needs_approval is with_database
     with pytest.raises(UserError, match="needs_approval"):
         tool(needs_approval=of_one)
+
+
+@dataclass
+class Numbered:
+    number: int
+
+
+class Listed(list[Any]):
+    """A function that keeps what it was given, and so is false before its first call."""
+
+    answer: Any = None
+
+    def __call__(self, given: Any) -> Any:
+        self.append(given)
+        return self.answer
+
+
+def test_a_function_that_is_false_is_called_all_the_same() -> None:
+    build, extract, count, is_time = Listed(), Listed(), Listed(), Listed()
+    build.answer, extract.answer, count.answer = "Hi", "out", 1
+    inner = Agent("In", model=ScriptedModel(["in"]))
+    ask = inner.as_tool("ask", "Ask.", extract, parameters=Numbered, input_builder=build)
+    run_sync(Agent("a", model=ScriptedModel([call("ask", number=1), "done"]), tools=[ask]), "Hi")
+    trim_items([{"role": "user", "content": "Hi"}], max_tokens=1, count_tokens=count)
+    session = OpenAIResponsesCompactionSession(
+        "s", SQLiteSession("s"), should_trigger_compaction=is_time
+    )
+    run_sync(AGENT.clone(model=ScriptedModel(["Hello!"])), "Hi", session=session)
+    assert [len(each) for each in (build, extract, count, is_time)] == [1, 1, 1, 1]
 
 
 class TwoMethods(Model):

@@ -67,7 +67,8 @@ class OpenAIResponsesCompactionSession(SessionABC):
         self.session_settings = getattr(underlying_session, "session_settings", None)
         self.model = model
         self._client = client
-        self._is_time = should_trigger_compaction or _is_long
+        decide = should_trigger_compaction
+        self._is_time = _is_long if decide is None else decide
 
     def get_items(self, limit: int | None = None) -> Any:
         """The newest `limit` items (None: all)."""

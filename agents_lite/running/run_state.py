@@ -339,7 +339,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 raise UserError(f"The run has no call {item.call_id} of {item.tool_name}")
             record = record.inside[place]
         named = item.call_id, item.question_name
-        waiting = interruptions(record)
+        waiting = interruptions(record, with_ruled=True)
         call = next((i for i in waiting if (i.call_id, i.question_name) == named), None)
         if call is None:
             is_decided = decision_of(record, item.call_id) is not None

@@ -44,7 +44,7 @@ def typed_agent_tool(
         facts: dict[str, Any] = {"params": adapter.dump_python(arguments, mode="json")}
         if include_input_schema:
             facts["json_schema"] = schema
-        build = input_builder or _as_text
+        build = _as_text if input_builder is None else input_builder
         call = context.run.call if context.run is not None else _call
         return run_agent(context, call(build, facts), facts["params"])
 

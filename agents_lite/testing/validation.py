@@ -123,6 +123,7 @@ def check_items(new_items: Any, history: list[Json]) -> None:
     for index, item in enumerate(new_items):
         _check_item(item, f"input[{index}]")
     items = history + new_items
+    _check_ids(items)
     _check_outputs(items)
     _check_reasoning(items)
 
@@ -307,6 +308,18 @@ def _check_message(message: Json, place: str) -> None:
                 f"Invalid value: '{kind}'. Supported values are: {wanted}.",
                 f"{place}.content[{index}]",
                 "invalid_value",
+            )
+
+
+def _check_ids(items: list[Json]) -> None:
+    """No item stands there twice, whether as it is or by its id."""
+    ids = Counter(item["id"] for item in items if item.get("id"))
+    for name, count in ids.items():
+        if count > 1:
+            raise RequestRejected(
+                f"Duplicate item found with id {name}. Remove duplicate items from your input and "
+                "try again.",
+                "input",
             )
 
 

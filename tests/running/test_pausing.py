@@ -169,6 +169,44 @@ def test_always_holds_for_the_rest_of_the_run(verdict: str, made: int) -> None:
     assert len(shop.done) == made
 
 
+@pytest.mark.parametrize("single_first", [True, False])
+def test_a_decision_about_one_call_overrules_one_about_all_of_its_tool(single_first: bool) -> None:
+    shop = Shop()
+    calls = [call("refund", call_id=f"c{n}", order=str(n), amount=1.0) for n in range(4)]
+    agent = shop.agent(calls[:3], calls[3], "Done.")
+    state = Runner.run_sync(agent, "x").to_state()
+    first, second, _ = state.get_interruptions()
+    if single_first:
+        state.reject(second)
+    state.approve(first, always_approve=True)
+    assert state.get_interruptions() == []
+    if not single_first:
+        state.reject(second)
+    for decided in (first, second):
+        with pytest.raises(UserError, match="was decided about already"):
+            state.reject(decided)
+    assert Runner.run_sync(agent, carried(state, agent)).final_output == "Done."
+    assert shop.done == [f"refund {n} 1.0" for n in (0, 2, 3)]
+
+
+def test_a_rule_is_not_asked_where_all_calls_of_the_tool_were_decided_about() -> None:
+    asked = []
+
+    def rule(context: Any, arguments: dict[str, Any], call_id: str) -> bool:
+        asked.append(call_id)
+        return call_id == "c0"
+
+    for verdict, made in (("approve", 3), ("reject", 0)):
+        shop = Shop()
+        calls = [call("refund", call_id=f"c{n}", order=str(n), amount=1.0) for n in range(3)]
+        agent = shop.agent(*calls, "Done.", needs_approval=rule)
+        state = Runner.run_sync(agent, "x").to_state()
+        getattr(state, verdict)(state.get_interruptions()[0], **{f"always_{verdict}": True})
+        assert Runner.run_sync(agent, carried(state, agent)).final_output == "Done."
+        assert len(shop.done) == made
+    assert asked == ["c0", "c0"]
+
+
 def test_a_rule_decides_which_calls_wait() -> None:
     asked = []
 

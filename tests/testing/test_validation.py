@@ -168,6 +168,11 @@ def test_schemas_that_are_not_strict_are_refused(change: dict[str, Any], complai
             "Invalid type for 'input[1].output': expected one of an array of objects or string, "
             "but got an object instead.",
         ),
+        (
+            [THOUGHT, {"role": "assistant", "content": "Hm."}, THOUGHT],
+            "Duplicate item found with id rs_1. Remove duplicate items from your input and try "
+            "again.",
+        ),
         ([{**called(), "parsed": {}}], "Unknown parameter: 'input[0].parsed'."),
         (
             [{**called(), "call_id": "x" * 65}],

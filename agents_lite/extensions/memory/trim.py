@@ -39,7 +39,7 @@ def trim_items(
     """
     if max_items is None and max_tokens is None:
         raise UserError("trim_items needs a limit: give max_items, max_tokens or both.")
-    count = count_tokens or estimate_tokens
+    count = estimate_tokens if count_tokens is None else count_tokens
     kept_from = len(items)
     tokens = 0
     for index in range(len(items) - 1, -1, -1):

@@ -43,15 +43,15 @@ def settle(call: ToolCall) -> bool:
     known = record.call(call_id)
     if known.input is not None and known.asked is known.input and known.decision is None:
         return not known.open_questions
-    if known.asked is None and known.decision is None:
+    if known.asked is None and known.decision is None and not _is_ruled(call, known):
         reason = _question(call, known)
         if reason is None:
             return True
-        if reason == "approval" and isinstance(call.tool, LocalTool) and call.tool.on_approval:
-            record.add(_decide(call, call.tool.on_approval))
-        elif reason != "approval" or record.decision_for_all(call_id) is None:
+        on_approval = call.tool.on_approval if isinstance(call.tool, LocalTool) else None
+        if reason != "approval" or on_approval is None:
             record.add(Asked(call_id, reason))
             return False
+        record.add(_decide(call, on_approval))
     decision = decision_of(record, call_id)
     if decision is None:
         return False
@@ -95,9 +95,16 @@ def decision_of(record: Record, call_id: str) -> Decided | None:
 
 
 def interruptions(
-    record: Record, inside: tuple[tuple[int, str], ...] = ()
+    record: Record, inside: tuple[tuple[int, str], ...] = (), with_ruled: bool = False
 ) -> Iterator[ToolApprovalItem]:
-    """The calls that wait for a person, in this run and in those inside it."""
+    """The calls that wait for a person, in this run and in those inside it.
+
+    Args:
+        record: The run's record.
+        inside: Where the run is, seen from the outermost one.
+        with_ruled: Whether those count, too, for which a decision about all calls of their tool
+            speaks. They may still be decided about one by one.
+    """
     if record.answer is None:
         return
     for raw in record.answer.response.output:
@@ -111,17 +118,25 @@ def interruptions(
             for name in known.open_questions:
                 asked = _question_of(known.input, name)
                 yield item(reason="input", question=asked, question_name=name)
-        elif known.asked is not None and decision_of(record, call_id) is None:
-            yield item(reason=known.asked.reason)
+        elif known.asked is not None and known.decision is None:
+            if with_ruled or decision_of(record, call_id) is None:
+                yield item(reason=known.asked.reason)
         place = record.turn, call_id
         if place in record.inside:
-            yield from interruptions(record.inside[place], (*inside, place))
+            yield from interruptions(record.inside[place], (*inside, place), with_ruled)
 
 
 def _question_of(asked: Asked, name: str) -> MCPElicitation:
     from ...mcp.objects import MCPElicitation
 
     return MCPElicitation(**(asked.questions or {})[name])
+
+
+def _is_ruled(call: ToolCall, known: CallRecord) -> bool:
+    """Whether it was decided about all calls of the tool, so that nobody need be asked."""
+    if call.tool.needs_approval is False or known.is_begun:
+        return False
+    return call.run.record.decision_for_all(call.call_id) is not None
 
 
 def _question(call: ToolCall, known: CallRecord) -> Any:

@@ -986,6 +986,20 @@ def test_nor_are_they_where_the_user_brings_such_items() -> None:
         assert "created_by" in brought[0]
 
 
+def test_who_ran_a_command_at_the_server_is_not_sent_back() -> None:
+    asked = {"type": "shell_call", "id": "sh_1", "call_id": "c1", "action": {"commands": ["ls"]}}
+    part = {"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}
+    ran = {"type": "shell_call_output", "id": "sho_1", "call_id": "c1", "output": [part]}
+    told = {**ran, "output": [{**part, "created_by": "somebody"}]}
+    with ResponsesServer([[asked, told, "One file."], "Yes."]) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        agent = Agent("A", model=OpenAIResponsesModel("m", client))
+        assert Runner.run_sync(agent, "hi").to_input_list()[2] == ran
+        Runner.run_sync(agent, [asked, told])
+        assert server.requests[1].body["input"] == [asked, ran]
+        assert told["output"][0]["created_by"] == "somebody"
+
+
 def test_of_an_image_what_it_was_made_by_is_not_sent_back() -> None:
     taken = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AA=="}
     told = {**taken, "background": "opaque", "size": "1024x1024", "revised_prompt": "x"}
