@@ -13,7 +13,7 @@ from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
-from .session_settings import SessionSettings, as_settings, check_limit
+from .session_settings import SessionSettings, as_settings, check_count, check_limit
 from .stored_session import StoredItem, StoredItems
 
 if TYPE_CHECKING:
@@ -107,9 +107,10 @@ class OpenAIConversationsSession(SessionABC):
         Of these, what is to stay is given another id.
 
         Raises:
-            UserError: These are no items.
+            UserError: These are no items; the count is none.
             APIError: The server could not be reached, or refused; nothing is lost then.
         """
+        check_count(count)
         old = [item["id"] for item in self.get_items()[:count]]
         given = as_input_items(items, "What the conversation is to add")
         self.add_items([_without_id(item) if item.get("id") in old else item for item in given])

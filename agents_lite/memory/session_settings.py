@@ -48,3 +48,9 @@ def check_limit(limit: Any) -> None:
     """Raise UserError for a limit of items that is neither a whole number nor None."""
     if not isinstance(limit, int | None):
         raise UserError(f"The limit of a session's items is a whole number or None, not {limit!r}")
+
+
+def check_count(count: Any) -> None:
+    """Raise UserError for what is no number of items."""
+    if not isinstance(count, int) or count < 0:
+        raise UserError(f"The count of items to replace is a whole number from 0, not {count!r}")

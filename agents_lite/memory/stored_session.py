@@ -14,7 +14,7 @@ from ..exceptions import SessionError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
-from .session_settings import SessionSettings, as_settings, check_limit
+from .session_settings import SessionSettings, as_settings, check_count, check_limit
 
 if TYPE_CHECKING:
     from typing import Self
@@ -89,9 +89,10 @@ class StoredSession(SessionABC):
         """Put items in the place of the oldest `count`: in one transaction, whoever reads.
 
         Raises:
-            UserError: An item is no dict, or cannot be written as JSON.
+            UserError: An item is no dict, or cannot be written as JSON; the count is none.
             SessionError: The store failed.
         """
+        check_count(count)
         self._replace_texts(self._encoded(items), count)
         return Done()
 

@@ -117,6 +117,8 @@ def test_an_item_may_take_its_own_place(client: ResponsesClient) -> None:
     assert contents(session.get_items()) == ["2", "0", "1"]
     with pytest.raises(UserError, match="add"):
         session.replace_items(["3"], 1)  # type: ignore[list-item]
+    with pytest.raises(UserError, match="whole number from 0"):
+        session.replace_items([], -1)
 
 
 def test_a_forgotten_conversation_is_begun_anew(client: ResponsesClient) -> None:

@@ -151,6 +151,9 @@ def test_items_take_the_place_of_the_oldest_in_one_step_whoever_reads(store: Sto
     assert whole_turns(session.get_items()) == ["new/0", "old/2"]
     with pytest.raises(UserError, match="cannot be written as JSON"):
         session.replace_items([{"role": "user", "content": object()}], 5)
+    for count in (-1, 1.0, None):
+        with pytest.raises(UserError, match="whole number from 0"):
+            session.replace_items([], count)  # type: ignore[arg-type]
     seen: list[list[str]] = []
     is_over = threading.Event()
 

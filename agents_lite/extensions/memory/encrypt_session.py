@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from typing_extensions import TypedDict
 from ...exceptions import UserError
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, then
-from ...memory.session_settings import SessionSettings
+from ...memory.session_settings import SessionSettings, check_count
 from ...memory.stored_session import StoredItem, StoredItems
 
 try:
@@ -67,6 +68,7 @@ class EncryptedSession(SessionABC):
         self.underlying_session = underlying_session
         self.ttl = ttl
         self._cipher = Fernet(_session_key(encryption_key, session_id))
+        self._seen: list[int] | None = None  # marks of the items of the latest whole reading
 
     @property
     def session_settings(self) -> SessionSettings | None:
@@ -75,7 +77,14 @@ class EncryptedSession(SessionABC):
 
     def get_items(self, limit: int | None = None) -> Any:
         """The newest `limit` items (None: all), without those that are too old."""
-        return then(self.underlying_session.get_items(limit), self._opened)
+
+        def opened(held: list[TResponseInputItem]) -> StoredItems:
+            found = [(_mark(item), self._open(item)) for item in held]
+            if limit is None:
+                self._seen = [mark for mark, item in found if item is not None]
+            return StoredItems(item for _, item in found if item is not None)
+
+        return then(self.underlying_session.get_items(limit), opened)
 
     def add_items(self, items: list[TResponseInputItem]) -> Any:
         """Append the items of a turn."""
@@ -91,7 +100,7 @@ class EncryptedSession(SessionABC):
 
     @property
     def replace_items(self) -> Callable[[list[TResponseInputItem], int], Any]:
-        """Put items in the place of the oldest `count` that are not too old.
+        """Put items in the place of the oldest `count` of those that were read last.
 
         Raises:
             AttributeError: The session below has no such method.
@@ -100,10 +109,16 @@ class EncryptedSession(SessionABC):
         put = below.replace_items
 
         def replace(items: list[TResponseInputItem], count: int) -> Any:
+            check_count(count)
+            seen = self._seen  # some of them may have become too old since, others were added
+
             def replaced(held: list[TResponseInputItem]) -> Any:
-                fresh = [place for place, item in enumerate(held) if self._open(item) is not None]
-                # Some that the caller has seen may have become too old since.
-                end = fresh[count] if count < len(fresh) else len(held)
+                fresh = [_mark(item) for item in held if self._open(item) is not None]
+                oldest, end = deque((fresh if seen is None else seen)[:count]), 0
+                for place, item in enumerate(held, start=1):
+                    if oldest and _mark(item) == oldest[0]:
+                        oldest.popleft()
+                        end = place
                 return put([self._sealed(item) for item in items], end)
 
             return then(below.get_items(), replaced)
@@ -114,10 +129,6 @@ class EncryptedSession(SessionABC):
         payload = self._cipher.encrypt(to_json(item)).decode()
         return {"__enc__": 1, "v": 1, "kid": "hkdf-v1", "payload": payload}
 
-    def _opened(self, items: list[TResponseInputItem]) -> StoredItems:
-        opened = (self._open(item) for item in items)
-        return StoredItems(item for item in opened if item is not None)
-
     def _open(self, item: TResponseInputItem | None) -> TResponseInputItem | None:
         """The item in an envelope; None for one that is too old, or sealed with another key."""
         if item is None or item.get("__enc__") != 1:
@@ -126,6 +137,11 @@ class EncryptedSession(SessionABC):
             return StoredItem(from_json(self._cipher.decrypt(item["payload"], self.ttl)))
         except InvalidToken:
             return None
+
+
+def _mark(item: TResponseInputItem) -> int:
+    """What tells an item from others, in an envelope or not."""
+    return hash(item.get("payload") or to_json(item))
 
 
 def _session_key(encryption_key: str, session_id: str) -> bytes:

@@ -47,6 +47,8 @@ SCHEMA = """
 """
 _HERE = "FROM message_structure WHERE session_id = ? AND branch_id = ?"
 
+_NEWEST = f"{_HERE} ORDER BY sequence_number DESC LIMIT 1"
+
 
 class Branch:
     """One branch of a conversation; its methods work within a transaction of the caller's."""
@@ -68,8 +70,7 @@ class Branch:
 
     def newest_turn(self, connection: sqlite3.Connection) -> int:
         """The number of its newest turn; 0 before the first one."""
-        query = f"SELECT COALESCE(MAX(user_turn_number), 0) {_HERE}"
-        return int(connection.execute(query, self.place).fetchone()[0])
+        return self._newest(connection)[1]
 
     def add_newest(
         self, connection: sqlite3.Connection, items: Sequence[TResponseInputItem]
@@ -80,11 +81,7 @@ class Branch:
             f"SELECT id FROM {self._messages} WHERE session_id = ? ORDER BY id DESC LIMIT ?",
             (session_id, len(items)),
         ).fetchall()
-        (number,) = connection.execute(
-            "SELECT COALESCE(MAX(sequence_number), 0) FROM message_structure WHERE session_id = ?",
-            (session_id,),
-        ).fetchone()
-        turn = self.newest_turn(connection)
+        number, turn = self._newest(connection)
         for (message,), item in zip(reversed(ids), items, strict=True):
             turn += item.get("role") == "user"
             number += 1
@@ -113,8 +110,9 @@ class Branch:
 
     def forget(self, connection: sqlite3.Connection, row: int | None = None) -> None:
         """Take one row off it, or (None) all, and what is of no use to any branch then."""
+        which, values = ("", ()) if row is None else (" AND id = ?", (row,))
         messages = connection.execute(
-            f"DELETE {_HERE} AND id = COALESCE(?, id) RETURNING message_id", (*self.place, row)
+            f"DELETE {_HERE}{which} RETURNING message_id", (*self.place, *values)
         ).fetchall()
         connection.executemany(
             f"DELETE FROM {self._messages} WHERE id = ? AND NOT EXISTS "
@@ -123,9 +121,15 @@ class Branch:
         )
         connection.execute(
             "DELETE FROM turn_usage WHERE session_id = ? AND branch_id = ? AND "
-            f"user_turn_number > (SELECT COALESCE(MAX(user_turn_number), -1) {_HERE})",
+            f"user_turn_number > COALESCE((SELECT user_turn_number {_NEWEST}), -1)",
             self.place * 2,
         )
+
+    def _newest(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """The place of its newest item, and the turn of that; (0, 0) before the first one."""
+        query = f"SELECT sequence_number, COALESCE(user_turn_number, 0) {_NEWEST}"
+        place, turn = connection.execute(query, self.place).fetchone() or (0, 0)
+        return place, turn
 
 
 def _kind(item: TResponseInputItem) -> str:

@@ -21,6 +21,8 @@ from agents_lite.extensions.memory import AsyncSQLiteSession, EncryptedSession
 from agents_lite.testing import ScriptedModel
 
 HELLO = {"role": "user", "content": "Hello"}
+USER = {"role": "user", "content": "Before"}
+ANSWER = {"role": "assistant", "content": "Hi"}
 
 
 def test_a_run_reads_what_the_store_cannot() -> None:
@@ -60,6 +62,27 @@ def test_items_that_grew_old_since_they_were_seen_are_replaced_with_the_others()
     session.replace_items([HELLO], len(seen))
     session.ttl = 600
     assert session.get_items() == [HELLO]
+
+
+def test_what_was_added_since_the_items_were_read_stays_though_some_grew_old() -> None:
+    store = SQLiteSession("chat")
+    session, other = (EncryptedSession("a", store, "secret") for _ in range(2))
+    store.add_items([USER])  # before anything was encrypted
+    session.add_items([HELLO] * 4)
+    count = len(session.get_items())
+    session.get_items(1)
+    other.add_items([ANSWER, ANSWER])
+    session.ttl = -1
+    session.replace_items([HELLO], count)
+    session.ttl = 600
+    assert session.get_items() == [HELLO, ANSWER, ANSWER]
+    fresh = EncryptedSession("a", store, "secret")  # has read nothing
+    fresh.replace_items([], 2)
+    assert fresh.get_items() == [ANSWER]
+    fresh.replace_items([HELLO], 0)
+    assert fresh.get_items() == [HELLO, ANSWER]
+    with pytest.raises(UserError, match="whole number from 0, not -1"):
+        fresh.replace_items([], -1)
 
 
 def test_items_are_replaced_where_the_store_can() -> None:
