@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -213,14 +214,13 @@ class FolderEditor:
 def _write(path: Path, text: str, like: Path | None = None) -> None:
     mode = None if like is None else like.stat().st_mode
     beside = path.with_name(f".patch-{os.urandom(8).hex()}")
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-    descriptor = os.open(beside, flags, 0o666 if mode is None else 0o600)  # less the umask
+    opener = partial(os.open, mode=0o666 if mode is None else 0o600)  # less the umask
     try:
-        with open(descriptor, "wb") as file:
+        with open(beside, "xb", opener=opener) as file:
             file.write(text.encode("utf-8"))
         if mode is not None:
             beside.chmod(mode)
         beside.replace(path)
     except BaseException:
-        beside.unlink()
+        beside.unlink(missing_ok=True)
         raise

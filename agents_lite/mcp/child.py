@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import chain, starmap
 from typing import Protocol
 from weakref import WeakSet
 
@@ -73,7 +74,7 @@ class Child:
         self._read_at = 0.0
         self._is_at_end = False
         self._waking = new_lock()
-        self._wake_pipe: tuple[int, ...] = ()
+        self._wake_pipe: list[int] = []
         self._ending = new_lock()
         self._is_done = False
         self._readers = [
@@ -99,7 +100,8 @@ class Child:
         Raises:
             OSError: There is no such program, or it cannot be run.
         """
-        self._wake_pipe = os.pipe()
+        # Made and kept in one instruction: no interrupt comes between and loses the descriptors.
+        self._wake_pipe.extend(chain.from_iterable(starmap(os.pipe, [()])))
         program = shutil.which(command, path=environment.get("PATH")) or command
         self._process = start_process(
             [program, *arguments],
@@ -288,9 +290,8 @@ class Child:
 
     def _close_wake(self) -> None:
         with self._reading, self._waking:
-            pipe, self._wake_pipe = self._wake_pipe, ()
-            for end in pipe:
-                os.close(end)
+            pops = starmap(self._wake_pipe.pop, [()] * len(self._wake_pipe))
+            list(map(os.close, pops))  # in one instruction, too
 
     def _read_errors(self) -> None:
         stderr = self._process.stderr
