@@ -6,14 +6,14 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...exceptions import APIConnectionError, APIResponseError
 from ...http.assembly import words_of_error
 from ...http.streamed_texts import text_of
 from ..replayed_reasoning import REPLAYED
-from .calls import Call, Calls
+from .calls import Calls
 from .growing import GrowingCall, GrowingContent, GrowingText
 
 Json = dict[str, Any]
@@ -39,19 +39,27 @@ Besides OpenAI's: `model_length` of Mistral, `error` of OpenRouter, `abort` of v
 stand behind "content_filter: " and "function_call_filter: ".
 """
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
+_TEXTS = {"content": "output_text", **dict.fromkeys(_REASONING_FIELDS, "reasoning_text")}
+"""Parts by the fields of a delta that their texts come in."""
 _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 """Reasoning in pieces with signatures: OpenRouter and LiteLLM want them back as they came."""
 _REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS))
+_OF_CHOICE = ("finish_reason", "logprobs", "usage", "error")
+"""What a choice may tell besides its delta."""
 _REST = frozenset(("refusal", "annotations", "tool_calls", "function_call"))
-_USAGE_FIELDS = {
-    "prompt_tokens",
-    "prompt_tokens_details",
-    "completion_tokens",
-    "completion_tokens_details",
-    "total_tokens",
-}
+_USAGE_FIELDS = frozenset(
+    (
+        "prompt_tokens",
+        "prompt_tokens_details",
+        "completion_tokens",
+        "completion_tokens_details",
+        "total_tokens",
+    )
+)
 """What the Responses API calls by other names, or counts in the same way."""
-_CHUNK_FIELDS = {"id", "object", "created", "model", "choices", "usage", "x_groq", "obfuscation"}
+_CHUNK_FIELDS = frozenset(
+    ("id", "object", "created", "model", "choices", "usage", "x_groq", "obfuscation")
+)
 """What stands elsewhere in a response; other fields of a chunk, such as citations, are kept."""
 _GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
 
@@ -72,28 +80,23 @@ def chat_events(
         APIConnectionError: The stream broke off, and not behind the answer.
         APIResponseError: It is no chat completion.
     """
-    translation = ChatAnswer(host, several=several)
+    translation = ChatAnswer(host, several=several, streamed=streamed)
     try:
         for chunk in answer:
-            event = translation.more_text(chunk)
-            if event is not None:
-                if streamed:
-                    yield event
+            if streamed and (event := translation.more_text(chunk)) is not None:
+                yield event
                 continue
             error = _error_in(chunk)
             if error is not None:
                 yield {"type": "error", "error": error}
                 return
-            events = translation.translate(chunk)
-            if streamed:
-                yield from events
+            yield from translation.translate(chunk)
     except APIConnectionError:
         if not translation.has_ended:  # `[DONE]` is all that may be missing
             raise
     except (AttributeError, TypeError, ValueError, LookupError) as error:
         raise APIResponseError(f"{host} sent something else than a chat completion") from error
-    events = translation.finish()
-    yield from events if streamed else events[-1:]
+    yield from translation.finish()
 
 
 class ChatAnswer:
@@ -104,18 +107,19 @@ class ChatAnswer:
     Args:
         host: The server, with which reasoning is marked.
         several: Whether several choices were asked for.
+        streamed: Whether events are made before the last one.
     """
 
-    def __init__(self, host: str, *, several: bool = False) -> None:
+    def __init__(self, host: str, *, several: bool, streamed: bool) -> None:
         self._host = host
         self._several = several
+        self._streamed = streamed
         self._response: Json = {}
         self._index: Any = None
         self._items: list[GrowingContent | GrowingCall] = []
         self._contents: dict[str, GrowingContent] = {}
         self._texts: dict[str, GrowingText] = {}
         self._calls = Calls()
-        self._growing_calls: dict[str, GrowingCall] = {}
         self._reasoning_field: str | None = None
         self._reasoning_lists: dict[str, list[Json]] = {}
         self._usage: Json | None = None
@@ -124,22 +128,26 @@ class ChatAnswer:
         self._error: Any = None
         self._events: list[Json] = []
         self._count = 0
+        self._last_choices: list[Json] = []
+        """Those of the last chunk, if all that it said was some more of `_last_text`."""
+        self._last_delta: Json = {}
+        self._last_text: tuple[str, GrowingText] = "", GrowingText("", {})
+        """The field of the delta in there, and what grew by it."""
 
     def more_text(self, chunk: Json) -> Json | None:
-        """The event for a chunk that has only some more text, as thousands do; else None."""
-        text, choices = self._texts.get("output_text"), chunk.get("choices")
-        choice = choices[0] if type(choices) is list and choices else None
-        if text is None or choice is None:
+        """The event for a chunk that is like the last one but for its text, as thousands are."""
+        name, growing = self._last_text
+        choices = chunk.get("choices")
+        try:
+            text = self._last_delta[name] = choices[0]["delta"][name]  # type: ignore[index]
+        except (LookupError, TypeError):
             return None
-        delta = choice.get("delta")
-        if not delta or len(delta) > 1 or choice.get("finish_reason") or choice.get("logprobs"):
+        if choices != self._last_choices or type(text) is not str or not text:
             return None
-        content = delta.get("content")
-        if type(content) is not str or not content or choice.get("index") != self._index:
+        if chunk.get("usage") or chunk.get("error"):
             return None
-        if chunk.get("usage") or chunk.get("error") or choice.get("usage"):
-            return None
-        event = text.add(content)
+        growing.pieces.append(text)
+        event = growing.more(text)
         event["sequence_number"] = self._count
         self._count += 1
         return event
@@ -160,6 +168,8 @@ class ChatAnswer:
             self._note_facts(chunk)
         if choice:
             self._take_choice(choice)
+            if self._streamed:
+                self._note_text(choices, choice)
         return self._told()
 
     @property
@@ -185,6 +195,11 @@ class ChatAnswer:
             response["error"] = self._error or {"message": f"it ended with {self._finish_reason!r}"}
         self._events.append({"type": f"response.{status}", "response": response})
         return self._told()
+
+    def _tell(self, event: Callable[..., Json], *facts: Any) -> None:
+        """Make an event, if events are wanted."""
+        if self._streamed:
+            self._events.append(event(*facts))
 
     def _told(self) -> list[Json]:
         """The events since the last time, numbered."""
@@ -216,21 +231,36 @@ class ChatAnswer:
             "output": [],
             "usage": None,
         }
-        for kind in ("response.created", "response.in_progress"):
-            self._events.append({"type": kind, "response": self._response})
+        if self._streamed:
+            for kind in ("response.created", "response.in_progress"):
+                self._events.append({"type": kind, "response": self._response})
 
     def _note_facts(self, chunk: Json) -> None:
         """Keep what a server says besides, such as citations or its name for the provider."""
-        for name in chunk.keys() - _CHUNK_FIELDS:
-            if chunk[name] is not None:
-                self._facts[name] = chunk[name]
+        if not _CHUNK_FIELDS.issuperset(chunk):
+            for name, value in chunk.items():
+                if value is not None and name not in _CHUNK_FIELDS:
+                    self._facts[name] = value
+
+    def _note_text(self, choices: list[Json], choice: Json) -> None:
+        """Note the choices of a chunk if they are one, which says some more of a text alone."""
+        self._last_choices = []
+        if choices != [choice] or any(map(choice.get, _OF_CHOICE)):
+            return
+        delta = choice.get("delta") or {}
+        said = [name for name, value in delta.items() if value and name != "role"]
+        text = self._texts.get(_TEXTS.get(said[0], "")) if len(said) == 1 else None
+        if text is not None and isinstance(delta[said[0]], str):
+            self._last_choices, self._last_delta = choices, delta
+            self._last_text = said[0], text
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta")
         if not delta and choice.get("text"):  # of the API before there was a chat
             delta = {"content": choice["text"]}
+        is_whole = not delta and not self._items
         if not delta:  # a message at the end of a stream says again what came before
-            delta = {} if self._items else _as_delta(choice.get("message") or {})
+            delta = choice.get("message") or {} if is_whole else {}
         content = delta.get("content")
         if not _REASONING.isdisjoint(delta):
             self._take_reasoning(delta)
@@ -239,7 +269,7 @@ class ChatAnswer:
         elif content:
             self._say("output_text", content)
         if not _REST.isdisjoint(delta):
-            self._take_the_rest(delta)
+            self._take_the_rest(delta, is_whole)
         if isinstance(logprobs := choice.get("logprobs"), dict):
             self._text("output_text").logprobs += logprobs.get("content") or []
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
@@ -266,8 +296,9 @@ class ChatAnswer:
             else:
                 self._say("output_text", part)
 
-    def _take_the_rest(self, delta: Json) -> None:
-        self._say("refusal", delta.get("refusal"))
+    def _take_the_rest(self, delta: Json, is_whole: bool) -> None:
+        if delta.get("refusal"):
+            self._say("refusal", delta["refusal"])
         for annotation in _listed(delta.get("annotations")):
             kind: Any = annotation.get("type")
             flat = {"type": kind, **(annotation.get(kind) or {})}
@@ -275,30 +306,31 @@ class ChatAnswer:
         calls = _listed(delta.get("tool_calls"))
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
-        for piece in calls:
-            self._take_call(piece)
+        for place, piece in enumerate(calls):
+            self._take_call(piece, place if is_whole else None)
 
-    def _take_call(self, piece: Json) -> None:
-        call, arguments = self._calls.take(piece)
+    def _take_call(self, piece: Json, place: int | None) -> None:
+        call, arguments = self._calls.take(piece, place)
         if call.extra:
             self._content("reasoning")  # which carries it
-        growing = self._growing_calls.get(call.call_id)
-        if growing is not None and arguments:
-            self._events.append(growing.add(arguments))
-        elif growing is None and call.name:
-            self._begin_call(call)
+        if call.place is None:
+            if call.name:
+                self._begin_call(call)
+        elif arguments:
+            self._tell(call.more, arguments)
 
-    def _begin_call(self, call: Call) -> None:
-        growing = self._growing_calls[call.call_id] = GrowingCall(call, len(self._items))
-        self._begin_item(growing)
+    def _begin_call(self, call: GrowingCall) -> None:
+        call.place = len(self._items)
+        self._begin_item(call)
         if call.pieces:
-            self._events.append(growing.add("".join(call.pieces)))
+            self._tell(call.more, call.arguments)
 
     def _say(self, kind: str, piece: Any) -> None:
         piece = piece if type(piece) is str else text_of(piece)
         if piece:
             text = self._texts.get(kind) or self._text(kind)
-            self._events.append(text.add(piece))
+            text.pieces.append(piece)
+            self._tell(text.more, piece)
 
     def _text(self, kind: str) -> GrowingText:
         """The part of that kind, begun if need be."""
@@ -306,7 +338,7 @@ class ChatAnswer:
         if text is None:
             content = self._content("reasoning" if kind == "reasoning_text" else "message")
             text = self._texts[kind] = content.new_text(kind)
-            self._events.append(text.begin())
+            self._tell(text.begun)
         return text
 
     def _content(self, kind: str) -> GrowingContent:
@@ -319,20 +351,19 @@ class ChatAnswer:
 
     def _begin_item(self, item: GrowingContent | GrowingCall) -> None:
         self._items.append(item)
-        self._events.append(item.begin())
+        self._tell(item.begun)
 
     def _end_items(self, status: str) -> list[Json]:
         for call in self._calls.all:
-            if call.call_id not in self._growing_calls:  # its function was never named
+            if call.place is None:  # its function was never named
                 self._begin_call(call)
         if "reasoning" in self._contents:
             self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
         state = "completed" if status == "completed" else "incomplete"
-        output = []
-        for growing in self._items:
-            item, events = growing.end(state)
-            output.append(item)
-            self._events += events
+        output = [item.item(state) for item in self._items]
+        if self._streamed:
+            for growing, item in zip(self._items, output, strict=True):
+                self._events += growing.ended(item)
         return output
 
     def _to_replay(self) -> Json:
@@ -349,13 +380,6 @@ def _listed(told: Any) -> list[Json]:
     if isinstance(told, dict):
         return [told]
     return [each for each in told or () if each is not None]
-
-
-def _as_delta(message: Json) -> Json:
-    """A whole message as a single delta."""
-    calls = _listed(message.get("tool_calls"))
-    numbered = [{"index": place, **call} for place, call in enumerate(calls)]
-    return {**message, "tool_calls": numbered}
 
 
 def _grow(pieces: list[Json], piece: Json) -> None:
@@ -386,7 +410,8 @@ def _error_in(answer: Json) -> Any:
     return {"message": error} if isinstance(error, str) else error
 
 
-def _facts(told: Any) -> Json:
+def _numbers(told: Any) -> Json:
+    """Details of a count; none where there are none."""
     return told if isinstance(told, dict) else {}
 
 
@@ -397,8 +422,8 @@ def _number(told: Any) -> Any:
 
 def _usage(counted: Json) -> Json:
     """Usage as the Responses API counts it; what it does not know, such as a cost, stays."""
-    of_input = _facts(counted.get("prompt_tokens_details"))
-    of_output = _facts(counted.get("completion_tokens_details"))
+    of_input = _numbers(counted.get("prompt_tokens_details"))
+    of_output = _numbers(counted.get("completion_tokens_details"))
     cached = of_input.get("cached_tokens")
     if cached is None:  # DeepSeek's name for it, and Moonshot's
         cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens")
@@ -408,14 +433,13 @@ def _usage(counted: Json) -> Json:
     # xAI and Gemini count what was thought in the total alone; it is output, and paid for as such.
     output_tokens = max(written, total - input_tokens)
     reasoning = of_output.get("reasoning_tokens")
+    if reasoning is None:
+        reasoning = output_tokens - written
     return {
-        **{name: counted[name] for name in counted.keys() - _USAGE_FIELDS},
+        **{name: value for name, value in counted.items() if name not in _USAGE_FIELDS},
         "input_tokens": input_tokens,
         "input_tokens_details": {**of_input, "cached_tokens": cached or 0},
         "output_tokens": output_tokens,
-        "output_tokens_details": {
-            **of_output,
-            "reasoning_tokens": output_tokens - written if reasoning is None else reasoning,
-        },
+        "output_tokens_details": {**of_output, "reasoning_tokens": reasoning},
         "total_tokens": total,
     }

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from .growing import GrowingCall, new_call_id
+
 Json = dict[str, Any]
 
-_KNOWN_FIELDS = {"index", "id", "type", "function", "name", "arguments"}
-
-
-class Call:
-    """A call that grows."""
-
-    def __init__(self, index: Any, given_id: str | None, name: str) -> None:
-        self.index = index
-        """The server's number of the call, or None."""
-        self.given_id = given_id
-        """The server's id of the call, or None."""
-        self.call_id = given_id or f"call_{os.urandom(12).hex()}"
-        """The id that it goes by here."""
-        self.name = name
-        """The function; "" until the server has named it."""
-        self.extra: Json = {}
-        """Fields that only the server understands, such as a signature of its thoughts."""
-        self.pieces: list[str] = []
-
-    @property
-    def arguments(self) -> str:
-        """The arguments so far: JSON text, once they are whole."""
-        return "".join(self.pieces)
+_KNOWN_FIELDS = frozenset(("index", "id", "type", "function", "name", "arguments"))
 
 
 class Calls:
@@ -42,36 +21,47 @@ class Calls:
     """
 
     def __init__(self) -> None:
-        self.all: list[Call] = []
+        self.all: list[GrowingCall] = []
         """In the order in which they began."""
 
-    def take(self, piece: Json) -> tuple[Call, str]:
-        """The call that a piece belongs to, a new one if need be, and its part of the arguments."""
-        function = piece.get("function")
+    def take(self, piece: Json, place: int | None = None) -> tuple[GrowingCall, str]:
+        """The call that a piece belongs to, a new one if need be, and its part of the arguments.
+
+        Args:
+            piece: The piece.
+            place: Where it stands in a whole answer, which numbers no calls; None: in a chunk.
+        """
+        function, index = piece.get("function"), piece.get("index", place)
         if not isinstance(function, dict):
             function = piece  # it may be there without a wrapper
         name = str(function.get("name") or "")
         given_id = None if piece.get("id") in (None, "") else str(piece["id"])
         text = _arguments(function.get("arguments"))
-        if text[:1] == "{" and (call := self._that_said(text, piece.get("index"), given_id, name)):
-            return call, ""
-        call = self._find(piece.get("index"), given_id, name) if self.all else None
+        call = None
+        if self.all:
+            if text[:1] == "{" and (call := self._that_said(text, index, given_id, name)):
+                return call, ""
+            call = self._find(index, given_id, name)
         if call is None:
-            call = Call(piece.get("index"), given_id, name)
-            if any(other.call_id == call.call_id for other in self.all):
-                call.call_id = f"call_{os.urandom(12).hex()}"  # two calls have the same id
-            self.all.append(call)
+            call = self._begin(index, given_id, name)
         call.name = call.name or name
         call.given_id = call.given_id or given_id
-        for key in piece.keys() - _KNOWN_FIELDS:
-            call.extra[key] = piece[key]
+        if not _KNOWN_FIELDS.issuperset(piece):
+            call.extra |= {key: piece[key] for key in piece if key not in _KNOWN_FIELDS}
         if text:
             if call.pieces == ["{}"]:  # Anthropic's empty input, passed on before the real one
                 call.pieces.clear()
             call.pieces.append(text)
         return call, text
 
-    def _that_said(self, text: str, index: Any, given_id: Any, name: str) -> Call | None:
+    def _begin(self, index: Any, given_id: str | None, name: str) -> GrowingCall:
+        call = GrowingCall(index, given_id, name)
+        if any(other.call_id == call.call_id for other in self.all):
+            call.call_id = new_call_id()  # two calls have the same id
+        self.all.append(call)
+        return call
+
+    def _that_said(self, text: str, index: Any, given_id: Any, name: str) -> GrowingCall | None:
         """The call whose arguments a piece says once more, all of them, as some do at the end."""
         for call in self.all if index is not None else ():
             is_same = call.given_id == given_id if given_id else not name
@@ -79,7 +69,7 @@ class Calls:
                 return call
         return None
 
-    def _find(self, index: Any, given_id: Any, name: str) -> Call | None:
+    def _find(self, index: Any, given_id: Any, name: str) -> GrowingCall | None:
         """The call that a piece goes on with, or None for a new one."""
         likely = [call for call in reversed(self.all) if index in (None, call.index)]
         same_id = [call for call in likely if given_id and call.given_id == given_id]
@@ -89,7 +79,7 @@ class Calls:
         return None if call is None or _is_another(call, given_id, name) else call
 
 
-def _is_another(call: Call, given_id: Any, name: str) -> bool:
+def _is_another(call: GrowingCall, given_id: Any, name: str) -> bool:
     """Whether a piece that seems to belong to a call begins a further one.
 
     It has a name then; but servers repeat names, and make up a new id for every piece.

@@ -1,4 +1,4 @@
-"""Output items that grow piece by piece, and the events that tell of it.
+"""Output items that grow piece by piece, and the events that tell of it to whoever asks.
 
 Source of the events: https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 from typing import Any
-
-from .calls import Call
 
 Json = dict[str, Any]
 
@@ -25,14 +23,7 @@ class GrowingText:
         self.annotations: list[Json] = []
         self.logprobs: list[Json] = []
         self._where = where
-        self._delta = {"type": f"response.{kind}.delta", **where, "delta": "", "sequence_number": 0}
-
-    def add(self, piece: str) -> Json:
-        """The event for a further piece."""
-        self.pieces.append(piece)
-        event = self._delta.copy()
-        event["delta"] = piece
-        return event
+        self._delta: Json = {}
 
     @property
     def text(self) -> str:
@@ -48,16 +39,20 @@ class GrowingText:
             part["logprobs"] = self.logprobs
         return part
 
-    def begin(self) -> Json:
+    def begun(self) -> Json:
         """The event for its beginning."""
+        self._delta = {"type": f"response.{self.kind}.delta", **self._where}
         return {"type": "response.content_part.added", **self._where, "part": self.part("")}
 
-    def end(self) -> tuple[Json, list[Json]]:
-        """The whole part, and the events for its end."""
-        text = self.text
-        part = self.part(text)
-        return part, [
-            {"type": f"response.{self.kind}.done", **self._where, _FIELDS[self.kind]: text},
+    def more(self, piece: str) -> Json:
+        """The event for a further piece."""
+        return {**self._delta, "delta": piece}
+
+    def ended(self, part: Json) -> list[Json]:
+        """The events for its end."""
+        name = _FIELDS[self.kind]
+        return [
+            {"type": f"response.{self.kind}.done", **self._where, name: part[name]},
             {"type": "response.content_part.done", **self._where, "part": part},
         ]
 
@@ -75,11 +70,6 @@ class GrowingContent:
         if kind == "message":
             self._fields = {"type": "message", "id": self._id, "role": "assistant"}
 
-    def begin(self) -> Json:
-        """The event for its beginning."""
-        item = {**self._fields, "status": "in_progress", "content": []}
-        return {"type": "response.output_item.added", "output_index": self._place, "item": item}
-
     def new_text(self, kind: str) -> GrowingText:
         """A further part."""
         where = {
@@ -90,54 +80,85 @@ class GrowingContent:
         self.texts.append(GrowingText(kind, where))
         return self.texts[-1]
 
-    def end(self, status: str) -> tuple[Json, list[Json]]:
-        """The whole item, and the events for its end."""
-        events: list[Json] = []
-        content = []
-        for growing in self.texts:
-            part, ends = growing.end()
-            content.append(part)
-            events += ends
-        item = {**self._fields, "status": status, "content": content, **self.extra}
-        return item, [*events, _done(self._place, item)]
+    def item(self, status: str) -> Json:
+        """The whole item."""
+        content = [text.part(text.text) for text in self.texts]
+        return {**self._fields, "status": status, "content": content, **self.extra}
+
+    def begun(self) -> Json:
+        """The event for its beginning."""
+        return _added(self._place, {**self._fields, "status": "in_progress", "content": []})
+
+    def ended(self, item: Json) -> list[Json]:
+        """The events for the end of the item."""
+        ends = [text.ended(part) for text, part in zip(self.texts, item["content"], strict=True)]
+        return [*sum(ends, []), _done(self._place, item)]
 
 
 class GrowingCall:
     """A function call; it begins once its function is known."""
 
-    def __init__(self, call: Call, place: int) -> None:
-        self._call = call
-        self._place = place
-        self._fields = {
+    def __init__(self, index: Any, given_id: str | None, name: str) -> None:
+        self.index = index
+        """The server's number of the call, or None."""
+        self.given_id = given_id
+        """The server's id of the call, or None."""
+        self.call_id = given_id or new_call_id()
+        """The id that it goes by here."""
+        self.name = name
+        """The function; "" until the server has named it."""
+        self.extra: Json = {}
+        """Fields that only the server understands, such as a signature of its thoughts."""
+        self.pieces: list[str] = []
+        self.place: int | None = None
+        """Where it stands in the output, once it has begun."""
+        self._id = f"fc_{os.urandom(16).hex()}"
+
+    @property
+    def arguments(self) -> str:
+        """The arguments so far: JSON text, once they are whole."""
+        return "".join(self.pieces)
+
+    def item(self, status: str, arguments: str | None = None) -> Json:
+        """The whole item; or as it is with other arguments."""
+        return {
             "type": "function_call",
-            "id": f"fc_{os.urandom(16).hex()}",
-            "call_id": call.call_id,
-            "name": call.name,
+            "id": self._id,
+            "call_id": self.call_id,
+            "name": self.name,
+            "status": status,
+            "arguments": self.arguments if arguments is None else arguments,
         }
 
-    def begin(self) -> Json:
+    def begun(self) -> Json:
         """The event for its beginning."""
-        item = {**self._fields, "status": "in_progress", "arguments": ""}
-        return {"type": "response.output_item.added", "output_index": self._place, "item": item}
+        return _added(self.place, self.item("in_progress", ""))
 
-    def add(self, piece: str) -> Json:
+    def more(self, piece: str) -> Json:
         """The event for some more of its arguments."""
         return {**self._event("delta"), "delta": piece}
 
-    def end(self, status: str) -> tuple[Json, list[Json]]:
-        """The whole item, and the events for its end."""
-        arguments = self._call.arguments
-        item = {**self._fields, "status": status, "arguments": arguments}
-        done = {**self._event("done"), "name": self._call.name, "arguments": arguments}
-        return item, [done, _done(self._place, item)]
+    def ended(self, item: Json) -> list[Json]:
+        """The events for the end of the item."""
+        done = {**self._event("done"), "name": self.name, "arguments": item["arguments"]}
+        return [done, _done(self.place, item)]
 
     def _event(self, what: str) -> Json:
         return {
             "type": f"response.function_call_arguments.{what}",
-            "item_id": self._fields["id"],
-            "output_index": self._place,
+            "item_id": self._id,
+            "output_index": self.place,
         }
 
 
-def _done(place: int, item: Json) -> Json:
+def new_call_id() -> str:
+    """An id for a call to which the server gave none of its own."""
+    return f"call_{os.urandom(12).hex()}"
+
+
+def _added(place: int | None, item: Json) -> Json:
+    return {"type": "response.output_item.added", "output_index": place, "item": item}
+
+
+def _done(place: int | None, item: Json) -> Json:
     return {"type": "response.output_item.done", "output_index": place, "item": item}
