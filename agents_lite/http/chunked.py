@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import re
 
+from .headers import begin
+
 BLOCK_SIZE = 65536
 """Bytes asked of a socket at a time."""
 LONGEST_FRAMING_LINE = 65536
@@ -19,6 +21,8 @@ class BlockResponse(http.client.HTTPResponse):
     _left_in_chunk = 0
     _in_trailer = False
     _failure: http.client.HTTPException | None = None
+
+    begin = begin
 
     def _read_status(self) -> tuple[str, int, str]:
         """The status line of the answer; interim ones (102, 103) are passed over.

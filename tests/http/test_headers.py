@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+from contextlib import closing
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from agents_lite.http.chunked import BlockResponse
+from agents_lite.http.headers import parse_headers
+
+LINES = [
+    "A: 1", "a:2", "Set-Cookie: x=y; Path=/", "B:  spaces \t ", "C:", "D: a: b", " folded", "\tso",
+    ": no name", "no colon", "E : space before it", "From x@y.z", "From here: it is", "F: é",
+    "G: \x85h", "H: a\rb", "I: a\x0bJ: b", "Content-Type: multipart/mixed; boundary=x", "--x", "",
+]  # fmt: skip
+
+
+def written(lines: list[str], ends: list[str]) -> bytes:
+    return "".join(line + end for line, end in zip(lines, ends, strict=False)).encode("iso-8859-1")
+
+
+@settings(deadline=None)  # the machine may be busy
+@example(["A: 1", " folded"], ["\r\n"] * 2)
+@example(["x A: 1", "B: 2"], ["\r\n"] * 2)
+@given(
+    st.lists(st.sampled_from(LINES) | st.text(st.characters(max_codepoint=255)), max_size=8),
+    st.lists(st.sampled_from(["\r\n"] * 3 + ["\n", "\r", ""]), min_size=8, max_size=8),
+)
+def test_headers_are_those_that_the_standard_library_reads(lines, ends):
+    head = written(lines, ends) + b"\r\nbody\r\n"
+    theirs, ours = io.BytesIO(head), io.BytesIO(head)
+
+    expected = http.client.parse_headers(theirs)
+    assert parse_headers(ours).items() == expected.items()
+    assert ours.tell() == theirs.tell()
+
+
+@pytest.mark.parametrize(
+    "head", [b"A: 1\r\n" * 101 + b"\r\n", b"A: " + b"x" * 65536 + b"\r\n\r\n"], ids=["many", "long"]
+)
+def test_headers_without_end_are_refused(head):
+    with pytest.raises(http.client.HTTPException):
+        parse_headers(io.BytesIO(head))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx-request-id: r\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\nA: 1\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n",
+        b"HTTP/1.0 204 No Content\r\nConnection: keep-alive\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\nConnection: Close\r\n\r\n",
+    ],
+)
+def test_an_answer_begins_as_that_of_the_standard_library(head):
+    begun = []
+    for kind in (http.client.HTTPResponse, BlockResponse):
+        here, there = socket.socketpair()
+        with closing(here), closing(there):
+            there.sendall(head)
+            answer = kind(here)
+            answer.begin()
+            names = ("status", "reason", "version", "chunked", "length", "will_close")
+            begun.append([answer.headers.items(), *(getattr(answer, name) for name in names)])
+    assert begun[0] == begun[1]
+
+
+def test_plain_headers_need_no_parser_of_mails():
+    here, there = socket.socketpair()
+    with closing(here), closing(there):
+        there.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        answer = BlockResponse(here)
+        answer.begin()
+        assert answer.msg.get_payload() is None  # the parser says "": it has looked for a body
