@@ -164,7 +164,8 @@ def test_a_conversation_goes_on_by_the_other_apis(run: Any, client: ResponsesCli
 
 @whole_and_streamed
 def test_an_answer_that_is_too_long_is_an_error(run: Any, client: ResponsesClient) -> None:
-    settings = ModelSettings(max_tokens=3)
+    endless = biased({END: -100, CALL: -100})
+    settings = endless.resolve(ModelSettings(max_tokens=3))
     agent = agent_with(OpenAIChatCompletionsModel, client, settings=settings)
     with pytest.raises(ResponseFailedError, match="max_output_tokens"):
         run(agent, "Hi")

@@ -98,6 +98,7 @@ def main() -> None:
     parameters.offline = True
     parameters.use_jinja = True
     parameters.warmup = False
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(parameters)
     print(server.listening_address, flush=True)
     sys.stdin.read()
