@@ -259,6 +259,8 @@ class Answer:
 
     def _read_to_end(self, blocks: Iterator[bytes]) -> None:
         """Read what follows the terminal event, so that the connection can be used again."""
+        if getattr(self._response.raw, "closed", False):
+            return  # as a rule all came together
         self._exchange.limit_wait(LAST_WORDS)
         with suppress(APIError):
             for _ in islice(blocks, LAST_BLOCKS):

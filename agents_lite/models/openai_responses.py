@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import is_
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..checks import check_kind
 from ..exceptions import UserError
@@ -16,11 +18,12 @@ from ..tool import FunctionTool
 from .default_client import OpenAIClient, as_client, default_client
 from .foreign_ids import is_foreign, without_foreign_ids
 from .interface import Model, ModelRequest
-from .replayed_reasoning import without_replayed
+from .replayed_reasoning import REPLAYED, without_replayed
 from .sending import send
 from .tool_json import handoff_to_request, tool_to_request, tools_to_include
 
 if TYPE_CHECKING:
+    from ..concurrency.cancellation import Cancellation
     from ..model_settings import ModelSettings
     from ..output_schema import AgentOutputSchemaBase
 
@@ -125,7 +128,7 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     ]
     body = {
         "model": model,
-        "input": as_sent(request.input, is_kept=settings.store is not False),
+        "input": as_sent(request.input, settings.store is not False, request.cancellation),
         "instructions": request.system_instructions,
         "tools": _tools(model, request),
         "tool_choice": _tool_choice(model, request),
@@ -146,7 +149,9 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     }
 
 
-def as_sent(items: list[dict[str, Any]], is_kept: bool = True) -> list[dict[str, Any]]:
+def as_sent(
+    items: list[dict[str, Any]], is_kept: bool = True, run: Cancellation | None = None
+) -> list[dict[str, Any]]:
     """Items without what the API refuses: what only answers have, ids and reasoning of other
     servers.
 
@@ -154,14 +159,25 @@ def as_sent(items: list[dict[str, Any]], is_kept: bool = True) -> list[dict[str,
         items: Input items.
         is_kept: Whether the server keeps what it answers; if not, reasoning without its content is
             left out, too.
+        run: What stops the run of this request; what its last request held, item for item, is not
+            looked at again. None: it is for itself.
     """
     if not is_kept:
         items = without_stored_reasoning(items)
-    if False in [is_taken_back(item) for item in items]:
-        items = [as_input(item) for item in items]
-    if True in [is_foreign(item) for item in items]:
-        items = without_foreign_ids(items)
-    return without_replayed(items)
+    known = [] if run is None else _plain_items.get(run, [])
+    goes_on = len(known) <= len(items) and all(map(is_, known, items))
+    new = items[len(known) :] if goes_on else items
+    if False not in [is_taken_back(item) for item in new] and True not in [
+        is_foreign(item) or REPLAYED in item for item in new
+    ]:
+        if run is not None:
+            _plain_items[run] = list(items)
+        return items
+    return without_replayed(without_foreign_ids([as_input(item) for item in items]))
+
+
+_plain_items: WeakKeyDictionary[Cancellation, list[dict[str, Any]]] = WeakKeyDictionary()
+"""The items of each run's last request of which all could be sent as they are, by what stops it."""
 
 
 def _check_settings(request: ModelRequest) -> None:

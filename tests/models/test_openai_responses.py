@@ -212,6 +212,34 @@ def test_ids_of_items_that_other_servers_gave_are_not_sent() -> None:
             assert request_body("m", request)["input"] == [sent]
 
 
+def test_what_is_refused_is_left_out_wherever_it_joins_the_requests_of_a_run() -> None:
+    from agents_lite.concurrency.cancellation import Cancellation
+    from agents_lite.models.openai_responses import as_sent
+
+    plain, other = {"role": "user", "content": "Hi"}, {"role": "user", "content": "Hi"}
+    refused = [
+        {**plain, "id": "0b7e"},
+        {**plain, "status": None},
+        {"type": "reasoning", "summary": [], "replayed": {}},
+    ]
+    for item in refused:
+        run = Cancellation()
+        for items in (
+            [plain],
+            [plain, other],
+            [plain, other, item],
+            [plain, other, item, plain],
+            [item, other],
+            [other],
+            [item],
+            [other, plain, plain],
+            [other, item, plain],
+        ):
+            sent = as_sent(items, run=run)
+            assert sent == as_sent(items)
+            assert item not in sent
+
+
 def test_where_the_server_keeps_nothing_reasoning_without_content_is_not_sent() -> None:
     from agents_lite.models.openai_responses import request_body
 
