@@ -118,7 +118,8 @@ class Answer:
         return self._whole(b"".join(blocks))
 
     def _blocks(self) -> Iterator[bytes]:
-        read, size = _reader(self._response), 0
+        read, has_ended = _reader(self._response)
+        size = 0
         while not self._exchange.is_cut:
             try:
                 block = read()
@@ -130,6 +131,8 @@ class Answer:
             if size > self._limits.answer:
                 raise self._errors.too_long("The answer", "max_answer_bytes", self._limits.answer)
             yield block
+            if has_ended():
+                return
         raise APIConnectionError("The request was cut short")
 
     def _streamed(self, blocks: Iterator[bytes], after: float) -> Iterator[ResponseStreamEvent]:
@@ -259,8 +262,6 @@ class Answer:
 
     def _read_to_end(self, blocks: Iterator[bytes]) -> None:
         """Read what follows the terminal event, so that the connection can be used again."""
-        if getattr(self._response.raw, "closed", False):
-            return  # as a rule all came together
         self._exchange.limit_wait(LAST_WORDS)
         with suppress(APIError):
             for _ in islice(blocks, LAST_BLOCKS):
@@ -282,15 +283,19 @@ def event_number(event: dict[str, Any], default: float) -> float:
     return number if isinstance(number, int) else default
 
 
-def _reader(response: requests.Response) -> Callable[[], bytes]:
-    """A function that gives the next block of an answer, b"" after the last one."""
+def _reader(response: requests.Response) -> tuple[Callable[[], bytes], Callable[[], bool]]:
+    """A function that gives the next block of an answer, b"" after the last one, and one that says
+    whether that was it, where it is known before.
+    """
     raw = response.raw
     is_read = response._content_consumed  # type: ignore[attr-defined]
     if isinstance(raw, urllib3.HTTPResponse) and not is_read:
-        return partial(raw.read1, BLOCK_SIZE, decode_content=True)
+        is_encoded = "content-encoding" in raw.headers  # then more may come out of what was read
+        read = partial(raw.read1, BLOCK_SIZE, decode_content=True)
+        return read, lambda: raw.closed and not is_encoded
     # It waits until a block is full, but understands what plays traffic, and what a hook has read.
     blocks = response.iter_content(BLOCK_SIZE)
-    return lambda: next(blocks, b"")
+    return lambda: next(blocks, b""), lambda: False
 
 
 def _beginning(blocks: Iterator[bytes]) -> bytes:

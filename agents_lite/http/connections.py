@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _socket
 import queue
+import re
 import socket
 import threading
 import time
@@ -32,6 +33,7 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
+from urllib3.util import SKIP_HEADER
 
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
@@ -50,6 +52,7 @@ KEEPALIVE = (("TCP_KEEPIDLE", 45), ("TCP_KEEPALIVE", 45), ("TCP_KEEPINTVL", 15),
 model may think for minutes. Each system has some of the options.
 """
 
+_PLAIN_NAME = re.compile(r"[!-9;-~]+")
 
 _lock = new_lock()  # of all exchanges: it is held for a moment only
 
@@ -161,6 +164,16 @@ class _Watched(HTTPConnection):
                 self.send(b"")
         except TimeoutError as error:
             raise ReadTimeoutError(None, "", str(error)) from error  # type: ignore[arg-type]
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        """Write a header; where it is plain, without the looks that two layers take at it."""
+        if len(values) == 1 and type(header) is type(values[0]) is str:
+            value = values[0]
+            is_plain = value.isascii() and value.isprintable() and _PLAIN_NAME.fullmatch(header)
+            if is_plain and value != SKIP_HEADER:
+                self._output(f"{header}: {value}".encode())  # type: ignore[attr-defined]
+                return
+        super().putheader(header, *values)
 
     def endheaders(self, *args: Any, **options: Any) -> None:
         self._is_ending_headers = True
@@ -335,6 +348,17 @@ class WatchedAdapter(HTTPAdapter):
         if self._pool is None or self._pool.proxy is not None:
             return super().request_url(request, proxies)
         return request.path_url
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """The answer as one of `requests`, without its cookies, which nobody wants."""
+        answer = getattr(resp, "_original_response", None)
+        if not isinstance(answer, BlockResponse):
+            return super().build_response(req, resp)
+        resp._original_response = None
+        try:
+            return super().build_response(req, resp)
+        finally:
+            resp._original_response = answer
 
     def close(self) -> None:
         """Close idle connections."""

@@ -18,6 +18,7 @@ from urllib3.util import Timeout
 from ..exceptions import UserError
 from .address import Address, redirect_target, without_login
 from .connections import Exchange, WatchedAdapter, watch_connections
+from .headers import RequestHeaders
 
 BASE_HEADERS = {
     "User-Agent": "agents_lite",
@@ -134,7 +135,7 @@ class Endpoint:
         if not self._is_ours:
             return self._prepared_by_session(outgoing, url, headers, query)
         request = requests.PreparedRequest()
-        request.headers = CaseInsensitiveDict({**self._own_headers, **headers})
+        request.headers = RequestHeaders({**self._own_headers, **headers})
         request.method, request.body = outgoing.method, outgoing.content
         if outgoing.content is None:
             del request.headers["Content-Type"], request.headers["Content-Length"]

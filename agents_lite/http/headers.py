@@ -1,21 +1,41 @@
-"""An answer's headers, read line by line.
-
-The standard library has its parser of e-mails read them, which takes a tenth of a turn.
-"""
+"""Headers without the many steps that others take for each: they would be a sixth of a turn."""
 
 from __future__ import annotations
 
 import http.client
 import io
 import re
+from collections.abc import ItemsView, Mapping
 from types import FunctionType
 from typing import Any
+
+from requests.structures import CaseInsensitiveDict
 
 _PLAIN_LINE = re.compile(r"^([!-9;-~]+):[ \t]*([\t -~]*)\r?\n", re.MULTILINE)
 
 
+class RequestHeaders(CaseInsensitiveDict[str]):
+    """Headers of a request, made, copied and read in one step each: `requests` takes one for each.
+
+    Args:
+        headers: By their names; of names that differ only in case, the last counts.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._store: Any = {name.lower(): (name, value) for name, value in headers.items()}
+
+    def copy(self) -> RequestHeaders:
+        """Headers that can be changed without these."""
+        return RequestHeaders(dict(self._store.values()))
+
+    def items(self) -> ItemsView[str, str]:
+        """The names as they are written, with their values."""
+        return dict(self._store.values()).items()
+
+
 def parse_headers(file: Any, **limits: Any) -> http.client.HTTPMessage:
-    """The headers at whose beginning a file is, as `http.client.parse_headers` reads them.
+    """The headers at whose beginning a file is, as `http.client.parse_headers` reads them by the
+    standard library's parser of e-mails.
 
     That is asked itself where one is not plain: folded, not ASCII, without a name or its end.
     """

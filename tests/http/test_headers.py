@@ -8,9 +8,13 @@ from contextlib import closing
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection
+from urllib3.util import SKIP_HEADER
 
 from agents_lite.http.chunked import BlockResponse
-from agents_lite.http.headers import parse_headers
+from agents_lite.http.connections import WatchedAdapter
+from agents_lite.http.headers import RequestHeaders, parse_headers
 
 LINES = [
     "A: 1", "a:2", "Set-Cookie: x=y; Path=/", "B:  spaces \t ", "C:", "D: a: b", " folded", "\tso",
@@ -77,3 +81,40 @@ def test_plain_headers_need_no_parser_of_mails():
         answer = BlockResponse(here)
         answer.begin()
         assert answer.msg.get_payload() is None  # the parser says "": it has looked for a body
+
+
+def test_headers_of_a_request_are_as_those_of_requests():
+    given = {"User-Agent": "a", "X-One": "1", "user-agent": "b"}
+    ours, theirs = RequestHeaders(given), CaseInsensitiveDict(given)
+    for headers in (ours, theirs, ours.copy(), theirs.copy()):
+        headers["x-ONE"] = "2"
+        del headers["user-AGENT"]
+        headers.update({"Y": "3"})
+        assert list(headers.items()) == [("x-ONE", "2"), ("Y", "3")]
+        assert list(headers) == ["x-ONE", "Y"]
+        assert headers["X-one"] == headers.get("X-ONE") == "2"
+    copy = ours.copy()
+    copy["Z"] = "4"
+    assert "z" not in ours
+    assert ours == theirs
+
+
+NAMES = ["A", "User-Agent", b"A", "A b", "A:", "A: b", "", "\u00e9", "A\n", " A"]
+VALUES = ["b", "", " b ", "\u00e9", "\u20ac", "b\r\nC: d", "b\n c", "\t", "\x7f", b"b", 3]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_header_is_written_as_by_urllib3_or_refused_as_there(name):
+    for values in [(value,) for value in [*VALUES, SKIP_HEADER]] + [("b", "c"), ()]:
+        outcomes = []
+        with closing(WatchedAdapter()) as adapter:
+            pool = adapter.poolmanager.connection_from_url("http://127.0.0.1")
+            for connection in (HTTPConnection("127.0.0.1"), pool.ConnectionCls("127.0.0.1")):
+                connection.putrequest("GET", "/")
+                try:
+                    connection.putheader(name, *values)
+                except Exception as error:
+                    outcomes.append((type(error), str(error)))
+                else:
+                    outcomes.append(connection._buffer)
+        assert outcomes[0] == outcomes[1]
