@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 
 from pydantic_core import from_json, to_json
@@ -30,8 +30,7 @@ class Holder:
     """The holder as JSON."""
 
     def __post_init__(self) -> None:
-        told = asdict(self)
-        del told["text"]
+        told = {name: getattr(self, name) for name in ("host", "pid", "started", "token")}
         object.__setattr__(self, "text", to_json(told).decode())
 
     @classmethod

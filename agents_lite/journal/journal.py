@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from ..running.run_state import RunState
     from .shared_transaction import SharedTransaction
 
-FORMAT = 1
-"""Version of what is written."""
+FORMAT = 2
+"""Version of what is written. In the first, a run's row told of all its entries."""
 
 Change = Callable[[RunRow | None, float], tuple[RunRow, str | None]]
 """Is given a run's row (None: there is none) and the time of the store, epoch seconds; gives the
@@ -86,7 +86,7 @@ class Journal(ABC):
         """Change a run's row, and add an entry, in one transaction that locks the row.
 
         The entry gets the number that `RunRow.entries` had before. Where that falls, the entries
-        from there on are deleted.
+        from there on are deleted. Entries without a row are an error (`stored_run.counted`).
         """
 
     @abstractmethod
@@ -297,6 +297,10 @@ class Journal(ABC):
     def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
         """Add an entry to a run, and have it held on; once, however often it is sent.
 
+        A store may add it in a quicker way, which leaves the row alone, unless calls share its
+        transactions: then nobody else renews the lease. Whoever claims the run has to wait for it,
+        or to be waited for.
+
         Raises:
             RunBusy: Another holder has it.
             JournalError: The store failed.
@@ -355,7 +359,7 @@ class Journal(ABC):
         row = self._claim(run, encode(about), holder)
         writer = None
         try:
-            texts = [] if row.entries == 0 else (self.entries(run.run_id) or (row, []))[1]
+            texts = [] if row.entries == 0 else self._texts(run.run_id)[1]
             written, is_torn = decode_entries(run.run_id, texts)
             if is_torn:
                 row = self._drop_last(row, holder)
@@ -483,10 +487,22 @@ class Journal(ABC):
         self.change(run_id, add)
 
     def _read(self, run_id: str) -> tuple[RunRow, list[dict[str, Any]]]:
-        found = self.entries(run_id)
-        if found is None:
-            raise UserError(f"The journal has no run {run_id!r}")
-        return found[0], decode_entries(run_id, found[1])[0]
+        row, texts = self._texts(run_id)
+        return row, decode_entries(run_id, texts)[0]
+
+    def _texts(self, run_id: str) -> tuple[RunRow, list[str]]:
+        """A run's row and all its entries."""
+        for _ in range(2):  # between two statements of a store another process may change the run
+            found = self.entries(run_id)
+            if found is None:
+                raise UserError(f"The journal has no run {run_id!r}")
+            row, texts = found
+            if len(texts) == row.entries:
+                return found
+        raise JournalError(
+            f"Of {row.entries} entries of run {run_id!r} the journal has lost "
+            f"{row.entries - len(texts)}: restore a backup, or forget the run and begin it anew"
+        )
 
     def _stop_dead(self) -> None:
         """Have those that were at work in processes that ended noted as stopped."""
@@ -537,7 +553,7 @@ def _check_agents(row: RunRow, agent: Agent[Any]) -> None:
     if about.get("format") != FORMAT:
         raise JournalError(
             f"Run {row.run_id!r} is written in the format {about.get('format')!r}; this version "
-            f"reads {FORMAT}"
+            f"reads {FORMAT}: have the version that began it finish it, or forget it"
         )
     difference = first_difference(about.get("graph", {}), describe_graph(agent))
     if difference is not None:

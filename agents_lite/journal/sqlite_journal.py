@@ -18,7 +18,7 @@ from .journal import Change, Journal
 from .shared_connection import SharedConnection
 from .shared_transaction import SharedTransaction
 from .sqlite_schema import SCHEMA
-from .stored_run import RunRow, Status
+from .stored_run import RunRow, Status, counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,11 +31,13 @@ _NEWEST = (
     "ORDER BY changed_at DESC LIMIT ?)"
 )
 _CUT = "DELETE FROM agent_run_entries WHERE run_id = ? AND number >= ?"
-_HOLD = (
-    "UPDATE agent_runs SET lease_until = ?, entries = ? "
-    "WHERE run_id = ? AND holder = ? AND entries = ?"
-)
+_LAST = "SELECT max(number) FROM agent_run_entries WHERE run_id = ?"
+_TEXTS = "SELECT entry FROM agent_run_entries WHERE run_id = ? ORDER BY number"
 _ADD = "INSERT INTO agent_run_entries (run_id, number, entry) VALUES (?, ?, ?)"
+_ADD_IF_HELD = (
+    "INSERT OR IGNORE INTO agent_run_entries (run_id, number, entry) "
+    "SELECT ?, ?, ? FROM agent_runs WHERE run_id = ? AND holder = ?"
+)
 
 
 class SQLiteJournal(Journal):
@@ -105,13 +107,13 @@ class SQLiteJournal(Journal):
         """Change a run's row, and add an entry, in one transaction; see `Journal.change`."""
 
         def work(connection: sqlite3.Connection) -> None:
-            before = _row(connection, run_id)
+            row, before = _rows_of(connection, run_id)
             after, entry = change(before, time.time())
-            if before is None:
+            if row is None:
                 self._check_size(connection)
                 connection.execute(_BEGIN, tuple(vars(after).values()))
-            elif after != before:
-                was = vars(before)
+            elif after != row:
+                was = vars(row)
                 changed = [name for name, value in vars(after).items() if value != was[name]]
                 columns = ", ".join(f"{name} = ?" for name in changed)
                 values = [getattr(after, name) for name in changed]
@@ -123,21 +125,19 @@ class SQLiteJournal(Journal):
                 connection.execute(_CUT, (run_id, after.entries))
 
         def look(connection: sqlite3.Connection) -> None:
-            change(_row(connection, run_id), time.time())
+            change(_rows_of(connection, run_id)[1], time.time())
 
         self._database.change(work, look)
 
     def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
-        """Add an entry to a run, and have it held on; see `Journal.append`."""
+        """Add an entry to a run that is held; see `Journal.append`."""
+        values = (run_id, number, entry, run_id, holder.text)
 
         def work(connection: sqlite3.Connection) -> bool:
-            now_held = (time.time() + self.lease, number + 1, run_id, holder.text, number)
-            is_held: bool = connection.execute(_HOLD, now_held).rowcount == 1
-            if is_held:
-                connection.execute(_ADD, (run_id, number, entry))
-            return is_held
+            return connection.execute(_ADD_IF_HELD, values).rowcount == 1
 
-        if not self._database.change(work):
+        database = self._database
+        if not isinstance(database, SQLiteFile) or not database.change_at_once(work):
             super().append(run_id, holder, number, entry)
 
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
@@ -148,12 +148,8 @@ class SQLiteJournal(Journal):
             if begins:
                 connection.execute("BEGIN")
             try:
-                row = _row(connection, run_id)
-                found = connection.execute(
-                    "SELECT entry FROM agent_run_entries WHERE run_id = ? AND number < ? "
-                    "ORDER BY number",
-                    (run_id, 0 if row is None else row.entries),
-                ).fetchall()
+                row = _rows_of(connection, run_id)[1]
+                found = connection.execute(_TEXTS, (run_id,)).fetchall()
             finally:
                 if begins:
                     connection.execute("ROLLBACK")
@@ -208,9 +204,11 @@ class SQLiteJournal(Journal):
             )
 
 
-def _row(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
+def _rows_of(connection: sqlite3.Connection, run_id: str) -> tuple[RunRow | None, RunRow | None]:
+    """The row of a run as it is stored, and with the entries that have come since."""
     found = connection.execute(_READ, (run_id,)).fetchone()
-    return None if found is None else RunRow(*found)
+    row = None if found is None else RunRow(*found)
+    return row, counted(run_id, row, connection.execute(_LAST, (run_id,)).fetchone()[0])
 
 
 def _size(connection: sqlite3.Connection) -> int:

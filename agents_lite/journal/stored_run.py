@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from ..exceptions import JournalError
 
 Status = Literal["working", "paused", "failed", "stopped", "finished"]
 """At work; waits, mostly for a person; ended with an error; was left or killed; has its result."""
@@ -28,7 +30,27 @@ class RunRow:
     changed_at: float
     """Epoch seconds of the latest start or stop."""
     entries: int
-    """How many entries there are."""
+    """How many entries there are. As it is stored: how many there were when the row was changed
+    last, so that fewer are a sign of damage; others may have come since."""
+
+
+def counted(run_id: str, row: RunRow | None, last: int | None) -> RunRow | None:
+    """A row as it is stored, with the entries that have come since; None: there is no such run.
+
+    Args:
+        run_id: The run.
+        row: The row, or None.
+        last: The number of the run's last entry; None: it has none.
+
+    Raises:
+        JournalError: There are entries, but no row.
+    """
+    if row is None and last is not None:
+        raise JournalError(
+            f"The journal holds entries of run {run_id!r} but has lost the run: restore a backup, "
+            "or take another run id"
+        )
+    return row if row is None or last is None else replace(row, entries=max(row.entries, last + 1))
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,6 @@ class JournalWriter:
         self._pending: list[Any] = []
         self._sent: tuple[int, str] | None = None  # an entry that may have been written or not
         self._lock = new_lock()  # for the store: one entry after the other
-        self._written_at = time.monotonic()
         self._is_over = False
         self._watch: Watch | None = None
         self._shared = journal.shared
@@ -113,7 +112,6 @@ class JournalWriter:
             self._entries += 1
             del self._pending[:count]
             self._sent = None
-            self._written_at = time.monotonic()
 
     def close(self, is_stopped: bool = False) -> None:
         """Write the rest, and let go of the run.
@@ -178,12 +176,11 @@ class JournalWriter:
         self._watch = call_at(soon, lambda: run_in_thread_or_here(self._renew))
 
     def _renew(self) -> None:
-        """Say that the run is still held, unless an entry has said so."""
+        """Say that the run is still held."""
         if self._is_over:
             return
         try:
-            if time.monotonic() - self._written_at > self._journal.lease / 4:
-                self._journal.renew(self._run_id, self._holder)
+            self._journal.renew(self._run_id, self._holder)
         except RunBusy as lost:
             self._run.cancellation.cancel(lost)
             return

@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from array import array
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ from agents_lite import (
     UserError,
     function_tool,
 )
+from agents_lite.journal.holder import Holder
 from agents_lite.testing import ScriptedModel, call, turn
 from tests.support.drivers import every_driver
 from tests.support.journal_stores import JournalStore
@@ -193,8 +197,6 @@ def held_elsewhere(journal: Journal, seconds: float) -> None:
     """Have the run held by a process of another machine, for so many seconds from now."""
 
     def hold(row: Any, now: float) -> Any:
-        from agents_lite.journal.holder import Holder
-
         holder = Holder("elsewhere 1 2", 7, "8", "9").text
         return replace(row, status="working", holder=holder, lease_until=now + seconds), None
 
@@ -604,12 +606,70 @@ def test_damaged_facts_are_an_error(journal: Journal, scripted: Scripted, entry:
             work()
 
 
-def test_a_newer_format_is_refused(journal: Journal, scripted: Scripted) -> None:
+@pytest.mark.parametrize("version", [1, 3], ids=["older", "newer"])
+def test_another_format_is_refused(journal: Journal, scripted: Scripted, version: int) -> None:
     agent = Agent("A", model=scripted(["done"]))
     Runner.run_sync(agent, "Go", run_config=config(journal))
-    journal.change("r", lambda row, now: (replace(row, about='{"format": 2}'), None))
-    with pytest.raises(JournalError, match="written in the format 2; this version reads 1"):
+    about = f'{{"format": {version}}}'
+    journal.change("r", lambda row, now: (replace(row, about=about), None))
+    words = f"written in the format {version}; this version reads 2: have the version that began it"
+    with pytest.raises(JournalError, match=words):
         Runner.run_sync(agent, "Go", run_config=config(journal))
+
+
+def test_a_run_that_has_lost_entries_is_an_error(journal: Journal, scripted: Scripted) -> None:
+    agent = Agent("A", model=scripted([OSError("no")]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    count = len((journal.entries("r") or pytest.fail("it is not there"))[1])
+    journal.change("r", lambda row, now: (replace(row, entries=count + 2), None))
+    for _ in range(2):
+        with pytest.raises(JournalError, match=f"Of {count + 2} entries of run 'r' .* has lost 2"):
+            Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert "r" in [run.run_id for run in journal.runs()]
+    assert journal.forget("r", unfinished=True) == 1
+
+
+def test_entries_that_have_lost_their_run_are_an_error(store: JournalStore) -> None:
+    journal, run_id = store.open(), uuid.uuid4().hex
+    agent = Agent("A", model=ScriptedModel(["done"]))
+    Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
+    store.drop_row(run_id)
+    with pytest.raises(JournalError, match="holds entries of run .* but has lost the run"):
+        Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
+
+
+def test_who_has_lost_a_run_adds_nothing_behind_the_claim_of_another(
+    store: JournalStore, journal: Journal
+) -> None:
+    with pytest.raises(OSError):
+        agent = Agent("A", model=ScriptedModel([OSError("no")]))
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+
+    def steal(own: Journal) -> list[tuple[int, list[str]]]:
+        """Of each claim, which entry was the next one then, and what was added behind it."""
+        claims = []
+        for _ in range(8):
+            holder, added, found = Holder.here(), list[str](), list[int]()
+            own.change("r", partial(claim, holder.text, found))
+            with suppress(RunBusy):
+                for number in range(found[-1], found[-1] + 5):
+                    entry = f'[{{"type": "{holder.token} {number}"}}]'
+                    own.append("r", holder, number, entry)
+                    added.append(entry)
+            claims.append((found[-1], added))
+        return claims
+
+    def claim(holder: str, found: list[int], row: Any, now: float) -> Any:
+        found.append(row.entries)
+        return replace(row, status="working", holder=holder, lease_until=now + 9), None
+
+    with ThreadPoolExecutor(3) as pool:
+        thieves = list(pool.map(steal, [store.open() for _ in range(3)]))
+    _, entries = journal.entries("r") or pytest.fail("it is not there")
+    for first, added in (claim for thief in thieves for claim in thief):
+        assert entries[first : first + len(added)] == added
+    assert len(entries) == 1 + sum(len(added) for thief in thieves for _, added in thief)
 
 
 def test_a_session_is_given_each_turn_once(

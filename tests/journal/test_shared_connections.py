@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents_lite import Agent, Journal, JournalError, RunConfig, Runner, UserError, function_tool
+from agents_lite import (
+    Agent,
+    Journal,
+    JournalError,
+    RunBusy,
+    RunConfig,
+    Runner,
+    UserError,
+    function_tool,
+)
+from agents_lite.journal.holder import Holder
 from agents_lite.testing import ScriptedModel, call
 from tests.support.journal_stores import JournalStore
 
@@ -30,8 +41,8 @@ class Shop:
         row = {"run": "r", "token": "t", "amount": 1}
         self.store.add_charge(self.folder, row, self.connection)
 
-    def run(self, work: Callable[[], Any]) -> Any:
-        @function_tool
+    def run(self, work: Callable[[], Any], before: Callable[..., bool] = lambda *_: False) -> Any:
+        @function_tool(needs_approval=before)
         def charge() -> str:
             """Charges."""
             self.charge()
@@ -73,6 +84,22 @@ def test_a_tool_that_commits_and_writes_again_is_told_not_to(shop: Shop) -> None
         run()
     assert run().final_output == "done"
     assert shop.charges() == 2
+
+
+def test_what_a_call_of_a_run_that_another_process_has_taken_over_did_is_undone(shop: Shop) -> None:
+    other = shop.store.open()
+
+    def lose(*_: Any) -> bool:
+        def take_over(row: Any, now: float) -> Any:
+            holder = Holder("elsewhere 1 2", 7, "8", "9").text
+            return replace(row, holder=holder, lease_until=now + 100.0), None
+
+        other.change("r", take_over)
+        return False
+
+    with pytest.raises(RunBusy, match="elsewhere"):
+        shop.run(lambda: None, lose)()
+    assert shop.charges() == 0
 
 
 def test_a_commit_that_a_reader_holds_up_commits_nothing_later(shop: Shop) -> None:

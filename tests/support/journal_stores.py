@@ -84,6 +84,18 @@ class JournalStore:
         connection.close()
         return rows
 
+    def drop_row(self, run_id: str) -> None:
+        """Lose the row of a run, but not its entries."""
+        if self.kind == "redis":
+            import redis
+
+            redis.Redis.from_url(self.location).delete(f"agents:runs:run:{run_id}")
+            return
+        connection = self.open_charges(os.path.dirname(self.location))
+        self._execute(connection, "DELETE FROM agent_runs WHERE run_id = :run", {"run": run_id})
+        connection.commit()
+        connection.close()
+
     def _execute(self, connection: Any, statement: str, values: dict[str, Any]) -> Any:
         if self.kind == "sqlalchemy":
             import sqlalchemy as sa

@@ -14,7 +14,7 @@ from ...concurrency.workers import call_or_leave
 from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.journal import Change, Journal
-from ...journal.stored_run import RunRow, Status
+from ...journal.stored_run import RunRow, Status, counted
 from ..redis_errors import in_words
 
 try:
@@ -151,6 +151,8 @@ class RedisJournal(Journal):
             # The client retries no transaction that watches a key: a change is never sent twice.
             pipeline.watch(key)  # type: ignore[no-untyped-call]
             before = _row(run_id, pipeline.get(key))
+            if before is None:  # or a server that drops keys has dropped this one only
+                counted(run_id, None, pipeline.llen(self._entries_key(run_id)) or None)
             seconds, micros = pipeline.time()
             after, entry = change(before, seconds + micros / 1e6)
             if after == before and entry is None:
@@ -159,7 +161,8 @@ class RedisJournal(Journal):
             if entry is not None:
                 pipeline.rpush(self._entries_key(run_id), entry)
             elif before is not None and after.entries < before.entries:
-                pipeline.ltrim(self._entries_key(run_id), 0, after.entries - 1)
+                for _ in range(before.entries - after.entries):
+                    pipeline.rpop(self._entries_key(run_id))
             pipeline.set(key, to_json(asdict(after)))
             if before is None or (before.status, before.changed_at) != (
                 after.status,

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
+from ...journal.holder import Holder
 from ...journal.journal import Change, Journal
 from ...journal.shared_transaction import SharedTransaction
-from ...journal.stored_run import RunRow, Status
+from ...journal.stored_run import RunRow, Status, counted
 from ..databases import (
     MYSQL,
     Database,
@@ -77,6 +78,11 @@ class SQLAlchemyJournal(Journal):
         self._runs = _define_runs(runs_table)
         self._entries = _define_entries(entries_table)
         tables = (self._runs, self._entries)
+        entries = self._entries.c
+        self._last = sa.select(sa.func.max(entries.number)).where(
+            entries.run_id == sa.bindparam("run", type_=entries.run_id.type)
+        )
+        self._add_if_held = _define_add(self._runs, self._entries)
         self._database: Database | SharedTransaction
         if connection is None:
             place = (engine, url)
@@ -92,7 +98,9 @@ class SQLAlchemyJournal(Journal):
         """Change a run's row, and add an entry, in one transaction; see `Journal.change`."""
 
         def work(connection: sa.Connection) -> None:
-            before, now = self._locked_row(connection, run_id)
+            row, now = self._locked_row(connection, run_id)
+            last = connection.execute(self._last, {"run": run_id}).scalar_one()
+            before = counted(run_id, row, last)
             after, entry = change(before, now)
             if entry is not None:
                 values = {"run_id": run_id, "number": before.entries if before else 0}
@@ -101,10 +109,10 @@ class SQLAlchemyJournal(Journal):
                 entries = self._entries.c
                 gone = (entries.run_id == run_id) & (entries.number >= after.entries)
                 connection.execute(sa.delete(self._entries).where(gone))
-            if before is None:
+            if row is None:
                 connection.execute(sa.insert(self._runs).values(**asdict(after)))
-            elif after != before:
-                was = asdict(before)
+            elif after != row:
+                was = asdict(row)
                 changed = {k: v for k, v in asdict(after).items() if was[k] != v}
                 connection.execute(
                     sa.update(self._runs).where(self._runs.c.run_id == run_id).values(**changed)
@@ -112,21 +120,36 @@ class SQLAlchemyJournal(Journal):
 
         self._change(work)
 
+    def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
+        """Add an entry to a run that is held; see `Journal.append`."""
+        values = {"run": run_id, "holder": holder.text, "number": number, "entry": entry}
+
+        def work(connection: sa.Connection) -> bool:
+            return connection.execute(self._add_if_held, values).rowcount == 1
+
+        try:
+            is_added = self.shared is None and self._database.change(work)
+        except JournalError as error:
+            is_added = False
+            if not _was_between(error):  # else it is there, the store's answer was lost
+                raise
+        if not is_added:
+            super().append(run_id, holder, number, entry)
+
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
         """A run's row and the texts of its entries in order; see `Journal.entries`."""
         entries = self._entries.c
+        numbered = (
+            sa.select(entries.number, entries.entry)
+            .where(entries.run_id == run_id)
+            .order_by(entries.number)
+        )
 
         def read(connection: sa.Connection) -> tuple[RunRow, list[str]] | None:
-            found = connection.execute(self._select(run_id)).one_or_none()
-            if found is None:
-                return None
-            row: RunRow = _row(found)
-            texts = connection.execute(
-                sa.select(entries.entry)
-                .where(entries.run_id == run_id, entries.number < row.entries)
-                .order_by(entries.number)
-            )
-            return row, list(texts.scalars())
+            found = _row(connection.execute(self._select(run_id)).one_or_none())
+            all_of_it = connection.execute(numbered).all()
+            row = counted(run_id, found, all_of_it[-1].number if all_of_it else None)
+            return None if row is None else (row, [each.entry for each in all_of_it])
 
         return self._database.read(read)
 
@@ -171,10 +194,7 @@ class SQLAlchemyJournal(Journal):
             try:
                 return self._database.change(work)
             except JournalError as error:
-                cause = error.__cause__
-                code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
-                was_between = isinstance(cause, IntegrityError) or code == (_DEADLOCK,)
-                if self.shared is not None or not was_between:
+                if self.shared is not None or not _was_between(error):
                     raise
 
     def _locked_row(self, connection: sa.Connection, run_id: str) -> tuple[RunRow | None, float]:
@@ -254,6 +274,13 @@ class _SharedConnection(SharedTransaction):
         self._missing = ()
 
 
+def _was_between(error: JournalError) -> bool:
+    """Whether another writer was: what was to be inserted is there, or neither could go on."""
+    cause = error.__cause__
+    code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
+    return isinstance(cause, IntegrityError) or code == (_DEADLOCK,)
+
+
 def _row(found: Any) -> Any:
     return None if found is None else RunRow(*found)
 
@@ -292,3 +319,22 @@ def _define_entries(name: str) -> sa.Table:
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("entry", long_text(), nullable=False),
     )
+
+
+def _define_add(runs: sa.Table, entries: sa.Table) -> sa.Insert:
+    """Adds the entry `number` to a run that `holder` has.
+
+    The run's row is locked, so that who claims the run waits for this, or this for the claim: what
+    a claim has not seen is not added behind it.
+    """
+    held = (
+        sa.select(
+            sa.bindparam("run", type_=entries.c.run_id.type),
+            sa.bindparam("number", type_=sa.Integer()),
+            sa.bindparam("entry", type_=entries.c.entry.type),
+        )
+        .where(runs.c.run_id == sa.bindparam("run"), runs.c.holder == sa.bindparam("holder"))
+        .with_for_update(read=True)
+    )
+    add = sa.insert(entries).from_select(["run_id", "number", "entry"], held)
+    return add.execution_options(preserve_rowcount=True)

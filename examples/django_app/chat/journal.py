@@ -9,11 +9,12 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Max
 
 from agents_lite import Journal, JournalError, RunRow, UserError
 from agents_lite.journal.journal import Change
 from agents_lite.journal.shared_transaction import SharedTransaction
-from agents_lite.journal.stored_run import Status
+from agents_lite.journal.stored_run import Status, counted
 
 from .models import JournalEntry, JournalRun
 
@@ -41,11 +42,9 @@ class DjangoJournal(Journal):
 
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
         def read(_: Any) -> tuple[RunRow, list[str]] | None:
-            row = _row(JournalRun.objects.filter(run_id=run_id))
-            if row is None:
-                return None
-            found = JournalEntry.objects.filter(run_id=run_id, number__lt=row.entries)
-            return row, list(found.order_by("number").values_list("entry", flat=True))
+            row = _counted(run_id, _row(JournalRun.objects.filter(run_id=run_id)))
+            found = JournalEntry.objects.filter(run_id=run_id).order_by("number")
+            return None if row is None else (row, list(found.values_list("entry", flat=True)))
 
         return self.shared.read(read)
 
@@ -111,17 +110,24 @@ class _CallTransaction(threading.local, SharedTransaction):
 
 def _change(run_id: str, change: Change) -> None:
     found = JournalRun.objects.filter(run_id=run_id)
-    before = _row(found.select_for_update())
+    row = _row(found.select_for_update())
+    before = _counted(run_id, row)
     after, entry = change(before, time.time())
     number = 0 if before is None else before.entries
     if entry is not None:
         JournalEntry.objects.create(run_id=run_id, number=number, entry=entry)
     elif after.entries < number:
         JournalEntry.objects.filter(run_id=run_id, number__gte=after.entries).delete()
-    if before is None:
+    if row is None:
         JournalRun.objects.create(**asdict(after))
-    elif after != before:
+    elif after != row:
         found.update(**asdict(after))
+
+
+def _counted(run_id: str, row: RunRow | None) -> RunRow | None:
+    """A row, with what other journals on these tables have added since it was changed."""
+    found = JournalEntry.objects.filter(run_id=run_id)
+    return counted(run_id, row, found.aggregate(last=Max("number"))["last"])
 
 
 def _row(found: Any) -> RunRow | None:
