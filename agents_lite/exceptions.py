@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .shown import escaped
+
 if TYPE_CHECKING:
     from .guardrail import InputGuardrailResult, OutputGuardrailResult
     from .result import RunErrorDetails as RunErrorDetails
@@ -88,6 +90,11 @@ class AgentsException(Exception):
     """
 
     run_data: RunErrorDetails | None = None
+
+    def __str__(self) -> str:
+        """Its words, with an escape for what a terminal would act on: models and servers wrote
+        some of them."""
+        return escaped(super().__str__())
 
     @property
     def message(self) -> str:

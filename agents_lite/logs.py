@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from .shown import escaped
+
 __all__ = ["enable_verbose_stdout_logging"]
 
 
@@ -19,12 +21,20 @@ def enable_verbose_stdout_logging() -> None:
         logger.addHandler(_ToStdout())
 
 
+class _Lines(logging.Formatter):
+    """Lines with nothing in them that a terminal would act on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as it is written."""
+        return escaped(super().format(record))
+
+
 class _ToStdout(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers only
     """Writes to what is standard output at the moment."""
 
     def __init__(self) -> None:
         super().__init__(sys.stdout)
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""

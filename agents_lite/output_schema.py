@@ -123,7 +123,7 @@ class AgentOutputSchema(AgentOutputSchemaBase):
             return read_json(self._adapter.validator, text)
         except ValidationError:
             if self._wrapped:
-                with suppress(ValueError):
+                with suppress(ValueError, TypeError):  # TypeError: halves of characters
                     value = from_json(text)
                     if not (isinstance(value, dict) and "response" in value):
                         return read_json(self._adapter.validator, to_json({"response": value}))

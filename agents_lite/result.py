@@ -14,7 +14,7 @@ from .items import ModelResponse, RunItem
 from .response_types import ResponseCompletedEvent
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper
-from .shown import html_table, in_few_words, printable
+from .shown import escaped, html_table, in_few_words
 from .stream_events import RawResponsesStreamEvent, StreamEvent
 from .usage import Usage
 
@@ -207,7 +207,7 @@ class RunResultBase:
         output = self.final_output
         if output is None:
             return "No final output"
-        return printable(output) if isinstance(output, str) else in_few_words(output, 2000)
+        return escaped(output) if isinstance(output, str) else in_few_words(output, 2000)
 
 
 class RunResult(RunResultBase):

@@ -5,12 +5,19 @@ No context objects, headers, keys or settings of servers' tools are shown: they 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 MOST = 80
 """Characters that a line has for a text."""
+_ACTED_ON = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters
+    "\u202a-\u202e\u2066-\u2069"  # those that turn the direction of writing
+    "\ud800-\udfff]"  # halves of surrogate pairs, which cannot be written
+    "|\r(?!\n)"
+)
 
 
 def in_few_words(value: Any, most: int = MOST) -> str:
@@ -19,7 +26,7 @@ def in_few_words(value: Any, most: int = MOST) -> str:
         text = value if isinstance(value, str) else repr(value)
     except Exception:
         text = f"<{type(value).__name__}>"
-    line = printable(" ".join(text[: 10 * most].split()))
+    line = escaped(" ".join(text[: 10 * most].split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -33,11 +40,14 @@ def set_fields(thing: Any) -> str:
     return f"{type(thing).__name__}({', '.join(shown)})"
 
 
-def printable(text: str) -> str:
-    """The text without characters that command a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+def escaped(text: str) -> str:
+    """The text, lines and tabs kept, with an escape for each character a terminal would act on."""
+    return _ACTED_ON.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def escaped_json(text: str) -> str:
+    """A JSON text of the same value, with JSON's escapes for what a terminal would act on."""
+    return _ACTED_ON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def html_table(title: str, rows: Iterable[tuple[str, str]]) -> str:

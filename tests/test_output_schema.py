@@ -167,3 +167,11 @@ def test_same_type_is_described_once() -> None:
     first, second = AgentOutputSchema(list[Event]), AgentOutputSchema(list[Event])
     assert first.json_schema() is second.json_schema()
     assert first.json_schema() is not AgentOutputSchema(list[Event], False).json_schema()
+
+
+@pytest.mark.parametrize("kind", [int, list[str], str | int, dict[str, str]])
+@pytest.mark.parametrize("text", ["\ud800", '"\ud800', '{"response": "\ud800"}', '["\ud800"]'])
+def test_halves_of_characters_are_no_output(kind: Any, text: str) -> None:
+    schema = AgentOutputSchema(kind, strict_json_schema=False)
+    with pytest.raises(ModelBehaviorError):
+        schema.validate_json(text)

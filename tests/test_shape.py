@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agents_lite"
 
 ORDER = """
-    exceptions checks concurrency shown taken_whole prices usage run_context tool_context prompts
+    shown exceptions checks concurrency taken_whole prices usage run_context tool_context prompts
     pickling methods logs
     response_types http
     tool_output items input_parts stream_events history

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import pickle
 from typing import Any
 
@@ -9,17 +11,21 @@ import pytest
 
 from agents_lite import (
     Agent,
+    AgentsException,
+    BadRequestError,
     CodeInterpreterTool,
     HostedMCPTool,
+    MCPServerError,
     ModelSettings,
     RunConfig,
     RunContextWrapper,
     Runner,
     RunResult,
+    enable_verbose_stdout_logging,
     function_tool,
     handoff,
 )
-from agents_lite.shown import in_few_words
+from agents_lite.shown import escaped_json, in_few_words
 from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, refusal, text, turn
 
 SECRET = "s3cr3t"
@@ -165,3 +171,67 @@ def test_what_cannot_be_shown_is_named_by_its_class() -> None:
 def test_usage_stays_equal_and_portable(result: RunResult) -> None:
     usage = pickle.loads(pickle.dumps(result.usage))
     assert usage == result.usage
+
+
+ACTED_ON = "X\x1b]52;c;QQ==\x07\x9b31m\u202eY\rZ\x00\x7f\ud800"
+
+
+def fail_acting_on() -> str:
+    raise ValueError(ACTED_ON)
+
+
+@pytest.mark.parametrize(
+    ("turns", "options"),
+    [
+        ([call(ACTED_ON)], {}),
+        ([refusal(ACTED_ON)], {}),
+        ([ACTED_ON], {"output_type": int}),
+        (
+            [call("fail")],
+            {
+                "tools": [
+                    function_tool(
+                        fail_acting_on, name_override="fail", failure_error_function=None
+                    )
+                ]
+            },
+        ),
+        ([BadRequestError(ACTED_ON, status_code=400, headers={})], {}),
+        ([MCPServerError(ACTED_ON, "m")], {}),
+    ],
+    ids=["unknown tool", "refusal", "output", "failing tool", "server", "MCP server"],
+)
+def test_no_error_or_log_line_commands_the_terminal(
+    turns: list[Any], options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "agents_lite")
+    with pytest.raises(AgentsException) as failed:
+        Runner.run_sync(Agent("A", model=ScriptedModel(turns), **options), "x")
+    said = [str(failed.value), failed.value.message, *caplog.messages]
+    assert any(r"X\x1b]52;c;QQ==\x07\x9b31m\u202eY\rZ" in each for each in said)
+    for each in said:
+        assert "".join(each.split("\n")).isprintable()
+
+
+def test_the_log_on_standard_output_does_not_command_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("agents_lite")
+    before = logger.handlers[:], logger.level
+    try:
+        enable_verbose_stdout_logging()
+        fails = function_tool(fail_acting_on, name_override="fail")
+        model = ScriptedModel([call("fail"), "ok"])
+        Runner.run_sync(Agent("A", model=model, tools=[fails]), "x")
+    finally:
+        logger.handlers[:], logger.level = before
+    written = capsys.readouterr().out
+    assert r"ValueError: X\x1b]52" in written  # in the traceback, too
+    assert "".join(written.split("\n")).isprintable()
+
+
+def test_json_with_other_escapes_has_the_same_value() -> None:
+    value = {"a\x9b": [ACTED_ON[:-1], "é\u202e\\x1b"]}
+    shown = escaped_json(json.dumps(value, ensure_ascii=False, indent=2))
+    assert json.loads(shown) == value
+    assert "".join(shown.split("\n")).isprintable()

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from ..items import ItemHelpers, MessageOutputItem
 from ..response_types import ResponseStreamEvent
 from ..result import RunResultStreaming
+from ..shown import escaped_json
 from ..stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, RunItemStreamEvent
 from .markdown import MarkdownText
 from .terminal import safe
@@ -17,8 +18,12 @@ from .terminal import safe
 
 def write_output(output: Any) -> None:
     """Write a final output: text as it is, anything else as JSON."""
-    text = output if isinstance(output, str) else to_json(output, indent=2, fallback=str).decode()
-    print(safe(text))
+    print(safe(output) if isinstance(output, str) else written_json(output))
+
+
+def written_json(value: Any) -> str:
+    """A value as JSON for people and programs."""
+    return escaped_json(to_json(value, indent=2, fallback=str).decode())
 
 
 def write_answer(

@@ -10,7 +10,8 @@ from ..items import ToolApprovalItem
 from ..response_types import read_json
 from ..result import RunResultBase
 from ..running.run_state import RunState
-from ..viewer.text import escaped, plain
+from ..shown import escaped
+from ..viewer.text import plain
 from .terminal import ask, readable_json, tell
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from ..run import Runner, RunOptions
 from ..running.run_state import RunState
 from ..stream_events import AgentUpdatedStreamEvent, RunItemStreamEvent
 from ..usage import Usage
+from ..viewer.text import plain
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
 from .answer import write_answer
 from .approval import decided_state
@@ -91,7 +92,8 @@ def execute(options: argparse.Namespace) -> None:
     with chosen_server(options), suppress(Leave):
         chat = Chat(choose_agent(options), session, run_options)
         if is_terminal:
-            print(paint(f"{chat.agent.name} is listening. {__doc__.partition(': ')[2]}", "dim"))
+            name, keys = plain(chat.agent.name), __doc__.partition(": ")[2]
+            print(paint(f"{name} is listening. {keys}", "dim"))
         read_message = message_reader()
         while (message := read_message()) is not None:
             if is_terminal and message.startswith("/"):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import AgentsException, UserError, words_of
 from ..items import ItemHelpers
 from ..response_types import as_object
-from ..viewer.text import escaped, plain
+from ..shown import escaped
+from ..viewer.text import plain
 from .find_agent import find_agent
 from .usage import usage_line
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..mcp.forms import choices
 from ..mcp.objects import MCPElicitation
-from ..viewer.text import escaped, plain
+from ..shown import escaped
+from ..viewer.text import plain
 from .terminal import ask, tell
 
 _WORDS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..exceptions import AgentsException, UserError
 from ..run import RunConfig, Runner
-from ..viewer.text import escaped
+from ..shown import escaped
 from .agent_options import chosen_server
 from .answer import write_output
 from .approval import decided_state

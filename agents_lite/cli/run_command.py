@@ -8,8 +8,6 @@ import stat
 import sys
 from typing import Any
 
-from pydantic_core import to_json
-
 from ..agent import Agent
 from ..exceptions import UserError
 from ..memory import SQLiteSession
@@ -17,9 +15,9 @@ from ..prices import known_cost
 from ..result import RunResultBase
 from ..run import Runner, RunOptions
 from ..running.run_state import RunState
-from ..viewer.text import escaped
+from ..shown import escaped
 from .agent_options import add_agent_options, choose_agent, chosen_server, run_config
-from .answer import write_answer, write_output
+from .answer import write_answer, write_output, written_json
 from .approval import decided_state
 from .find_agent import WrongUsage, names_agent
 from .schema_output import SchemaOutput
@@ -63,7 +61,7 @@ def execute(options: argparse.Namespace) -> None:
         while run.interruptions:
             run = _run(agent, decided_state(run), run_options, how)
     if options.json:
-        print(to_json(_as_json(run), indent=2, fallback=str).decode())
+        print(written_json(_as_json(run)))
     elif not options.stream:
         write_output(run.final_output)
     if options.usage:

@@ -61,7 +61,7 @@ class SchemaOutput(AgentOutputSchemaBase):
         """
         try:
             value = from_json(text)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # TypeError: halves of characters
             raise InvalidFinalOutputError(f"The final output is no JSON: {error}") from error
         misfit = _misfit(value, self._schema, self._schema, "it")
         if misfit is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from ..viewer.text import escaped
+from ..shown import escaped
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
 _WIDTH = 96

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import UserError
-from ..viewer.text import escaped
+from ..shown import escaped
 from .actions import Action
 from .terminal import paint, write_list
 

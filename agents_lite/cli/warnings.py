@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 
-from ..viewer.text import escaped
+from ..shown import escaped
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 

@@ -25,6 +25,7 @@ from ..exceptions import (
     UserError,
 )
 from ..response_types import ResponseStreamEvent, as_python
+from ..shown import escaped
 from .answer import WIRE_ERRORS, Answer, Limits, Translate, event_number
 from .assembly import ResponseSoFar
 from .background import Background
@@ -108,7 +109,8 @@ class Call:
         headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
         host, request_id = self._endpoint.address.host, self._errors.request_id
-        logger.debug("%s answered with %d, request %s", host, response.status_code, request_id)
+        shown_id = escaped(str(request_id))
+        logger.debug("%s answered with %d, request %s", host, response.status_code, shown_id)
         answer = Answer(
             response, exchange, self._so_far, self._errors, self._limits, self._question.translate
         )

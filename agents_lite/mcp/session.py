@@ -16,6 +16,7 @@ from ..concurrency.forks import new_lock, release_if_held
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from ..http.assembly import words_of_error
+from ..shown import escaped
 from .objects import MCPElicitation
 from .protocol import (
     CLIENT_INFO,
@@ -523,8 +524,8 @@ class Session:
         elif method == "notifications/tools/list_changed":
             self.has_new_tools = True
         elif method == "notifications/message" and isinstance(params, dict):
-            words = self._mask(str(params.get("data")))
-            logger.debug("MCP server %s (%s): %s", self._server_name, params.get("level"), words)
+            words = escaped(self._mask(f"({params.get('level')}): {params.get('data')}"))
+            logger.debug("MCP server %s %s", self._server_name, words)
 
     def _reply_alone(self, message: Message) -> None:
         """Answer a request of the server that belongs to no request of ours."""

@@ -16,6 +16,7 @@ from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
 from ..http.errors import parse_json
+from ..shown import escaped
 from .child import Child
 from .protocol import (
     Message,
@@ -172,7 +173,7 @@ class StdioTransport(Transport):
         try:
             content = parse_json(line)
         except ValueError:
-            self._stray = self._mask(line.decode("utf-8", "replace").strip()[:SHOWN])
+            self._stray = escaped(self._mask(line.decode("utf-8", "replace").strip()[:SHOWN]))
             logger.debug("MCP server %s wrote no JSON: %s", self.server_name, self._stray)
             return
         for message in each_message(content):
@@ -183,7 +184,7 @@ class StdioTransport(Transport):
 
     def hear(self, words: str) -> None:
         """The process wrote a line of standard error."""
-        words = self._mask(words)
+        words = escaped(self._mask(words))
         self._last_words.append(words)
         logger.debug("MCP server %s: %s", self.server_name, words)
 

@@ -62,7 +62,7 @@ def _unwrapped(text: str) -> str:
     """The JSON object that JSON text in a string in JSON amounts to; else the text as it is."""
     try:
         inside = from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: halves of characters
         return text
     is_more = isinstance(inside, str) and inside.lstrip()[:1] in ("{", '"')
     return _unwrapped(inside.strip()) if is_more else text

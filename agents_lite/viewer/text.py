@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-_ACTED_ON = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters
-    "\u202a-\u202e\u2066-\u2069"  # those that turn the direction of writing
-    "\ud800-\udfff]"  # halves of surrogate pairs, which cannot be written
-    "|\r(?!\n)"
-)
-
-
-def escaped(text: str) -> str:
-    """The text, lines and tabs kept, with an escape for each character a terminal would act on."""
-    return _ACTED_ON.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+from ..shown import escaped
 
 
 def plain(text: Any) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+from ..shown import escaped
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
 from .costs import cost_of_spans
-from .text import count, dollars, escaped, plain
+from .text import count, dollars, plain
 
 Paint = Callable[[str, str], str]
 """Gives a text a style: "bold", "dim", "green" or "cyan"."""

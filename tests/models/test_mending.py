@@ -25,7 +25,7 @@ def test_what_is_well_formed_stays_the_very_same() -> None:
     [
         (None, "{}"), ("null", "{}"), (" null\n", "{}"), ("  ", "{}"), ({"a": "é"}, '{"a":"é"}'),
         ({}, "{}"), ([1], "[1]"), (5, "5"),
-        ('"{\\"a\\": 1}"', '{"a": 1}'), ('"a"', '"a"'), ('"', '"'),
+        ('"{\\"a\\": 1}"', '{"a": 1}'), ('"a"', '"a"'), ('"', '"'), ('"{\ud800}"', '"{\ud800}"'),
     ],
 )  # fmt: skip
 def test_arguments_become_json_text(arguments: Any, text: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agents_lite.shown import escaped
 from agents_lite.tracing.sqlite_store import StoredTrace
-from agents_lite.viewer.text import escaped
 from agents_lite.viewer.tree import draw_tree, duration, list_line
 from tests.support.stored_traces import made_up, span
 

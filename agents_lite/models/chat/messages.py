@@ -262,6 +262,8 @@ def _arguments(text: str) -> str:
             return text or "{}"
     except ValueError:
         pass
+    except TypeError:  # halves of characters
+        return _arguments(text.encode("utf-8", "replace").decode())
     return to_json({"invalid": text}).decode()
 
 

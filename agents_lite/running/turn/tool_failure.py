@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ...exceptions import words_of
+from ...shown import escaped
 
 if TYPE_CHECKING:
     from ...tracing import FunctionSpanData, Span
@@ -57,7 +58,7 @@ def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData])
         what = f"{what}\n{told}"
     shown = (type(error), error, start) if start is not None and may_tell else None
     names = call.tool.name, call.run.agent.name
-    logger.warning("Tool %s of agent %s failed: %s", *names, what, exc_info=shown)
+    logger.warning("Tool %s of agent %s failed: %s", *names, escaped(what), exc_info=shown)
 
 
 def _first_of_tool(frames: TracebackType | None) -> TracebackType | None:

@@ -260,3 +260,9 @@ def test_items_that_could_not_be_said_are_not_taken_for_said() -> None:
     for _ in range(2):
         with pytest.raises(CannotSay):
             messages_of(items, None, "h", "auto", run)
+
+
+def test_halves_of_characters_in_arguments_are_replaced() -> None:
+    for arguments, said in (('{"a": "\ud800"}', {"a": "?"}), ("\ud800", {"invalid": "?"})):
+        sent = converted({**called("c1"), "arguments": arguments}, gave("c1", "no"))
+        assert json.loads(sent[0]["tool_calls"][0]["function"]["arguments"]) == said
