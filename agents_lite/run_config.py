@@ -133,12 +133,13 @@ class CallModelData(TakenWhole):
 class ToolErrorFormatterArgs(TakenWhole, Generic[TContext]):
     """What a `tool_error_formatter` is given."""
 
-    kind: Literal["approval_rejected"]
-    """What the model is to be told of: a person rejected the call."""
+    kind: Literal["approval_rejected", "tool_not_found"]
+    """What the model is to be told of: a person rejected the call, or there is no such tool and the
+    run says `tool_not_found="tell_model"`."""
     tool_type: Literal["function", "computer", "shell", "local_shell", "apply_patch", "custom"]
     """The kind of tool."""
     tool_name: str
-    """The tool."""
+    """The tool that the call names."""
     call_id: str
     """The call."""
     default_message: str
@@ -240,8 +241,8 @@ class RunConfig(TakenWhole):
     """Whether `def` tools of one turn run beside each other, on threads: True: all of them, False:
     none, None: those declared with `parallel=True`."""
     tool_error_formatter: ToolErrorFormatter[Any] | None = None
-    """Gives what the model is told of a call that a person rejected without words, or None for
-    the usual words; `def` or `async def`."""
+    """Gives what the model is told of a call that a person rejected without words, or whose tool
+    is not there, or None for the usual words; `def` or `async def`."""
     output_retries: int | None = None
     """As `Agent.output_retries`, for all agents; None: each agent's own."""
     error_handlers: RunErrorHandlers[Any] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NotRequired, TypeAlias
 
 from pydantic_core import to_json
@@ -90,19 +90,24 @@ class ToolOutputFileContentDict(TypedDict):
 
 
 StructuredOutput: TypeAlias = ToolOutputText | ToolOutputImage | ToolOutputFileContent
-_CLASSES: dict[Any, type[StructuredOutput]] = {
+_CLASSES: dict[str, type[StructuredOutput]] = {
     "text": ToolOutputText,
     "image": ToolOutputImage,
     "file": ToolOutputFileContent,
 }
+_FIELDS = {
+    made: [each.name for each in fields(made) if each.name != "type"]
+    for made in _CLASSES.values()
+}
+"""What is read of a dict."""
 
 
 def output_for_model(value: Any) -> str | list[dict[str, Any]]:
     """A tool's output as the API takes it.
 
-    A string stays what it is, text, image and file outputs (also as dicts of the same fields, also
-    several in a list or tuple, with strings among them) become content parts, all else becomes
-    JSON, and `str(value)` what JSON cannot express.
+    A string stays what it is, text, image and file outputs (also as dicts of the same fields or in
+    the API's own form, also several in a list or tuple, with strings among them) become content
+    parts, all else becomes JSON, and `str(value)` what JSON cannot express.
 
     Returns:
         Text, or a list of parts, {"type": "input_text", "text": ...} and the like.
@@ -111,7 +116,7 @@ def output_for_model(value: Any) -> str | list[dict[str, Any]]:
         return value
     elements = _as_list(value)
     outputs = [_read_structured(element) for element in elements]
-    if not any(outputs):
+    if all(output is None for output in outputs):
         return _make_json(value)
     for place, element in enumerate(elements):
         if isinstance(element, str):
@@ -131,11 +136,17 @@ def _read_structured(value: Any) -> StructuredOutput | None:
     if not isinstance(value, dict):
         return None
     given = {name: text for name, text in value.items() if text is not None}
+    kind = given.pop("type", None)
+    made = _CLASSES.get(kind.removeprefix("input_")) if isinstance(kind, str) else None
+    if made is None:
+        return None
+    if made is not ToolOutputText:  # what else is said of a picture is no reason to send it as text
+        given = {name: given[name] for name in _FIELDS[made] if name in given}
     if not all(isinstance(text, str) for text in given.values()):
         return None
     try:
-        return _CLASSES[given.get("type")](**given)
-    except (KeyError, TypeError, UserError):  # a dict that happens to have a type
+        return made(**given)
+    except (TypeError, UserError):  # a dict that happens to have a type
         return None
 
 

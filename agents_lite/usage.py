@@ -27,9 +27,12 @@ class _Counts:
 
     _kinds: ClassVar[tuple[Any, ...]]
     """What the values of the fields are, in order."""
+    _none_counts: ClassVar[bool] = False
+    """Whether a field that is None counts 0."""
 
     def __post_init__(self) -> None:
-        """Have pydantic see to values of other kinds; details that are None count 0.
+        """Have pydantic see to values of other kinds; details that are None count 0, and what is
+        None in them.
 
         Raises:
             ValidationError: One cannot stand for a value of the right kind.
@@ -38,7 +41,7 @@ class _Counts:
             given = {
                 name: value
                 for name, value in vars(self).items()
-                if value is not None or not name.endswith("_details")
+                if value is not None or not (self._none_counts or name.endswith("_details"))
             }
             vars(self).update(vars(_adapter(type(self)).validate_python(given)))
 
@@ -54,10 +57,15 @@ class _Counts:
 
     @classmethod
     def _fields_of(cls, given: Any) -> Any:
-        if isinstance(given, cls | dict) or not hasattr(given, "__dict__"):
+        if isinstance(given, cls) or not (isinstance(given, dict) or hasattr(given, "__dict__")):
             return given
-        names = [each.name for each in fields(cls) if hasattr(given, each.name)]  # type: ignore[arg-type]
-        return {name: getattr(given, name) for name in names} or given
+        found = given
+        if not isinstance(given, dict):
+            names = [each.name for each in fields(cls) if hasattr(given, each.name)]  # type: ignore[arg-type]
+            found = {name: getattr(given, name) for name in names} or given
+        if cls._none_counts and isinstance(found, dict):
+            return {name: value for name, value in found.items() if value is not None}
+        return found
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The fields as a dict; options as in pydantic."""
@@ -101,6 +109,7 @@ class InputTokensDetails(_Counts):
     """What the input tokens were made of."""
 
     _kinds = (int, int, int)
+    _none_counts = True
     cached_tokens: int = 0
     """Those that the server had cached."""
     cache_write_tokens: int = 0
@@ -114,6 +123,7 @@ class OutputTokensDetails(_Counts):
     """What the output tokens were made of."""
 
     _kinds = (int,)
+    _none_counts = True
     reasoning_tokens: int = 0
 
 

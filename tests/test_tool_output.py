@@ -120,6 +120,19 @@ IMAGE = "data:image/png;base64,AAAA"
             {"type": "input_file", "file_data": "data:,x", "filename": "x.txt"},
         ),
         ({"type": "file", "file_url": "http://x"}, {"type": "input_file", "file_url": "http://x"}),
+        ({"type": "input_text", "text": "a"}, {"type": "input_text", "text": "a"}),
+        (
+            {"type": "input_image", "image_url": IMAGE, "detail": "low"},
+            {"type": "input_image", "image_url": IMAGE, "detail": "low"},
+        ),
+        (
+            {"type": "image", "image_url": IMAGE, "width": 213, "alt": "a"},
+            {"type": "input_image", "image_url": IMAGE},
+        ),
+        (
+            {"type": "input_file", "file_id": "f1", "size": 5},
+            {"type": "input_file", "file_id": "f1"},
+        ),
     ],
 )
 def test_structured_output_becomes_a_content_part(value: Any, part: dict[str, Any]) -> None:
@@ -159,6 +172,9 @@ def test_list_of_structured_outputs_becomes_parts_in_order() -> None:
         {"type": "text", "text": 5},
         {"type": "text", "text": "a", "language": "en"},
         {"type": "image"},
+        {"type": "image", "image_url": {"url": IMAGE}},
+        {"type": ["image"], "image_url": IMAGE},
+        {"type": "input_", "text": "a"},
         {"type": "text", "text": None},
         {"type": "video", "url": "u"},
         {"text": "a"},

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from agents_lite import Agent, InputTokensDetails, RequestUsage, Usage, function_tool
+from agents_lite import (
+    Agent,
+    InputTokensDetails,
+    OutputTokensDetails,
+    RequestUsage,
+    Usage,
+    function_tool,
+)
 from agents_lite.testing import ScriptedModel, call, handoff_to, token_usage, turn
 from agents_lite.usage import usage_of_request
 from tests.support.drivers import every_driver
@@ -176,3 +183,16 @@ def test_details_may_come_as_objects_of_another_package() -> None:
     usage = Usage(input_tokens_details=Details(), output_tokens_details=Details())  # type: ignore[arg-type]
     assert usage.input_tokens_details == InputTokensDetails(cached_tokens=3)
     assert usage.output_tokens_details.reasoning_tokens == 2
+
+
+def test_details_of_which_a_server_tells_nothing_count_0() -> None:
+    class Untold:
+        cached_tokens = reasoning_tokens = None
+
+    nothing: Any
+    for nothing in (Untold(), {"cached_tokens": None, "reasoning_tokens": None}):
+        usage = Usage(requests=1, input_tokens_details=nothing, output_tokens_details=nothing)
+        assert usage == Usage(requests=1)
+    untold: Any = None
+    assert InputTokensDetails(cached_tokens=untold) == InputTokensDetails()
+    assert OutputTokensDetails(reasoning_tokens=untold) == OutputTokensDetails()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...exceptions import UnknownEndError, UserError
 from ...items import (
@@ -191,18 +191,40 @@ def _answer(call: ToolCall, decision: Decided) -> Called:
 
 def _rejected(call: ToolCall) -> str:
     """A rejection in the words of the run's `tool_error_formatter`, or the usual ones."""
-    formatter = call.run.config.tool_error_formatter
+    name = call.tool.name
+    return why_not_made(call.run, call.raw, "approval_rejected", name, REJECTED, call.ask)
+
+
+def why_not_made(
+    run: LiveRun,
+    raw: Any,
+    kind: Literal["approval_rejected", "tool_not_found"],
+    tool_name: str,
+    usual: str,
+    ask: Callable[..., Any],
+) -> str:
+    """Why a call was not made, in the words of the run's `tool_error_formatter`, or the usual ones.
+
+    Args:
+        run: The run.
+        raw: The call.
+        kind: What came of it.
+        tool_name: The tool that it names.
+        usual: The usual words.
+        ask: Calls a function of the user's.
+    """
+    formatter = run.config.tool_error_formatter
     if formatter is None:
-        return REJECTED
+        return usual
     facts = ToolErrorFormatterArgs(
-        kind="approval_rejected",
-        tool_type=call.raw.type.removesuffix("_call").removesuffix("_tool"),
-        tool_name=call.tool.name,
-        call_id=call.call_id,
-        default_message=REJECTED,
-        run_context=call.run.context,
+        kind=kind,
+        tool_type=raw.type.removesuffix("_call").removesuffix("_tool"),
+        tool_name=tool_name,
+        call_id=raw.call_id,
+        default_message=usual,
+        run_context=run.context,
     )
-    words = call.ask(formatter, facts)
+    words = ask(formatter, facts)
     if not isinstance(words, str | None):
         raise UserError(f"tool_error_formatter must return a text or None, got {words!r}")
-    return REJECTED if words is None else words
+    return usual if words is None else words

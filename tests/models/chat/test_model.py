@@ -428,7 +428,7 @@ def test_an_error_in_place_of_an_answer_is_raised(serve: Any) -> None:
     chunks = b'data: {"error": {"message": "overloaded", "code": 503}}\n\ndata: [DONE]\n\n'
     answers.append(stream_answer(chunks))
     for answer in answers:
-        with LoopbackServer(answer) as server:
+        with LoopbackServer(answer, answer, answer) as server:
             with pytest.raises(ResponseFailedError, match="overloaded") as caught:
                 Runner.run_sync(Agent("A", model=chat_model(server)), "Hi")
             assert caught.value.code == "503"

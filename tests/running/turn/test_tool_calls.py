@@ -487,6 +487,21 @@ def test_an_unknown_tool_may_be_told_to_the_model() -> None:
     assert outputs_of(result) == ["1", "Tool 'nope' not found."]
 
 
+@pytest.mark.parametrize("words", ["There is no nope.", None])
+def test_an_unknown_tool_is_told_of_in_the_words_of_the_formatter(words: Any) -> None:
+    asked: list[Any] = []
+
+    async def formatter(args: Any) -> Any:
+        asked.append((args.kind, args.tool_type, args.tool_name, args.call_id))
+        return words
+
+    agent = agent_of(calls=[call("nope", call_id="c1")])
+    config = RunConfig(tool_not_found="tell_model", tool_error_formatter=formatter)
+    Runner.run_sync(agent, "x", run_config=config)
+    assert told_model(agent) == (words or "Tool 'nope' not found.")
+    assert asked == [("tool_not_found", "function", "nope", "c1")]
+
+
 def test_a_tool_that_is_not_offered_is_unknown() -> None:
     hidden = function_tool(lambda: 1, name_override="f", is_enabled=lambda context, agent: False)
     agent = agent_of(hidden, calls=[call("f")])
