@@ -53,16 +53,22 @@ async def settled(value: Any) -> Any:
     return await value if isawaitable(value) else value
 
 
-_running_loop: Callable[[], object] | None = None  # asyncio's own, once that is loaded
+def _loop_if_any() -> object:
+    """The event loop of this thread, or None, also as long as nobody has loaded asyncio."""
+    global _running_loop
+    found = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    if found is None:  # another thread may be about to load it
+        return None
+    _running_loop = found
+    return found()
+
+
+_running_loop: Callable[[], object] = _loop_if_any  # asyncio's own, once that is loaded
 
 
 def is_on_event_loop() -> bool:
     """Whether an event loop is at work on this thread, so that what it is given may be awaited."""
-    global _running_loop
-    if _running_loop is None:
-        # Who has not loaded asyncio has no loop; another thread may be about to load it.
-        _running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
-    return _running_loop is not None and _running_loop() is not None
+    return _running_loop() is not None
 
 
 class Callbacks:

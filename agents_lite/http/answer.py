@@ -157,7 +157,7 @@ class Answer:
             else:
                 if is_resumed and event_number(event, default=math.inf) <= after:
                     continue
-                event = so_far.take(event)
+                event = so_far.take_other(event)
                 if so_far.is_finished:
                     self._read_to_end(blocks)
                     yield from self._ending(event)

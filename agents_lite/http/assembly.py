@@ -18,6 +18,7 @@ MOST_DETAILS = 500
 """Characters of what a gateway quotes that an error's message shows."""
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 _ERROR_EVENTS = frozenset({"error", "response.error"})
+_OF_RESPONSES = frozenset(f"response.{status}" for status in ("created", *_UNDER_WAY, *ENDINGS))
 
 _PLACE = itemgetter("type", "item_id", "output_index")
 _PLACE_OF_PART = itemgetter("type", "item_id", "output_index", "content_index")
@@ -78,7 +79,7 @@ class ResponseSoFar:
                     return event
             except KeyError:
                 pass
-        return self._take(event)
+        return self.take_other(event)
 
     @property
     def is_settled(self) -> bool:
@@ -95,11 +96,14 @@ class ResponseSoFar:
         """The response as far as it is known, with the items that are complete; maybe `{}`."""
         return complete_output(self.response, _in_order(self._done))
 
-    def _take(self, event: dict[str, Any]) -> dict[str, Any]:
+    def take_other(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The same for an event that is none more like the last one."""
         self.place = None
         kind, response = event.get("type"), event.get("response")
         if not isinstance(kind, str):
             kind = ""
+        if isinstance(response, dict) and kind in _OF_RESPONSES:
+            return self._take_response(kind, event, response)
         text = self._texts.take(kind, event)
         if text is not None:
             is_plain = kind.endswith(".delta") and type(event.get("delta")) is str

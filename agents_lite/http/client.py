@@ -10,7 +10,6 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
-from urllib3.util import Timeout
 
 from ..checks import check_kind, check_number, check_seconds, check_takes
 from ..concurrency.cancellation import Cancellation, current_cancellation
@@ -22,7 +21,7 @@ from .answer import Limits, Translate
 from .assembly import SettledEvents
 from .background import Background
 from .call import Call, Question
-from .connections import Exchange, renew_connections
+from .connections import Exchange, WaitLimits, renew_connections
 from .endpoint import Endpoint
 from .frames import hide_frames
 from .retries import Retries, RetryNote, RetryPolicy
@@ -109,7 +108,7 @@ class ResponsesClient:
         self._project = project
         self._default_headers = dict(default_headers or {})
         self.retry_policy = RetryPolicy(max_retries, max_retry_wait, retry_delay)
-        self._silence = Timeout(connect=connect_timeout, read=read_timeout)
+        self._silence = WaitLimits(connect=connect_timeout, read=read_timeout)
         self._timeout = timeout
         self._limits = Limits(max_answer_bytes, max_event_bytes)
         self._session = session

@@ -33,7 +33,7 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
-from urllib3.util import SKIP_HEADER
+from urllib3.util import SKIP_HEADER, Timeout
 
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
@@ -52,7 +52,7 @@ KEEPALIVE = (("TCP_KEEPIDLE", 45), ("TCP_KEEPALIVE", 45), ("TCP_KEEPINTVL", 15),
 model may think for minutes. Each system has some of the options.
 """
 
-_PLAIN_NAME = re.compile(r"[!-9;-~]+")
+_is_plain = re.compile(rf"[!-9;-~]+\n(?!{SKIP_HEADER})[ -~]*").fullmatch
 
 _lock = new_lock()  # of all exchanges: it is held for a moment only
 
@@ -168,10 +168,8 @@ class _Watched(HTTPConnection):
     def putheader(self, header: Any, *values: Any) -> None:
         """Write a header; where it is plain, without the looks that two layers take at it."""
         if len(values) == 1 and type(header) is type(values[0]) is str:
-            value = values[0]
-            is_plain = value.isascii() and value.isprintable() and _PLAIN_NAME.fullmatch(header)
-            if is_plain and value != SKIP_HEADER:
-                self._output(f"{header}: {value}".encode())  # type: ignore[attr-defined]
+            if _is_plain(f"{header}\n{values[0]}"):
+                self._output(f"{header}: {values[0]}".encode())  # type: ignore[attr-defined]
                 return
         super().putheader(header, *values)
 
@@ -376,6 +374,16 @@ class WatchedAdapter(HTTPAdapter):
         if not proxy.lower().startswith("socks"):
             pools.pool_classes_by_scheme = _POOLS
         return pools
+
+
+class WaitLimits(Timeout):
+    """How long is waited; urllib3 takes copies, for a clock in each of them."""
+
+    def clone(self) -> WaitLimits:
+        """A copy, for which the limits are not checked again."""
+        copy = object.__new__(WaitLimits)
+        vars(copy).update(vars(self), _start_connect=None)
+        return copy
 
 
 def watch_connections(adapter: Any, url: str, proxies: Any) -> None:

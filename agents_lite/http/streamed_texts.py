@@ -17,6 +17,8 @@ _FIELDS = {
     "response.mcp_call_arguments": ("mcp_call", "arguments"),
 }
 """The events `....delta` and `....done` of a text: the type of its item, and the field."""
+_NAMES = {item_type: name for name, (item_type, _) in _FIELDS.items() if item_type != "message"}
+"""The events of a text, by the type of its item where that has only one."""
 _PART_TYPES = {"text": "output_text", "refusal": "refusal"}
 """Parts of a message, by the field of their text; `response.content_part.done` repeats it."""
 
@@ -202,12 +204,10 @@ def _filled(slot: Slot) -> Any:
 
 def _texts_of(item: Item) -> list[StreamedText]:
     """What an item shows, as if it had been streamed."""
-    if item.get("type") != "message":
-        return [
-            StreamedText(name, whole=_as_text(item.get(key)))
-            for name, (item_type, key) in _FIELDS.items()
-            if item_type == item.get("type")
-        ]
+    item_type = item.get("type")
+    if item_type != "message":
+        name = _NAMES.get(item_type) if isinstance(item_type, str) else None
+        return [StreamedText(name, whole=_as_text(item.get(_FIELDS[name][1])))] if name else []
     return [
         StreamedText(f"response.{part['type']}", part=index, whole=_as_text(part.get(key)))
         for index, part in enumerate(_parts(item))
