@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from ..checks import check_kind, check_takes
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
-from ..exceptions import AgentsException, UserError
+from ..exceptions import AgentsException, UserError, words_of
 from ..result import RunResult
 from ..run_config import RunConfig, as_run_config
 from ..taken_whole import TakenWhole
@@ -108,7 +109,9 @@ def _in_executor(
     max_workers: int,
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
+    run: Callable[..., RunOutcome] = _run_one
     if not isinstance(executor, ThreadPoolExecutor):
+        run = _run_portably
         if stand_ins.current() is not None:
             raise UserError("A cassette does not reach the processes of an executor; use threads")
         _check_portable(options)
@@ -117,38 +120,51 @@ def _in_executor(
     def submit() -> Iterator[Future[RunOutcome]]:
         for index, input in enumerate(inputs):
             running[index] = input
-            yield _submit(executor, agent, index, input, options)
+            yield _submit(executor, run, agent, index, input, options)
 
     for index, future in as_they_end(submit(), max_workers, Cancellation()):
         input, error = running.pop(index), future.exception()
         if isinstance(error, Exception):  # of the executor: a worker died, for example
-            yield RunOutcome(index, input, error=error)
+            yield RunOutcome(index, input, error=_explained(error, index))
         else:
             yield future.result()
 
 
+def _explained(error: Exception, index: int) -> Exception:
+    """Why the executor has made no run of an input."""
+    if isinstance(error, pickle.PicklingError | TypeError | AttributeError):
+        words = f"Input {index} cannot go to another process, since it cannot be pickled: {error}"
+        return UserError(words)
+    return error
+
+
 def _submit(executor: Executor, *args: Any) -> Future[RunOutcome]:
     try:
-        return executor.submit(_run_portably, *args)
+        return executor.submit(*args)
     except BrokenExecutor as error:  # a worker died, and took its pool with it
         future: Future[RunOutcome] = Future()
         future.set_exception(error)
         return future
 
 
-def _run_portably(*args: Any) -> RunOutcome:
-    """A run in another process; an exception that cannot come back is told in words."""
-    outcome = _run_one(*args)
-    if outcome.error is None:
-        return outcome
+def _run_portably(agent: Any, index: int, input: Any, options: RunOptions[Any]) -> RunOutcome:
+    """A run in another process; what cannot come back from there is told in words."""
     try:
-        reduced: Any = outcome.error.__reduce__()
-        reduced[0](*reduced[1])  # as it will be made on the other side
-        ForkingPickler.dumps(outcome)
-    except Exception:
-        told = AgentsException(f"{type(outcome.error).__name__}: {outcome.error}")
-        return replace(outcome, error=told)
-    return outcome
+        outcome = _run_one(agent, index, input, options)
+    except BaseException as error:  # `sys.exit` in a tool, for one, ends no other run
+        outcome = RunOutcome(index, input, error=_told(error))
+    try:
+        pickle.loads(ForkingPickler.dumps(outcome))
+        return outcome
+    except Exception as failure:
+        if outcome.error is not None:
+            return replace(outcome, error=_told(outcome.error))
+        words = f"The result of run {index} cannot come back from its process: {failure}"
+        return replace(outcome, result=None, error=UserError(words))
+
+
+def _told(error: BaseException) -> AgentsException:
+    return AgentsException(f"{type(error).__name__}: {words_of(error)}")
 
 
 def _check_portable(options: RunOptions[Any]) -> None:

@@ -276,3 +276,28 @@ class TestInProcesses:
         (outcome,) = Runner.run_many(Agent("Local"), ["a"], executor=pool)
         with pytest.raises(UserError, match="define it at the top level of a module"):
             outcome.unwrap()
+
+    @pytest.mark.parametrize("method", ["spawn", "forkserver"])
+    def test_no_run_that_ends_oddly_takes_others_along(self, method: str) -> None:
+        lock: Any = [{"role": "user", "content": threading.Lock()}]
+        inputs = ["exit", "interrupt", "unloadable", "raise a lock", "lock", lock, "Hi"]
+        context = multiprocessing.get_context(method)
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            outcomes = by_index(Runner.run_many(agents.odd, inputs, executor=pool))
+        told = [f"{type(outcome.error).__name__}: {outcome.error}" for outcome in outcomes]
+        assert told[:3] == [
+            "AgentsException: SystemExit: 4",
+            "AgentsException: KeyboardInterrupt: KeyboardInterrupt",
+            "AgentsException: Unloadable: 3 words",
+        ]
+        assert told[3].startswith("AgentsException: LookupError: <unlocked _thread.lock")
+        assert told[4].startswith("UserError: The result of run 4 cannot come back")
+        assert told[5].startswith("UserError: Input 5 cannot go to another process")
+        assert [outcome.input for outcome in outcomes] == inputs
+        assert outcomes[-1].unwrap().final_output == "Hi"
+
+    def test_threads_of_an_executor_need_nothing_to_be_pickled(self) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = by_index(Runner.run_many(agents.odd, ["lock", "unloadable"], executor=pool))
+        assert "lock" in str(outcomes[0].unwrap().final_output)
+        assert isinstance(outcomes[1].error, agents.Unloadable)
