@@ -131,7 +131,7 @@ def test_a_click_that_did_not_get_through_can_be_repeated(browser: Browser, site
         browser.wait_for(".decision" if is_offline else "#send")
     assert len(outputs(browser)) == 1
     refused = [entry["message"] for entry in browser.driver.get_log("browser")]
-    assert all("ERR_INTERNET_DISCONNECTED" in message for message in refused)
+    assert all("ERR_INTERNET_DISCONNECTED" in message for message in refused), refused
 
 
 def test_calls_of_one_turn_are_decided_one_by_one(browser: Browser, site: Site) -> None:
@@ -162,6 +162,7 @@ def test_a_new_conversation_forgets_the_call(browser: Browser, site: Site) -> No
     browser.wait_until_gone("#log > *")
     send(browser, "Hi")
     browser.wait_for(ANSWER, "Hello.")
+    browser.wait_for("#send")
     browser.open(site.url)
     browser.wait_for(ANSWER, "Hello.")
     assert browser.texts(".tool") == []

@@ -84,6 +84,7 @@ def test_stop_cuts_the_answer_short_at_the_model_and_the_chat_goes_on(
     assert browser.texts("#log > *") == shown
     send(browser, "Talk less")
     browser.wait_for(ANSWER, "Now then.")
+    browser.wait_for("#send")
     assert len(site.model.requests[-1].body["input"]) == 1
     browser.open(site.url)
     browser.wait_for(ANSWER, "Now then.")
@@ -106,6 +107,7 @@ def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, 
     send(browser, MARKUP)
     for _ in ("live", "after a reload"):
         browser.wait_for(ANSWER, MARKUP)
+        browser.wait_for("#send")
         assert browser.texts(".user") == [MARKUP]
         assert browser.texts(".call") == [f'opening_hours(day="{MARKUP}")']
         assert MARKUP in browser.texts(".output")[0]
@@ -142,6 +144,7 @@ def test_a_turn_that_failed_is_asked_again_at_a_click(browser: Browser, site: Si
     send(browser, "Are you open on Sunday?")
     for _ in range(2):  # nothing was kept of the first try, and a call of the second
         browser.wait_for(".ended button")
+        browser.wait_for("#send")
         browser.open(site.url)
         browser.wait_for(".ended button")
         browser.wait_for("#send")

@@ -90,7 +90,8 @@ class Child:
 
 SETTING = """
     import asyncio, sys, threading, time
-    from agents_lite import *
+    from agents_lite import Agent, InputGuardrail, OpenAIResponsesModel, OutputGuardrail
+    from agents_lite import Runner, SQLiteSession, function_tool
     from agents_lite.testing import ScriptedModel, call
     from agents_lite.http.client import ResponsesClient
 

@@ -39,7 +39,7 @@ from agents_lite.testing import call, reasoning, text, token_usage, turn
 from agents_lite.testing.wire import build_response, stream_events, terminal_event
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
+PROCESSES.set_forkserver_preload(["tests.support.preloaded"])
 
 
 class Sum(BaseModel):
