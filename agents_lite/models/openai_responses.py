@@ -142,6 +142,8 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
         "reasoning": _plain(settings.reasoning),
         **(settings.extra_args or {}),
     }
+    if body["tools"] is None and request.prompt is None:  # a stored prompt may have tools
+        body["parallel_tool_calls"] = None
     return {
         **{name: value for name, value in body.items() if value is not None},
         "stream": request.stream,
