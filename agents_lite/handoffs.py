@@ -44,6 +44,8 @@ class HandoffInputData(TakenWhole):
     """Items of that turn, the handoff's own call and output included."""
     run_context: RunContextWrapper[Any] | None = None
     """The run's context."""
+    input_items: tuple[RunItem, ...] | None = None
+    """What a filter has the next agent sent in place of `new_items`; None: these."""
 
     def __post_init__(self) -> None:
         """Raise UserError for parts of the wrong kind, as an input filter may make them."""
@@ -52,9 +54,15 @@ class HandoffInputData(TakenWhole):
             raise UserError(
                 f"HandoffInputData: input_history must be text or input items, got {history!r}"
             )
-        for name in ("pre_handoff_items", "new_items"):
-            if not _all_are(RunItemBase, items := getattr(self, name)):
+        for name in ("pre_handoff_items", "new_items", "input_items"):
+            items = getattr(self, name)
+            if not (_all_are(RunItemBase, items) or (items is None and name == "input_items")):
                 raise UserError(f"HandoffInputData: {name} must be run items, got {items!r}")
+
+    @property
+    def sent_items(self) -> tuple[RunItem, ...]:
+        """What the next agent is sent of the turn."""
+        return self.new_items if self.input_items is None else self.input_items
 
     def clone(self, **changes: Any) -> HandoffInputData:
         """A copy with some fields changed."""

@@ -532,6 +532,47 @@ def test_a_conversation_is_folded_into_one_message() -> None:
     assert lines == ["user: first", "assistant: 3.", "user: second", "assistant: so"]
 
 
+def test_images_and_files_stay_behind_what_was_folded() -> None:
+    image = {"type": "input_image", "image_url": "https://x/1.png"}
+    file = {"type": "input_file", "file_id": "file_1"}
+    said: Any = [
+        {"role": "user", "content": [{"type": "input_text", "text": "Look:"}, image]},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+        {"role": "user", "content": [file]},
+        {"role": "user", "content": []},
+    ]
+    a, b, model = pair([handoff_to("B"), handoff_to("C"), "ok"])
+    b.handoffs = [Agent(name="C", model=model)]
+    Runner.run_sync(a, said, run_config=RunConfig(nest_handoff_history=True))
+    for request in model.requests[1:]:
+        (message,) = request.input
+        transcript, *others = message["content"]
+        lines = ["user: Look: [image 1]", "assistant: No.", "user: [file 2]", "user: (no text)"]
+        assert transcript["text"].splitlines()[-4:] == lines
+        assert others == [image, file]
+
+
+@every_driver
+def test_a_filter_may_say_what_is_sent_beside_what_was_new(run: Any) -> None:
+    def answers(data: HandoffInputData) -> HandoffInputData:
+        said = tuple(item for item in data.new_items if item.type == "message_output_item")
+        return data.clone(input_items=said)
+
+    script = [call("add", a=1, b=2), [text("so"), handoff_to("B")], "ok"]
+    for input_filter, sent in (
+        (answers, ["user", "function_call", "function_call_output", "assistant"]),
+        (lambda data: remove_all_tools(answers(data)), ["user", "assistant"]),
+        (lambda data: nest_handoff_history(answers(data)), ["user"]),
+    ):
+        a, _, model = pair(script, input_filter=input_filter)
+        result = run(a, "hi")
+        assert kinds(model.requests[2].input) == sent
+        assert "so" in str(model.requests[2].input)
+        assert len(result.new_items) == 6
+    with pytest.raises(UserError, match="input_items must be run items"):
+        HandoffInputData("hi", (), (), input_items=("x",))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("mapper", [None, lambda items: items[:1]])
 def test_a_config_has_conversations_folded_where_handoffs_have_no_filter(mapper: Any) -> None:
     config = RunConfig(nest_handoff_history=True, handoff_history_mapper=mapper)

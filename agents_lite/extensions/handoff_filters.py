@@ -15,11 +15,12 @@ __all__ = ["nest_handoff_history", "remove_all_tools"]
 def remove_all_tools(handoff_input_data: HandoffInputData) -> HandoffInputData:
     """Leave out all tool calls and outputs, handoffs and reasoning; messages stay."""
     data = handoff_input_data
-    history = data.input_history
+    history, instead = data.input_history, data.input_items
     return data.clone(
         input_history=history if isinstance(history, str) else tuple(filter(_is_message, history)),
         pre_handoff_items=_messages(data.pre_handoff_items),
         new_items=_messages(data.new_items),
+        input_items=None if instead is None else _messages(instead),
     )
 
 
@@ -31,7 +32,8 @@ def nest_handoff_history(
 ) -> HandoffInputData:
     """Fold the conversation so far into one message, a transcript, that the next agent starts from.
 
-    Tool calls, their outputs and reasoning are left out of it.
+    Tool calls, their outputs and reasoning are left out of it. Images and files of messages stand
+    behind the transcript, which says where they belong.
 
     Args:
         handoff_input_data: The conversation.
@@ -42,15 +44,29 @@ def nest_handoff_history(
         *ItemHelpers.input_to_new_input_list(
             data.input_history if isinstance(data.input_history, str) else list(data.input_history)
         ),
-        *(item.to_input_item() for item in (*data.pre_handoff_items, *data.new_items)),
+        *(item.to_input_item() for item in (*data.pre_handoff_items, *data.sent_items)),
     ]
     if history_mapper is not None:
         made = tuple(history_mapper(items))
-        return data.clone(input_history=made, pre_handoff_items=(), new_items=())
-    lines = [f"{item['role']}: {_text(item)}" for item in items if _is_message(item)]
-    transcript = "\n".join(["The conversation before you took over:", *lines])
-    message = {"role": "user", "content": transcript}
-    return data.clone(input_history=(message,), pre_handoff_items=(), new_items=())
+    else:
+        made = ({"role": "user", "content": _folded(filter(_is_message, items))},)
+    return data.clone(input_history=made, pre_handoff_items=(), new_items=(), input_items=None)
+
+
+def _folded(messages: Iterable[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """A transcript of messages, with what they hold beside text behind it."""
+    lines = ["The conversation before you took over:"]
+    others: list[dict[str, Any]] = []
+    for message in messages:
+        words = _text(message)
+        for part in _other_parts(message):
+            others.append(part)
+            mark = f"[{part['type'].removeprefix('input_')} {len(others)}]"
+            if mark not in words:  # as it is where this was folded before
+                words = f"{words} {mark}".lstrip()
+        lines.append(f"{message['role']}: {words or '(no text)'}")
+    transcript = "\n".join(lines)
+    return [{"type": "input_text", "text": transcript}, *others] if others else transcript
 
 
 def _messages(items: Iterable[RunItem]) -> tuple[RunItem, ...]:
@@ -62,4 +78,16 @@ def _is_message(item: dict[str, Any]) -> bool:
 
 
 def _text(message: dict[str, Any]) -> str:
-    return ItemHelpers.extract_text(ResponsesObject(message)) or "(no text)"
+    said = ResponsesObject(message)
+    return ItemHelpers.extract_text(said) or ItemHelpers.extract_refusal(said) or ""
+
+
+def _other_parts(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Images, files and the like."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) and message["role"] != "assistant" else []
+    return [
+        part
+        for part in parts
+        if isinstance(part, dict) and part.get("type") not in (None, "input_text", "text")
+    ]

@@ -194,7 +194,7 @@ class Conversation:
         history = filtered.input_history
         self._is_filtered = True
         self.history = history if isinstance(history, str) else tuple(history)
-        self.shown_items = [*filtered.pre_handoff_items, *filtered.new_items]
+        self.shown_items = [*filtered.pre_handoff_items, *filtered.sent_items]
         said = ItemHelpers.input_to_new_input_list(
             history if isinstance(history, str) else list(history)
         )

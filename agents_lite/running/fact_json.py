@@ -280,7 +280,7 @@ def _conversation_to_json(filtered: HandoffInputData, record: Record) -> JSON:
     return {
         "input_history": filtered.input_history,
         "pre_handoff_items": told(filtered.pre_handoff_items),
-        "new_items": told(filtered.new_items),
+        "new_items": told(filtered.sent_items),
     }
 
 
