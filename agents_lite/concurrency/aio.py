@@ -18,7 +18,8 @@ from .calling import Callbacks
 from .cancellation import Cancellation, RunCancelled
 from .forks import new_lock
 from .generators import drain, is_over
-from .workers import GRACE_SECONDS, run_in_thread
+from .starts import hurry, run_in_turn
+from .workers import GRACE_SECONDS, let_others_begin
 
 MOST_AHEAD = 1024
 """How many values the driving thread may be ahead of their reader."""
@@ -68,7 +69,7 @@ async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     loop = _loop_here()
     work.callbacks.use_loop(loop)
     over, bell = loop.create_future(), _bell_of(loop)
-    future: Future[TResult] = run_in_thread(drain, work.events)
+    future: Future[TResult] = run_in_turn(drain, work.events)
     future.add_done_callback(lambda _: bell.ring(over))
     try:
         await over
@@ -103,7 +104,7 @@ class AsyncReader(Generic[T]):
                 raise StopAsyncIteration if error is None else error
             if self._future is None:
                 self._work.callbacks.use_loop(driver.loop)
-                self._future = run_in_thread(driver.drive)
+                self._future = run_in_turn(driver.drive)
             try:
                 await driver.wait()
             except asyncio.CancelledError:
@@ -209,6 +210,7 @@ class _Driver(Generic[T]):
     def _wait_for_reader(self) -> None:
         """Wait until the reader has taken all and asks for more, or has left."""
         self._is_waiting = True
+        let_others_begin()
         while (self.buffer or self._reader is None) and not self._is_left:
             self._asked.get()
         self._is_waiting = False
@@ -285,6 +287,7 @@ def _bell_of(loop: asyncio.AbstractEventLoop) -> Bell:
 async def _stop(work: Work[Any, Any], driver: Future[Any]) -> None:
     """Stop work and wait a moment for its thread."""
     work.cancellation.cancel(RunCancelled())
+    hurry(driver)
     over = asyncio.wrap_future(driver)
     await asyncio.wait([over], timeout=GRACE_SECONDS)
     if over.done():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..exceptions import UserError
 from .cancellation import Cancellation, RunCancelled, current_cancellation
 from .forks import in_child, new_lock
-from .workers import GRACE_SECONDS, Outcome, wait_a_moment, wait_for
+from .workers import GRACE_SECONDS, Outcome, let_others_begin, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
@@ -101,6 +101,7 @@ class Callbacks:
         """
         cancellation.check()
         self._check_open()
+        let_others_begin()
         around = current_cancellation.set(cancellation)
         try:
             outcome = function(*args)

@@ -132,29 +132,34 @@ def run_in_thread(function: Callable[..., T], *args: Any) -> Outcome[T]:
     Raises:
         UserError: No thread can be started.
     """
-    outcome, job = _job(function, args)
-    error = _begin(job)
-    if error is not None:
-        raise UserError(f"No thread can be started to work beside an event loop: {error}")
+    outcome, job = job_of(function, args)
+    begin(job)
     return outcome
 
 
 def run_in_thread_or_here(function: Callable[..., T], *args: Any) -> Outcome[T]:
     """The same, on this thread where no other can be started: for work that nobody here feeds."""
-    outcome, job = _job(function, args)
-    if _begin(job) is not None:
+    outcome, job = job_of(function, args)
+    try:
+        begin(job)
+    except UserError:
         job()
     return outcome
 
 
-def _job(function: Callable[..., T], args: tuple[Any, ...]) -> tuple[Outcome[T], _Job]:
+def job_of(function: Callable[..., T], args: tuple[Any, ...]) -> tuple[Outcome[T], _Job]:
+    """A call in a copy of the current context variables, to be made once, and its outcome."""
     outcome: Outcome[T] = Outcome()
     context = copy_context()
     return outcome, lambda: outcome.settle(lambda: context.run(function, *args))
 
 
-def _begin(job: _Job) -> RuntimeError | None:
-    """Have a thread do a job; or why there is none: too many, or the interpreter is ending."""
+def begin(job: _Job) -> None:
+    """Have a thread do a job.
+
+    Raises:
+        UserError: There is none: too many, or the interpreter is ending.
+    """
     try:
         mailbox = _idle.pop()
     except IndexError:
@@ -163,9 +168,30 @@ def _begin(job: _Job) -> RuntimeError | None:
         try:
             thread.start()
         except RuntimeError as error:
-            return error
+            raise UserError(
+                f"No thread can be started to work beside an event loop: {error}"
+            ) from None
     mailbox.put(job)
-    return None
+
+
+class _Here(threading.local):
+    tell: Callable[[], object] | None = None
+
+
+_here = _Here()
+
+
+def before_waiting(tell: Callable[[], object] | None) -> None:
+    """Call `tell` when this thread may first wait for something; None: call nothing any more."""
+    _here.tell = tell
+
+
+def let_others_begin() -> None:
+    """Say that this thread may wait now for something that is not the interpreter's lock."""
+    tell = _here.tell
+    if tell is not None:
+        _here.tell = None
+        tell()
 
 
 def wait_for(future: Future[T], cancellation: Cancellation) -> T:
@@ -177,6 +203,7 @@ def wait_for(future: Future[T], cancellation: Cancellation) -> T:
     """
     over: SimpleQueue[object] = SimpleQueue()
     future.add_done_callback(over.put)
+    let_others_begin()
     with cancellation.interrupting(lambda: over.put(None)):
         over.get()
     if not future.done() or future.exception() is not None:

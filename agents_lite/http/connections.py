@@ -37,6 +37,7 @@ from urllib3.util import SKIP_HEADER, Timeout
 
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
+from ..concurrency.workers import let_others_begin
 from .chunked import BlockResponse
 
 POOL_SIZE = 1000
@@ -173,6 +174,10 @@ class _Watched(HTTPConnection):
                 return
         super().putheader(header, *values)
 
+    def getresponse(self) -> Any:
+        let_others_begin()
+        return super().getresponse()
+
     def endheaders(self, *args: Any, **options: Any) -> None:
         self._is_ending_headers = True
         super().endheaders(*args, **options)
@@ -198,6 +203,7 @@ class _Watched(HTTPConnection):
             self._end_connecting()
 
     def _new_conn(self) -> socket.socket:
+        let_others_begin()
         try:
             addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:

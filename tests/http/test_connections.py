@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.concurrency.workers import before_waiting
 from agents_lite.http.client import ResponsesClient
 from agents_lite.http.connections import KEPT, Exchange, IdleConnections
 from tests.support.loopback import LoopbackServer, http_answer
@@ -86,6 +87,23 @@ def test_connections_are_kept_alive_while_a_model_thinks():
 
     assert options[0] == 1
     assert options[1] < 60
+
+
+def test_work_that_connects_or_waits_for_an_answer_lets_other_work_begin():
+    heard: list[str] = []
+
+    def answer(peer):
+        heard.append("the server")
+        peer.send(http_answer(200, {"status": "completed", "output": []}))
+
+    with LoopbackServer(answer, answer) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k", max_retries=0)
+        for _ in range(2):  # the second time there is a connection
+            before_waiting(lambda: heard.append("the work"))
+            list(client.stream({}, cancellation=Cancellation()))
+
+    assert sorted(heard) == ["the server", "the server", "the work", "the work"]
+    assert heard[0] == "the work"
 
 
 GREEN = """
