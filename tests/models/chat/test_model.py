@@ -424,14 +424,14 @@ def test_another_refusal_is_raised(serve: Any, refused: list[str], message: str)
 
 
 def test_an_error_in_place_of_an_answer_is_raised(serve: Any) -> None:
-    answers = [http_answer(content={"error": {"message": "overloaded", "code": 503}})]
-    chunks = b'data: {"error": {"message": "overloaded", "code": 503}}\n\ndata: [DONE]\n\n'
+    answers = [http_answer(content={"error": {"message": "overloaded", "code": 400}})]
+    chunks = b'data: {"error": {"message": "overloaded", "code": 400}}\n\ndata: [DONE]\n\n'
     answers.append(stream_answer(chunks))
     for answer in answers:
         with LoopbackServer(answer, answer, answer) as server:
             with pytest.raises(ResponseFailedError, match="overloaded") as caught:
                 Runner.run_sync(Agent("A", model=chat_model(server)), "Hi")
-            assert caught.value.code == "503"
+            assert caught.value.code == "400"
 
 
 def test_a_busy_server_is_asked_again(serve: Any) -> None:
