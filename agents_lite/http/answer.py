@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import requests
@@ -46,10 +47,13 @@ SIGNS_OF_LIFE = frozenset(
 """Data of events that are none, in lower case, without quotes and brackets."""
 
 
+_TYPE = itemgetter("type")
+
 Translate: TypeAlias = Callable[[Iterator[dict[str, Any]]], Iterator[dict[str, Any]]]
 """Makes events of the Responses API out of what another API answers.
 
-It is given the JSON objects of a stream, up to `[DONE]`, or a whole answer as the only one. The
+It is given the JSON objects of a stream, up to `[DONE]`, or a whole answer as the only one, and
+gives events of which nothing need be put together: the last one holds the whole response. The
 iterator raises `APIConnectionError` where a stream ends without saying so.
 """
 
@@ -142,8 +146,9 @@ class Answer:
         pieces, kind = so_far.text.pieces, ResponseStreamEvent
         new = object.__new__
         events: Iterator[dict[str, Any]] = chain.from_iterable(self._received(blocks))
+        is_foreign = self._translate is not None
         if self._translate is not None:
-            events = self._translate(events)
+            events, place_of = self._translate(events), _TYPE
         for event in events:
             try:
                 is_more = place is not None and place_of(event) == place
@@ -157,7 +162,9 @@ class Answer:
             else:
                 if is_resumed and event_number(event, default=math.inf) <= after:
                     continue
-                event = so_far.take_other(event)
+                # Translated events are put together already; there it is the ends that count.
+                if not is_foreign or "response" in event or "error" in event:
+                    event = so_far.take_other(event)
                 if so_far.is_finished:
                     self._read_to_end(blocks)
                     yield from self._ending(event)
@@ -166,8 +173,11 @@ class Answer:
                     self._check_unseen(self._errors.error_event(so_far.error, {}))
                     exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
                 seen = as_stream_event(event)
-                place_of, place = so_far.place_of, so_far.place
-                pieces, kind = so_far.text.pieces, type(seen)
+                if is_foreign:
+                    place = event["type"] if "delta" in event else None
+                else:
+                    place_of, place, pieces = so_far.place_of, so_far.place, so_far.text.pieces
+                kind = type(seen)
             so_far.last_event = event
             yield seen
             if exchange.is_cut:

@@ -16,7 +16,7 @@ from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
 from ..response_types import ResponseStreamEvent
-from .address import parse_address, without_query
+from .address import Address, parse_address, without_query
 from .answer import Limits, Translate
 from .assembly import SettledEvents
 from .background import Background
@@ -133,15 +133,23 @@ class ResponsesClient:
         return (url or DEFAULT_BASE_URL).rstrip("/")
 
     @property
+    def address(self) -> Address:
+        """Where the server is.
+
+        Raises:
+            UserError: The base URL is none.
+        """
+        endpoint = self._endpoint
+        return parse_address(self.base_url) if endpoint is None else endpoint.address
+
+    @property
     def hostname(self) -> str:
         """The name of the server, in lower case.
 
         Raises:
             UserError: The base URL is none.
         """
-        endpoint = self._endpoint
-        address = parse_address(self.base_url) if endpoint is None else endpoint.address
-        return address.hostname
+        return self.address.hostname
 
     def stream(
         self,

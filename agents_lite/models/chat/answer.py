@@ -39,8 +39,6 @@ Besides OpenAI's: `model_length` of Mistral, `error` of OpenRouter, `abort` of v
 stand behind "content_filter: " and "function_call_filter: ".
 """
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
-_TEXTS = {"content": "output_text", **dict.fromkeys(_REASONING_FIELDS, "reasoning_text")}
-"""Parts by the fields of a delta that their texts come in."""
 _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 """Reasoning in pieces with signatures: OpenRouter and LiteLLM want them back as they came."""
 _REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS))
@@ -128,21 +126,22 @@ class ChatAnswer:
         self._error: Any = None
         self._events: list[Json] = []
         self._count = 0
-        self._last_choices: list[Json] = []
-        """Those of the last chunk, if all that it said was some more of `_last_text`."""
-        self._last_delta: Json = {}
-        self._last_text: tuple[str, GrowingText] = "", GrowingText("", {})
-        """The field of the delta in there, and what grew by it."""
+        self._said: GrowingText | None = None
+        """What the last chunk said some more of."""
+        self._like_last: tuple[list[Json], Json, str, GrowingText] | None = None
+        """Its choices, if they say nothing else; the delta in there, the field, and that text."""
 
     def more_text(self, chunk: Json) -> Json | None:
         """The event for a chunk that is like the last one but for its text, as thousands are."""
-        name, growing = self._last_text
+        if self._like_last is None:
+            return None
+        last_choices, last_delta, name, growing = self._like_last
         choices = chunk.get("choices")
         try:
-            text = self._last_delta[name] = choices[0]["delta"][name]  # type: ignore[index]
+            text = last_delta[name] = choices[0]["delta"][name]  # type: ignore[index]
         except (LookupError, TypeError):
             return None
-        if choices != self._last_choices or type(text) is not str or not text:
+        if choices != last_choices or type(text) is not str or not text:
             return None
         if chunk.get("usage") or chunk.get("error"):
             return None
@@ -161,15 +160,16 @@ class ChatAnswer:
         if not self._response and choices:
             self._begin(chunk)
         choice = self._followed(choices)
-        for told in (chunk, chunk.get("x_groq") or {}):
+        for told in (chunk, chunk["x_groq"] or {}) if "x_groq" in chunk else (chunk,):
             self._usage = told.get("usage") or self._usage
             self._error = told.get("error") or self._error
         if not choices or (choice and choice.get("finish_reason")):
             self._note_facts(chunk)
         if choice:
+            self._said = self._like_last = None
             self._take_choice(choice)
-            if self._streamed:
-                self._note_text(choices, choice)
+            if self._said is not None:
+                self._note_text(choices, choice, self._said)
         return self._told()
 
     @property
@@ -242,17 +242,12 @@ class ChatAnswer:
                 if value is not None and name not in _CHUNK_FIELDS:
                     self._facts[name] = value
 
-    def _note_text(self, choices: list[Json], choice: Json) -> None:
-        """Note the choices of a chunk if they are one, which says some more of a text alone."""
-        self._last_choices = []
-        if choices != [choice] or any(map(choice.get, _OF_CHOICE)):
-            return
+    def _note_text(self, choices: list[Json], choice: Json, text: GrowingText) -> None:
+        """Note the choices of a chunk, if all that they say is some more of a text."""
         delta = choice.get("delta") or {}
         said = [name for name, value in delta.items() if value and name != "role"]
-        text = self._texts.get(_TEXTS.get(said[0], "")) if len(said) == 1 else None
-        if text is not None and isinstance(delta[said[0]], str):
-            self._last_choices, self._last_delta = choices, delta
-            self._last_text = said[0], text
+        if choices == [choice] and len(said) == 1 and not any(map(choice.get, _OF_CHOICE)):
+            self._like_last = choices, delta, said[0], text
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta")
@@ -331,6 +326,7 @@ class ChatAnswer:
             text = self._texts.get(kind) or self._text(kind)
             text.pieces.append(piece)
             self._tell(text.more, piece)
+            self._said = text
 
     def _text(self, kind: str) -> GrowingText:
         """The part of that kind, begun if need be."""
@@ -379,6 +375,8 @@ def _listed(told: Any) -> list[Json]:
     """What a list holds besides nulls; a single object may stand where there should be one."""
     if isinstance(told, dict):
         return [told]
+    if type(told) is list and None not in told:
+        return told
     return [each for each in told or () if each is not None]
 
 
@@ -417,7 +415,7 @@ def _numbers(told: Any) -> Json:
 
 def _number(told: Any) -> Any:
     """A count of tokens; 0 for what is none."""
-    return told if isinstance(told, int | float) else 0
+    return told if isinstance(told, (int, float)) else 0
 
 
 def _usage(counted: Json) -> Json:

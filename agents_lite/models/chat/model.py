@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...checks import check_kind
 from ...exceptions import APIStatusError
-from ...http.address import parse_address
 from ...http.assembly import SettledEvents
 from ...response_types import ResponseStreamEvent
 from ..default_client import OpenAIClient, as_client, default_client
@@ -83,13 +82,13 @@ class OpenAIChatCompletionsModel(Model):
             UserError: It asks for what this API does not know.
         """
         client = self._client or default_client()
-        return self._body(request, client, _host_of(client))
+        return self._body(request, client, client.address.host)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 
     def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
-        host = _host_of(client)
+        host = client.address.host
         body = self._body(request, client, host)
         several = body.get("n") not in (None, 1)
         return send(
@@ -139,11 +138,6 @@ class OpenAIChatCompletionsModel(Model):
                     continue
                 # The body is in no variable, which an error tracker would record.
                 if not learn_demand(
-                    self._chat_body(request, client, _host_of(client)), client, refusal
+                    self._chat_body(request, client, client.address.host), client, refusal
                 ):
                     raise
-
-
-def _host_of(client: ResponsesClient) -> str:
-    """The server, with its port where the address names one: there may be several on a machine."""
-    return parse_address(client.base_url).host

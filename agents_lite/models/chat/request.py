@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_PLAIN_SETTINGS = {
+_PLAIN_SETTINGS = (
     "temperature",
     "top_p",
     "parallel_tool_calls",
@@ -38,7 +38,7 @@ _PLAIN_SETTINGS = {
     "prompt_cache_key",
     "safety_identifier",
     "service_tier",
-}
+)
 """Settings whose names are those of the request's fields; not all of them exist everywhere."""
 
 _PROMPT = """\
@@ -68,6 +68,7 @@ def chat_request_body(
         UserError: The API cannot say it; the message names the agent and the feature.
     """
     settings = request.model_settings
+    given = vars(settings)
     try:
         check_request(request)
         instructions = _instructions(request, output_format)
@@ -86,7 +87,7 @@ def chat_request_body(
         "tool_choice": tool_choice,
         "response_format": _response_format(request.output_schema, output_format),
         _tokens_field(host): settings.max_tokens,
-        **{name: value for name, value in vars(settings).items() if name in _PLAIN_SETTINGS},
+        **{name: given[name] for name in _PLAIN_SETTINGS},
         "logprobs": True if settings.top_logprobs is not None else None,
         "reasoning_effort": _effort(settings),
         "stream_options": {"include_usage": True}
@@ -118,8 +119,8 @@ def _tools(request: ModelRequest) -> list[Json] | None:
     return [_function(tool) for tool in tools] or None
 
 
-def _function(tool: Json) -> Json:
-    function = dict(tool)
+def _function(function: Json) -> Json:
+    """The JSON of a function for the Responses API, in the form of this one."""
     del function["type"]
     if not function["strict"]:  # not known everywhere
         del function["strict"]
