@@ -204,18 +204,21 @@ class ChatAnswer:
     def _told(self) -> list[Json]:
         """The events since the last time, numbered."""
         events = self._events
-        for event in events:
-            event["sequence_number"] = self._count
-            self._count += 1
-        self._events = []
+        if events:
+            for number, event in enumerate(events, self._count):
+                event["sequence_number"] = number
+            self._count += len(events)
+            self._events = []
         return events
 
     def _followed(self, choices: list[Json]) -> Json | None:
         """The choice that is the answer, if a chunk holds some of it: the one that came first."""
         for choice in _listed(choices):
+            if not self._several:
+                return choice
             if self._index is None:
                 self._index = choice.get("index")
-            if not self._several or choice.get("index") in (None, self._index):
+            if choice.get("index") in (None, self._index):
                 return choice
         return None
 

@@ -41,12 +41,15 @@ class GrowingText:
 
     def begun(self) -> Json:
         """The event for its beginning."""
-        self._delta = {"type": f"response.{self.kind}.delta", **self._where}
+        kind = f"response.{self.kind}.delta"
+        self._delta = {"type": kind, **self._where, "delta": "", "sequence_number": 0}
         return {"type": "response.content_part.added", **self._where, "part": self.part("")}
 
     def more(self, piece: str) -> Json:
         """The event for a further piece."""
-        return {**self._delta, "delta": piece}
+        event = self._delta.copy()  # quicker than to build it
+        event["delta"] = piece
+        return event
 
     def ended(self, part: Json) -> list[Json]:
         """The events for its end."""
