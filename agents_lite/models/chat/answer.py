@@ -297,15 +297,19 @@ class ChatAnswer:
     def _take_the_rest(self, delta: Json, is_whole: bool) -> None:
         if delta.get("refusal"):
             self._say("refusal", delta["refusal"])
-        for annotation in _listed(delta.get("annotations")):
-            kind: Any = annotation.get("type")
-            flat = {"type": kind, **(annotation.get(kind) or {})}
-            self._text("output_text").annotations.append(flat)
+        if delta.get("annotations"):
+            self._take_annotations(delta["annotations"])
         calls = _listed(delta.get("tool_calls"))
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
         for place, piece in enumerate(calls):
             self._take_call(piece, place if is_whole else None)
+
+    def _take_annotations(self, annotations: Any) -> None:
+        for annotation in _listed(annotations):
+            kind: Any = annotation.get("type")
+            flat = {"type": kind, **(annotation.get(kind) or {})}
+            self._text("output_text").annotations.append(flat)
 
     def _take_call(self, piece: Json, place: int | None) -> None:
         call, arguments = self._calls.take(piece, place)

@@ -35,7 +35,8 @@ class Calls:
         if not isinstance(function, dict):
             function = piece  # it may be there without a wrapper
         name = str(function.get("name") or "")
-        given_id = None if piece.get("id") in (None, "") else str(piece["id"])
+        given_id = piece.get("id")
+        given_id = None if given_id in (None, "") else str(given_id)
         text = _arguments(function.get("arguments"))
         call = None
         if self.all:

@@ -87,7 +87,7 @@ def chat_request_body(
         "tool_choice": tool_choice,
         "response_format": _response_format(request.output_schema, output_format),
         _tokens_field(host): settings.max_tokens,
-        **{name: given[name] for name in _PLAIN_SETTINGS},
+        **{name: value for name in _PLAIN_SETTINGS if (value := given[name]) is not None},
         "logprobs": True if settings.top_logprobs is not None else None,
         "reasoning_effort": _effort(settings),
         "stream_options": {"include_usage": True}
