@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from agents_lite.testing import ScriptedModel
 from tests.support.browser import browser as browser
@@ -26,6 +27,12 @@ from tests.support.stored_traces import sample_db as sample_db
 # the environment says.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# The machine may be busy; and what passes once passes again.
+settings.register_profile(
+    "here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("here")
 
 _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents_lite.history import latest_items, mend_history, without_lost_reasoning
@@ -158,7 +158,6 @@ ITEMS = st.one_of(
 )
 
 
-@settings(database=None, deadline=None)
 @given(st.lists(ITEMS, max_size=14))
 def test_a_mended_history_is_sound_and_stays_so(items: list[Item]) -> None:
     mended = mend_history(items)
@@ -169,7 +168,6 @@ def test_a_mended_history_is_sound_and_stays_so(items: list[Item]) -> None:
     assert mended.count(SEARCH) == min(1, items.count(SEARCH))
 
 
-@settings(database=None, deadline=None)
 @given(st.lists(ITEMS, max_size=14), st.integers(0, 15))
 def test_a_sound_history_is_sound_when_cut(items: list[Item], limit: int) -> None:
     mended = mend_history(items)

@@ -451,8 +451,8 @@ class AsyncModel(Model):
 def test_an_async_model_is_stopped() -> None:
     model = AsyncModel()
     with no_thread_left():
-        with pytest.raises(RunTimeout):
-            Runner.run_sync(Agent(name="A", model=model), "x", timeout=0.2)
+        with time_is_up_once(model.began.is_set), pytest.raises(RunTimeout):
+            Runner.run_sync(Agent(name="A", model=model), "x", timeout=LIMIT)
         assert model.closed.wait(60)
 
 

@@ -160,7 +160,7 @@ def test_where_no_thread_can_be_started_work_is_done_on_the_one_there_is() -> No
         def check(context, agent, given):
             return GuardrailFunctionOutput("fine", False)
 
-        @function_tool(timeout=5, parallel=True)
+        @function_tool(timeout=50, parallel=True)
         def where() -> str:
             return threading.current_thread().name
 

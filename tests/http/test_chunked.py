@@ -4,7 +4,7 @@ import http.client
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents_lite.http.chunked import BlockResponse
@@ -46,7 +46,6 @@ def cut(content: bytes, places: list[int]) -> list[bytes]:
     return [content[start:end] for start, end in zip(edges, edges[1:], strict=False)]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.binary(min_size=1)), st.lists(st.integers(min_value=0), max_size=20))
 def test_chunks_are_put_together_however_they_arrive(chunks, places):
     body = b"".join(b"%X;note=1\r\n%s\r\n" % (len(content), content) for content in chunks)
@@ -55,7 +54,6 @@ def test_chunks_are_put_together_however_they_arrive(chunks, places):
     assert read(pieces) == b"".join(chunks)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=50), st.lists(st.integers(min_value=0), max_size=20))
 def test_damaged_framing_is_an_error_of_http_or_none(body, places):
     try:

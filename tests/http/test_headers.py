@@ -6,7 +6,7 @@ import socket
 from contextlib import closing
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection
@@ -27,7 +27,6 @@ def written(lines: list[str], ends: list[str]) -> bytes:
     return "".join(line + end for line, end in zip(lines, ends, strict=False)).encode("iso-8859-1")
 
 
-@settings(deadline=None)  # the machine may be busy
 @example(["A: 1", " folded"], ["\r\n"] * 2)
 @example(["x A: 1", "B: 2"], ["\r\n"] * 2)
 @given(

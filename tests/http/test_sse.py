@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents_lite.http.sse import EventDecoder
@@ -62,7 +62,6 @@ line_ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
 places = st.lists(st.integers(min_value=0), max_size=30)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(json_values), line_ends, st.booleans(), places)
 def test_any_chunking_of_a_good_stream_gives_its_events(values, line_end, is_ascii, where):
     texts = [json.dumps(value, ensure_ascii=is_ascii).encode() for value in values]
@@ -72,7 +71,6 @@ def test_any_chunking_of_a_good_stream_gives_its_events(values, line_end, is_asc
     assert decode(cut(stream, where)) == texts
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from([b"data:", b"data: x", b"\r", b"\n", b"\xef\xbb\xbf", b"\xe2"])
                 | st.binary(max_size=8)).map(b"".join), places)  # fmt: skip
 def test_any_chunking_of_a_damaged_stream_gives_the_same_events(stream, where):

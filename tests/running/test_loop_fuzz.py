@@ -225,8 +225,6 @@ def check_spans(spans: Recorder) -> None:
 )
 @settings(
     max_examples=300,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @example([turn(call("add", a=1, b=2), reasoning("and then?"))], run_sync, False, False)

@@ -396,7 +396,7 @@ def holders(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS = st.recursive(SCALARS, holders, max_leaves=25)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(SCHEMAS, st.booleans())
 def test_any_json_as_a_schema_is_taken_in_form_or_refused(schema: Any, strict: bool) -> None:
     if not isinstance(schema, dict):

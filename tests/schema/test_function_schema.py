@@ -26,7 +26,7 @@ from typing import (
 )
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, Json
 from pydantic_core import from_json, to_json, to_jsonable_python
@@ -808,7 +808,6 @@ def json_for(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[
     return st.none() | st.integers() | TEXT
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_arguments_made_from_the_schema_of_any_signature_bind_and_come_through(
     data: st.DataObject,

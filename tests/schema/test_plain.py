@@ -8,7 +8,7 @@ from inspect import Parameter
 from typing import Annotated, Any, Literal, Optional, Union
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -68,7 +68,6 @@ def outcome(schema: FuncSchema, arguments: str) -> Any:
         return str(error)
 
 
-@settings(deadline=None, max_examples=100)
 @given(schemas(), st.data())
 def test_plain_signatures_are_described_and_read_as_pydantic_does(
     schema: FuncSchema, data: st.DataObject

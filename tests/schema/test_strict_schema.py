@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -240,7 +240,6 @@ def containers(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(NAMES, st.recursive(LEAVES, containers, max_leaves=12)),
     st.recursive(LEAVES, containers, max_leaves=6).filter(lambda leaf: isinstance(leaf, dict)),
