@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from .exceptions import UserError
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def forgetful(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, whose errors keep nothing of what it was given, which may be secret: error
+    trackers record the variables of a traceback."""
+
+    @wraps(function)
+    def call(*args: P.args, **named: P.kwargs) -> T:
+        try:
+            return function(*args, **named)
+        except (UserError, TypeError) as error:
+            del args, named
+            cause: BaseException | None = error
+            while cause is not None:
+                cause.__traceback__, cause = None, cause.__cause__ or cause.__context__
+            raise
+
+    return call
+
+
+def forgetful_class(kind: type[T]) -> type[T]:
+    """A class with such an `__init__`, a dataclass for example."""
+    kind.__init__ = forgetful(kind.__init__)  # type: ignore[method-assign]
+    return kind
 
 
 def check_takes(function: Any, owner: str, *wanted: str) -> None:

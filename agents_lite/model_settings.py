@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .checks import check_kind, check_seconds, from_fields
+from .checks import check_kind, check_seconds, forgetful_class, from_fields
 from .exceptions import UserError
 from .shown import set_fields
 
@@ -36,6 +36,7 @@ _KINDS: dict[str, tuple[Any, str]] = {
 """Fields that are read here, with what they may hold beside None."""
 
 
+@forgetful_class
 @dataclass(repr=False)
 class ModelSettings:
     """Parameters of a model call. None leaves a parameter out, so that the server's default holds.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
-from .checks import check_kind, check_takes, from_fields
+from .checks import check_kind, check_takes, forgetful_class, from_fields
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
@@ -196,6 +196,7 @@ def check_error_handlers(handlers: Any) -> None:
         check_takes(handler, f"error_handlers[{name!r}]", "the error's data")
 
 
+@forgetful_class
 @dataclass(repr=False)
 class RunConfig(TakenWhole):
     """Settings for a whole run, whichever agent is at work."""

@@ -25,7 +25,7 @@ from typing import (
 
 from typing_extensions import TypedDict, TypeVar
 
-from .checks import check_kind, check_takes, is_number
+from .checks import check_kind, check_takes, forgetful_class, is_number
 from .computer import AsyncComputer, Computer, perform_action
 from .concurrency.calling import is_on_event_loop, name_of, settled
 from .exceptions import ToolTimeoutError, UserError, words_of
@@ -501,6 +501,7 @@ ApplyPatchOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 CustomToolOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 
 
+@forgetful_class
 @dataclass
 class HostedMCPTool:
     """The model's server calls the tools of a remote MCP server."""

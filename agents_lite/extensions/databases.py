@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from ..checks import check_kind
 from ..concurrency.forks import before_fork, new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..concurrency.workers import call_or_leave
@@ -170,6 +171,7 @@ def in_words(error: SQLAlchemyError) -> str:
 
 
 def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
+    check_kind(url, (str, sa.URL), f"The url of {user}", "a text or a sqlalchemy.URL")
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     try:
         address = sa.make_url(url)

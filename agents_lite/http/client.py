@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from ..checks import check_kind, check_number, check_seconds, check_takes
+from ..checks import check_kind, check_number, check_seconds, check_takes, forgetful
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
@@ -71,6 +71,7 @@ class ResponsesClient:
         UserError: An option is of the wrong kind.
     """
 
+    @forgetful
     def __init__(
         self,
         *,
@@ -115,7 +116,6 @@ class ResponsesClient:
         self._endpoint: Endpoint | None = None
         if not (api_key is None or isinstance(api_key, str) or callable(api_key)):
             kind = type(api_key).__name__
-            del api_key  # or an error tracker records it
             raise UserError(f"api_key must be text, or a function that gives it, not {kind}")
         if callable(api_key):
             check_takes(api_key, "The api_key function")

@@ -14,7 +14,7 @@ import requests
 from typing_extensions import TypedDict
 from urllib3.util import Timeout
 
-from ..checks import check_kind, check_seconds, check_takes
+from ..checks import check_kind, check_seconds, check_takes, forgetful
 from ..exceptions import MCPServerError, UserError
 from .child import Child
 from .server import MCPServer
@@ -67,6 +67,7 @@ class MCPServerStdio(MCPServer):
         UserError: Something is missing, unknown or of the wrong kind.
     """
 
+    @forgetful
     def __init__(
         self, params: MCPServerStdioParams, *, name: str | None = None, **options: Any
     ) -> None:
@@ -120,6 +121,7 @@ class MCPServerStreamableHttp(MCPServer):
 
     _has_headers = True
 
+    @forgetful
     def __init__(
         self,
         params: MCPServerStreamableHttpParams,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 from urllib.parse import urlencode
 
+from ..checks import forgetful
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
@@ -42,6 +43,7 @@ _default_api: OpenAIAPI | None = None
 _clients: dict[tuple[str | None, ...], ResponsesClient] = {}
 
 
+@forgetful
 def set_default_openai_key(key: str, use_for_tracing: bool = True) -> None:
     """Use this API key where none is given, instead of `OPENAI_API_KEY`.
 

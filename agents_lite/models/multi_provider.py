@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import NoneType
 
-from ..checks import check_kind
+from ..checks import check_kind, forgetful
 from ..exceptions import UserError
 from .interface import Model, ModelProvider
 from .known_servers import KNOWN_SERVERS
@@ -27,6 +27,7 @@ class MultiProvider(ModelProvider):
     default provider, since names of models may hold slashes; `openai/` is taken off.
     """
 
+    @forgetful
     def __init__(
         self,
         providers: Mapping[str, ModelProvider] | None = None,

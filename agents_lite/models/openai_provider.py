@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..checks import forgetful
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
 from .default_client import OpenAIClient, as_client, default_api, default_client
@@ -21,6 +22,7 @@ FALLBACK_MODEL = "gpt-4o"
 class OpenAIProvider(ModelProvider):
     """Models of one server, by either of OpenAI's APIs."""
 
+    @forgetful
     def __init__(
         self,
         openai_client: ResponsesClient | OpenAIClient | None = None,

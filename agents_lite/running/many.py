@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -132,7 +131,7 @@ def _in_executor(
 
 def _explained(error: Exception, index: int) -> Exception:
     """Why the executor has made no run of an input."""
-    if isinstance(error, pickle.PicklingError | TypeError | AttributeError):
+    if type(error).__name__ in ("PicklingError", "TypeError", "AttributeError"):
         words = f"Input {index} cannot go to another process, since it cannot be pickled: {error}"
         return UserError(words)
     return error
@@ -154,7 +153,7 @@ def _run_portably(agent: Any, index: int, input: Any, options: RunOptions[Any]) 
     except BaseException as error:  # `sys.exit` in a tool, for one, ends no other run
         outcome = RunOutcome(index, input, error=_told(error))
     try:
-        pickle.loads(ForkingPickler.dumps(outcome))
+        ForkingPickler.loads(ForkingPickler.dumps(outcome))  # as the other side will
         return outcome
     except Exception as failure:
         if outcome.error is not None:

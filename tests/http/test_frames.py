@@ -14,16 +14,22 @@ from agents_lite import (
     Agent,
     AgentsException,
     AnthropicModel,
+    HostedMCPTool,
     MCPServerStdio,
     MCPServerStreamableHttp,
     ModelSettings,
     OpenAIChatCompletionsModel,
+    OpenAIProvider,
     OpenAIResponsesModel,
+    RunConfig,
     Runner,
+    SQLiteSession,
     set_default_openai_key,
 )
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.exceptions import APIError, UserError
+from agents_lite.extensions.journal import RedisJournal, SQLAlchemyJournal
+from agents_lite.extensions.memory import EncryptedSession, RedisSession, SQLAlchemySession
 from agents_lite.http.client import ResponsesClient
 from tests.support.loopback import LoopbackServer, Peer, http_answer
 from tests.support.waiting import wait_until_asleep
@@ -171,3 +177,32 @@ def test_the_frames_of_a_users_function_stay() -> None:
     names = [entry.name for entry in caught.traceback]
     assert names[-1] == "sign"
     assert KEY not in recorded(caught.value)
+
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "client, a number": lambda: ResponsesClient(
+        api_key=KEY, base_url=f"https://a:{KEY}@h", default_headers={"A": KEY}, timeout=-1
+    ),
+    "client, headers": lambda: ResponsesClient(default_headers=[KEY]),  # type: ignore[arg-type]
+    "client, URL": lambda: ResponsesClient(base_url=KEY.encode()),  # type: ignore[arg-type]
+    "client, unknown": lambda: ResponsesClient(api_key=KEY, key=KEY),  # type: ignore[call-arg]
+    "default key": lambda: set_default_openai_key([KEY]),  # type: ignore[arg-type]
+    "provider": lambda: OpenAIProvider(api_key=[KEY]),  # type: ignore[arg-type]
+    "settings": lambda: ModelSettings(extra_headers=[KEY]),  # type: ignore[arg-type]
+    "run": lambda: RunConfig(model_settings={"extra_headers": {"A": KEY}, "no": 1}),
+    "hosted MCP": lambda: HostedMCPTool([KEY]),  # type: ignore[arg-type]
+    "MCP": lambda: MCPServerStreamableHttp({"url": "http://h", "headers": {"A": f"{KEY}\n"}}),
+    "MCP process": lambda: MCPServerStdio({"command": 5, "env": {"A": KEY}}),
+    "encrypted": lambda: EncryptedSession("a", SQLiteSession("a"), [KEY]),  # type: ignore[arg-type]
+    "database": lambda: SQLAlchemySession("a", url=f"postgresql+psycopg://u:{KEY}@h:x/d"),
+    "no database": lambda: SQLAlchemyJournal(url=[KEY]),  # type: ignore[arg-type]
+    "Redis": lambda: RedisSession.from_url("a", url=f"foo://:{KEY}@h"),
+    "journal": lambda: RedisJournal.from_url(f"redis://u:{KEY}@h:x/0"),
+}
+
+
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_when_it_is_declared_is_not_recorded(make: Callable[[], object]) -> None:
+    with pytest.raises((UserError, TypeError)) as refused:
+        make()
+    assert KEY not in recorded(refused.value) + str(refused.value)

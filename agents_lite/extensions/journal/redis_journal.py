@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from ...checks import forgetful
 from ...concurrency.workers import call_or_leave
 from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
@@ -62,6 +63,7 @@ class RedisJournal(Journal):
         self._prefix = key_prefix
 
     @classmethod
+    @forgetful
     def from_url(cls, url: str, **options: Any) -> RedisJournal:
         """A journal with a client of its own.
 

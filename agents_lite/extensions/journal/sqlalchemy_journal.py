@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from ...checks import forgetful
 from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.holder import Holder
@@ -43,6 +44,7 @@ class SQLAlchemyJournal(Journal):
     Threads and processes may share a database. Nothing is opened before the first use.
     """
 
+    @forgetful
     def __init__(
         self,
         *,

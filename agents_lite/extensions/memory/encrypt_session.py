@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
+from ...checks import check_kind, check_number, forgetful
 from ...exceptions import UserError
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, then
@@ -44,6 +45,7 @@ class EncryptedSession(SessionABC):
     the methods of the other session are `async def`, those of this one are to be awaited, too.
     """
 
+    @forgetful
     def __init__(
         self,
         session_id: str,
@@ -60,8 +62,11 @@ class EncryptedSession(SessionABC):
             ttl: Seconds after which an item is forgotten.
 
         Raises:
-            UserError: The key is empty.
+            UserError: The key is empty, or something is of the wrong kind.
         """
+        check_kind(session_id, str, "A session_id", "a text")
+        check_kind(encryption_key, str, "The encryption_key", "a text")
+        check_number(ttl, "The ttl", least=float("-inf"))
         if not encryption_key:
             raise UserError("EncryptedSession needs an encryption_key")
         self.session_id = session_id

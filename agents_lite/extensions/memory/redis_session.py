@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
+from ...checks import forgetful
 from ...concurrency.calling import Done, Ready
 from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
@@ -69,6 +70,7 @@ class RedisSession(StoredSession):
         self._ttl = ttl
 
     @classmethod
+    @forgetful
     def from_url(cls, session_id: str, *, url: str, **options: Any) -> RedisSession:
         """A session with a client of its own.
 

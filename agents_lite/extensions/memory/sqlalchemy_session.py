@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from ...checks import forgetful
 from ...concurrency.calling import Done
 from ...exceptions import SessionError
 from ...memory.session_settings import SessionSettings
@@ -22,6 +23,7 @@ class SQLAlchemySession(StoredSession):
     conversation wait for each other, so turns never mix. Nothing is opened before the first use.
     """
 
+    @forgetful
     def __init__(
         self,
         session_id: str,
@@ -62,6 +64,7 @@ class SQLAlchemySession(StoredSession):
         self.engine = self._database.engine
 
     @classmethod
+    @forgetful
     def from_url(cls, session_id: str, *, url: str | sa.URL, **options: Any) -> SQLAlchemySession:
         """The same as giving `url` to the class; `options` are its other arguments."""
         return cls(session_id, url=url, **options)
