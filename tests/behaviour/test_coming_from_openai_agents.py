@@ -25,13 +25,16 @@ from agents_lite import (
     RunContextWrapper,
     Runner,
     RunState,
+    ToolGuardrailFunctionOutput,
     UserError,
     add_trace_processor,
     function_tool,
     handoff,
     set_trace_processors,
+    tool_input_guardrail,
     trace,
 )
+from agents_lite.models.openai_responses import request_body
 from agents_lite.schema.function_schema import function_schema
 from agents_lite.testing import ScriptedModel, call, handoff_to
 from tests.support.spans import recorded_spans
@@ -99,6 +102,8 @@ HELD = {
     "MCP servers over": HERE + "test_what_there_is_not_has_no_name",
     "Websockets": HERE + "test_what_there_is_not_has_no_name",
     "Sandboxes (`SandboxAgent`)": HERE + "test_what_there_is_not_has_no_name",
+    "`description` and `title`": HERE + "test_tool_guardrails_see_a_call_once_it_is_approved",
+    "`ModelSettings(prompt_cache": HERE + "test_other_parameters_are_sent_as_they_are",
     "`ToolSearchTool`, with": HERE + "test_what_there_is_not_has_no_name",
     "Synchronous first": "test_run.py::test_run_sync_works_inside_a_running_loop",
     "The reader drives": "behaviour/test_cancelling.py::"
@@ -173,6 +178,33 @@ def test_classes_may_be_named_with_the_type_of_the_context() -> None:
 def test_what_there_is_not_has_no_name() -> None:
     assert [name for name in MISSING if hasattr(agents_lite, name)] == []
     assert [name for name in MISSING if f"`{name}" not in PAGE] == []
+
+
+def test_tool_guardrails_see_a_call_once_it_is_approved() -> None:
+    seen = []
+
+    @tool_input_guardrail
+    def look(data: Any) -> ToolGuardrailFunctionOutput:
+        seen.append(data.context.tool_name)
+        return ToolGuardrailFunctionOutput.allow()
+
+    pay = function_tool(
+        lambda: 1, name_override="pay", needs_approval=True, tool_input_guardrails=[look]
+    )
+    agent = Agent("A", tools=[pay], model=ScriptedModel([call("pay"), "done"]))
+    result = Runner.run_sync(agent, "Hi")
+    state = result.to_state()
+    assert seen == []
+    assert not hasattr(result.new_items[0], "title")
+    state.approve(state.get_interruptions()[0])
+    Runner.run_sync(agent, state)
+    assert seen == ["pay"]
+
+
+def test_other_parameters_are_sent_as_they_are() -> None:
+    options = {"prompt_cache_options": {"mode": "explicit"}}
+    request = ModelRequest([], model_settings=ModelSettings(extra_args=options))
+    assert request_body("m", request).items() >= options.items()
 
 
 def test_a_model_may_be_asked_outside_a_run() -> None:
