@@ -532,6 +532,31 @@ def test_a_conversation_is_folded_into_one_message() -> None:
     assert lines == ["user: first", "assistant: 3.", "user: second", "assistant: so"]
 
 
+@pytest.mark.parametrize("input_filter", [remove_all_tools, nest_handoff_history])
+def test_what_the_server_has_compacted_is_sent_on(input_filter: Any) -> None:
+    earlier = {"type": "compaction", "id": "cmp_1", "encrypted_content": "e"}
+    later = {"type": "compaction", "id": "cmp_2", "encrypted_content": "f"}
+    script = [[later, call("add", a=1, b=2)], handoff_to("B"), "ok"]
+    a, _, model = pair(script, input_filter=input_filter)
+    Runner.run_sync(a, [earlier, {"role": "user", "content": "Hi"}])
+    sent = model.requests[2].input
+    assert [item for item in sent if item.get("type") == "compaction"] == [earlier, later]
+    assert len(sent) == 3
+
+
+@pytest.mark.parametrize("input_filter", [remove_all_tools, nest_handoff_history])
+def test_what_the_user_has_added_to_the_run_is_sent_on(input_filter: Any) -> None:
+    a, _, model = pair([call("add", a=1, b=2), handoff_to("B"), "ok"], input_filter=input_filter)
+    stream = Runner.run_streamed(a, "Hi")
+    for event in stream.stream_events():
+        if event.type == "run_item_stream_event" and event.name == "tool_output":
+            stream.cancel(mode="after_turn")
+    state = stream.to_state()
+    state.add_input("And hurry.")
+    Runner.run_sync(a, state)
+    assert "And hurry." in str(model.requests[2].input)
+
+
 def test_images_and_files_stay_behind_what_was_folded() -> None:
     image = {"type": "input_image", "image_url": "https://x/1.png"}
     file = {"type": "input_file", "file_id": "file_1"}

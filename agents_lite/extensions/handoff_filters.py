@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..handoffs import HandoffInputData
-from ..items import ItemHelpers, MessageOutputItem, RunItem, TResponseInputItem
+from ..items import ItemHelpers, RunItem, TResponseInputItem
 from ..response_types import ResponsesObject
 
 __all__ = ["nest_handoff_history", "remove_all_tools"]
 
 
 def remove_all_tools(handoff_input_data: HandoffInputData) -> HandoffInputData:
-    """Leave out all tool calls and outputs, handoffs and reasoning; messages stay."""
+    """Leave out all tool calls and outputs, handoffs and reasoning; messages stay, and what the
+    server has made of earlier ones.
+    """
     data = handoff_input_data
     history, instead = data.input_history, data.input_items
     return data.clone(
-        input_history=history if isinstance(history, str) else tuple(filter(_is_message, history)),
+        input_history=history if isinstance(history, str) else tuple(filter(_is_said, history)),
         pre_handoff_items=_messages(data.pre_handoff_items),
         new_items=_messages(data.new_items),
         input_items=None if instead is None else _messages(instead),
@@ -49,7 +51,9 @@ def nest_handoff_history(
     if history_mapper is not None:
         made = tuple(history_mapper(items))
     else:
-        made = ({"role": "user", "content": _folded(filter(_is_message, items))},)
+        compacted = [item for item in items if _is_said(item) and not _is_message(item)]
+        folded = {"role": "user", "content": _folded(filter(_is_message, items))}
+        made = (*compacted, folded)
     return data.clone(input_history=made, pre_handoff_items=(), new_items=(), input_items=None)
 
 
@@ -70,7 +74,12 @@ def _folded(messages: Iterable[dict[str, Any]]) -> str | list[dict[str, Any]]:
 
 
 def _messages(items: Iterable[RunItem]) -> tuple[RunItem, ...]:
-    return tuple(item for item in items if isinstance(item, MessageOutputItem))
+    return tuple(item for item in items if _is_said(item.to_input_item()))
+
+
+def _is_said(item: dict[str, Any]) -> bool:
+    """Whether it is a message, or what the server has made of many."""
+    return _is_message(item) or item.get("type") in ("compaction", "compaction_summary")
 
 
 def _is_message(item: dict[str, Any]) -> bool:
