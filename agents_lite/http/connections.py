@@ -148,6 +148,7 @@ class _Watched(HTTPConnection):
     response_class = BlockResponse
     exchange: Exchange | None = None
     send_timeout: float | None = None
+    _hides_socket = False  # as a TLS handshake does, until it is done: a duplicate is watched
     _connecting: socket.socket | None = None
     _is_ending_headers = False
     _held_headers = b""
@@ -225,9 +226,9 @@ class _Watched(HTTPConnection):
             _keep_alive(sock)
             sock.settimeout(self.timeout)
             if self.exchange is not None:
-                # A duplicate, since a TLS handshake takes the socket over and hides it until done.
-                self._connecting = sock.dup()
-                self.exchange.watch(self._connecting)
+                if self._hides_socket:
+                    self._connecting = sock.dup()
+                self.exchange.watch(self._connecting or sock)
             sock.connect(address)
             return sock
         except BaseException:
@@ -242,7 +243,7 @@ class _Watched(HTTPConnection):
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):
-    pass
+    _hides_socket = True
 
 
 class IdleConnections:
