@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://api.anthropic.com"
 VERSION = "2023-06-01"
+_UNKNOWN = ("frequency_penalty", "presence_penalty", "top_logprobs", "verbosity")
+"""Settings that the API would refuse, and that an answer depends on."""
 
 
 class AnthropicModel(OpenAIChatCompletionsModel):
@@ -71,9 +73,14 @@ class AnthropicModel(OpenAIChatCompletionsModel):
     ) -> dict[str, Any]:
         chat = self._chat_body(request, client, host)
         try:
+            for name in _UNKNOWN:
+                if getattr(request.model_settings, name) is not None:
+                    raise CannotSay(f"{name}; a server that does is given it in extra_body")
             return messages_request(chat, cache_prompt=self._cache_prompt)
         except CannotSay as what:
-            raise UserError(f"The Messages API does not take {what}") from None
+            agent = request.agent_name
+            who = "" if agent is None else f"Agent {agent}: "
+            raise UserError(f"{who}The Messages API does not take {what}") from None
 
 
 def anthropic_client() -> ResponsesClient:

@@ -24,8 +24,12 @@ _OF_CHAT = {
     "response_format",
     "reasoning_effort",
     "stream_options",
+    "store",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
 }
-"""Fields that have another form here, or none."""
+"""Fields that have another form here, or none, which makes no difference to the answer."""
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _CACHED = {"cache_control": {"type": "ephemeral"}}
 _DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)

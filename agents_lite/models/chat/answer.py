@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...exceptions import APIConnectionError, APIResponseError
 from ...http.assembly import words_of_error
 from ...http.streamed_texts import text_of
 from ..replayed_reasoning import REPLAYED
 from .calls import Calls
-from .growing import GrowingCall, GrowingContent, GrowingText
+from .growing import GrowingCall, GrowingContent, GrowingText, Picture
 
 Json = dict[str, Any]
 
@@ -44,7 +44,7 @@ _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 _REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS))
 _OF_CHOICE = ("finish_reason", "logprobs", "usage", "error")
 """What a choice may tell besides its delta."""
-_REST = frozenset(("refusal", "annotations", "tool_calls", "function_call"))
+_REST = frozenset(("refusal", "annotations", "images", "tool_calls", "function_call"))
 _USAGE_FIELDS = frozenset(
     (
         "prompt_tokens",
@@ -60,6 +60,9 @@ _CHUNK_FIELDS = frozenset(
 )
 """What stands elsewhere in a response; other fields of a chunk, such as citations, are kept."""
 _GROWING_FIELDS = ("text", "summary", "thinking", "data", "signature")
+
+
+_Item: TypeAlias = GrowingContent | GrowingCall | Picture
 
 
 def chat_events(
@@ -114,7 +117,7 @@ class ChatAnswer:
         self._streamed = streamed
         self._response: Json = {}
         self._index: Any = None
-        self._items: list[GrowingContent | GrowingCall] = []
+        self._items: list[_Item] = []
         self._contents: dict[str, GrowingContent] = {}
         self._texts: dict[str, GrowingText] = {}
         self._calls = Calls()
@@ -299,6 +302,8 @@ class ChatAnswer:
             self._say("refusal", delta["refusal"])
         if delta.get("annotations"):
             self._take_annotations(delta["annotations"])
+        for image in _listed(delta.get("images")) if "images" in delta else ():
+            self._begin_item(Picture(image["image_url"]["url"], len(self._items)))
         calls = _listed(delta.get("tool_calls"))
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
@@ -352,7 +357,7 @@ class ChatAnswer:
             self._begin_item(content)
         return content
 
-    def _begin_item(self, item: GrowingContent | GrowingCall) -> None:
+    def _begin_item(self, item: _Item) -> None:
         self._items.append(item)
         self._tell(item.begun)
 

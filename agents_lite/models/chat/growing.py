@@ -154,6 +154,32 @@ class GrowingCall:
         }
 
 
+class Picture:
+    """An image that the model made; it comes whole."""
+
+    def __init__(self, url: str, place: int) -> None:
+        self._place = place
+        self._id = f"ig_{os.urandom(16).hex()}"
+        self._result = url.partition(";base64,")[2] or url
+
+    def item(self, status: str) -> Json:
+        """The whole item."""
+        return {
+            "type": "image_generation_call",
+            "id": self._id,
+            "status": status,
+            "result": self._result,
+        }
+
+    def begun(self) -> Json:
+        """The event for its beginning."""
+        return _added(self._place, {**self.item("in_progress"), "result": None})
+
+    def ended(self, item: Json) -> list[Json]:
+        """The events for its end."""
+        return [_done(self._place, item)]
+
+
 def new_call_id() -> str:
     """An id for a call to which the server gave none of its own."""
     return f"call_{os.urandom(12).hex()}"

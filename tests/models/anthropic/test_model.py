@@ -227,6 +227,22 @@ def test_settings_become_fields(settings: dict[str, Any], fields: dict[str, Any]
     assert {name: body[name] for name in fields} == fields
 
 
+@pytest.mark.parametrize("name", ["frequency_penalty", "presence_penalty", "top_logprobs"])
+def test_settings_that_it_cannot_meet_are_refused_before_anything_is_sent(name: str) -> None:
+    with LoopbackServer() as server:
+        agent = Agent("A", model=model_at(server), model_settings=ModelSettings(**{name: 1}))
+        with pytest.raises(UserError, match=f"Agent A: The Messages API does not take {name}"):
+            Runner.run_sync(agent, "Hi")
+        assert not server.requests
+    assert sent(Agent("A", model_settings=ModelSettings(extra_body={name: 1})))[name] == 1
+
+
+def test_settings_that_make_no_difference_here_are_left_out() -> None:
+    hints = {"store": False, "prompt_cache_key": "k", "safety_identifier": "u"}
+    body = sent(Agent("A", model_settings=ModelSettings(**hints)))
+    assert hints.keys().isdisjoint(body)
+
+
 def test_an_output_type_is_asked_for_by_its_schema() -> None:
     body = sent(Agent("A", output_type=int))
     assert body["output_config"]["format"]["schema"]["required"] == ["response"]

@@ -455,3 +455,14 @@ def test_an_answer_of_the_api_before_there_was_a_chat_is_read() -> None:
     for choices in (["Hi"], ["H", "i"]):
         pieces = [{"choices": [{"index": 0, "text": text}]} for text in choices]
         assert output_of(streamed(*pieces))[0]["content"][0]["text"] == "Hi"
+
+
+def test_pictures_are_items_of_their_own() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    told = {"content": "Here.", "images": [image]}
+    events = streamed({"content": "Here."}, {"images": [image]})
+    for said, picture in (whole(told)["output"], output_of(events)):
+        assert said["content"][0]["text"] == "Here."
+        assert picture["id"].startswith("ig_")
+        made = {"type": "image_generation_call", "status": "completed", "result": "AAAA"}
+        assert picture == {**made, "id": picture["id"]}

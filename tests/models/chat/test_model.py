@@ -434,6 +434,19 @@ def test_an_error_in_place_of_an_answer_is_raised(serve: Any) -> None:
             assert caught.value.code == "400"
 
 
+def test_a_picture_alone_ends_a_run_and_stays_out_of_the_next_request() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    said = {"role": "assistant", "content": "", "images": [image]}
+    answer = http_answer(content={"choices": [{"message": said, "finish_reason": "stop"}]})
+    with LoopbackServer(answer, answer) as server:
+        agent = Agent("A", model=chat_model(server))
+        result = Runner.run_sync(agent, "Draw")
+        Runner.run_sync(agent, [*result.to_input_list(), {"role": "user", "content": "More"}])
+        sent = [message["content"] for message in server.requests[1].json["messages"]]
+    assert [item.raw_item.result for item in result.new_items] == ["AAAA"]
+    assert sent == ["Draw", "More"]
+
+
 def test_a_busy_server_is_asked_again(serve: Any) -> None:
     server = serve([status(429), status(503), "ok"])
     with recorded_spans() as recorder:
