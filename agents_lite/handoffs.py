@@ -12,7 +12,8 @@ from pydantic_core import ValidationError
 from typing_extensions import TypeVar
 
 from .checks import check_kind, check_takes
-from .concurrency.calling import is_on_event_loop, settled
+from .concurrency import calling
+from .concurrency.calling import settled
 from .exceptions import ModelBehaviorError, UserError
 from .items import RunItemBase
 from .run_context import RunContextWrapper, TContext
@@ -218,7 +219,7 @@ def handoff(
             outcome = on_handoff(context)
         else:
             outcome = on_handoff(context, _parse_input(adapter, arguments, agent.name))
-        is_awaited = inspect.isawaitable(outcome) or is_on_event_loop()
+        is_awaited = inspect.isawaitable(outcome) or calling.loop_here() is not None
         return _agent_after(outcome) if is_awaited else agent
 
     async def _agent_after(outcome: Any) -> Agent[Any]:

@@ -53,22 +53,19 @@ async def settled(value: Any) -> Any:
     return await value if isawaitable(value) else value
 
 
-def _loop_if_any() -> object:
+def _find_loop() -> object:
     """The event loop of this thread, or None, also as long as nobody has loaded asyncio."""
-    global _running_loop
+    global loop_here
     found = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
     if found is None:  # another thread may be about to load it
         return None
-    _running_loop = found
+    loop_here = found
     return found()
 
 
-_running_loop: Callable[[], object] = _loop_if_any  # asyncio's own, once that is loaded
-
-
-def is_on_event_loop() -> bool:
-    """Whether an event loop is at work on this thread, so that what it is given may be awaited."""
-    return _running_loop() is not None
+loop_here: Callable[[], object] = _find_loop
+"""The event loop at work on this thread, so that what it is given may be awaited, or None. It is
+asyncio's own function once that is loaded, so look it up in this module each time."""
 
 
 class Callbacks:

@@ -110,6 +110,7 @@ class FuncSchema:
             by_position += [Parameter.POSITIONAL_OR_KEYWORD]
         self._positional = [p.name for p in self.parameters if p.kind in by_position]
         self._only_named = not (self._positional or self._extra_positional or self._extra_named)
+        self._validate: Callable[[str], dict[str, Any]] = self._validate_first
 
     @_Computed
     def params_json_schema(self) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class FuncSchema:
             InvalidToolArguments: It is not a JSON object, or does not fit the signature.
         """
         try:
-            values = self._validator.validate_json(json_text or "{}")
+            values = self._validate(json_text or "{}")
         except ValidationError as error:
             called = getattr(context, "tool_name", "") or self.name
             values = self._as_meant(json_text, error, called)
@@ -144,6 +145,10 @@ class FuncSchema:
         if self._extra_named is not None:
             values.update(values.pop(self._extra_named))
         return args, values
+
+    def _validate_first(self, json_text: str) -> dict[str, Any]:
+        self._validate = self._validator.validate_json
+        return self._validate(json_text)
 
     def _as_meant(self, json_text: str, error: ValidationError, tool_name: str) -> dict[str, Any]:
         from .plain_meaning import validate_as_meant  # only those who need it pay for it

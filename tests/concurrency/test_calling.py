@@ -14,7 +14,8 @@ from types import ModuleType
 import pytest
 
 from agents_lite import Agent, Runner, function_tool
-from agents_lite.concurrency.calling import Callbacks, is_on_event_loop
+from agents_lite.concurrency import calling
+from agents_lite.concurrency.calling import Callbacks
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled, current_cancellation
 from agents_lite.concurrency.workers import run_in_thread
 from agents_lite.exceptions import UserError
@@ -36,11 +37,11 @@ def test_no_loop_is_at_work_where_asyncio_is_about_to_be_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def ask() -> bool:
-        return is_on_event_loop()
+        return calling.loop_here() is not None
 
-    assert asyncio.run(ask()) and not is_on_event_loop()
+    assert asyncio.run(ask()) and calling.loop_here() is None
     monkeypatch.setitem(sys.modules, "asyncio", ModuleType("asyncio"))
-    assert not is_on_event_loop()
+    assert calling.loop_here() is None
 
 
 def ask(function, *args):
