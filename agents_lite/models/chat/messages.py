@@ -24,6 +24,8 @@ _SIDE_BY_SIDE = "Images and files that the tool gave:"
 _ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 _OWN_PARTS = ("image_url", "file", "input_audio")
 """Parts that are those of this API already."""
+_ELSEWHERE = ("compaction", "compaction_summary", "item_reference")
+"""Items that stand for what was said, in a way that only the server that gave them can read."""
 
 _logger = logging.getLogger("agents_lite")
 
@@ -42,7 +44,7 @@ def messages_of(
 
     Args:
         items: Calls with their outputs, and reasoning before what it led to, as `mend_history`
-            leaves them. What only its own server can read, such as a web search, is left out.
+            leaves them. What a server did by itself, such as a web search, is left out.
         instructions: The agent's instructions, or None.
         host: The server.
         replay_reasoning: Whether reasoning is sent back. "auto": to the server it came from.
@@ -50,8 +52,8 @@ def messages_of(
             is not converted again. None: it is for itself.
 
     Raises:
-        CannotSay: An image or file is named in a way that the API does not know, or an item lacks
-            what it is made of.
+        CannotSay: An image or file is named in a way that the API does not know, an item lacks
+            what it is made of, or stands for what was said elsewhere.
     """
     conversation = None if run is None else _begun.pop(run, None)
     if conversation is None or not conversation.goes_on(items, host, replay_reasoning):
@@ -118,6 +120,8 @@ class _Conversation:
             self._add_message(item, item["role"])
         elif kind == "reasoning":
             self._add_reasoning(item)
+        elif kind in _ELSEWHERE:
+            raise CannotSay(f"an item of the type {kind}: what it stands for is at another server")
         else:
             self._left_out.add(kind)
 

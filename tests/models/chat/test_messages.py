@@ -208,6 +208,20 @@ def test_what_only_its_own_server_can_read_is_left_out_and_told(
     assert "web_search_call" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "compaction", "id": "cmp_1", "encrypted_content": "x"},
+        {"type": "compaction_summary", "encrypted_content": "x"},
+        {"type": "item_reference", "id": "msg_1"},
+    ],
+    ids=lambda item: str(item["type"]),
+)
+def test_what_stands_for_messages_at_another_server_is_refused(item: dict[str, Any]) -> None:
+    with pytest.raises(CannotSay, match=item["type"]):
+        converted(user("Hi"), item, user("More"))
+
+
 @pytest.mark.parametrize("arguments", ['{"a": 1', "[1]", "5"])
 def test_arguments_that_the_model_got_wrong_are_sent_inside_an_object(arguments: str) -> None:
     """Servers parse them, and would refuse the conversation from then on."""
