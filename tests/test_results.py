@@ -181,6 +181,25 @@ def test_reading_on_after_a_failure_raises_its_error_again(
     assert error is other
 
 
+def test_no_exception_of_a_users_function_passes_for_the_end_of_a_stream() -> None:
+    def stop(kind: type[Exception]) -> Any:
+        def instructions(context: Any, agent: Any) -> str:
+            raise kind()
+
+        agent = Agent("A", instructions=instructions, model=ScriptedModel([]))
+        return Runner.run_streamed(agent, "x").stream_events()
+
+    async def read(events: Any) -> None:
+        async for _ in events:
+            pass
+
+    for kind in (StopIteration, StopAsyncIteration):
+        with pytest.raises((RuntimeError, kind)):
+            list(stop(kind))
+        with pytest.raises((RuntimeError, kind)):
+            asyncio.run(read(stop(kind)))
+
+
 def test_a_second_reader_of_a_stream_at_work_is_no_failure_of_it() -> None:
     def read_inside() -> str:
         try:

@@ -101,6 +101,8 @@ class AsyncReader(Generic[T]):
         while not driver.buffer:
             if driver.is_over:
                 error, driver.error = driver.error or self._work.failure, None
+                if isinstance(error, StopAsyncIteration):  # of a user's function
+                    raise RuntimeError("what is read raised StopAsyncIteration") from error
                 raise StopAsyncIteration if error is None else error
             if self._future is None:
                 self._work.callbacks.use_loop(driver.loop)

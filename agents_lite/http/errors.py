@@ -99,6 +99,7 @@ class ErrorWriter:
             what = readable(what)
         if status < 400:
             default = APIStatusError
+        if status in (301, 302, 303, 307, 308):
             what = "a redirect to elsewhere is not followed; set base_url to the new address"
             if is_followed:
                 what = "too many redirects; set base_url to the address they should lead to"

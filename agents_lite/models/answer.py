@@ -114,9 +114,10 @@ def read_response(last_event: ResponseStreamEvent | None, model: Model) -> Model
 def _failure(event: dict[str, Any], response: Any) -> ResponseFailedError:
     """The error for a stream that ended with this event."""
     code, why = reason_of(response if isinstance(response, dict) else event)
+    kind = event.get("type") or "no event at all"
+    where = "which holds no response" if kind == "response.completed" else "not response.completed"
     return ResponseFailedError(
-        f"The model's stream ended with {event.get('type') or 'no event at all'}, "
-        f"not response.completed{'' if why is None else f': {why}'}",
+        f"The model's stream ended with {kind}, {where}{'' if why is None else f': {why}'}",
         response=as_object(response),
         code=code,
     )

@@ -535,6 +535,14 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         Outcome(InternalServerError, "Because."),
     ),
     "redirect without an address": (http_answer(307), Outcome(APIStatusError, "redirect")),
+    "another protocol": (
+        http_answer(101, headers={"Upgrade": "websocket"}), Outcome(APIStatusError, "^(?!.*redir)")
+    ),
+    "not modified": (http_answer(304), Outcome(APIStatusError, "HTTP 304 .*: with an empty body")),
+    "a last event without a response": (
+        ends_with({"type": "response.completed", "response": "x"}),
+        Outcome(ResponseFailedError, "broke off|no response"),
+    ),
     "redirect to what is no address": (
         http_answer(307, headers={"Location": "http://[::1"}), Outcome(APIStatusError, "redirect")
     ),
