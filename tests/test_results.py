@@ -24,6 +24,7 @@ from agents_lite import (
     ToolCallOutputItem,
     ToolOutputImage,
     ToolOutputText,
+    UserError,
     function_tool,
 )
 from agents_lite.result import RunResultBase
@@ -194,9 +195,9 @@ def test_no_exception_of_a_users_function_passes_for_the_end_of_a_stream() -> No
             pass
 
     for kind in (StopIteration, StopAsyncIteration):
-        with pytest.raises((RuntimeError, kind)):
+        with pytest.raises((RuntimeError, UserError, kind)):
             list(stop(kind))
-        with pytest.raises((RuntimeError, kind)):
+        with pytest.raises((RuntimeError, UserError, kind)):
             asyncio.run(read(stop(kind)))
 
 
