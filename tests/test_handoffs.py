@@ -510,6 +510,23 @@ HISTORY = [
 ]
 
 
+@every_driver
+@pytest.mark.parametrize("arguments", ["", " ", "{}", "null"])
+def test_no_input_is_that_of_which_all_has_a_default(run: Any, arguments: str) -> None:
+    class Note(BaseModel):
+        urgent: bool = False
+
+    got: list[Any] = []
+
+    def note(context: Any, given: Note) -> None:
+        got.append(given)
+
+    script = [call("transfer_to_b", arguments), "ok"]
+    a, _, _ = pair(script, on_handoff=note, input_type=Note)
+    run(a, "hi")
+    assert got == [Note()]
+
+
 @pytest.mark.parametrize("given", ["second", HISTORY])
 def test_remove_all_tools_leaves_messages_alone(given: Any) -> None:
     first = [reasoning("hm"), text("so"), call("add", a=1, b=2)]

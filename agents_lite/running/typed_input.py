@@ -38,7 +38,7 @@ def typed_agent_tool(
 
     def invoke(context: ToolContext[Any], json_text: str) -> Any:
         try:
-            arguments = read_json(adapter.validator, json_text)
+            arguments = read_json(adapter.validator, json_text.strip() or "{}")
         except ValidationError as error:
             raise InvalidToolArguments(name, error) from error
         facts: dict[str, Any] = {"params": adapter.dump_python(arguments, mode="json")}

@@ -369,6 +369,19 @@ def test_tools_inside_get_to_see_the_typed_input() -> None:
     assert result.context_wrapper.tool_input is None
 
 
+@pytest.mark.parametrize("arguments", ["", " ", "{}", "null"])
+def test_no_arguments_are_those_that_all_have_a_default(arguments: str) -> None:
+    class Mood(BaseModel):
+        mood: str = "calm"
+
+    inner = nested("Om")
+    tool = inner.as_tool(
+        "ask", "Asks.", parameters=Mood, input_builder=lambda facts: facts["params"]["mood"]
+    )
+    Runner.run_sync(outer(tool, call("ask", arguments), "done"), "hi")
+    assert asked(inner) == "calm"
+
+
 def test_arguments_that_do_not_fit_are_told_to_the_model() -> None:
     tool = nested().as_tool("ask", "Asks.", parameters=Translation)
     result = Runner.run_sync(outer(tool, call("ask", text=1), "done"), "hi")
