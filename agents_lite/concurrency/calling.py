@@ -19,6 +19,8 @@ from .workers import GRACE_SECONDS, Outcome, let_others_begin, wait_a_moment, wa
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
 
+_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
+
 
 def name_of(function: Callable[..., Any]) -> str:
     """What a function is called in errors."""
@@ -102,7 +104,7 @@ class Callbacks:
         around = current_cancellation.set(cancellation)
         try:
             outcome = function(*args)
-        except (StopIteration, GeneratorExit) as error:  # in a run's generators they mean an end
+        except _ENDS as error:  # to generators, and to who reads them, they mean an end
             raised = type(error).__name__
             raise UserError(f"{name_of(function)} raised {raised}: {error}") from error
         except BaseException as error:

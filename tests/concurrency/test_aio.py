@@ -245,3 +245,17 @@ def test_work_stops_whose_loop_is_closed_before_it_hears_of_a_value() -> None:
     ring_and_close()
     gc.collect()
     has_stopped.get(timeout=30)
+
+
+def test_an_error_that_would_pass_for_the_end_is_another_one() -> None:
+    class Stopping(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            yield 0
+            raise StopAsyncIteration
+
+    async def read() -> None:
+        async for _ in reader_of(Stopping(1), ()):
+            pass
+
+    with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
+        asyncio.run(read())
