@@ -177,7 +177,7 @@ class Endpoint:
         else:
             settings = self._session_settings(url)
             watch_connections(self._session.get_adapter(url), url, settings["proxies"])
-        last_hook = _LastHook()
+        last_hook = _LastHook(leaves_cookies=self._is_ours)
         request.hooks.setdefault("response", []).append(last_hook)
         try:
             response = self._session.send(request, allow_redirects=False, **settings)
@@ -195,13 +195,17 @@ class Endpoint:
 
 
 class _LastHook:
-    """Takes from an answer what a session would act on: cookies to keep, a place to go to."""
+    """Takes from an answer what a session would act on: cookies to keep, a place to go to.
 
-    def __init__(self) -> None:
+    Cookies stay where they are if the session keeps none anyway.
+    """
+
+    def __init__(self, leaves_cookies: bool) -> None:
         self.location: str | None = None
+        self._leaves_cookies = leaves_cookies
 
     def __call__(self, response: requests.Response, **_: Any) -> None:
-        for answer in (response, *response.history):
+        for answer in () if self._leaves_cookies else (response, *response.history):
             message = getattr(getattr(answer.raw, "_original_response", None), "msg", None)
             if isinstance(message, Message):
                 del message["Set-Cookie"]
