@@ -44,7 +44,7 @@ from tests.support.interrupts import interrupts
 from tests.support.traces import provider as provider
 from tests.support.waiting import SOON, wait_until
 
-INTERRUPTS = 300
+INTERRUPTS = 150
 
 pytestmark = [
     pytest.mark.usefixtures("cut_off_silently"),
