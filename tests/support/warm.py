@@ -6,6 +6,7 @@ start itself (what is loaded, how a terminal or a signal finds it) needs a proce
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -24,7 +25,7 @@ from typing import Any
 
 LOADED = (
     *("agents_lite.cli.main", "agents_lite.run", "agents_lite.testing", "pydantic.json_schema"),
-    "pytest",
+    *("asyncio", "genai_prices.data", "genai_prices.data_snapshot", "pytest"),
 )
 
 
@@ -100,6 +101,7 @@ def main(answering: socket.socket) -> None:
     """Fork for each program that is asked for, until nobody is left to ask."""
     for name in LOADED:
         import_module(name)
+    gc.freeze()  # or each would look through all of it in the end
     while True:
         sign, files, _, _ = socket.recv_fds(answering, 1, 4)
         if not sign:
