@@ -72,7 +72,7 @@ class OpenAIProvider(ModelProvider):
             use_responses = default_api() == "responses"
         if use_responses:
             return OpenAIResponsesModel(name, client, is_default=model_name is None)
-        from .chat import OpenAIChatCompletionsModel  # only those who need it pay for it
+        from .chat.model import OpenAIChatCompletionsModel  # only those who need it pay for it
 
         return OpenAIChatCompletionsModel(name, client)
 

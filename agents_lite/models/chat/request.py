@@ -165,6 +165,8 @@ def _tokens_field(host: str) -> str:
 
 def _effort(settings: ModelSettings) -> str | None:
     options = settings.reasoning
+    if options is None:
+        return None
     if isinstance(options, Mapping):
         return options.get("effort")
     return getattr(options, "effort", None)
