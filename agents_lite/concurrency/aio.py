@@ -19,7 +19,7 @@ from .cancellation import Cancellation, RunCancelled
 from .forks import new_lock
 from .generators import drain, is_over
 from .starts import hurry, run_in_turn
-from .workers import GRACE_SECONDS, let_others_begin
+from .workers import GRACE_SECONDS, let_others_begin, run_in_thread
 
 MOST_AHEAD = 1024
 """How many values the driving thread may be ahead of their reader."""
@@ -69,7 +69,7 @@ async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     loop = _loop_here()
     work.callbacks.use_loop(loop)
     over, bell = loop.create_future(), _bell_of(loop)
-    future: Future[TResult] = run_in_turn(drain, work.events)
+    future: Future[TResult] = run_in_thread(drain, work.events)
     future.add_done_callback(lambda _: bell.ring(over))
     try:
         await over

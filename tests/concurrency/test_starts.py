@@ -168,11 +168,15 @@ def test_a_crowd_of_runs_is_awaited_and_read_each_to_its_own_end() -> None:
     assert asyncio.run(read_all()) == [f"answer {number}" for number in range(3 * FREE)]
 
 
-def test_an_awaited_run_can_be_cancelled_before_its_turn() -> None:
+def test_a_stream_can_be_cancelled_before_its_turn(caplog: pytest.LogCaptureFixture) -> None:
     agent = Agent("A", model=ScriptedModel([]))
 
+    async def read() -> None:
+        async for _ in Runner.run_streamed(agent, "x").stream_events():
+            pass
+
     async def cancel() -> None:
-        run = asyncio.ensure_future(Runner.run(agent, "x"))
+        run = asyncio.ensure_future(read())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         run.cancel()
@@ -187,3 +191,4 @@ def test_an_awaited_run_can_be_cancelled_before_its_turn() -> None:
     finally:
         over.set()
         assert all(each.result(LONG) for each in [*blocked, first])
+    assert not caplog.messages  # of a run that was not waited for
