@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from numbers import Real
@@ -20,12 +21,13 @@ def forgetful(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def call(*args: P.args, **named: P.kwargs) -> T:
+        outer = sys.exception()  # the caller's, which keeps its traceback
         try:
             return function(*args, **named)
         except (UserError, TypeError) as error:
             del args, named
-            cause: BaseException | None = error
-            while cause is not None:
+            cause: BaseException | None = error if isinstance(error, UserError) else None
+            while cause is not None and cause is not outer and cause.__traceback__ is not None:
                 cause.__traceback__, cause = None, cause.__cause__ or cause.__context__
             raise
 

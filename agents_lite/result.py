@@ -299,13 +299,12 @@ class EventStream:
     def __next__(self) -> StreamEvent:
         try:
             return next(self._run.events)
-        except RunCancelled:
-            raise StopIteration from None
-        except StopIteration:
-            raise self._run.failure or StopIteration from None
+        except (RunCancelled, StopIteration):
+            pass
         except Exception as error:
             self._note(error)
             raise
+        raise StopIteration if self._run.failure is None else self._run.failure
 
     def close(self) -> None:
         """Stop the run, from plain code."""

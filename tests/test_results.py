@@ -174,8 +174,10 @@ def test_reading_on_after_a_failure_raises_its_error_again(
         events = stream.stream_events()
         with pytest.raises(MaxTurnsExceeded) as failed:
             await read(first, events)
+        cause = failed.value.__cause__ = ValueError("kept")
         with pytest.raises(MaxTurnsExceeded) as told_again:
             await read(then, stream.stream_events() if is_whole else events)
+        assert told_again.value.__cause__ is cause
         return failed.value, told_again.value
 
     error, other = asyncio.run(read_twice())

@@ -77,6 +77,7 @@ class Answer:
         errors: Words what goes wrong.
         limits: How much is read.
         translate: Makes its events out of another API's; None: they are those of this one.
+        is_background: Whether the request let the server take its time.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Answer:
         errors: ErrorWriter,
         limits: Limits,
         translate: Translate | None,
+        is_background: bool,
     ) -> None:
         self._response = response
         self._exchange = exchange
@@ -94,22 +96,19 @@ class Answer:
         self._errors = errors
         self._limits = limits
         self._translate = translate
+        self._is_background = is_background
 
-    def events(
-        self, is_stream_wanted: bool, is_background: bool, after: float
-    ) -> Iterator[ResponseStreamEvent]:
+    def events(self, is_stream_wanted: bool, after: float) -> Iterator[ResponseStreamEvent]:
         """The events, the terminal one last; none if a whole answer says that there is none yet.
 
         Args:
             is_stream_wanted: Whether the request asked for a stream.
-            is_background: Whether the request let the server take its time.
             after: Leave out the events up to the one of this number.
 
         Raises:
             APIError: An error for an answer, or an answer without a good end.
         """
         response, blocks = self._response, self._blocks()
-        self._is_background = is_background
         if not 200 <= response.status_code < 300:
             self._exchange.limit_wait(ERROR_BODY_WAIT)
             is_followed = redirect_of(response) is not None

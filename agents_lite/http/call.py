@@ -112,9 +112,15 @@ class Call:
         shown_id = escaped(str(request_id))
         logger.debug("%s answered with %d, request %s", host, response.status_code, shown_id)
         answer = Answer(
-            response, exchange, self._so_far, self._errors, self._limits, self._question.translate
+            response,
+            exchange,
+            self._so_far,
+            self._errors,
+            self._limits,
+            self._question.translate,
+            self._is_background,
         )
-        events = answer.events(self._wants_stream, self._is_background, self._resumed_after)
+        events = answer.events(self._wants_stream, self._resumed_after)
         return events if self._background is None else self._noted(events)
 
     def leave_answer(self) -> None:

@@ -42,7 +42,7 @@ def parse_headers(file: Any, **limits: Any) -> http.client.HTTPMessage:
     read: Any = http.client._read_headers  # type: ignore[attr-defined]
     text = b"".join(read(file, *limits.values())).decode("iso-8859-1")
     lines = _PLAIN_LINE.findall(text)
-    if len(lines) + 1 != text.count("\n"):  # the last is the empty one
+    if len(lines) + 1 != text.count("\n") or not text.endswith("\n"):  # the last one is empty
         whole = io.BytesIO(text.encode("iso-8859-1"))
         return http.client.parse_headers(whole, **limits)  # type: ignore[no-any-return]
     message = http.client.HTTPMessage()

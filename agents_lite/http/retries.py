@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -33,7 +34,7 @@ PASSING_CODES = frozenset(
     "overloaded_error server_overloaded service_unavailable unavailable slow_down "
     "rate_limit_exceeded rate_limit_error timeout timeout_error server_is_overloaded".split()
 )
-"""Error codes in an answer of status 200 that another try may not meet, beside 500 and above."""
+"""Error codes, or types, in an answer of status 200 that another try may not meet; 5xx, too."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
     "Tunnel connection failed: 407",  # a directory locks accounts that fail again and again
@@ -151,8 +152,10 @@ def is_transient(error: APIError) -> bool:
 def _is_passing(error: ResponseFailedError) -> bool:
     event: Any = error.body if isinstance(error.body, dict) else {}
     told = event.get("error") if isinstance(event.get("error"), dict) else event
-    word = str(error.code or told.get("type")).lower()
-    return word in PASSING_CODES or (len(word) == 3 and word.isdigit() and word >= "500")
+    words = {str(error.code).lower(), str(told.get("type")).lower()}
+    if words & HOPELESS_CODES:
+        return False
+    return bool(words & PASSING_CODES) or any(re.fullmatch("5[0-9][0-9]", word) for word in words)
 
 
 def _is_transient_status(error: APIStatusError) -> bool:

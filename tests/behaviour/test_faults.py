@@ -231,6 +231,9 @@ RIGHT_AFTER_RETRY = {
         [{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}]
     ),
     "a status as the code of an error": http_answer(200, {"error": {"message": "x", "code": 502}}),
+    "a code of a server's own": http_answer(
+        200, {"error": {"message": "x", "type": "rate_limit_error", "code": 1302}}
+    ),
 }
 
 

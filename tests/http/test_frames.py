@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -199,6 +200,29 @@ REFUSED: dict[str, Callable[[], object]] = {
     "Redis": lambda: RedisSession.from_url("a", url=f"foo://:{KEY}@h"),
     "journal": lambda: RedisJournal.from_url(f"redis://u:{KEY}@h:x/0"),
 }
+
+
+def test_what_is_refused_keeps_the_frames_of_others() -> None:
+    def fail() -> None:
+        raise ValueError("theirs")
+
+    class Mine(ModelSettings):
+        def __post_init__(self) -> None:
+            broken(self)
+
+    def broken(settings: Any) -> None:
+        len(settings)
+
+    try:
+        fail()
+    except ValueError as first:
+        with pytest.raises(UserError):
+            ModelSettings(timeout="x")  # type: ignore[arg-type]
+        assert [frame.name for frame in traceback.extract_tb(first.__traceback__)][-1] == "fail"
+
+    with pytest.raises(TypeError) as caught:
+        Mine()
+    assert caught.traceback[-1].name == "broken"
 
 
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)

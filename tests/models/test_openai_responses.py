@@ -108,6 +108,15 @@ def test_how_calls_are_made_is_said_where_there_may_be_calls() -> None:
         ({"tools": [add]}, said),
         ({"handoffs": [Agent("B")]}, said),
         ({"prompt": {"id": "pmpt_1"}}, said),
+        ({"model_settings": ModelSettings(extra_args=said)}, said),
+        (
+            {
+                "model_settings": ModelSettings(
+                    parallel_tool_calls=False, extra_body={"tools": [{"type": "web_search"}]}
+                )
+            },
+            said,
+        ),
     ):
         body, _ = sent(agent.clone(**changes))
         assert {name: body[name] for name in said if name in body} == fields

@@ -303,7 +303,8 @@ class ChatAnswer:
         if delta.get("annotations"):
             self._take_annotations(delta["annotations"])
         for image in _listed(delta.get("images")) if "images" in delta else ():
-            self._begin_item(Picture(image["image_url"]["url"], len(self._items)))
+            if url := _url_of(image):
+                self._begin_item(Picture(url, len(self._items)))
         calls = _listed(delta.get("tool_calls"))
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
@@ -381,6 +382,13 @@ class ChatAnswer:
             message[self._reasoning_field] = self._texts["reasoning_text"].text
         calls = {call.call_id: call.extra for call in self._calls.all if call.extra}
         return {"host": self._host, "message": message, "calls": calls}
+
+
+def _url_of(image: Any) -> str | None:
+    """Where an image is, or the image itself; None for what cannot be told."""
+    for name in ("image_url", "url"):
+        image = image.get(name, image) if isinstance(image, dict) else image
+    return image if isinstance(image, str) else None
 
 
 def _listed(told: Any) -> list[Json]:

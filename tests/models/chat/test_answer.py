@@ -466,3 +466,18 @@ def test_pictures_are_items_of_their_own() -> None:
         assert picture["id"].startswith("ig_")
         made = {"type": "image_generation_call", "status": "completed", "result": "AAAA"}
         assert picture == {**made, "id": picture["id"]}
+
+
+@pytest.mark.parametrize(
+    ("image", "results"),
+    [
+        ("iVBOR", ["iVBOR"]),
+        ({"url": "https://h/a.png"}, ["https://h/a.png"]),
+        ({"image_url": "https://h/a.png"}, ["https://h/a.png"]),
+        ({"image_url": {"file": 5}}, []),
+    ],
+)
+def test_pictures_in_other_forms_fail_no_answer(image: Any, results: list[str]) -> None:
+    said, *pictures = whole({"content": "Here.", "images": [image]})["output"]
+    assert said["content"][0]["text"] == "Here."
+    assert [picture["result"] for picture in pictures] == results
