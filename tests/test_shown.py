@@ -177,7 +177,7 @@ ACTED_ON = "X\x1b]52;c;QQ==\x07\x9b31m\u202eY\rZ\x00\x7f\ud800"
 
 
 def fail_acting_on() -> str:
-    raise ValueError(ACTED_ON)
+    raise ValueError(ACTED_ON[:-1])  # pytest keeps the traceback, and xdist sends it
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,7 @@ def fail_acting_on() -> str:
             [call("fail")],
             {
                 "tools": [
-                    function_tool(
-                        fail_acting_on, name_override="fail", failure_error_function=None
-                    )
+                    function_tool(fail_acting_on, name_override="fail", failure_error_function=None)
                 ]
             },
         ),
