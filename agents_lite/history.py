@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from typing import Any
 
 from .items import TResponseInputItem
+from .shown import escaped
 
 _CALLS_BY_OUTPUT = {
     "function_call_output": "function_call",
@@ -29,7 +31,7 @@ _CALL_TYPES = _CALLS_BY_OUTPUT | {call: call for call in _CALLS_BY_OUTPUT.values
 _LEADING_TYPES = {"reasoning", *_CALLS_BY_OUTPUT.values()}
 """Items that must not be cut from what follows them."""
 
-_MAY_LACK_ID = {"message", "function_call"}
+_MAY_LACK_ID = {"message", "function_call", "custom_tool_call"}
 """Items of the model that the API takes without their ids."""
 
 _logger = logging.getLogger("agents_lite")
@@ -55,7 +57,7 @@ def mend_history(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
         _logger.warning(
             "Left out of the history, as the API would refuse it: %s. Calls need their outputs, "
             "outputs their calls, reasoning the item it led to, and an item may stand there once.",
-            ", ".join(f"{count} {item_type}" for item_type, count in sorted(counts.items())),
+            escaped(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))),
         )
     return without_lost_reasoning(sole, kept)
 
@@ -182,18 +184,27 @@ def turn_starts(items: list[TResponseInputItem]) -> list[int]:
 def _without_copies(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
     """A history in which each id stands once: "Duplicate item found with id".
 
-    A copy is left out. What a server has given an id again that it had given before stays, without
-    the id where it may lack it, and so do messages: a server may have said the same twice.
+    A copy is left out, also one with another status or with nulls. What a server has given an id
+    again that it had given before stays, without the id where it may lack it, and so do messages
+    and calls that were answered differently: a server may have said the same twice.
     """
     ids = [name for name in map(_id_of, items) if name]
     if len(set(ids)) == len(ids):
         return items
+    outputs: dict[Any, Any] = {}
+    made_again = {
+        pair
+        for item in items
+        if _is_output(item) and (pair := _pair(item))
+        if outputs.setdefault(pair, item.get("output")) != item.get("output")
+    }
     first: dict[str, TResponseInputItem] = {}
     sole = []
     for item in items:
         name, item_type = _id_of(item), _type_of(item)
         if name in first:
-            if first[name] == item and item_type != "message":
+            is_said_anew = item_type == "message" or _pair(item) in made_again
+            if not is_said_anew and _substance(first[name]) == _substance(item):
                 continue
             if item_type in _MAY_LACK_ID:
                 item = {field: value for field, value in item.items() if field != "id"}
@@ -201,6 +212,10 @@ def _without_copies(items: list[TResponseInputItem]) -> list[TResponseInputItem]
             first[name] = item
         sole.append(item)
     return sole
+
+
+def _substance(item: TResponseInputItem) -> TResponseInputItem:
+    return {name: value for name, value in item.items() if name != "status" and value is not None}
 
 
 def _unpaired(items: list[TResponseInputItem]) -> set[int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .checks import check_kind
 from .exceptions import UserError
+from .shown import escaped
 
 if TYPE_CHECKING:
     from .usage import RequestUsage, Usage
@@ -120,7 +121,7 @@ def cost_of(
         _told.add(request.names)
         _logger.warning(
             "There is no price for model %s: what it costs is None, not 0. set_prices gives one.",
-            " or ".join(request.names) or "without a name",
+            escaped(" or ".join(request.names)) or "without a name",
         )
     return cost
 

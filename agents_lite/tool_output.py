@@ -140,7 +140,7 @@ def _read_structured(value: Any) -> StructuredOutput | None:
     made = _CLASSES.get(kind.removeprefix("input_")) if isinstance(kind, str) else None
     if made is None:
         return None
-    if made is not ToolOutputText:  # what else is said of a picture is no reason to send it as text
+    if kind.startswith("input_"):  # meant as the API's own form, whatever else it says
         given = {name: given[name] for name in _FIELDS[made] if name in given}
     if not all(isinstance(text, str) for text in given.values()):
         return None

@@ -122,13 +122,35 @@ def test_what_stands_there_twice_is_told_once() -> None:
     assert mend_history(again) == [asked, output(), call(2), output(2)]
 
 
+def test_what_stands_there_in_two_forms_is_told_once() -> None:
+    asked = {**call(), "id": "fc_1", "status": "completed"}
+    turn = [USER, reasoning(), asked, output(), reasoning(2), SEARCH, ANSWER]
+    raw = [{**item, "status": None, "content": item.get("content")} for item in turn[1:]]
+    assert mend_history([*turn, *raw]) == [*turn, raw[-1]]
+    assert mend_history([*turn, {**SEARCH, "status": "completed"}]) == turn
+    # a server that counts anew in each answer
+    others = [reasoning(), ANSWER, {**reasoning(), "summary": [{"text": "b"}]}, ANSWER]
+    assert mend_history(others) == others
+
+
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call"])
+def test_a_call_made_again_with_another_output_is_no_copy(kind: str) -> None:
+    asked = {**call(kind=kind), "id": "fc_1"}
+    pending = output(kind=f"{kind}_output")
+    done = {**pending, "output": "done"}
+    polled = [USER, asked, pending, asked, done, ANSWER]
+    assert mend_history(polled) == [USER, asked, pending, call(kind=kind), done, ANSWER]
+
+
 def test_what_is_left_out_is_logged_once_and_without_content(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="agents_lite"):
-        mend_history([USER, reasoning(), call(1), call(2), output(3)])
+        mend_history(
+            [USER, reasoning(), call(1), call(2), output(3), *[{"type": "\x1bx", "id": "x"}] * 2]
+        )
     [record] = caplog.records
-    assert "2 function_call, 1 function_call_output, 1 reasoning" in record.getMessage()
+    assert r"1 \x1bx, 2 function_call, 1 function_call_output, 1 reasoning" in record.getMessage()
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,10 @@ IMAGE = "data:image/png;base64,AAAA"
             {"type": "input_image", "image_url": IMAGE, "detail": "low"},
         ),
         (
-            {"type": "image", "image_url": IMAGE, "width": 213, "alt": "a"},
+            {"type": "input_image", "image_url": IMAGE, "width": 213, "alt": "a"},
             {"type": "input_image", "image_url": IMAGE},
         ),
+        ({"type": "input_text", "text": "a", "size": 1}, {"type": "input_text", "text": "a"}),
         (
             {"type": "input_file", "file_id": "f1", "size": 5},
             {"type": "input_file", "file_id": "f1"},
@@ -172,6 +173,8 @@ def test_list_of_structured_outputs_becomes_parts_in_order() -> None:
         {"type": "text", "text": 5},
         {"type": "text", "text": "a", "language": "en"},
         {"type": "image"},
+        {"type": "image", "image_url": IMAGE, "title": "Cat", "width": 640},
+        {"type": "file", "file_id": "F123", "name": "q3.pdf", "size": 12},
         {"type": "image", "image_url": {"url": IMAGE}},
         {"type": ["image"], "image_url": IMAGE},
         {"type": "input_", "text": "a"},

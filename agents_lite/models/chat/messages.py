@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from pydantic_core import from_json, to_json
 
 from ...concurrency.cancellation import Cancellation
+from ...shown import escaped
 from ..replayed_reasoning import REPLAYED
 from .limits import CannotSay
 
@@ -106,7 +107,8 @@ class _Conversation:
         """The messages, for a request with these items."""
         if self._left_out:
             _logger.info(
-                "Not sent, as Chat Completions cannot say it: %s", ", ".join(sorted(self._left_out))
+                "Not sent, as Chat Completions cannot say it: %s",
+                escaped(", ".join(sorted(self._left_out))),
             )
         return [*self._messages, *self._held]
 

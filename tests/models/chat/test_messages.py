@@ -204,8 +204,9 @@ def test_what_only_its_own_server_can_read_is_left_out_and_told(
 ) -> None:
     search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
     with caplog.at_level(logging.INFO, "agents_lite"):
-        assert roles(converted(user("Hi"), search, said("Found."))) == ["user", "assistant"]
-    assert "web_search_call" in caplog.text
+        items = user("Hi"), search, {"type": "\x1bx"}, said("Found.")
+        assert roles(converted(*items)) == ["user", "assistant"]
+    assert r": \x1bx, web_search_call" in caplog.text
 
 
 @pytest.mark.parametrize(
