@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..agent import Agent
 from ..checks import check_number, check_seconds, check_takes
@@ -35,13 +35,15 @@ from .entries import (
 )
 from .graph import describe_graph, first_difference
 from .holder import Holder
-from .stored_run import RunRow, Status, StoredRun, WaitingCall
+from .stored_run import RowLost, RunRow, Status, StoredRun, WaitingCall
 from .writer import JournalWriter
 
 if TYPE_CHECKING:
     from ..running.live_run import LiveRun
     from ..running.run_state import RunState
     from .shared_transaction import SharedTransaction
+
+T = TypeVar("T")
 
 FORMAT = 2
 """Version of what is written. In the first, a run's row told of all its entries."""
@@ -418,7 +420,7 @@ class Journal(ABC):
                 changed_at=now,
             ), None
 
-        self.change(run.run_id, claim)
+        _at_one_moment(lambda: self.change(run.run_id, claim))
         return claimed[0]
 
     def _put_back(self, row: RunRow, holder: Holder) -> None:
@@ -493,7 +495,7 @@ class Journal(ABC):
     def _texts(self, run_id: str) -> tuple[RunRow, list[str]]:
         """A run's row and all its entries."""
         for _ in range(2):  # between two statements of a store another process may change the run
-            found = self.entries(run_id)
+            found = _at_one_moment(lambda: self.entries(run_id))
             if found is None:
                 raise UserError(f"The journal has no run {run_id!r}")
             row, texts = found
@@ -516,6 +518,14 @@ class Journal(ABC):
         for row in self.rows(["working"], _ALL, 0):
             with suppress(RunBusy):
                 self.change(row.run_id, stop)
+
+
+def _at_one_moment(work: Callable[[], T]) -> T:
+    """What `work` returns, done anew if a run was begun between two statements of a store."""
+    try:
+        return work()
+    except RowLost:
+        return work()
 
 
 def _verdict(call: WaitingCall, **verdict: Any) -> dict[str, Any]:

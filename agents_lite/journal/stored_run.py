@@ -34,6 +34,10 @@ class RunRow:
     last, so that fewer are a sign of damage; others may have come since."""
 
 
+class RowLost(JournalError):
+    """There are entries of a run that has no row, or had none a moment before."""
+
+
 def counted(run_id: str, row: RunRow | None, last: int | None) -> RunRow | None:
     """A row as it is stored, with the entries that have come since; None: there is no such run.
 
@@ -43,10 +47,10 @@ def counted(run_id: str, row: RunRow | None, last: int | None) -> RunRow | None:
         last: The number of the run's last entry; None: it has none.
 
     Raises:
-        JournalError: There are entries, but no row.
+        RowLost: There are entries, but no row.
     """
     if row is None and last is not None:
-        raise JournalError(
+        raise RowLost(
             f"The journal holds entries of run {run_id!r} but has lost the run: restore a backup, "
             "or take another run id"
         )

@@ -40,6 +40,7 @@ from agents_lite import (
 )
 from agents_lite.journal.holder import Holder
 from agents_lite.testing import ScriptedModel, call, turn
+from tests.journal.conftest import make_store
 from tests.support.drivers import every_driver
 from tests.support.journal_stores import JournalStore
 from tests.support.waiting import wait_until
@@ -635,8 +636,45 @@ def test_entries_that_have_lost_their_run_are_an_error(store: JournalStore) -> N
     agent = Agent("A", model=ScriptedModel(["done"]))
     Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
     store.drop_row(run_id)
-    with pytest.raises(JournalError, match="holds entries of run .* but has lost the run"):
-        Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
+    works: list[Callable[[], Any]] = [
+        lambda: Runner.run_sync(agent, "Go", run_config=config(journal, run_id)),
+        lambda: journal.run(run_id),
+        lambda: journal.state(run_id, agent),
+        lambda: journal.approve(run_id, "c"),
+    ]
+    for work in works:
+        with pytest.raises(JournalError, match="holds entries of run .* but has lost the run"):
+            work()
+
+
+@pytest.mark.parametrize("name", ["sqlite", "postgresql"])
+def test_a_run_that_another_process_begins_between_two_statements_is_not_lost(
+    name: str, request: pytest.FixtureRequest, tmp_path: Any
+) -> None:
+    sa = pytest.importorskip("sqlalchemy")
+    is_file = name == "sqlite"
+    url = f"sqlite:///{tmp_path}/r.db" if is_file else make_store(name, request).location
+    journal, other = (JournalStore("sqlalchemy", url).open() for _ in range(2))
+    agent = Agent("A", model=ScriptedModel(["done"] * (1 if is_file else 2)))
+
+    def go(own: Journal, run_id: str) -> Any:
+        return Runner.run_sync(agent, "Go", run_config=config(own, run_id)).final_output
+
+    works: list[Callable[[str], Any]] = [lambda run_id: journal.run(run_id).status]
+    works += [] if is_file else [partial(go, journal)]  # SQLite's writers wait for each other
+    journal.runs()  # there are tables
+    to_begin: list[str] = []
+
+    def begin(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM agent_runs" in statement and to_begin:
+            go(other, to_begin.pop())
+
+    sa.event.listen(journal._database.engine, "after_cursor_execute", begin)  # type: ignore[attr-defined]
+    for work in works:
+        run_id = uuid.uuid4().hex
+        to_begin.append(run_id)
+        assert work(run_id) in ("finished", "done")
+        assert not to_begin
 
 
 def test_who_has_lost_a_run_adds_nothing_behind_the_claim_of_another(

@@ -103,8 +103,8 @@ class RedisJournal(Journal):
                 pipeline.get(self._row_key(run_id))
                 pipeline.lrange(self._entries_key(run_id), 0, -1)
                 text, texts = pipeline.execute()
-            row = _row(run_id, text)
-            return None if row is None else (row, [_text(each) for each in texts[: row.entries]])
+            row = counted(run_id, _row(run_id, text), len(texts) - 1 if texts else None)
+            return None if row is None else (row, [_text(each) for each in texts])
 
         return self._call(read)
 

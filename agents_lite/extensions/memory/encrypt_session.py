@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -119,11 +118,10 @@ class EncryptedSession(SessionABC):
 
             def replaced(held: list[TResponseInputItem]) -> Any:
                 fresh = [_mark(item) for item in held if self._open(item) is not None]
-                oldest, end = deque((fresh if seen is None else seen)[:count]), 0
+                oldest, end = (fresh if seen is None else seen)[:count], 0
                 for place, item in enumerate(held, start=1):
-                    if oldest and _mark(item) == oldest[0]:
-                        oldest.popleft()
-                        end = place
+                    if (mark := _mark(item)) in oldest:  # those before it may be gone
+                        oldest, end = oldest[oldest.index(mark) + 1 :], place
                 return put([self._sealed(item) for item in items], end)
 
             return then(below.get_items(), replaced)

@@ -42,9 +42,11 @@ class DjangoJournal(Journal):
 
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:
         def read(_: Any) -> tuple[RunRow, list[str]] | None:
-            row = _counted(run_id, _row(JournalRun.objects.filter(run_id=run_id)))
-            found = JournalEntry.objects.filter(run_id=run_id).order_by("number")
-            return None if row is None else (row, list(found.values_list("entry", flat=True)))
+            found = _row(JournalRun.objects.filter(run_id=run_id))
+            numbered = JournalEntry.objects.filter(run_id=run_id).order_by("number")
+            all_of_it = list(numbered.values_list("number", "entry"))
+            row = counted(run_id, found, all_of_it[-1][0] if all_of_it else None)
+            return None if row is None else (row, [entry for _, entry in all_of_it])
 
         return self.shared.read(read)
 

@@ -85,6 +85,16 @@ def test_what_was_added_since_the_items_were_read_stays_though_some_grew_old() -
         fresh.replace_items([], -1)
 
 
+def test_items_that_another_process_has_replaced_since_are_not_kept_twice() -> None:
+    store = SQLiteSession("chat")
+    session, other = (EncryptedSession("a", store, "secret") for _ in range(2))
+    session.add_items([{"role": "user", "content": str(n)} for n in range(4)])
+    assert len(session.get_items()) == len(other.get_items()) == 4
+    other.replace_items([USER], 1)
+    session.replace_items([HELLO], 3)
+    assert session.get_items() == [HELLO, {"role": "user", "content": "3"}]
+
+
 def test_items_are_replaced_where_the_store_can() -> None:
     class Masked(EncryptedSession):
         def replace_items(self, items: Any, count: int) -> str:
