@@ -120,7 +120,6 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
     """
     settings = request.model_settings
     given = vars(settings)
-    extra = {**(settings.extra_args or {}), **(settings.extra_body or {})}
     _check_settings(request)
     include = [
         *(settings.include or ()),
@@ -143,8 +142,6 @@ def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:
         "reasoning": _plain(settings.reasoning),
         **(settings.extra_args or {}),
     }
-    if body["tools"] is None and request.prompt is None and not extra.get("tools"):
-        body["parallel_tool_calls"] = extra.get("parallel_tool_calls")
     return {
         **{name: value for name, value in body.items() if value is not None},
         "stream": request.stream,

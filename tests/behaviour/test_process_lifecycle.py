@@ -348,6 +348,7 @@ def test_an_unreachable_trace_endpoint_holds_up_the_exit_as_long_as_allowed(
 
 def test_a_thread_left_behind_does_not_hold_up_the_exit() -> None:
     script = dedent(SETTING) + dedent("""
+        from agents_lite import RunTimeout
         over = threading.Event()
         stuck = agent([call("stay_with_others")] * 2, functions=[stay_with_others])
         try:

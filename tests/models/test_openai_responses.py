@@ -98,30 +98,6 @@ def test_settings_become_fields(settings: dict[str, Any], fields: dict[str, Any]
     assert {name: body[name] for name in fields} == fields
 
 
-def test_how_calls_are_made_is_said_where_there_may_be_calls() -> None:
-    said = {"parallel_tool_calls": False}
-    hidden = function_tool(len, name_override="f", is_enabled=False)
-    agent = Agent("A", model_settings=ModelSettings(parallel_tool_calls=False))
-    for changes, fields in (
-        ({}, {}),
-        ({"tools": [hidden]}, {}),
-        ({"tools": [add]}, said),
-        ({"handoffs": [Agent("B")]}, said),
-        ({"prompt": {"id": "pmpt_1"}}, said),
-        ({"model_settings": ModelSettings(extra_args=said)}, said),
-        (
-            {
-                "model_settings": ModelSettings(
-                    parallel_tool_calls=False, extra_body={"tools": [{"type": "web_search"}]}
-                )
-            },
-            said,
-        ),
-    ):
-        body, _ = sent(agent.clone(**changes))
-        assert {name: body[name] for name in said if name in body} == fields
-
-
 def test_extra_headers_and_query_are_sent() -> None:
     settings = ModelSettings(extra_headers={"X-One": "1"}, extra_query={"two": "2"})
     _, request = sent(Agent("A", model_settings=settings))
