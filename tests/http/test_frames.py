@@ -29,8 +29,7 @@ from agents_lite import (
 )
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.exceptions import APIError, UserError
-from agents_lite.extensions.journal import RedisJournal, SQLAlchemyJournal
-from agents_lite.extensions.memory import EncryptedSession, RedisSession, SQLAlchemySession
+from agents_lite.extensions import journal, memory
 from agents_lite.http.client import ResponsesClient
 from tests.support.loopback import LoopbackServer, Peer, http_answer
 from tests.support.waiting import wait_until_asleep
@@ -139,9 +138,7 @@ def nobody_there(kind: str) -> Callable[[], Any]:
     """A use of a server that is not there, and that a secret is meant for."""
     if kind == "redis":
         pytest.importorskip("redis")
-        from agents_lite.extensions.memory import RedisSession
-
-        return RedisSession.from_url("s", url=f"redis://:{KEY}@127.0.0.1:1/0").get_items
+        return memory.RedisSession.from_url("s", url=f"redis://:{KEY}@127.0.0.1:1/0").get_items
     if kind == "mcp over http":
         url: Any = {"url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": KEY}}
         return MCPServerStreamableHttp(url).list_tools
@@ -149,9 +146,7 @@ def nobody_there(kind: str) -> Callable[[], Any]:
         program: Any = {"command": "/no/such", "args": ["x"], "env": {"TOKEN": KEY}}
         return MCPServerStdio(program).list_tools
     pytest.importorskip(kind.partition("+")[2])
-    from agents_lite.extensions.memory import SQLAlchemySession
-
-    return SQLAlchemySession("s", url=f"{kind}://u:{KEY}@127.0.0.1:1/x").get_items
+    return memory.SQLAlchemySession("s", url=f"{kind}://u:{KEY}@127.0.0.1:1/x").get_items
 
 
 @pytest.mark.parametrize(
@@ -194,11 +189,22 @@ REFUSED: dict[str, Callable[[], object]] = {
     "hosted MCP": lambda: HostedMCPTool([KEY]),  # type: ignore[arg-type]
     "MCP": lambda: MCPServerStreamableHttp({"url": "http://h", "headers": {"A": f"{KEY}\n"}}),
     "MCP process": lambda: MCPServerStdio({"command": 5, "env": {"A": KEY}}),
-    "encrypted": lambda: EncryptedSession("a", SQLiteSession("a"), [KEY]),  # type: ignore[arg-type]
-    "database": lambda: SQLAlchemySession("a", url=f"postgresql+psycopg://u:{KEY}@h:x/d"),
-    "no database": lambda: SQLAlchemyJournal(url=[KEY]),  # type: ignore[arg-type]
-    "Redis": lambda: RedisSession.from_url("a", url=f"foo://:{KEY}@h"),
-    "journal": lambda: RedisJournal.from_url(f"redis://u:{KEY}@h:x/0"),
+}
+REFUSED_BY_STORES: dict[str, tuple[str, Callable[[], object]]] = {
+    "encrypted": (
+        "cryptography",
+        lambda: memory.EncryptedSession("a", SQLiteSession("a"), [KEY]),  # type: ignore[arg-type]
+    ),
+    "database": (
+        "psycopg",
+        lambda: memory.SQLAlchemySession("a", url=f"postgresql+psycopg://u:{KEY}@h:x/d"),
+    ),
+    "no database": (
+        "sqlalchemy",
+        lambda: journal.SQLAlchemyJournal(url=[KEY]),  # type: ignore[arg-type]
+    ),
+    "Redis": ("redis", lambda: memory.RedisSession.from_url("a", url=f"foo://:{KEY}@h")),
+    "journal": ("redis", lambda: journal.RedisJournal.from_url(f"redis://u:{KEY}@h:x/0")),
 }
 
 
@@ -230,3 +236,11 @@ def test_what_is_refused_when_it_is_declared_is_not_recorded(make: Callable[[], 
     with pytest.raises((UserError, TypeError)) as refused:
         make()
     assert KEY not in recorded(refused.value) + str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("package", "make"), REFUSED_BY_STORES.values(), ids=REFUSED_BY_STORES
+)
+def test_what_a_store_refuses_is_not_recorded(package: str, make: Callable[[], object]) -> None:
+    pytest.importorskip(package)
+    test_what_is_refused_when_it_is_declared_is_not_recorded(make)
