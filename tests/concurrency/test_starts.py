@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -12,12 +12,28 @@ from agents_lite import Agent, Runner, UserError
 from agents_lite.concurrency import starts as starts_module
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.concurrency.starts import FREE, Starts
+from agents_lite.concurrency.timers import Watch, call_at
 from agents_lite.concurrency.workers import Outcome, let_others_begin, wait_for
 from agents_lite.testing import ScriptedModel
 from tests.support.interrupts import cut_off_silently as cut_off_silently
 from tests.support.interrupts import interrupts
 
 LONG = 60
+
+
+@pytest.fixture(autouse=True)
+def no_look_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The thread of the timers ends behind each test."""
+    watches: list[Watch] = []
+
+    def arrange(deadline: float, callback: Callable[[], object]) -> Watch:
+        watches.append(call_at(deadline, callback))
+        return watches[-1]
+
+    monkeypatch.setattr(starts_module, "call_at", arrange)
+    yield
+    for watch in watches:
+        watch.cancel()
 
 
 @contextmanager

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from agents_lite.concurrency.timers import call_at
+from agents_lite.concurrency.timers import Watchdog, call_at
 from tests.support.waiting import wait_until
 
 LEADS = (0.05, 0.5, 5)
@@ -69,13 +69,14 @@ def test_a_cancelled_call_is_not_made():
 
 
 def test_the_thread_ends_soon_after_there_is_nothing_to_watch():
-    watches = [call_at(after(600), lambda: None) for _ in range(100)]
+    dog = Watchdog()
+    watches = [dog.call_at(after(600), lambda: None) for _ in range(100)]
+    thread = dog._thread
+    assert thread is not None
     for watch in watches:
         watch.cancel()
 
-    wait_until(
-        lambda: "agents_lite watchdog" not in [thread.name for thread in threading.enumerate()]
-    )
+    wait_until(lambda: not thread.is_alive())
 
 
 def test_a_call_that_fails_is_logged_and_the_next_ones_are_made(caplog):
