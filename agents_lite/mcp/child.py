@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import atexit
 import io
 import os
@@ -14,7 +15,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, starmap
 from typing import Protocol
 from weakref import WeakSet
 
@@ -74,7 +74,7 @@ class Child:
         self._read_at = 0.0
         self._is_at_end = False
         self._waking = new_lock()
-        self._wake_pipe: list[int] = []
+        self._wake: tuple[_socket.socket, ...] = ()
         self._ending = new_lock()
         self._is_done = False
         self._readers = [
@@ -100,8 +100,8 @@ class Child:
         Raises:
             OSError: There is no such program, or it cannot be run.
         """
-        # Made and kept in one instruction: no interrupt comes between and loses the descriptors.
-        self._wake_pipe.extend(chain.from_iterable(starmap(os.pipe, [()])))
+        if _CAN_POLL:  # unlike the ends of `os.pipe`, what an interrupt loses closes itself
+            self._wake = _socket.socketpair()
         program = shutil.which(command, path=environment.get("PATH")) or command
         self._process = start_process(
             [program, *arguments],
@@ -114,7 +114,7 @@ class Child:
         )
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
-        self._news = _poll_of(self._output, self._wake_pipe[0]) if _CAN_POLL else None
+        self._news = _poll_of(self._output, self._wake[0].fileno()) if _CAN_POLL else None
         _alive.add(self)
         try:
             for reader in self._readers:
@@ -208,10 +208,10 @@ class Child:
         try:
             if not self._reading.acquire(blocking=False) or self._is_at_end:
                 return False
-            wake_end = self._wake_pipe[0]
+            wake_end = self._wake[0]
             ready = [each for each, _ in self._news.poll()]
-            if wake_end in ready:
-                os.read(wake_end, BLOCK_SIZE)
+            if wake_end.fileno() in ready:
+                wake_end.recv(BLOCK_SIZE)
             elif ready:
                 self._read_at = time.monotonic()
                 self._read_block()
@@ -222,8 +222,8 @@ class Child:
     def wake_reader(self) -> None:
         """Let whoever is in `read_here` return."""
         with self._waking:
-            if self._wake_pipe:
-                os.write(self._wake_pipe[1], b"!")
+            if self._wake:
+                self._wake[1].send(b"!")
 
     def forget(self) -> None:
         """Let go of it in a forked process: it is the parent's."""
@@ -290,8 +290,9 @@ class Child:
 
     def _close_wake(self) -> None:
         with self._reading, self._waking:
-            pops = starmap(self._wake_pipe.pop, [()] * len(self._wake_pipe))
-            list(map(os.close, pops))  # in one instruction, too
+            for end in self._wake:
+                end.close()
+            self._wake = ()
 
     def _read_errors(self) -> None:
         stderr = self._process.stderr

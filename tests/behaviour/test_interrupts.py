@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -11,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,12 @@ import pytest
 
 from agents_lite import (
     Agent,
+    MCPServerError,
     RunConfig,
     Runner,
     RunTimeout,
     SQLiteSession,
+    UserError,
     function_tool,
 )
 from agents_lite.journal import SQLiteJournal
@@ -206,3 +211,20 @@ def test_no_server_goes_on_wherever_its_use_was_interrupted() -> None:
     use()
     begun = {thread for thread in threading.enumerate() if thread.name == "agents_lite mcp"}
     wait_until(lambda: not any(thread.is_alive() for thread in begun - before))
+
+
+def test_no_descriptor_is_lost_wherever_the_start_of_a_server_was_interrupted() -> None:
+    def count() -> int:
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    def use() -> None:
+        with suppress(MCPServerError, UserError), MCPServerStdio({"command": "no-such-program"}):
+            pass
+
+    use()
+    before = count()
+    for _kept in interrupts(use, every=1):
+        pass
+    del _kept
+    wait_until(lambda: count() <= before)
