@@ -87,8 +87,11 @@ class Callbacks:
         self._is_closed = False
 
     def use_loop(self, loop: AbstractEventLoop) -> None:
-        """Run coroutines on the caller's event loop, unless some have run on the private one."""
-        if self._loop is None and not self._is_private:
+        """Run coroutines on the caller's event loop, unless some have run on the private one.
+
+        The first one counts, until it is closed.
+        """
+        if (self._loop is None or self._loop.is_closed()) and not self._is_private:
             self._loop = loop
 
     def call(self, cancellation: Cancellation, function: Callable[..., Any], *args: Any) -> Any:
@@ -130,6 +133,7 @@ class Callbacks:
 
         Raises:
             UserError: The task was cancelled by somebody else, or this is the loop's own thread.
+            RunCancelled: The loop was closed.
             BaseException: What it raised, or the reason of the cancellation.
         """
         try:
@@ -139,7 +143,7 @@ class Callbacks:
             raise
         try:
             with cancellation.interrupting(errand.cancel):
-                return wait_for(errand.future, cancellation)
+                return wait_for(errand.future, cancellation, errand.look)
         except CancelledError as error:
             raise UserError(f"A coroutine of the run was cancelled: {error!r}") from error
         finally:
@@ -190,23 +194,35 @@ class _Errand:
         self.was_told = False
         """Whether the loop has come round to cancelling it."""
         self._awaitable = awaitable
+        self._task: Task[None] | None = None
         if _runs_here(loop):
             raise UserError(
                 "A run that shares this event loop cannot be waited for on the loop's own thread; "
                 "await Runner.run(...) instead"
             )
-        loop.call_soon_threadsafe(self._start)
+        self._send(self._start)
 
     def cancel(self) -> None:
         """Cancel the task, from any thread."""
+        self._send(self._cancel)
+
+    def look(self) -> None:
+        """End it where the loop is closed, and with it the run."""
+        if self.loop.is_closed():
+            if self._task is None:
+                _close_unstarted(self._awaitable)
+            self.future.set_exception(RunCancelled("The event loop of the run was closed"))
+
+    def _send(self, callback: Callable[[], None]) -> None:
         try:
-            self.loop.call_soon_threadsafe(self._cancel)
-        except RuntimeError as error:  # the loop is closed, and the task gone with it
-            self.future.set_exception(error)
+            self.loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            self.look()
 
     def _cancel(self) -> None:
         self.was_told = True
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def _start(self) -> None:
         self._task = self.loop.create_task(self._settle())

@@ -33,6 +33,8 @@ GRACE_SECONDS = 1.5
 """How long work that was told to stop is waited for."""
 ABANDON_SECONDS = 0.1
 """How long work that cannot be told to stop is waited for."""
+LOOK_SECONDS = 1.0
+"""How often who waits for an event loop looks whether there still is one."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -194,8 +196,16 @@ def let_others_begin() -> None:
         tell()
 
 
-def wait_for(future: Future[T], cancellation: Cancellation) -> T:
+def wait_for(
+    future: Future[T], cancellation: Cancellation, look: Callable[[], object] | None = None
+) -> T:
     """The outcome of a future.
+
+    Args:
+        future: Whose outcome.
+        cancellation: Ends the waiting.
+        look: Called each second: it settles a future whose work has ended without a word. None:
+            that cannot be.
 
     Raises:
         BaseException: What it holds; or, as soon as it is cancelled, the cancellation's reason. A
@@ -205,7 +215,14 @@ def wait_for(future: Future[T], cancellation: Cancellation) -> T:
     future.add_done_callback(over.put)
     let_others_begin()
     with cancellation.interrupting(lambda: over.put(None)):
-        over.get()
+        while look is not None:
+            try:
+                over.get(timeout=LOOK_SECONDS)
+                break
+            except Empty:
+                look()
+        else:
+            over.get()
     if not future.done() or future.exception() is not None:
         cancellation.check()
     return future.result()

@@ -548,6 +548,32 @@ def test_a_stream_is_an_async_iterator_that_can_be_closed() -> None:
     assert stream.is_complete
 
 
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_a_run_ends_whose_event_loop_was_closed_under_it(is_streamed: bool) -> None:
+    began, loop = threading.Event(), asyncio.new_event_loop()
+
+    @function_tool
+    async def hang() -> None:
+        began.set()
+        await asyncio.sleep(LONG)
+
+    model = ScriptedModel([call("hang"), "never asked for"])
+    agent = Agent("A", tools=[hang], model=model)
+
+    async def run() -> None:
+        if not is_streamed:
+            await Runner.run(agent, "x")
+        async for _event in Runner.run_streamed(agent, "x").stream_events():
+            pass
+
+    with no_thread_left():
+        task = loop.create_task(run())
+        while not began.is_set():
+            loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+    assert len(model.requests) == 1 and not task.done()
+
+
 def test_a_coroutine_left_on_a_closed_loop_stops_no_later_time_limit() -> None:
     def sleepy() -> Agent[Any]:
         return Agent("A", model=ScriptedModel([turn(text("x"), delay=60)]))

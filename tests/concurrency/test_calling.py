@@ -189,6 +189,39 @@ def test_a_loop_that_is_blocked_is_left_to_itself_and_ends_with_its_work(caplog)
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("is_started", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_work_whose_event_loop_is_closed_is_over(is_started: bool) -> None:
+    began = threading.Event()
+
+    async def hang() -> None:
+        began.set()
+        await asyncio.sleep(LONG)
+
+    callbacks, loop = Callbacks(), asyncio.new_event_loop()
+    callbacks.use_loop(loop)
+    waiting = run_in_thread(callbacks.call, Cancellation(), hang)
+    while is_started and not began.is_set():
+        loop.run_until_complete(asyncio.sleep(0.01))
+    left = asyncio.all_tasks(loop)
+    loop.close()
+    with pytest.raises(RunCancelled, match="closed"):
+        waiting.result(LONG)
+    with pytest.raises(RunCancelled, match="closed"):
+        callbacks.call(Cancellation(), hang)
+    for task in left:  # asyncio would complain of it
+        task._log_destroy_pending = False
+
+    another = asyncio.new_event_loop()
+    callbacks.use_loop(another)
+    callbacks.use_loop(loop)
+    waiting = run_in_thread(callbacks.call, Cancellation(), loop_here)
+    while waiting.running():
+        another.run_until_complete(asyncio.sleep(0.01))
+    another.close()
+    assert waiting.result() is another
+
+
 def test_nothing_is_called_once_the_work_was_stopped_or_the_run_is_over():
     cancellation = Cancellation()
     cancellation.cancel(Stop())
