@@ -6,6 +6,8 @@ DOCS = .venv-docs
 # Benchmarks run in environments of their own: plugins that pydantic finds in a development
 # environment would be measured, too.
 BENCH = .venv-bench
+# How packages are installed into an environment.
+install = $(1)/bin/python -m pip install -qq
 
 .PHONY: demo test lint types docs bench soak clean
 
@@ -40,18 +42,18 @@ $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q --upgrade 'pip>=25.1'
-	$(VENV)/bin/python -m pip install -qq -e .
+	$(call install,$(VENV)) --upgrade 'pip>=25.1'
+	$(call install,$(VENV)) -e .
 	touch $@
 
 $(VENV)/ready-for-work: $(VENV)/ready
-	$(VENV)/bin/python -m pip install -qq -e '.[all]' --group dev
+	$(call install,$(VENV)) -e '.[all]' --group dev
 	touch $@
 
 $(DOCS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install -q --upgrade 'pip>=25.1'
-	$(DOCS)/bin/python -m pip install -qq -e . --group docs
+	$(call install,$(DOCS)) --upgrade 'pip>=25.1'
+	$(call install,$(DOCS)) -e . --group docs
 	touch $@
 
 $(BENCH)/lite/ready:
