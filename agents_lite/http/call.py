@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import marshal
 import math
 import os
 import time
@@ -39,6 +40,9 @@ logger = logging.getLogger("agents_lite")
 
 CANCEL_SECONDS = 2.0
 """How long the server may take to hear that a background response is not wanted any more."""
+
+MOST_WRITTEN = 32
+"""Lists of tools of which the JSON is kept."""
 
 
 @dataclass(repr=False, slots=True)
@@ -270,10 +274,38 @@ def serialized(body: Mapping[str, Any]) -> bytes:
     Raises:
         UserError: It is none.
     """
+    rest = dict(body)
+    tools = rest.pop("tools", None)
     try:
-        return to_json(body, fallback=as_python)
+        if not tools or not rest:
+            return to_json(body, fallback=as_python)
+        return b'{"tools":%b,%b' % (_tools_json(tools), to_json(rest, fallback=as_python)[1:])
     except (ValueError, TypeError) as error:
         with suppress(ValueError, TypeError, RecursionError):  # lone surrogates become "?"
             text = json.dumps(body, default=as_python, ensure_ascii=False)
             return text.encode("utf-8", "replace")
         raise UserError(f"The request holds something that is not JSON: {error}") from error
+
+
+def _tools_json(tools: Any) -> bytes:
+    """The JSON of a request's tools, written anew where they have changed.
+
+    They are what is nested most in a request, for which `to_json` takes much of a thread's stack.
+    """
+    try:
+        told = marshal.dumps(tools)  # `==` would take 1, 1.0 and True for the same
+    except ValueError:  # there are other kinds of values in them
+        return to_json(tools, fallback=as_python)
+    written = _written_tools.get(told)
+    if written is None:
+        written = to_json(tools, fallback=as_python)
+        # An array, or bytes, could be taken for another with the same content.
+        if to_json(marshal.loads(told), bytes_mode="base64") == written:
+            if len(_written_tools) >= MOST_WRITTEN:
+                _written_tools.clear()
+            _written_tools[told] = written
+    return written
+
+
+_written_tools: dict[bytes, bytes] = {}
+"""The JSON of lists of tools, by what marshal tells of them."""

@@ -75,6 +75,37 @@ def test_lone_surrogates_in_a_request_are_replaced():
     assert server.requests[0].json == {"model": "m", "input": "hé ?.txt"}
 
 
+def test_tools_are_sent_as_they_are_at_each_request():
+    schema: dict[str, Any] = {"properties": {"n": {"default": 1}, "m": {}}}
+    field = schema["properties"]["n"]
+    tools: list[Any] = [{"name": "look_up", "parameters": schema}]
+    bodies = [{"model": "m", "tools": tools}, {"tools": tools}, {"tools": []}]
+    sent, meant = [], []
+    with LoopbackServer(*[GOOD] * 26) as server:
+        client = client_of(server)
+
+        def ask_twice(body: dict[str, Any]) -> None:
+            for _ in range(2):
+                ask(client, body=body)
+                sent.append(json.dumps(server.requests[-1].json))
+            tools_first = {name: body[name] for name in sorted(body, key="tools".__ne__)}
+            meant.extend([json.dumps(tools_first, default=lambda value: value.tolist())] * 2)
+
+        for default in (1, True, 1.0, "1", None, array("q", [0]), array("d", [0.0]), "hé"):
+            field["default"] = default  # all alike to `==`, or in the bytes that they have
+            ask_twice(bodies[0])
+        schema["properties"] = dict(reversed(schema["properties"].items()))
+        ask_twice(bodies[0])
+        tools.append({"name": "other", "parameters": {}})
+        for body in bodies:
+            ask_twice(body)
+        tools[0]["parameters"] = {"type": "\udce9"}
+        ask(client, body=bodies[0])
+
+    assert sent == meant
+    assert server.requests[-1].json["tools"][0]["parameters"] == {"type": "?"}
+
+
 @pytest.mark.parametrize(
     "login", ["u:pa@ss-word", "u:pass/word", "u:p?@ss-word", "u:p#ss-word", "u:pa/ss@-word"]
 )
