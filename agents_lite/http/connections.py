@@ -305,6 +305,27 @@ class IdleConnections:
                 self._idle.popleft()[1].close()
 
 
+class _Loan:
+    """A connection as an answer has it: given back or closed once.
+
+    urllib3 gives it back first and forgets it then. An interrupt between the two would have it
+    given back twice, and two requests share it.
+    """
+
+    def __init__(self, connection: _Watched) -> None:
+        self._owed = [connection]
+
+    def end(self) -> _Watched | None:
+        """The connection, or None where it was given back before."""
+        return self._owed.pop() if self._owed else None
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+        connection = self.end()
+        if connection is not None:
+            connection.close()
+
+
 class _Pool(HTTPConnectionPool):
     QueueCls = IdleConnections  # type: ignore[assignment]
     _watched: type[_Watched] = _Watched
@@ -318,9 +339,13 @@ class _Pool(HTTPConnectionPool):
 
     def _make_request(self, conn: Any, *args: Any, **options: Any) -> Any:
         conn.send_timeout = options["timeout"].read_timeout
+        if options["response_conn"] is not None and isinstance(conn, _Watched):
+            options["response_conn"] = _Loan(conn)
         return super()._make_request(conn, *args, **options)
 
     def _put_conn(self, conn: Any) -> None:
+        if isinstance(conn, _Loan):
+            conn = conn.end()
         if getattr(conn, "exchange", None) is not None:
             conn.exchange.release()
             conn.exchange = None
