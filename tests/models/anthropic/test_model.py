@@ -216,9 +216,14 @@ def sent(agent: Agent[Any], content: Any = "Hi", **options: Any) -> dict[str, An
             {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
         ),
         ({"reasoning": {"effort": "low"}}, {"output_config": {"effort": "low"}}),
+        ({"reasoning": {"effort": "minimal"}}, {"output_config": {"effort": "low"}}),
         (
-            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 2000}}},
-            {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 9000}}},
+            {"thinking": {"type": "enabled", "budget_tokens": 9000}, "max_tokens": 17192},
+        ),
+        (
+            {"max_tokens": 3000, "extra_args": {"thinking": {"budget_tokens": 2000}}},
+            {"thinking": {"budget_tokens": 2000}, "max_tokens": 3000},
         ),
     ],
 )
@@ -262,6 +267,74 @@ def test_images_and_documents_are_sent() -> None:
             "source": {"type": "base64", "media_type": "application/pdf", "data": "BB=="},
         },
     ]
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        (
+            {"type": "input_image", "image_url": "data:IMAGE/jpg;name=x;base64,AA=="},
+            {"type": "base64", "media_type": "image/jpeg", "data": "AA=="},
+        ),
+        (
+            {"type": "input_file", "file_data": "data:text/csv;base64,YSxi", "filename": "x.csv"},
+            {"type": "text", "media_type": "text/plain", "data": "a,b"},
+        ),
+        (
+            {"type": "input_file", "file_data": "YSxi", "filename": "x.md"},
+            {"type": "text", "media_type": "text/plain", "data": "a,b"},
+        ),
+        (
+            {"type": "input_file", "file_data": "BB==", "filename": "x.pdf"},
+            {"type": "base64", "media_type": "application/pdf", "data": "BB=="},
+        ),
+        (  # what is neither is for the API to refuse
+            {"type": "input_file", "file_data": "data:application/zip;base64,/w=="},
+            {"type": "base64", "media_type": "application/zip", "data": "/w=="},
+        ),
+    ],
+)
+def test_an_image_or_file_has_the_source_that_the_api_takes(part: Any, source: Any) -> None:
+    [user] = sent(Agent("A"), [part], cache_prompt=False)["messages"]
+    assert [block["source"] for block in user["content"]] == [source]
+
+
+def test_texts_of_blanks_are_left_out_since_the_api_refuses_them() -> None:
+    blank, said = {"type": "input_text", "text": " \n"}, {"type": "input_text", "text": "q"}
+    image = {"type": "input_image", "image_url": "http://x/y"}
+    with answering(message({"type": "text", "text": "ok"})) as server:
+        agent = Agent("A", "  ", model=model_at(server, cache_prompt=False))
+        history: Any = [
+            {"role": "system", "content": ""},
+            {"role": "user", "content": [said]},
+            {"role": "assistant", "content": "\n\n"},
+            {"role": "user", "content": [blank, image]},
+            {"role": "assistant", "content": "So: "},
+        ]
+        Runner.run_sync(agent, history)
+        body = server.requests[0].json
+    assert "system" not in body
+    picture = {"type": "image", "source": {"type": "url", "url": "http://x/y"}}
+    assert body["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "q"}, picture]},
+        {"role": "assistant", "content": [{"type": "text", "text": "So:"}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["output_config.format: Extra inputs are not permitted", "m does not support output format."],
+)
+def test_where_no_format_is_taken_the_schema_goes_into_the_prompt(words: str) -> None:
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    answer = message({"type": "text", "text": '{"response": 3}'})
+    answers = http_answer(400, refusal), http_answer(content=answer)
+    with LoopbackServer(*answers) as server:
+        result = Runner.run_sync(Agent("A", output_type=int, model=model_at(server)), "Hi")
+        first, second = (request.json for request in server.requests)
+    assert result.final_output == 3
+    assert "output_config" in first and "output_config" not in second
+    assert '"response"' in second["system"][0]["text"]
 
 
 def test_what_it_cannot_say_is_refused_before_anything_is_sent() -> None:
