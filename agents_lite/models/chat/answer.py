@@ -368,6 +368,8 @@ class ChatAnswer:
                 self._begin_call(call)
         if "reasoning" in self._contents:
             self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
+            # What it carries may come late, but it stands before what it belongs to.
+            self._items.sort(key=lambda item: item is not self._contents["reasoning"])
         state = "completed" if status == "completed" else "incomplete"
         output = [item.item(state) for item in self._items]
         if self._streamed:

@@ -48,7 +48,9 @@ class Calls:
         call.name = call.name or name
         call.given_id = call.given_id or given_id
         if not _KNOWN_FIELDS.issuperset(piece):
-            call.extra |= {key: piece[key] for key in piece if key not in _KNOWN_FIELDS}
+            call.extra |= _unknown(piece)
+        if not _KNOWN_FIELDS.issuperset(function) and function is not piece:
+            call.extra["function"] = call.extra.get("function", {}) | _unknown(function)
         if text:
             if call.pieces == ["{}"]:  # Anthropic's empty input, passed on before the real one
                 call.pieces.clear()
@@ -90,6 +92,10 @@ def _is_another(call: GrowingCall, given_id: Any, name: str) -> bool:
     if not call.pieces:
         return name != call.name or bool(given_id and call.given_id and given_id != call.given_id)
     return name != call.name or _is_json(call.arguments)
+
+
+def _unknown(piece: Json) -> Json:
+    return {key: piece[key] for key in piece if key not in _KNOWN_FIELDS}
 
 
 def _arguments(given: Any) -> str:
