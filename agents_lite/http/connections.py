@@ -7,6 +7,7 @@ urllib3 is given connection classes that tell the request under way which socket
 from __future__ import annotations
 
 import _socket
+import logging
 import queue
 import re
 import socket
@@ -38,6 +39,7 @@ from urllib3.util import SKIP_HEADER, Timeout
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
 from ..concurrency.workers import let_others_begin
+from .address import without_query
 from .chunked import BlockResponse
 
 POOL_SIZE = 1000
@@ -106,6 +108,7 @@ class Exchange:
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Watch the connection that this thread sends a request on inside the block."""
+        _urllib3_log.addFilter(_hide_query)
         _sending.exchange = self
         try:
             yield
@@ -118,6 +121,16 @@ class _Sending(threading.local):
 
 
 _sending = _Sending()  # how a connection, made deep inside urllib3, finds the exchange it serves
+_urllib3_log = logging.getLogger("urllib3.connectionpool")
+
+
+def _hide_query(record: logging.LogRecord) -> bool:
+    """Leave out of the log of urllib3, which names each URL, what a query of ours may hold."""
+    if _sending.exchange is not None and isinstance(record.args, tuple):
+        record.args = tuple(
+            without_query(each) if isinstance(each, str) else each for each in record.args
+        )
+    return True
 
 
 def _shut_down(sock: Any) -> None:
