@@ -26,6 +26,7 @@ from agents_lite.concurrency.cancellation import (
 from agents_lite.exceptions import (
     AgentsException,
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
@@ -207,6 +208,26 @@ def test_arrays_are_sent_as_lists(text: str):
     with LoopbackServer(GOOD) as server:
         ask(client_of(server), body={"input": text, "embedding": array("d", [0.5])})
     assert server.requests[0].json["embedding"] == [0.5]
+
+
+def test_a_refused_body_is_followed_by_another_as_long_as_there_is_one():
+    refused = http_answer(400, {"error": {"message": "no"}})
+    told: list[str] = []
+
+    def other_body(refusal: APIStatusError) -> dict[str, Any] | None:
+        told.append(str(refusal))
+        return {"model": "m", "input": f"take {len(told)}"} if len(told) < 3 else None
+
+    with LoopbackServer(refused, http_answer(503), refused, GOOD) as server:
+        assert ask(client_of(server), reword=other_body) == [COMPLETED]
+    assert [request.json["input"] for request in server.requests] == [
+        "hi", "take 1", "take 1", "take 2"
+    ]  # fmt: skip
+    assert len({request.headers["idempotency-key"] for request in server.requests}) == 3
+    with LoopbackServer(refused) as server, pytest.raises(APIStatusError, match="no") as caught:
+        ask(client_of(server), reword=other_body)
+    assert len(told) == 3
+    assert caught.value.status_code == 400
 
 
 def test_a_body_that_is_no_json_is_refused_before_anything_is_sent():

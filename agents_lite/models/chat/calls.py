@@ -37,7 +37,9 @@ class Calls:
         name = str(function.get("name") or "")
         given_id = piece.get("id")
         given_id = None if given_id in (None, "") else str(given_id)
-        text = _arguments(function.get("arguments"))
+        text = function.get("arguments")
+        if type(text) is not str:
+            text = _as_text(text)
         call = None
         if self.all:
             if text[:1] == "{" and (call := self._that_said(text, index, given_id, name)):
@@ -59,7 +61,7 @@ class Calls:
 
     def _begin(self, index: Any, given_id: str | None, name: str) -> GrowingCall:
         call = GrowingCall(index, given_id, name)
-        if any(other.call_id == call.call_id for other in self.all):
+        if self.all and any(other.call_id == call.call_id for other in self.all):
             call.call_id = new_call_id()  # two calls have the same id
         self.all.append(call)
         return call
@@ -98,11 +100,9 @@ def _unknown(piece: Json) -> Json:
     return {key: piece[key] for key in piece if key not in _KNOWN_FIELDS}
 
 
-def _arguments(given: Any) -> str:
+def _as_text(arguments: Any) -> str:
     """Arguments as text; some servers send them as an object."""
-    if given is None or isinstance(given, str):
-        return given or ""
-    return to_json(given).decode()
+    return "" if arguments is None else to_json(arguments).decode()
 
 
 def _is_json(text: str) -> bool:

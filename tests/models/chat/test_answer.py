@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -514,3 +516,23 @@ def test_pictures_in_other_forms_fail_no_answer(image: Any, results: list[str]) 
     said, *pictures = whole({"content": "Here.", "images": [image]})["output"]
     assert said["content"][0]["text"] == "Here."
     assert [picture["result"] for picture in pictures] == results
+
+
+def test_ids_are_new_when_the_program_seeds_its_random_numbers_and_in_forked_children() -> None:
+    def id_of_a_text() -> str:
+        random.seed(1)
+        item_id: str = whole({"content": "hi"})["output"][0]["id"]
+        return item_id
+
+    first = id_of_a_text()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, id_of_a_text().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    of_child = os.read(reading, 100).decode()
+    os.close(reading)
+    os.close(writing)
+    assert len({first, of_child, id_of_a_text()}) == 3
+    assert len(of_child) == len(first)
