@@ -20,6 +20,7 @@ from agents_lite import (
 )
 from agents_lite.models.anthropic.answer import as_chunks
 from agents_lite.models.chat.answer import chat_events
+from agents_lite.testing import ScriptedModel, handoff_to
 from tests.support.drivers import stream, whole_and_streamed
 from tests.support.loopback import LoopbackServer, event_bytes, http_answer, stream_answer
 
@@ -88,14 +89,15 @@ def events_of(whole: dict[str, Any]) -> list[dict[str, Any]]:
 def answering(*messages: dict[str, Any]) -> LoopbackServer:
     """A server that gives these answers, streamed if it is asked to."""
 
-    def answer(whole: dict[str, Any]) -> Any:
-        def play(peer: Any) -> None:
-            is_stream = peer.request.json["stream"]
-            peer.send(stream_answer(events_of(whole)) if is_stream else http_answer(content=whole))
+    return LoopbackServer(*map(playing, messages))
 
-        return play
 
-    return LoopbackServer(*map(answer, messages))
+def playing(whole: dict[str, Any]) -> Any:
+    def play(peer: Any) -> None:
+        is_stream = peer.request.json["stream"]
+        peer.send(stream_answer(events_of(whole)) if is_stream else http_answer(content=whole))
+
+    return play
 
 
 def model_at(server: LoopbackServer, **options: Any) -> AnthropicModel:
@@ -137,6 +139,47 @@ def test_a_tool_is_called_and_thinking_goes_back_with_its_signature(run: Any) ->
             ],
         },
     ]
+
+
+def refusal(words: str) -> bytes:
+    """What the API says of a request that it does not take."""
+    error = {"type": "invalid_request_error", "message": words}
+    return http_answer(400, {"type": "error", "error": error})
+
+
+THINKING = ModelSettings(extra_body={"thinking": {"type": "enabled", "budget_tokens": 2000}})
+HELLO = message({"type": "text", "text": "Hi"})
+
+
+@whole_and_streamed
+def test_after_a_handoff_by_another_model_thinking_begins_with_the_next_question(run: Any) -> None:
+    words = (
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
+        "`tool_use`. When `thinking` is enabled, a final `assistant` message must start with one."
+    )
+    with LoopbackServer(refusal(words), playing(HELLO), playing(HELLO)) as server:
+        thinker = Agent("T", model=model_at(server), model_settings=THINKING)
+        first = Agent("F", model=ScriptedModel([handoff_to("T")]), handoffs=[thinker])
+        items = run(first, "Hi").to_input_list()
+        run(thinker, [*items, {"role": "user", "content": "Again"}])
+        bodies = [request.json for request in server.requests]
+    assert ["thinking" in body for body in bodies] == [True, False, True]
+
+
+@whole_and_streamed
+def test_after_a_handoff_to_one_that_does_not_think_no_thoughts_are_sent(run: Any) -> None:
+    words = (
+        "messages.1.content.0: When thinking is disabled, an `assistant` message in the final "
+        "position cannot contain `thinking`. To use thinking blocks, enable `thinking`."
+    )
+    over = {**CALL, "name": "transfer_to_q", "input": {}}
+    first_answer = message(THOUGHT, over, stop_reason="tool_use")
+    with LoopbackServer(playing(first_answer), refusal(words), playing(HELLO)) as server:
+        quick = Agent("Q", model=model_at(server))
+        thinker = Agent("T", model=quick.model, model_settings=THINKING, handoffs=[quick])
+        assert run(thinker, "Hi").final_output == "Hi"
+        sent = [request.json["messages"][1]["content"] for request in server.requests[1:]]
+    assert sent == [[THOUGHT, over], [over]]
 
 
 @whole_and_streamed
