@@ -206,6 +206,9 @@ def test_input_that_does_not_fit_is_the_model_s_error(arguments: str) -> None:
     )
     with pytest.raises(ModelBehaviorError, match="handoff to B"):
         Runner.run_sync(a, "hi")
+    invoke: Any = a.handoffs[0].on_invoke_handoff
+    with pytest.raises(ModelBehaviorError, match="handoff to B"):
+        invoke(RunContextWrapper(None), arguments or None)
 
 
 def test_an_error_in_the_callback_fails_the_run() -> None:
