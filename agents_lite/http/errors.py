@@ -189,9 +189,10 @@ def _masked(value: Any, secrets: list[str]) -> Any:
 
 
 def _is_unknown_path(answer: requests.Response, code: str | None, message: str) -> bool:
-    """Whether the server does not know /responses, rather than the model that was asked for."""
+    """Whether the server does not know /responses, rather than a model, or what it should keep."""
     path = urlsplit(str(answer.url)).path
-    return path.endswith("/responses") and code in (None, "404") and "model" not in message.lower()
+    names_more = re.search(r"\bmodel|\bwith id\b", message, re.IGNORECASE)
+    return path.endswith("/responses") and code in (None, "404") and not names_more
 
 
 def parse_json(content: bytes) -> Any:

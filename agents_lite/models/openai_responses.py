@@ -99,10 +99,10 @@ class OpenAIResponsesModel(Model):
             UserError: The request cannot be sent, for want of an API key for example.
         """
         client = self._client or default_client()
-        if any(item.get("encrypted_content") for item in request.input):
-            from .unreadable_reasoning import send_readable  # only those who need it pay for it
+        if any("id" in item or item.get("type") == "reasoning" for item in request.input):
+            from .lost_reasoning import send_without_lost  # only those who need it pay for it
 
-            return SettledEvents(send_readable(client, request, self.request_body))
+            return SettledEvents(send_without_lost(client, request, self.request_body))
         return send(client, self.request_body(request), request)
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
