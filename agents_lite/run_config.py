@@ -295,6 +295,11 @@ class RunConfig(TakenWhole):
         Raises:
             UserError: A field is of the wrong kind.
         """
+        self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
+        self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
+        is_plain = tool_not_found_behavior is None and tool_execution is None
+        if is_plain and vars(self) == _as_usual:
+            return  # as for most runs, each of which has one
         if tool_not_found_behavior is not None:
             if tool_not_found_behavior not in list(_NOT_FOUND):
                 raise UserError(
@@ -316,8 +321,6 @@ class RunConfig(TakenWhole):
             self.session_settings = as_settings(self.session_settings)
         if isinstance(self.model_settings, dict):
             self.model_settings = from_fields(ModelSettings, self.model_settings)
-        self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
-        self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         check_error_handlers(self.error_handlers)
         self._check_kinds()
         limit = self.max_tool_concurrency
@@ -358,6 +361,11 @@ class RunConfig(TakenWhole):
         for name in ("group_id", "run_id"):
             if not isinstance(value := getattr(self, name), str | None):
                 check_takes(value, f"{name}, if no text,", "the input")
+
+
+_as_usual: dict[str, Any] = {}
+"""The fields where none is chosen."""
+_as_usual.update(vars(RunConfig()))
 
 
 def as_run_config(given: Any) -> Any:
