@@ -7,15 +7,13 @@ urllib3 is given connection classes that tell the request under way which socket
 from __future__ import annotations
 
 import _socket
-import logging
 import queue
 import re
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -34,12 +32,11 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
-from urllib3.util import SKIP_HEADER, Timeout
+from urllib3.util import SKIP_HEADER, Timeout, wait_for_read
 
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
 from ..concurrency.workers import let_others_begin
-from .address import without_query
 from .chunked import BlockResponse
 
 POOL_SIZE = 1000
@@ -105,15 +102,12 @@ class Exchange:
             if self._socket is not None:
                 self._socket.settimeout(min(seconds, self._socket.gettimeout() or seconds))
 
-    @contextmanager
-    def sending(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Watch the connection that this thread sends a request on inside the block."""
-        _urllib3_log.addFilter(_hide_query)
         _sending.exchange = self
-        try:
-            yield
-        finally:
-            _sending.exchange = None
+
+    def __exit__(self, *_exception: object) -> None:
+        _sending.exchange = None
 
 
 class _Sending(threading.local):
@@ -121,16 +115,6 @@ class _Sending(threading.local):
 
 
 _sending = _Sending()  # how a connection, made deep inside urllib3, finds the exchange it serves
-_urllib3_log = logging.getLogger("urllib3.connectionpool")
-
-
-def _hide_query(record: logging.LogRecord) -> bool:
-    """Leave out of the log of urllib3, which names each URL, what a query of ours may hold."""
-    if _sending.exchange is not None and isinstance(record.args, tuple):
-        record.args = tuple(
-            without_query(each) if isinstance(each, str) else each for each in record.args
-        )
-    return True
 
 
 def _shut_down(sock: Any) -> None:
@@ -142,6 +126,17 @@ def _shut_down(sock: Any) -> None:
             _socket.socket.shutdown(sock, socket.SHUT_RDWR)
         else:
             sock.shutdown(socket.SHUT_RDWR)
+
+
+def _wait_for_answer(sock: Any, seconds: float | None) -> None:
+    """Wait until there is something to be read: from then on there is a buffer of 8 KB for it.
+
+    Raises:
+        TimeoutError: Nothing has come.
+    """
+    is_known = isinstance(sock, _socket.socket)  # behind others something may have come already
+    if is_known and not getattr(sock, "pending", int)() and not wait_for_read(sock, seconds):
+        raise TimeoutError
 
 
 def _keep_alive(sock: socket.socket) -> None:
@@ -190,6 +185,7 @@ class _Watched(HTTPConnection):
 
     def getresponse(self) -> Any:
         let_others_begin()
+        _wait_for_answer(self.sock, self.timeout)
         return super().getresponse()
 
     def endheaders(self, *args: Any, **options: Any) -> None:
@@ -318,27 +314,6 @@ class IdleConnections:
                 self._idle.popleft()[1].close()
 
 
-class _Loan:
-    """A connection as an answer has it: given back or closed once.
-
-    urllib3 gives it back first and forgets it then. An interrupt between the two would have it
-    given back twice, and two requests share it.
-    """
-
-    def __init__(self, connection: _Watched) -> None:
-        self._owed = [connection]
-
-    def end(self) -> _Watched | None:
-        """The connection, or None where it was given back before."""
-        return self._owed.pop() if self._owed else None
-
-    def close(self) -> None:
-        """Close the connection, unless it was given back."""
-        connection = self.end()
-        if connection is not None:
-            connection.close()
-
-
 class _Pool(HTTPConnectionPool):
     QueueCls = IdleConnections  # type: ignore[assignment]
     _watched: type[_Watched] = _Watched
@@ -352,13 +327,9 @@ class _Pool(HTTPConnectionPool):
 
     def _make_request(self, conn: Any, *args: Any, **options: Any) -> Any:
         conn.send_timeout = options["timeout"].read_timeout
-        if options["response_conn"] is not None and isinstance(conn, _Watched):
-            options["response_conn"] = _Loan(conn)
         return super()._make_request(conn, *args, **options)
 
     def _put_conn(self, conn: Any) -> None:
-        if isinstance(conn, _Loan):
-            conn = conn.end()
         if getattr(conn, "exchange", None) is not None:
             conn.exchange.release()
             conn.exchange = None

@@ -19,7 +19,6 @@ from ..exceptions import UserError
 from .address import Address, redirect_target, without_login
 from .connections import Exchange, WatchedAdapter, watch_connections
 from .headers import RequestHeaders
-from .surroundings import session_settings
 
 BASE_HEADERS = {
     "User-Agent": "agents_lite",
@@ -62,7 +61,7 @@ class Endpoint:
         session: The user's session, or None.
 
     Raises:
-        UserError: The address or a header cannot be sent, or a proxy or certificates not be used.
+        UserError: The address or a header cannot be sent.
     """
 
     def __init__(
@@ -90,7 +89,8 @@ class Endpoint:
             self._session.get_adapter(url)
             if session is None:
                 empty = Outgoing("POST", "/", {}, {})
-                self._own_headers = dict(self._prepared_by_session(empty, url, {}, {}).headers)
+                own = self._prepared_by_session(empty, url, {}, {}).headers
+                self._own_headers = RequestHeaders(own)
                 self._settings = self._session_settings(url)
         except (requests.RequestException, ValueError):
             shown = repr(without_login(address.url))
@@ -108,7 +108,7 @@ class Endpoint:
         for _ in range(MOST_REDIRECTS):
             request = self._prepared(outgoing, url, is_redirected)
             outgoing.secrets += _bare(request.headers.get("Authorization"))
-            with exchange.sending():
+            with exchange:
                 response = self._sent(request)
                 exchange.follow(response.raw)
             target = redirect_of(response)
@@ -136,7 +136,7 @@ class Endpoint:
         if not self._is_ours:
             return self._prepared_by_session(outgoing, url, headers, query)
         request = requests.PreparedRequest()
-        request.headers = RequestHeaders({**self._own_headers, **headers})
+        request.headers = self._own_headers.joined(headers)
         request.method, request.body = outgoing.method, outgoing.content
         if outgoing.content is None:
             del request.headers["Content-Type"], request.headers["Content-Length"]
@@ -191,7 +191,7 @@ class Endpoint:
         return response
 
     def _session_settings(self, url: str) -> dict[str, Any]:
-        settings = session_settings(self._session, url)
+        settings = self._session.merge_environment_settings(url, {}, None, None, None)
         return {**settings, "stream": True, "timeout": self.timeout}
 
 

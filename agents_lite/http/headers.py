@@ -26,7 +26,13 @@ class RequestHeaders(CaseInsensitiveDict[str]):
 
     def copy(self) -> RequestHeaders:
         """Headers that can be changed without these."""
-        return RequestHeaders(dict(self._store.values()))
+        return self.joined({})
+
+    def joined(self, others: Mapping[str, str]) -> RequestHeaders:
+        """These headers and others, of which the others count where both have a name."""
+        joined = RequestHeaders(others)
+        joined._store = {**self._store, **joined._store}
+        return joined
 
     def items(self) -> ItemsView[str, str]:
         """The names as they are written, with their values."""
@@ -38,15 +44,9 @@ def parse_headers(file: Any, **limits: Any) -> http.client.HTTPMessage:
     standard library's parser of e-mails.
 
     That is asked itself where one is not plain: folded, not ASCII, without a name or its end.
-
-    Raises:
-        HTTPException: The file ends before they do.
     """
     read: Any = http.client._read_headers  # type: ignore[attr-defined]
-    read_lines = read(file, *limits.values())
-    if not read_lines[-1]:  # an end where there should have been an empty line
-        raise http.client.HTTPException("the connection was closed within the head of the answer")
-    text = b"".join(read_lines).decode("iso-8859-1")
+    text = b"".join(read(file, *limits.values())).decode("iso-8859-1")
     lines = _PLAIN_LINE.findall(text)
     if len(lines) + 1 != text.count("\n") or not text.endswith("\n"):  # the last one is empty
         whole = io.BytesIO(text.encode("iso-8859-1"))

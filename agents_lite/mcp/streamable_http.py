@@ -23,9 +23,8 @@ from ..exceptions import MCPServerError, UserError
 from ..http.address import redirect_target, without_query
 from ..http.connections import Exchange as Wire
 from ..http.connections import WatchedAdapter
-from ..http.errors import cause_in_words, excerpt, parse_json
+from ..http.errors import excerpt, parse_json, root_cause
 from ..http.sse import EventDecoder
-from ..http.surroundings import session_settings
 from .protocol import (
     Message,
     can_be_taken_back,
@@ -107,10 +106,9 @@ class HTTPTransport(Transport):
         for prefix, adapter in list(session.adapters.items()):
             if type(adapter) is HTTPAdapter:  # one that can be interrupted, in its place
                 session.mount(prefix, WatchedAdapter())
-        settings = session_settings(session, url)
+        settings = session.merge_environment_settings(url, {}, True, None, None)
         self._connect_timeout = timeout.connect_timeout
-        ours = {"stream": True, "timeout": timeout, "allow_redirects": False}
-        self._settings: dict[str, Any] = {**settings, **ours}
+        self._settings: dict[str, Any] = {**settings, "timeout": timeout, "allow_redirects": False}
         self._listener: _Listener | None = None
         self._is_over = False
 
@@ -211,7 +209,7 @@ class HTTPTransport(Transport):
             return ConnectionTimedOut(what, self.server_name)
         if isinstance(error, TimeoutError | requests.Timeout | ReadTimeoutError):
             return ConnectionTimedOut("it was silent for too long", self.server_name)
-        cause = self.mask(cause_in_words(error))
+        cause = self.mask(root_cause(error))
         return ConnectionLost(f"the connection failed: {cause}", self.server_name)
 
     def check_size(self, size: int) -> None:
@@ -253,7 +251,7 @@ class HTTPTransport(Transport):
         try:
             request = requests.Request(method, self._url, headers=fields, data=content)
             prepared = self._session.prepare_request(request)
-            with wire.sending():
+            with wire:
                 response = self._session.send(prepared, **self._settings)
                 wire.follow(response.raw)
                 return response

@@ -4,18 +4,18 @@ import queue
 import socket
 import subprocess
 import sys
+import threading
+import tracemalloc
 
 import pytest
-import requests
 
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.concurrency.workers import before_waiting
 from agents_lite.http.client import ResponsesClient
-from agents_lite.http.connections import KEPT, Exchange, IdleConnections, WatchedAdapter
-from tests.support.interrupts import cut_off_silently as cut_off_silently
-from tests.support.interrupts import interrupts
-from tests.support.loopback import LoopbackServer, http_answer
-from tests.support.waiting import wait_until
+from agents_lite.http.connections import KEPT, Exchange, IdleConnections
+from tests.support.asking import GOOD, client_of
+from tests.support.loopback import CERTIFICATE, LoopbackServer, http_answer
+from tests.support.waiting import wait_until, wait_until_asleep
 
 
 def test_a_request_cut_short_during_its_dns_lookup_does_not_connect():
@@ -92,28 +92,6 @@ def test_connections_are_kept_alive_while_a_model_thinks():
     assert options[1] < 60
 
 
-@pytest.mark.usefixtures("cut_off_silently")
-def test_a_connection_is_given_back_once_wherever_that_was_interrupted():
-    with LoopbackServer(always=http_answer(200, {})) as server, requests.Session() as session:
-        adapter = WatchedAdapter()
-        session.mount("http://", adapter)
-        answers = [session.get(server.base_url, stream=True) for _ in range(300)]
-
-        def read() -> None:
-            answer = answers.pop()
-            try:
-                assert answer.content == b"{}"
-            finally:
-                answer.close()
-
-        for _kept in interrupts(read, every=1):
-            pass
-        idle = adapter._pool.pool
-        given_back = [idle.get() for _ in range(idle.qsize())]
-        assert len(set(given_back)) == len(given_back) > 20
-        assert all(each.sock for each in given_back)
-
-
 def test_work_that_connects_or_waits_for_an_answer_lets_other_work_begin():
     heard: list[str] = []
 
@@ -129,6 +107,31 @@ def test_work_that_connects_or_waits_for_an_answer_lets_other_work_begin():
 
     assert sorted(heard) == ["the server", "the server", "the work", "the work"]
     assert heard[0] == "the work"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_while_an_answer_is_waited_for_there_is_no_buffer_for_it(tls, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    waiting = threading.get_native_id()
+    of_files = tracemalloc.Filter(True, socket.__file__)
+    held: list[int] = []
+
+    def answer(peer):
+        wait_until_asleep(waiting)
+        traces = tracemalloc.take_snapshot().filter_traces([of_files]).traces
+        held.append(sum(trace.size for trace in traces))
+        peer.send(GOOD)
+
+    with LoopbackServer(GOOD, answer, tls=tls) as server:
+        client = client_of(server)
+        list(client.stream({}, cancellation=Cancellation()))  # a handshake is not an answer
+        tracemalloc.start()
+        try:
+            list(client.stream({}, cancellation=Cancellation()))
+        finally:
+            tracemalloc.stop()
+
+    assert held[0] < 2000
 
 
 GREEN = """
