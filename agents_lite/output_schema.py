@@ -198,10 +198,9 @@ def _identity(annotation: Any) -> Any:
 
 
 def _is_object_type(output_type: Any) -> bool:
-    kind = get_origin(output_type) or output_type
-    if not isinstance(kind, type) or issubclass(kind, RootModel):
+    if not isinstance(output_type, type) or issubclass(output_type, RootModel):
         return False
-    return issubclass(kind, (BaseModel, dict))
+    return issubclass(output_type, (BaseModel, dict))
 
 
 def _type_name(annotation: Any) -> str:

@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -153,7 +154,7 @@ def job_of(function: Callable[..., T], args: tuple[Any, ...]) -> tuple[Outcome[T
     """A call in a copy of the current context variables, to be made once, and its outcome."""
     outcome: Outcome[T] = Outcome()
     context = copy_context()
-    return outcome, lambda: outcome.settle(lambda: context.run(function, *args))
+    return outcome, partial(outcome.settle, partial(context.run, function, *args))
 
 
 def begin(job: _Job) -> None:
@@ -163,9 +164,10 @@ def begin(job: _Job) -> None:
         UserError: There is none: too many, or the interpreter is ending.
     """
     try:
-        mailbox = _idle.pop()
+        _idle.pop().put(job)
     except IndexError:
-        mailbox = SimpleQueue()
+        mailbox: SimpleQueue[_Job] = SimpleQueue()
+        mailbox.put(job)  # first, or the thread would have to wait for it
         thread = threading.Thread(target=_work, args=(mailbox,), name="agents_lite", daemon=True)
         try:
             thread.start()
@@ -173,7 +175,6 @@ def begin(job: _Job) -> None:
             raise UserError(
                 f"No thread can be started to work beside an event loop: {error}"
             ) from None
-    mailbox.put(job)
 
 
 class _Here(threading.local):

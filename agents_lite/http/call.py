@@ -8,10 +8,10 @@ import marshal
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 import requests
 from pydantic_core import to_json
@@ -20,7 +20,6 @@ from ..concurrency.timers import call_at
 from ..exceptions import (
     APIConnectionError,
     APIError,
-    APIStatusError,
     APITimeoutError,
     NotFoundError,
     ResponseFailedError,
@@ -36,9 +35,6 @@ from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
 from .frames import hide_frames
 from .retries import parse_poll_after
-
-Reword: TypeAlias = Callable[[APIStatusError], dict[str, Any] | None]
-"""Gives another body that asks for the same, after a refusal; None where there is none."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -63,8 +59,6 @@ class Question:
     """Where to post it, behind the base URL."""
     translate: Translate | None
     """Makes events of the Responses API out of the answer; None: it has some."""
-    reword: Reword | None
-    """Has another body for a server that refuses this one; None: nobody has."""
 
 
 class Call:
@@ -87,6 +81,8 @@ class Call:
         self._outgoing = self._first = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
+        self._include = question.body.get("include")
+        question.body = {}  # while the answer is waited for, its JSON is enough
         self._response: requests.Response | None = None
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
@@ -150,10 +146,8 @@ class Call:
 
     def ask_later(self) -> None:
         """Have the next try ask what has become of the response."""
-        include = self._question.body.get("include")
-        self._outgoing = self._about_response(
-            "GET", "", {"include[]": include} if include else {}
-        )
+        include = {"include[]": self._include} if self._include else {}
+        self._outgoing = self._about_response("GET", "", include)
 
     def begin_anew(self, failure: APIError) -> bool:
         """Have the next try ask for a new response, if the one to be collected is not there."""
@@ -161,18 +155,6 @@ class Call:
             return False
         self._collects = False
         self._so_far, self._outgoing = ResponseSoFar(), self._first
-        return True
-
-    def ask_in_other_words(self, failure: APIError) -> bool:
-        """Have the next try send another body, if there is one that the server may take."""
-        reword = self._question.reword
-        if reword is None or not isinstance(failure, APIStatusError):
-            return False
-        body = reword(failure)
-        if body is None:
-            return False
-        self._question = replace(self._question, body=body)
-        self._outgoing = self._first = _first_request(self._question, self._endpoint)
         return True
 
     def give_up(self, error: BaseException) -> None:

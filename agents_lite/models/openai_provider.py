@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..checks import forgetful
@@ -16,7 +15,6 @@ from .openai_responses import OpenAIResponsesModel
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..run_config import RunConfig
-    from .chat.model import OpenAIChatCompletionsModel
 
 FALLBACK_MODEL = "gpt-4o"
 
@@ -74,14 +72,9 @@ class OpenAIProvider(ModelProvider):
             use_responses = default_api() == "responses"
         if use_responses:
             return OpenAIResponsesModel(name, client, is_default=model_name is None)
-        return _chat_model()(name, client)
+        from .chat.model import OpenAIChatCompletionsModel  # only those who need it pay for it
 
-
-@cache
-def _chat_model() -> type[OpenAIChatCompletionsModel]:
-    from .chat.model import OpenAIChatCompletionsModel  # only those who need it pay for it
-
-    return OpenAIChatCompletionsModel
+        return OpenAIChatCompletionsModel(name, client)
 
 
 def get_default_model() -> str:

@@ -84,7 +84,6 @@ class LiveRun:
         tools_at_work: Names of the local tools that run at this moment.
         seats: For calls of tools, here and in runs inside; None: as many as they like.
         is_limited: Whether it, or a run around it, has limits of usage.
-        closing: What is closed when the run ends.
         deadline: When its time is over, of `time.monotonic()`; None: it has no limit.
         pause_reason: Why the run stopped before its end, or None.
         is_over: Whether it goes on no more, well or not.
@@ -97,9 +96,9 @@ class LiveRun:
         "record", "given", "options", "context", "config", "run_id", "group_id", "error_handlers",
         "session", "callbacks", "cancellation", "around", "streamed", "hooks", "stand_in",
         "records_content", "omits_ids", "output_schema", "turn", "compaction", "estimate",
-        "tokens_per_estimated", "cached_prompt", "tools_at_work", "seats", "closing",
-        "pause_reason", "is_over", "failure", "is_limited", "depth", "deadline", "events",
-        "_agent_span", "_pause", "_inner_runs", "_lock", "__weakref__",
+        "tokens_per_estimated", "cached_prompt", "tools_at_work", "seats", "pause_reason",
+        "is_over", "failure", "is_limited", "depth", "deadline", "events",
+        "_agent_span", "_closing", "_pause", "_inner_runs", "_lock", "__weakref__",
     )  # fmt: skip
 
     events: Generator[StreamEvent, None, RunResult]
@@ -156,12 +155,12 @@ class LiveRun:
         self.cached_prompt: SentPrompt | None = None
         self.tools_at_work: list[str] = []
         self.seats = self._seats_for_calls()
-        self.closing = ExitStack()
         self.deadline: float | None = None
         self.pause_reason: PauseReason | None = None
         self.is_over = False
         self.failure: BaseException | None = None
         self._agent_span: Span[AgentSpanData] | None = None
+        self._closing: ExitStack | None = None
         self._pause: RunPaused | None = None
         self._inner_runs: list[LiveRun] = []
         self._lock = new_lock()
@@ -194,6 +193,21 @@ class LiveRun:
         """Go on from a record that was kept elsewhere."""
         self.record, self.turn = record, record.turn
         self.context.usage, self.context.usage_by_agent = record.usage, record.usage_by_agent
+
+    @property
+    def closing(self) -> ExitStack:
+        """What is closed when the run ends."""
+        with self._lock:
+            if self._closing is None:
+                self._closing = ExitStack()
+            return self._closing
+
+    def close(self) -> None:
+        """Close what the run has opened."""
+        if self._closing is not None:
+            self._closing.close()
+        if self.around is None:
+            self.callbacks.close()
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user, `def` or `async def`."""

@@ -70,6 +70,10 @@ class CallRecord:
         return [name for name in self.input.questions or () if name not in (self.answers or ())]
 
 
+_NONE: frozenset[Any] = frozenset()
+"""One for all records that have none of something, as most have."""
+
+
 class FactWriter(Protocol):
     """Writes facts down as they come, those of runs inside included."""
 
@@ -138,7 +142,7 @@ class Record:
         """The handoff of the turn at hand, or None."""
         self.filtered: Filtered | None = None
         """What its input filter made of the conversation, or None."""
-        self.told: set[str] = set()
+        self.told: frozenset[str] = _NONE
         """What the hooks were told of since the last turn ended."""
         self.raw_responses: list[ModelResponse] = []
         """All answers of the model."""
@@ -161,13 +165,13 @@ class Record:
         """Whether there is a final output."""
         self.agent_is_new = True
         """Whether the agent at work has not answered yet since it took over."""
-        self._checked: set[tuple[type, int]] = set()
-        self._tripped: set[tuple[type, int]] = set()
+        self._checked: frozenset[tuple[type, int]] = _NONE
+        self._tripped: frozenset[tuple[type, int]] = _NONE
         self._verdict_ranks: defaultdict[type, list[int]] = defaultdict(list)
         self._ranks: dict[str, int] | None = None  # made when there is something to be ranked
-        self._tool_users: set[int] = set()
+        self._tool_users: frozenset[int] = _NONE
         self._decided_for_all: dict[tuple[int, Place], Decided] = {}
-        self._added: list[Added] = []
+        self._added: tuple[Added, ...] = ()
         self._failure: Failed | None = None
         self._lock = new_lock()
         for fact in facts:
@@ -303,7 +307,7 @@ class Record:
                 else:
                     self.tool_output_guardrail_results.append(fact.result)
             case Told():
-                self.told.add(fact.what)
+                self.told |= {fact.what}
             case Asked():
                 known = self._known(fact.call_id)
                 known.asked = fact
@@ -312,7 +316,7 @@ class Record:
             case Decided():
                 self._take_decision(fact)
             case Added():
-                self._added.append(fact)
+                self._added += (fact,)
                 self.output_retries += fact.is_retry
                 if self.answer is None and self.awaited is None:
                     self._take_added()
@@ -353,7 +357,7 @@ class Record:
             self._ranks = {} if self.answer is None else ranks_of(self.answer)
         self.conversation.take_output(fact.item, self._ranks.get(fact.call_id, len(self._ranks)))
         if fact.words is not None:
-            self._added.append(Added([{"role": "user", "content": fact.words}]))
+            self._added += (Added([{"role": "user", "content": fact.words}]),)
 
     def _take_verdict(self, fact: Checked) -> None:
         result = fact.result
@@ -367,8 +371,15 @@ class Record:
         else:
             self._verdict_ranks[kind].insert(place, fact.position)
             results.insert(place, result)
-        has_tripped = result.output.tripwire_triggered
-        (self._tripped if has_tripped else self._checked).add((kind, fact.position))
+        if result.output.tripwire_triggered:
+            self._tripped |= {(kind, fact.position)}
+        else:
+            self._checked |= {(kind, fact.position)}
+
+    def _forget_verdicts(self) -> None:
+        """Forget those about what the turn at hand has said."""
+        inputs = (each for each in self._checked if each[0] is InputGuardrailResult)
+        self._checked, self._tripped = frozenset(inputs) or _NONE, _NONE
 
     def _forget_checks(self, checks: list[Any]) -> None:
         gone = set(map(id, checks))
@@ -389,12 +400,11 @@ class Record:
     def _end_turn(self) -> None:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
         if any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
-            self._tool_users.add(id(self.agent))
+            self._tool_users |= {id(self.agent)}
         conversation.end_turn()
-        self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
-        self._tripped = set()
+        self._forget_verdicts()
         self.answer = self.handover = self.filtered = None
-        self.told = set()
+        self.told = _NONE
         self.calls = {}
         if handover is not None:
             self.agent = handover.target
@@ -406,7 +416,7 @@ class Record:
     def _take_added(self) -> None:
         for added in self._added:
             self.conversation.take_added([InputItem(self.agent, item) for item in added.items])
-        self._added = []
+        self._added = ()
 
     def _take_up(self, fact: TakenUp) -> None:
         self.max_turns = fact.max_turns
@@ -416,9 +426,8 @@ class Record:
             self.turn -= 1
             self.answer = self.handover = self.filtered = None
             self.told &= {"agent_started"}
-            self._tripped = set()
+            self._forget_verdicts()
             self.calls = {}
-            self._checked = {each for each in self._checked if each[0] is InputGuardrailResult}
             self.conversation.drop_turn()
             self._take_added()
         if fact.server_ids is not None:

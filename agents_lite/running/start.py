@@ -200,9 +200,7 @@ def _drive(
             run.is_over = True
             run.finish_span(error)
             run.cancellation.cancel(RunCancelled())
-            run.closing.close()
-            if run.around is None:
-                run.callbacks.close()
+            run.close()
 
 
 def _failure(error: Exception, record: Record) -> Failed:
@@ -229,12 +227,13 @@ def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:
     return whole if current is None else nullcontext()
 
 
-@contextmanager
-def _time_limit(run: LiveRun) -> Iterator[None]:
+def _time_limit(run: LiveRun) -> AbstractContextManager[None]:
     seconds = run.options.get("timeout")
-    if seconds is None:
-        yield
-        return
+    return nullcontext() if seconds is None else _limited(run, seconds)
+
+
+@contextmanager
+def _limited(run: LiveRun, seconds: float) -> Iterator[None]:
     late = RunTimeout(f"The run did not end within its timeout of {seconds:g} seconds")
     stop = partial(run.cancellation.cancel, late)
     if run.options.get("on_timeout") == "pause":
@@ -299,6 +298,6 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
         or options.get("auto_previous_response_id")
     ):
         raise UserError(
-            "Session persistence keeps the history here, previous_response_id and conversation_id "
-            "keep it at the server: use one of them"
+            "A session keeps the history here, previous_response_id and conversation_id keep it "
+            "at the server: use one of them"
         )

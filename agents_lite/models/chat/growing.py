@@ -5,10 +5,8 @@ Source of the events: https://platform.openai.com/docs/api-reference/responses-s
 
 from __future__ import annotations
 
-from random import Random
+import os
 from typing import Any
-
-from ...concurrency.forks import in_child
 
 Json = dict[str, Any]
 
@@ -69,7 +67,7 @@ class GrowingContent:
         self.texts: list[GrowingText] = []
         self.extra: Json = {}
         """Further fields of the whole item."""
-        self._id = _new_id("msg" if kind == "message" else "rs")
+        self._id = f"{'msg' if kind == 'message' else 'rs'}_{os.urandom(16).hex()}"
         self._place = place
         self._fields: Json = {"type": "reasoning", "summary": []}
         if kind == "message":
@@ -117,7 +115,7 @@ class GrowingCall:
         self.pieces: list[str] = []
         self.place: int | None = None
         """Where it stands in the output, once it has begun."""
-        self._id = _new_id("fc")
+        self._id = f"fc_{os.urandom(16).hex()}"
 
     @property
     def arguments(self) -> str:
@@ -161,7 +159,7 @@ class Picture:
 
     def __init__(self, url: str, place: int) -> None:
         self._place = place
-        self._id = _new_id("ig")
+        self._id = f"ig_{os.urandom(16).hex()}"
         self._result = url.partition(";base64,")[2] or url
 
     def item(self, status: str) -> Json:
@@ -184,15 +182,7 @@ class Picture:
 
 def new_call_id() -> str:
     """An id for a call to which the server gave none of its own."""
-    return _new_id("call")
-
-
-def _new_id(prefix: str) -> str:
-    return f"{prefix}_{_random.randbytes(16).hex()}"
-
-
-_random = Random()  # quicker than the system's, and not told by `random.seed`
-in_child(_random.seed)
+    return f"call_{os.urandom(12).hex()}"
 
 
 def _added(place: int | None, item: Json) -> Json:
