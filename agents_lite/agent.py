@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypedDict
 
-from .checks import check_number, check_takes, from_fields
+from .checks import check_number, check_takes, forgetful, forgetful_class, from_fields
 from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
@@ -109,6 +109,7 @@ class AgentToolStreamEvent(Mapping[str, Any], TakenWhole):
         return len(vars(self))
 
 
+@forgetful_class
 @dataclass(repr=False)
 class Agent(PickledByName, Generic[TContext]):
     """A language model with instructions, tools and rules. Generic on the type of the context."""
@@ -236,6 +237,7 @@ class Agent(PickledByName, Generic[TContext]):
         self._check_tool_use_behavior()
         self._check_output_type()
 
+    @forgetful
     def clone(self, **changes: Any) -> Agent[TContext]:
         """A copy with some fields changed; lists that are not changed are shared."""
         return replace(self, **changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -79,6 +80,21 @@ def check_kind(value: object, kinds: type | tuple[type, ...], owner: str, wanted
     """Raise UserError for a value of another kind; it is not shown, since it may be secret."""
     if not isinstance(value, kinds):
         raise UserError(f"{owner} must be {wanted}, not a {type(value).__name__}")
+
+
+def absolute_path(path: Any, owner: str) -> str:
+    """The path, whatever directory the program changes to.
+
+    Raises:
+        UserError: There can be no such path.
+    """
+    try:
+        found = os.path.abspath(os.fsdecode(path))
+        if "\0" not in found and os.fsencode(found):
+            return found
+    except (TypeError, ValueError):  # no path, or characters that the system has no bytes for
+        pass
+    raise UserError(f"{owner} must be the path of a file, got {path!r}")
 
 
 def is_number(value: Any) -> bool:

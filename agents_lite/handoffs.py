@@ -251,7 +251,7 @@ def _parse_input(adapter: TypeAdapter[Any], arguments: str, agent_name: str) -> 
     from .schema.plain_meaning import read_json
 
     try:
-        return read_json(adapter.validator, arguments.strip() or "{}")  # as of a tool
+        return read_json(adapter.validator, (arguments or "").strip() or "{}")  # as of a tool
     except ValidationError as error:
         raise ModelBehaviorError(
             f"Invalid input for the handoff to {agent_name}: {arguments!r}: {error}"

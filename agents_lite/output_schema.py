@@ -198,9 +198,10 @@ def _identity(annotation: Any) -> Any:
 
 
 def _is_object_type(output_type: Any) -> bool:
-    if not isinstance(output_type, type) or issubclass(output_type, RootModel):
+    kind = get_origin(output_type) or output_type
+    if not isinstance(kind, type) or issubclass(kind, RootModel):
         return False
-    return issubclass(output_type, (BaseModel, dict))
+    return issubclass(kind, (BaseModel, dict))
 
 
 def _type_name(annotation: Any) -> str:

@@ -214,7 +214,7 @@ def _minute(at: datetime | None) -> datetime:
 
 @lru_cache(maxsize=4096)
 def _by_package(request: _Request, at: datetime) -> float | None:
-    """The cost by the table of `genai-prices`; None: the model is not in it.
+    """The cost by the table of `genai-prices`; None: the model is not in it, or a count is below 0.
 
     A server that is not in it either is passed over: the name has to tell whose model it is.
 
@@ -232,14 +232,17 @@ def _by_package(request: _Request, at: datetime) -> float | None:
     except LookupError:
         url = None
     for_an_hour = request.cache_write_1h_tokens
-    usage = Usage(
-        input_tokens=request.input_tokens,
-        cache_read_tokens=request.cached_tokens,
-        cache_write_tokens=request.cache_write_tokens,
-        output_tokens=request.output_tokens,
-        output_reasoning_tokens=request.reasoning_tokens,
-        **({"cache_write_1h_tokens": for_an_hour} if for_an_hour else {}),
-    )
+    try:
+        usage = Usage(
+            input_tokens=request.input_tokens,
+            cache_read_tokens=request.cached_tokens,
+            cache_write_tokens=request.cache_write_tokens,
+            output_tokens=request.output_tokens,
+            output_reasoning_tokens=request.reasoning_tokens,
+            **({"cache_write_1h_tokens": for_an_hour} if for_an_hour else {}),
+        )
+    except ValueError:
+        return None
     for name in reversed(request.names):  # what the server calls it is more exact
         with suppress(LookupError):
             price = calc_price(

@@ -64,8 +64,9 @@ class ResponsesObject:
     def __contains__(self, name: object) -> bool:
         return name in self._fields
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """The fields with their names, as of a pydantic model; so `dict(...)` has them all."""
+        return ((name, as_object(value)) for name, value in self._fields.items())
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field, or `default` where there is none."""

@@ -113,7 +113,7 @@ def output_for_model(value: Any) -> str | list[dict[str, Any]]:
         Text, or a list of parts, {"type": "input_text", "text": ...} and the like.
     """
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of a class of its own, too
     elements = _as_list(value)
     outputs = [_read_structured(element) for element in elements]
     if all(output is None for output in outputs):

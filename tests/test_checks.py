@@ -52,6 +52,7 @@ from agents_lite.extensions.memory.trim import trim_items
 from agents_lite.local_tools import FolderEditor, LocalShell
 from agents_lite.mcp import MCPServerStdio, MCPServerStreamableHttp
 from agents_lite.testing import ScriptedModel, call, handoff_to, text, turn
+from agents_lite.tracing import SQLiteTraceProcessor, TraceStore
 from tests.support.drivers import run_sync, whole_and_streamed
 
 ANYTHING: Any = object()
@@ -131,7 +132,7 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (lambda **it: CompactionSession(SQLiteSession("s"), **it), "notes", ["n", 3]),
     (MultiProvider, "providers", ["x", [1], {"x": "y"}, {3: None}]),
     (MultiProvider, "default", ["openai", ModelProvider]),
-    (lambda **it: SQLiteSession("s", **it), "db_path", [None, 3]),
+    (lambda **it: SQLiteSession("s", **it), "db_path", [None, 3, "a\0b", "\ud800"]),
     (lambda **it: SQLiteSession("s", **it), "sessions_table", [None, 3]),
     (lambda **it: SQLiteSession("s", **it), "session_settings", [10, "3"]),
     (lambda **it: SQLiteSession("s", **it), "timeout", ["1", None]),
@@ -151,7 +152,9 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (handoff_to, "agent_name", [3, None, AGENT]),
     (ItemHelpers.input_to_new_input_list, "input", [3, None, [3]]),
     (set_prices, "prices", [None, "x", [1]]),
-    (SQLiteJournal, "path", [3, ["x"]]),
+    (SQLiteJournal, "path", [3, ["x"], "a\0b", "\ud800"]),
+    (TraceStore, "path", [3, "a\0b", "\ud800"]),
+    (SQLiteTraceProcessor, "path", [3, "a\0b"]),
     (lambda **it: SQLiteJournal("j", **it), "lease", ["30", None]),
     (lambda **it: SQLiteJournal("j", **it), "timeout", ["1", None]),
     (lambda **it: SQLiteJournal("j", **it), "max_bytes", ["1"]),

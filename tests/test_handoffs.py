@@ -30,7 +30,13 @@ from agents_lite.extensions.handoff_prompt import (
     prompt_with_handoff_instructions,
 )
 from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
-from tests.support.drivers import every_driver, every_stream, kinds, types
+from tests.support.drivers import (
+    every_driver,
+    every_stream,
+    kinds,
+    stopped_after_the_turn,
+    types,
+)
 from tests.support.spans import recorded_spans
 
 EMPTY_SCHEMA = {"additionalProperties": False, "type": "object", "properties": {}, "required": []}
@@ -200,6 +206,9 @@ def test_input_that_does_not_fit_is_the_model_s_error(arguments: str) -> None:
     )
     with pytest.raises(ModelBehaviorError, match="handoff to B"):
         Runner.run_sync(a, "hi")
+    invoke: Any = a.handoffs[0].on_invoke_handoff
+    with pytest.raises(ModelBehaviorError, match="handoff to B"):
+        invoke(RunContextWrapper(None), arguments or None)
 
 
 def test_an_error_in_the_callback_fails_the_run() -> None:
@@ -564,11 +573,7 @@ def test_what_the_server_has_compacted_is_sent_on(input_filter: Any) -> None:
 @pytest.mark.parametrize("input_filter", [remove_all_tools, nest_handoff_history])
 def test_what_the_user_has_added_to_the_run_is_sent_on(input_filter: Any) -> None:
     a, _, model = pair([call("add", a=1, b=2), handoff_to("B"), "ok"], input_filter=input_filter)
-    stream = Runner.run_streamed(a, "Hi")
-    for event in stream.stream_events():
-        if event.type == "run_item_stream_event" and event.name == "tool_output":
-            stream.cancel(mode="after_turn")
-    state = stream.to_state()
+    state = stopped_after_the_turn(a, "Hi", "tool_output").to_state()
     state.add_input("And hurry.")
     Runner.run_sync(a, state)
     assert "And hurry." in str(model.requests[2].input)

@@ -130,6 +130,10 @@ def test_counts_that_do_not_go_together_are_cut() -> None:
     assert request_of("gpt-4o", odd).cost == dollars(cached=(100, 1.25), out=(10, 10))
 
 
+def test_counts_below_0_have_no_price() -> None:
+    assert request_of("gpt-4o", token_usage(100, -10)).cost is None
+
+
 @pytest.mark.parametrize("price", [{"input": -1, "output": 1}, {"input": 1, "output": None}])
 def test_a_price_is_a_number_from_0_on(price: Any) -> None:
     with pytest.raises(UserError, match="must be a number from 0 on"):

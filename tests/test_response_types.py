@@ -97,3 +97,12 @@ def test_an_openai_that_is_still_being_imported_is_asked_again(openai: Any) -> N
 def test_without_openai_an_object_has_its_own_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "openai.types.responses", raising=False)
     assert EVENT.__class__ is type(EVENT)
+
+
+def test_an_object_becomes_a_dict_as_a_pydantic_model_does() -> None:
+    """FastAPI, which returns such objects to its clients, asks for no more."""
+    fields = {"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}
+    item = as_object(fields)
+    assert [name for name, _ in item] == list(fields)
+    assert dict(item) == fields
+    assert dict(item)["content"][0].text == "Hi"

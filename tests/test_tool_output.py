@@ -47,6 +47,16 @@ def test_string_stays_as_it_is(text: str) -> None:
     assert output_for_model(text) is text
 
 
+def test_text_of_a_class_of_its_own_is_plain_text() -> None:
+    class Odd(str):
+        def __str__(self) -> str:
+            raise ValueError
+
+        __repr__ = __len__ = __str__
+
+    assert type(output_for_model(Odd("x"))) is str
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

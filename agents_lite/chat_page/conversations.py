@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..checks import absolute_path
 from ..exceptions import SessionError
 from ..items import ItemHelpers
 from ..memory import SQLiteSession
@@ -39,7 +40,7 @@ class Conversations:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Name the file; it is created when it is missing."""
-        self.path = os.path.abspath(path)
+        self.path = absolute_path(path, "The database")
         self._file = SQLiteFile(self.path, _SCHEMA, 30.0, self._failure)
 
     def session(self, name: str) -> SQLiteSession:

@@ -15,6 +15,8 @@ from ..agent import Agent
 from ..exceptions import UserError
 from ..tool import Tool, check_tool, function_tool
 
+_NOTHING = object()
+
 
 class WrongUsage(UserError):
     """The words on the command line do not go together."""
@@ -35,7 +37,7 @@ def find_agent(name: str) -> Agent[Any]:
     found = _given(module, attribute)
     if isinstance(found, Agent):
         return found
-    problem = "does not exist" if found is None else "is not an Agent"
+    problem = "does not exist" if found is _NOTHING else "is not an Agent"
     agents = [key for key, value in vars(module).items() if isinstance(value, Agent)]
     remedy = f"its agents are: {', '.join(agents)}" if agents else "there are no agents in it"
     raise UserError(f"{attribute!r} {problem} in {name.rpartition(':')[0]}; {remedy}")
@@ -49,9 +51,9 @@ def find_tool(name: str) -> Tool:
         Exception: Whatever importing it raises.
     """
     module, attribute = _find(name, "tool")
-    if not hasattr(module, attribute):
+    found = _at(module, attribute)
+    if found is _NOTHING:
         raise UserError(f"{attribute!r} does not exist in {name.rpartition(':')[0]}")
-    found = getattr(module, attribute)
     if isfunction(found):
         return function_tool(found)
     check_tool(found, f"--tool {name}")
@@ -61,7 +63,8 @@ def find_tool(name: str) -> Tool:
 def names_agent(words: str) -> bool:
     """Whether the words are such a name, of a module or file that there is."""
     place, colon, attribute = words.rpartition(":")
-    if not (colon and attribute.isidentifier() and place and not place.split()[1:]):
+    is_name = all(name.isidentifier() for name in attribute.split("."))
+    if not (colon and is_name and place and not place.split()[1:]):
         return False
     if place.endswith(".py"):
         return Path(place).is_file()
@@ -80,9 +83,10 @@ def find_context(name: str) -> Any:
         Exception: Whatever importing it raises.
     """
     module, attribute = _find(name, "context")
-    if not hasattr(module, attribute):
+    found = _given(module, attribute)
+    if found is _NOTHING:
         raise UserError(f"{attribute!r} does not exist in {name.rpartition(':')[0]}")
-    return _given(module, attribute)
+    return found
 
 
 def _find(name: str, what: str) -> tuple[ModuleType, str]:
@@ -95,8 +99,16 @@ def _find(name: str, what: str) -> tuple[ModuleType, str]:
 
 def _given(module: ModuleType, attribute: str) -> Any:
     """What stands there, or what the function that stands there gives."""
-    found = getattr(module, attribute, None)
+    found = _at(module, attribute)
     return found() if isfunction(found) else found
+
+
+def _at(module: ModuleType, attribute: str) -> Any:
+    """What has that name in a module, or behind dots in what is in it; `_NOTHING` if nothing."""
+    found: Any = module
+    for name in attribute.split("."):
+        found = getattr(found, name, _NOTHING)
+    return found
 
 
 def _load_file(path: Path) -> ModuleType:

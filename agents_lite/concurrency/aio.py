@@ -98,7 +98,7 @@ class AsyncReader(Generic[T]):
 
     async def __anext__(self) -> T:
         driver = self._driver
-        while not driver.buffer:
+        while not (values := driver.buffer):
             if driver.is_over:
                 error, driver.error = driver.error or self._work.failure, None
                 if isinstance(error, StopAsyncIteration):  # of a user's function
@@ -112,7 +112,7 @@ class AsyncReader(Generic[T]):
             except asyncio.CancelledError:
                 await self.aclose()
                 raise
-        return driver.buffer.popleft()
+        return values.popleft()
 
     async def aclose(self) -> None:
         """Stop the work, if it is not over."""
@@ -224,6 +224,8 @@ class _Driver(Generic[T]):
 
     def _leave(self) -> None:
         self._is_left = True
+        if not self._is_stopped():
+            self.buffer = deque(maxlen=0)  # what has come is wanted no more, nor what still comes
         self._asked.put(None)
 
     def _wake_reader(self) -> None:

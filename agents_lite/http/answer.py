@@ -162,8 +162,10 @@ class Answer:
                 if is_resumed and event_number(event, default=math.inf) <= after:
                     continue
                 # Translated events are put together already; there it is the ends that count.
-                if not is_foreign or "response" in event or "error" in event:
+                if not is_foreign:
                     event = so_far.take_other(event)
+                elif "response" in event or "error" in event:
+                    so_far.note(event)
                 if so_far.is_finished:
                     self._read_to_end(blocks)
                     yield from self._ending(event)
@@ -231,7 +233,9 @@ class Answer:
         event = answer
         if self._translate is not None:
             *_, event = {}, *self._translate(iter([answer]))
-        event = so_far.take(event)
+            so_far.note(event)
+        else:
+            event = so_far.take(event)
         if so_far.error is not None:
             error = self._errors.error_event(event, {})
             self._check_unseen(error)

@@ -81,6 +81,14 @@ class ResponseSoFar:
                 pass
         return self.take_other(event)
 
+    def note(self, event: dict[str, Any]) -> None:
+        """Note an event of a response, or an error, where nothing need be put together."""
+        if "response" in event:
+            self.response = event["response"]
+            self.is_finished = self.response["status"] in ENDINGS
+        elif "error" in event:
+            self.error = event
+
     @property
     def is_settled(self) -> bool:
         """Whether the response ended, well or not, so that there is nothing to take up again."""

@@ -8,10 +8,10 @@ import marshal
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import requests
 from pydantic_core import to_json
@@ -20,6 +20,7 @@ from ..concurrency.timers import call_at
 from ..exceptions import (
     APIConnectionError,
     APIError,
+    APIStatusError,
     APITimeoutError,
     NotFoundError,
     ResponseFailedError,
@@ -35,6 +36,9 @@ from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
 from .frames import hide_frames
 from .retries import parse_poll_after
+
+Reword: TypeAlias = Callable[[APIStatusError], dict[str, Any] | None]
+"""Gives another body that asks for the same, after a refusal; None where there is none."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -59,6 +63,8 @@ class Question:
     """Where to post it, behind the base URL."""
     translate: Translate | None
     """Makes events of the Responses API out of the answer; None: it has some."""
+    reword: Reword | None
+    """Has another body for a server that refuses this one; None: nobody has."""
 
 
 class Call:
@@ -155,6 +161,18 @@ class Call:
             return False
         self._collects = False
         self._so_far, self._outgoing = ResponseSoFar(), self._first
+        return True
+
+    def ask_in_other_words(self, failure: APIError) -> bool:
+        """Have the next try send another body, if there is one that the server may take."""
+        reword = self._question.reword
+        if reword is None or not isinstance(failure, APIStatusError):
+            return False
+        body = reword(failure)
+        if body is None:
+            return False
+        self._question = replace(self._question, body=body)
+        self._outgoing = self._first = _first_request(self._question, self._endpoint)
         return True
 
     def give_up(self, error: BaseException) -> None:

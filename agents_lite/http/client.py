@@ -20,7 +20,7 @@ from .address import Address, parse_address, without_query
 from .answer import Limits, Translate
 from .assembly import SettledEvents
 from .background import Background
-from .call import Call, Question
+from .call import Call, Question, Reword
 from .connections import Exchange, WaitLimits, renew_connections
 from .endpoint import Endpoint
 from .frames import hide_frames
@@ -157,6 +157,7 @@ class ResponsesClient:
         *,
         path: str = "/responses",
         translate: Translate | None = None,
+        reword: Reword | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
         timeout: float | None = None,
@@ -179,6 +180,7 @@ class ResponsesClient:
             path: Where to post it, behind the base URL.
             translate: Makes events of the Responses API out of what another API answers: it is
                 given the JSON objects of a stream, up to `[DONE]`, or a whole answer.
+            reword: Has another body that asks for the same, for a server that refuses this one.
             headers: Added to the request's.
             query: Added to the URL.
             timeout: Seconds for the whole request, retries and the use of the events included;
@@ -193,7 +195,7 @@ class ResponsesClient:
             APIError: Of the class that says what happened; see docs/errors.md.
             UserError: The request cannot be sent as it is.
         """
-        question = Question(body, headers or {}, query or {}, path, translate)
+        question = Question(body, headers or {}, query or {}, path, translate, reword)
         seconds = self._timeout if timeout is None else timeout
         policy = self.retry_policy if retry_policy is None else retry_policy
 
@@ -311,9 +313,12 @@ class ResponsesClient:
         if call.resume():
             retries.restart()
         delay = retries.delay_after(failure)
-        if delay is None:
+        if delay is not None:
+            return delay
+        if not call.ask_in_other_words(failure):
             raise call.final_error(failure)
-        return delay
+        retries.restart()
+        return 0.0
 
     def close(self) -> None:
         """Close idle connections; the client can still be used."""

@@ -7,6 +7,7 @@ urllib3 is given connection classes that tell the request under way which socket
 from __future__ import annotations
 
 import _socket
+import logging
 import queue
 import re
 import socket
@@ -37,6 +38,7 @@ from urllib3.util import SKIP_HEADER, Timeout, wait_for_read
 from ..concurrency.forks import new_lock
 from ..concurrency.timers import call_at
 from ..concurrency.workers import let_others_begin
+from .address import without_query
 from .chunked import BlockResponse
 
 POOL_SIZE = 1000
@@ -104,6 +106,7 @@ class Exchange:
 
     def __enter__(self) -> None:
         """Watch the connection that this thread sends a request on inside the block."""
+        _urllib3_log.addFilter(_hide_query)
         _sending.exchange = self
 
     def __exit__(self, *_exception: object) -> None:
@@ -115,6 +118,16 @@ class _Sending(threading.local):
 
 
 _sending = _Sending()  # how a connection, made deep inside urllib3, finds the exchange it serves
+_urllib3_log = logging.getLogger("urllib3.connectionpool")
+
+
+def _hide_query(record: logging.LogRecord) -> bool:
+    """Leave out of the log of urllib3, which names each URL, what a query of ours may hold."""
+    if _sending.exchange is not None and isinstance(record.args, tuple):
+        record.args = tuple(
+            without_query(each) if isinstance(each, str) else each for each in record.args
+        )
+    return True
 
 
 def _shut_down(sock: Any) -> None:
@@ -314,6 +327,27 @@ class IdleConnections:
                 self._idle.popleft()[1].close()
 
 
+class _Loan:
+    """A connection as an answer has it: given back or closed once.
+
+    urllib3 gives it back first and forgets it then. An interrupt between the two would have it
+    given back twice, and two requests share it.
+    """
+
+    def __init__(self, connection: _Watched) -> None:
+        self._owed = [connection]
+
+    def end(self) -> _Watched | None:
+        """The connection, or None where it was given back before."""
+        return self._owed.pop() if self._owed else None
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+        connection = self.end()
+        if connection is not None:
+            connection.close()
+
+
 class _Pool(HTTPConnectionPool):
     QueueCls = IdleConnections  # type: ignore[assignment]
     _watched: type[_Watched] = _Watched
@@ -327,9 +361,13 @@ class _Pool(HTTPConnectionPool):
 
     def _make_request(self, conn: Any, *args: Any, **options: Any) -> Any:
         conn.send_timeout = options["timeout"].read_timeout
+        if options["response_conn"] is not None and isinstance(conn, _Watched):
+            options["response_conn"] = _Loan(conn)
         return super()._make_request(conn, *args, **options)
 
     def _put_conn(self, conn: Any) -> None:
+        if isinstance(conn, _Loan):
+            conn = conn.end()
         if getattr(conn, "exchange", None) is not None:
             conn.exchange.release()
             conn.exchange = None

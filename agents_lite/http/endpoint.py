@@ -19,6 +19,7 @@ from ..exceptions import UserError
 from .address import Address, redirect_target, without_login
 from .connections import Exchange, WatchedAdapter, watch_connections
 from .headers import RequestHeaders
+from .surroundings import session_settings
 
 BASE_HEADERS = {
     "User-Agent": "agents_lite",
@@ -61,7 +62,7 @@ class Endpoint:
         session: The user's session, or None.
 
     Raises:
-        UserError: The address or a header cannot be sent.
+        UserError: The address or a header cannot be sent, or a proxy or certificates not be used.
     """
 
     def __init__(
@@ -191,7 +192,7 @@ class Endpoint:
         return response
 
     def _session_settings(self, url: str) -> dict[str, Any]:
-        settings = self._session.merge_environment_settings(url, {}, None, None, None)
+        settings = session_settings(self._session, url)
         return {**settings, "stream": True, "timeout": self.timeout}
 
 

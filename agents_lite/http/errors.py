@@ -31,6 +31,16 @@ from ..response_types import Response
 from .address import without_query
 from .assembly import error_details
 
+_REMEDIES = {
+    "certificate has expired": "the server must renew it, if the clock of this machine is right",
+    "certificate is not yet valid": "is the clock of this machine right?",
+    "certificate is not valid for": "name the host as its certificate does",
+    "CERTIFICATE_VERIFY_FAILED": "name the file of an authority of your own in REQUESTS_CA_BUNDLE",
+    "[X509": "REQUESTS_CA_BUNDLE must name a file of certificates",
+    "WRONG_VERSION_NUMBER": "a server or proxy without TLS has a URL that begins with http://",
+    "Tunnel connection failed: 407": "give it a login: http://name:password@host:port",
+}
+"""What to do about a failed connection, by a part of its cause; the first one counts."""
 SHORTEST_SECRET = 6
 """Characters; masking shorter texts would garble messages and hide nothing."""
 EXCERPT_LENGTH = 200
@@ -74,11 +84,9 @@ class ErrorWriter:
             return APITimeoutError(f"No connection to {host} within {timeout.connect_timeout:g} s")
         if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
             return APITimeoutError(f"{host} was silent for {timeout.read_timeout:g} s")
-        cause = self._mask(root_cause(error))
+        cause = self._mask(cause_in_words(error))
         if isinstance(error, DecodeError | requests.exceptions.ContentDecodingError):
             return APIResponseError(f"The answer of {host} cannot be decompressed: {cause}")
-        if "CERTIFICATE_VERIFY_FAILED" in cause:
-            cause += "; name the file of an authority of your own in REQUESTS_CA_BUNDLE"
         return APIConnectionError(f"The connection to {host} failed: {cause}")
 
     def status(
@@ -181,9 +189,10 @@ def _masked(value: Any, secrets: list[str]) -> Any:
 
 
 def _is_unknown_path(answer: requests.Response, code: str | None, message: str) -> bool:
-    """Whether the server does not know /responses, rather than the model that was asked for."""
+    """Whether the server does not know /responses, rather than a model, or what it should keep."""
     path = urlsplit(str(answer.url)).path
-    return path.endswith("/responses") and code in (None, "404") and "model" not in message.lower()
+    names_more = re.search(r"\bmodel|\bwith id\b", message, re.IGNORECASE)
+    return path.endswith("/responses") and code in (None, "404") and not names_more
 
 
 def parse_json(content: bytes) -> Any:
@@ -219,11 +228,21 @@ def readable(text: str) -> str:
     return f"a page in HTML, titled {' '.join(title[1].split())!r}" if title else "a page in HTML"
 
 
+def cause_in_words(error: BaseException) -> str:
+    """What made an exchange fail, whether it was at a proxy, and what to do about it."""
+    words = root_cause(error)
+    if isinstance(error, requests.exceptions.ProxyError):
+        words = f"at the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names: {words}"
+    remedy = next((_REMEDIES[part] for part in _REMEDIES if part in words), None)
+    return words if remedy is None else f"{words}; {remedy}"
+
+
 def root_cause(error: BaseException) -> str:
     """What the error at the bottom of a chain of wrapped ones says."""
     while True:
         wrapped = [getattr(error, "reason", None), *error.args, error.__cause__]
         inner = next((e for e in wrapped if isinstance(e, BaseException)), None)
         if inner is None:
-            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            words = str(error).strip()
+            return f"{type(error).__name__}: {words}" if words else type(error).__name__
         error = inner

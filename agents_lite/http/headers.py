@@ -44,9 +44,15 @@ def parse_headers(file: Any, **limits: Any) -> http.client.HTTPMessage:
     standard library's parser of e-mails.
 
     That is asked itself where one is not plain: folded, not ASCII, without a name or its end.
+
+    Raises:
+        HTTPException: The file ends before they do.
     """
     read: Any = http.client._read_headers  # type: ignore[attr-defined]
-    text = b"".join(read(file, *limits.values())).decode("iso-8859-1")
+    read_lines = read(file, *limits.values())
+    if not read_lines[-1]:  # an end where there should have been an empty line
+        raise http.client.HTTPException("the connection was closed within the head of the answer")
+    text = b"".join(read_lines).decode("iso-8859-1")
     lines = _PLAIN_LINE.findall(text)
     if len(lines) + 1 != text.count("\n") or not text.endswith("\n"):  # the last one is empty
         whole = io.BytesIO(text.encode("iso-8859-1"))

@@ -37,6 +37,7 @@ PASSING_CODES = frozenset(
 """Error codes, or types, in an answer of status 200 that another try may not meet; 5xx, too."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
+    "[X509",  # a file of certificates that holds none
     "Tunnel connection failed: 407",  # a directory locks accounts that fail again and again
     "authentication failed",  # of a SOCKS proxy
 )

@@ -6,10 +6,9 @@ import os
 import time
 from dataclasses import fields
 from functools import partial
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_kind, check_number
+from ..checks import absolute_path, check_number
 from ..exceptions import JournalError, UserError
 from ..memory.sqlite_file import SQLiteFile
 from .entries import Mask
@@ -77,11 +76,10 @@ class SQLiteJournal(Journal):
         super().__init__(lease=lease, mask=mask)
         if (path is None) == (connection is None):
             raise UserError("SQLiteJournal needs either a path or a connection.")
-        check_kind(path, (str, os.PathLike, NoneType), "path", "a path")
         check_number(timeout, "timeout")
         if max_bytes is not None:
             check_number(max_bytes, "max_bytes")
-        self.path = None if path is None else os.path.abspath(path)
+        self.path = None if path is None else absolute_path(path, "path")
         self.timeout = timeout
         self.max_bytes = max_bytes
         self.shared = None if connection is None else SharedConnection(connection)

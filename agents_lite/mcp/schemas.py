@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..schema.acceptance import LISTED_PARTS, NAMED_PARTS, SINGLE_PARTS
+
 Schema = dict[str, Any]
 
 _ALTERNATIVES = ("anyOf", "oneOf")
+_MAY_BE_NULL = ("const", "default", "example")
 
 
 def plain_schema(schema: Any) -> Any:
@@ -86,11 +89,35 @@ def _required(schema: Any) -> list[str]:
 
 
 def _without_nonsense(schema: Schema) -> Schema:
-    if "properties" in schema:
-        parts = _properties(schema).items()
-        good = {name: part for name, part in parts if isinstance(part, dict | bool)}
-        if good != schema["properties"]:
-            schema = {**schema, "properties": good}
+    if "properties" in schema and not isinstance(schema["properties"], dict):
+        schema = {**schema, "properties": {}}
     if "required" in schema and not isinstance(schema["required"], list):
         schema = {name: value for name, value in schema.items() if name != "required"}
-    return schema
+    return {name: _plain_value(name, value) for name, value in schema.items()}
+
+
+def _plain_part(part: Any) -> Any:
+    """A schema as one that models' servers read: they know no `true`, `false` or null in it.
+
+    Servers in Rust say `true` of what may be anything; those in Go say null for an empty list.
+    """
+    if part is True:
+        return {}
+    if not isinstance(part, dict):
+        return part
+    return {
+        keyword: _plain_value(keyword, value)
+        for keyword, value in part.items()
+        if value is not None or keyword in _MAY_BE_NULL
+    }
+
+
+def _plain_value(keyword: str, value: Any) -> Any:
+    if keyword in NAMED_PARTS and isinstance(value, dict):
+        parts = {name: _plain_part(part) for name, part in value.items()}
+        return {name: part for name, part in parts.items() if isinstance(part, dict)}
+    if keyword in SINGLE_PARTS and isinstance(value, dict):
+        return _plain_part(value)
+    if keyword in LISTED_PARTS and isinstance(value, list):
+        return [_plain_part(part) for part in value if part is not False]
+    return value

@@ -28,7 +28,7 @@ from .objects import (
     MCPTool,
     MCPTools,
 )
-from .protocol import parameter_headers
+from .protocol import METHOD_NOT_FOUND, parameter_headers
 from .session import Alone, Caller, DiedOfProbe, Session
 from .transport import ConnectionLost, Transport
 
@@ -351,7 +351,12 @@ class MCPServer(ABC):
     def _list_tools(self, caller: Caller) -> list[MCPTool]:
         session = self._connected(caller)
         session.has_new_tools = False
-        listed = self._all("tools", caller)
+        try:
+            listed = self._all("tools", caller)
+        except MCPServerError as error:
+            if error.code != METHOD_NOT_FOUND or "tools" in session.capabilities:
+                raise
+            listed = []  # it has prompts or resources only
         tools = [MCPTool(tool) for tool in listed if isinstance(tool.get("name"), str)]
         if len(tools) < len(listed):
             logger.warning("Tools of MCP server %s that have no name are left out", self.name)
@@ -372,6 +377,8 @@ class MCPServer(ABC):
             params: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
             page = self._request(f"{kind}/list", params, caller)
             entries = page.get(_LISTED[kind])
+            if entries is None and _LISTED[kind] in page:
+                entries = []  # so say servers written in Go
             if not isinstance(entries, list):
                 raise MCPServerError(f"the list of its {kind} is none: {entries!r}", self.name)
             found += [entry for entry in entries if isinstance(entry, dict)]

@@ -23,8 +23,9 @@ from ..exceptions import MCPServerError, UserError
 from ..http.address import redirect_target, without_query
 from ..http.connections import Exchange as Wire
 from ..http.connections import WatchedAdapter
-from ..http.errors import excerpt, parse_json, root_cause
+from ..http.errors import cause_in_words, excerpt, parse_json
 from ..http.sse import EventDecoder
+from ..http.surroundings import session_settings
 from .protocol import (
     Message,
     can_be_taken_back,
@@ -106,9 +107,10 @@ class HTTPTransport(Transport):
         for prefix, adapter in list(session.adapters.items()):
             if type(adapter) is HTTPAdapter:  # one that can be interrupted, in its place
                 session.mount(prefix, WatchedAdapter())
-        settings = session.merge_environment_settings(url, {}, True, None, None)
+        settings = session_settings(session, url)
         self._connect_timeout = timeout.connect_timeout
-        self._settings: dict[str, Any] = {**settings, "timeout": timeout, "allow_redirects": False}
+        ours = {"stream": True, "timeout": timeout, "allow_redirects": False}
+        self._settings: dict[str, Any] = {**settings, **ours}
         self._listener: _Listener | None = None
         self._is_over = False
 
@@ -209,7 +211,7 @@ class HTTPTransport(Transport):
             return ConnectionTimedOut(what, self.server_name)
         if isinstance(error, TimeoutError | requests.Timeout | ReadTimeoutError):
             return ConnectionTimedOut("it was silent for too long", self.server_name)
-        cause = self.mask(root_cause(error))
+        cause = self.mask(cause_in_words(error))
         return ConnectionLost(f"the connection failed: {cause}", self.server_name)
 
     def check_size(self, size: int) -> None:

@@ -28,6 +28,8 @@ _REMEDIES = {
     "full": "Make room on the disk.",
     "was deleted": "Put the file back, or begin anew.",
     "no column": "A table of that name has other columns: name another file.",
+    "no such column": "A table of that name has other columns: name another file.",
+    "view": "A table of that name is none of this package: name another file.",
 }
 """What to do about an error, by a part of SQLite's message."""
 

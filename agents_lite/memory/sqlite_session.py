@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_kind, check_number
+from ..checks import absolute_path, check_number
 from ..concurrency.calling import Done
 from ..exceptions import SessionError, UserError
 from .session_settings import SessionSettings
@@ -53,14 +53,13 @@ class SQLiteSession(StoredSession):
                 underscores, or something else is of the wrong kind.
         """
         super().__init__(session_id, session_settings)
-        check_kind(db_path, (str, os.PathLike), "db_path", "a path")
         check_number(timeout, "timeout")
         for name in (sessions_table, messages_table):
             if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
                 raise UserError(
                     f"{name!r} cannot name a table: use letters, digits and underscores."
                 )
-        self.db_path = IN_MEMORY if db_path == IN_MEMORY else os.path.abspath(db_path)
+        self.db_path = IN_MEMORY if db_path == IN_MEMORY else absolute_path(db_path, "db_path")
         self.timeout = timeout
         self._sessions_table = sessions_table
         self._messages_table = messages_table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..checks import forgetful
@@ -15,6 +16,7 @@ from .openai_responses import OpenAIResponsesModel
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..run_config import RunConfig
+    from .chat.model import OpenAIChatCompletionsModel
 
 FALLBACK_MODEL = "gpt-4o"
 
@@ -72,9 +74,14 @@ class OpenAIProvider(ModelProvider):
             use_responses = default_api() == "responses"
         if use_responses:
             return OpenAIResponsesModel(name, client, is_default=model_name is None)
-        from .chat.model import OpenAIChatCompletionsModel  # only those who need it pay for it
+        return _chat_model()(name, client)
 
-        return OpenAIChatCompletionsModel(name, client)
+
+@cache
+def _chat_model() -> type[OpenAIChatCompletionsModel]:
+    from .chat.model import OpenAIChatCompletionsModel  # only those who need it pay for it
+
+    return OpenAIChatCompletionsModel
 
 
 def get_default_model() -> str:

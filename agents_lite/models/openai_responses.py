@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from ..checks import check_kind
 from ..exceptions import UserError
 from ..history import without_stored_reasoning
+from ..http.assembly import SettledEvents
 from ..http.client import ResponsesClient
 from ..items import as_input, is_taken_back
 from ..model_settings import MCPToolChoice
@@ -97,7 +98,12 @@ class OpenAIResponsesModel(Model):
             APIError: The server could not be reached, refused, failed, or sent nonsense.
             UserError: The request cannot be sent, for want of an API key for example.
         """
-        return send(self._client or default_client(), self.request_body(request), request)
+        client = self._client or default_client()
+        if any("id" in item or item.get("type") == "reasoning" for item in request.input):
+            from .lost_reasoning import send_without_lost  # only those who need it pay for it
+
+            return SettledEvents(send_without_lost(client, request, self.request_body))
+        return send(client, self.request_body(request), request)
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
         """The JSON that is sent for a request.

@@ -9,6 +9,7 @@ from ..tracing import GenerationSpanData, get_current_span, get_current_trace
 if TYPE_CHECKING:
     from ..http.answer import Translate
     from ..http.assembly import SettledEvents
+    from ..http.call import Reword
     from ..http.client import ResponsesClient
     from ..http.retries import RetryNote, RetryPolicy
     from .interface import ModelRequest
@@ -21,6 +22,7 @@ def send(
     *,
     path: str = "/responses",
     translate: Translate | None = None,
+    reword: Reword | None = None,
 ) -> SettledEvents:
     """Send a body with the headers and limits that a request asks for; gives the answer's events.
 
@@ -34,6 +36,7 @@ def send(
         body,
         path=path,
         translate=translate,
+        reword=reword,
         headers=settings.extra_headers,
         query=settings.extra_query,
         timeout=settings.timeout,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from ..exceptions import UserError
 from ..guardrail import GuardrailFunctionOutput
@@ -26,7 +27,24 @@ from .recorded import (
     same_words,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
+
+def reads_traces(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, to which spans of another form than this package's are a UserError."""
+
+    @wraps(function)
+    def read(*traces: P.args, **named: P.kwargs) -> T:
+        try:
+            return function(*traces, **named)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise UserError(f"The trace holds what is no span of a run: {error!r}") from error
+
+    return read
+
+
+@reads_traces
 def runs_of_trace(trace: StoredTrace) -> list[RecordedRun]:
     """The runs of a trace, in their order; runs inside tools and guardrails are parts of others.
 

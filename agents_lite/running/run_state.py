@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic_core import from_json, to_json, to_jsonable_python
 
-from ..checks import check_kind, check_takes
+from ..checks import check_kind, check_takes, forgetful
 from ..concurrency.calling import Callbacks, Ready
 from ..concurrency.cancellation import Cancellation
 from ..exceptions import UserError
@@ -226,9 +226,12 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 A state that others can write to, a browser for example, has to be signed.
             context_serializer: As for `to_json`.
         """
-        _check_key(key)
-        text = _to_text(self.to_json(context_serializer=context_serializer))
-        return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
+        try:
+            _check_key(key)
+            text = _to_text(self.to_json(context_serializer=context_serializer))
+            return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
+        finally:
+            del key  # or an error tracker records it
 
     @classmethod
     def from_json(
@@ -294,6 +297,8 @@ class RunState(Ready, Generic[TContext, TAgent]):
             told = _from_text(_verified(state_string, key))
         except ValueError as error:
             raise UserError(f"This text is not the state of a run: {error}") from error
+        finally:
+            del key  # or an error tracker records it
         return cls.from_json(
             agent, told, context=context, context_deserializer=context_deserializer
         )
@@ -476,6 +481,7 @@ def _from_text(text: str) -> Any:
         return read_json(text)
 
 
+@forgetful
 def _check_key(key: Any) -> None:
     check_kind(key, (bytes, NoneType), "The key of a state", "bytes, such as key=b'...'")
 
@@ -484,6 +490,7 @@ def _signature(text: str, key: bytes) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
+@forgetful
 def _verified(text: Any, key: bytes | None) -> str:
     _check_key(key)
     if not isinstance(text, str):

@@ -39,6 +39,9 @@ DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 _PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
 _SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
 _ARGUMENTS_FIRST = re.compile(r"(?:Args|Arguments|Params|Parameters):\s*\n")
+_MORE_ARGUMENTS = re.compile(
+    r"^( *)(?:(?:Keyword|Other) (?:Args|Arguments|Params|Parameters)):\s*$", re.MULTILINE
+)
 _CONTEXT_NAME = re.compile(r"^(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b")
 
 
@@ -99,16 +102,18 @@ class FuncSchema:
     """Their annotations by name, none of them a string any more."""
     param_descriptions: dict[str, str] = field(repr=False)
     """What the docstring says of them, by name."""
+    by_position: bool = field(default=False, repr=False)
+    """Whether arguments are passed by position where they may be, not by name."""
 
     def __post_init__(self) -> None:
         """Sort the parameters into those passed by position and those passed by name."""
         kinds = {parameter.kind: parameter.name for parameter in self.parameters}
         self._extra_positional = kinds.get(Parameter.VAR_POSITIONAL)
         self._extra_named = kinds.get(Parameter.VAR_KEYWORD)
-        by_position: list[Any] = [Parameter.POSITIONAL_ONLY]
-        if self._extra_positional is not None:
-            by_position += [Parameter.POSITIONAL_OR_KEYWORD]
-        self._positional = [p.name for p in self.parameters if p.kind in by_position]
+        positional: list[Any] = [Parameter.POSITIONAL_ONLY]
+        if self.by_position or self._extra_positional is not None:
+            positional += [Parameter.POSITIONAL_OR_KEYWORD]
+        self._positional = [p.name for p in self.parameters if p.kind in positional]
         self._only_named = not (self._positional or self._extra_positional or self._extra_named)
         self._validate: Callable[[str], dict[str, Any]] = self._validate_first
 
@@ -248,6 +253,7 @@ def function_schema(
         parameters=parameters,
         types=types,
         param_descriptions=param_descriptions,
+        by_position=_takes_positions(function),
     )
     try:
         if schema.plain is None:
@@ -274,6 +280,18 @@ def _read_parameters(function: Callable[..., Any], tool_name: str) -> list[Param
         ) from error
     settled = function.keywords if isinstance(function, functools.partial) else {}
     return [parameter for parameter in parameters if parameter.name not in settled]
+
+
+def _takes_positions(function: Callable[..., Any]) -> bool:
+    """Whether a function, or what is wrapped around it, takes any number of positions.
+
+    A wrapper may take nothing else, and one of `functools.singledispatch` looks at the first.
+    """
+    try:
+        own = inspect.signature(function, follow_wrapped=False)
+    except ValueError:  # it is written in C, as that of functools.cache
+        return False
+    return any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in own.parameters.values())
 
 
 def _resolve_types(parameters: list[Parameter], plain: Any, tool_name: str) -> dict[str, Any]:
@@ -347,7 +365,8 @@ def _find_context(parameters: list[Parameter], types: dict[str, Any], tool_name:
 
 
 def _is_context(annotation: Any) -> bool:
-    """Whether a type is the context's, or a union or Annotated that holds it."""
+    """Whether a type is the context's, or an alias, a union or Annotated that holds it."""
+    annotation = getattr(annotation, "__value__", annotation)  # `type X = ...`
     origin = get_origin(annotation) or annotation
     if isinstance(origin, type) and issubclass(origin, RunContextWrapper):
         return True
@@ -372,6 +391,7 @@ def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[s
         doc = "\n" + doc  # or what follows the first line loses the indentation that is read
     import docstring_parser
 
+    doc = _under_known_titles(doc)
     style_name = _PARSER_STYLES[style] if style else "AUTO"
     try:
         parsed = docstring_parser.parse(doc, docstring_parser.DocstringStyle[style_name])
@@ -384,3 +404,13 @@ def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[s
         for name in parameter.arg_name.split(",")  # NumPy's style describes several at once
     }
     return (parsed.description or "").strip(), params
+
+
+def _under_known_titles(doc: str) -> str:
+    """A docstring whose further sections of arguments, in Google's style, are read as such.
+
+    The parser knows four titles, and one section under each.
+    """
+    titles = ("Args", "Arguments", "Params", "Parameters")
+    free = (title for title in titles if not re.search(rf"^ *{title}:", doc, re.MULTILINE))
+    return _MORE_ARGUMENTS.sub(lambda found: f"{found[1]}{next(free, titles[0])}:", doc)

@@ -288,6 +288,10 @@ def _check_item(item: Any, place: str) -> None:
         )
 
 
+_PARTS_OF_CHAT = ("text", "image_url", "file")
+"""Parts that only the other API knows, by these names."""
+
+
 def _check_message(message: Json, place: str) -> None:
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
@@ -302,7 +306,8 @@ def _check_message(message: Json, place: str) -> None:
     for index, part in enumerate(content if isinstance(content, list) else ()):
         _check_kind(part, (dict,), "an object", f"{place}.content[{index}]")
         kind = part.get("type", "")
-        if (role == "assistant") != (kind in ("output_text", "refusal")):
+        is_of_model = kind in ("output_text", "refusal")
+        if (role == "assistant") != is_of_model or kind in _PARTS_OF_CHAT:
             wanted = "'output_text' and 'refusal'" if role == "assistant" else "'input_text', ..."
             raise RequestRejected(
                 f"Invalid value: '{kind}'. Supported values are: {wanted}.",

@@ -63,13 +63,13 @@ class Activity:
 
     @property
     def started_at(self) -> str | None:
-        """When it started, ISO 8601 in UTC, or None."""
-        return iso_time(self.started_ns)
+        """When it started, ISO 8601 in UTC, or None: not yet, or nothing is recorded."""
+        return None if self.disabled else iso_time(self.started_ns)
 
     @property
     def ended_at(self) -> str | None:
-        """When it ended, ISO 8601 in UTC, or None."""
-        return iso_time(self.ended_ns)
+        """When it ended, ISO 8601 in UTC, or None: not yet, or nothing is recorded."""
+        return None if self.disabled else iso_time(self.ended_ns)
 
     def start(self, mark_as_current: bool = False) -> None:
         """Start it; a second start does nothing.

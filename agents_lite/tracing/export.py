@@ -125,7 +125,7 @@ class BackendSpanExporter(TracingExporter):
                     timeout=_LAST_TIMEOUT if is_closing else _TIMEOUT,
                     allow_redirects=False,
                 )
-            except requests.RequestException:
+            except (OSError, ValueError, TypeError):  # the last two for what is no proxy
                 status = None
                 if is_closing:
                     break

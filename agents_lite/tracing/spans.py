@@ -80,8 +80,9 @@ class Span(Activity, Generic[Data]):
         return None if self.trace is None else self.trace.metadata
 
     def set_error(self, error: SpanError) -> None:
-        """Say what went wrong."""
-        self.error = error
+        """Say what went wrong, if anything is recorded."""
+        if not self.disabled:
+            self.error = error
 
     def export(self) -> dict[str, Any] | None:
         """The JSON object that the traces endpoint takes, or None when nothing is recorded.
@@ -110,7 +111,7 @@ class Span(Activity, Generic[Data]):
 
     def _note_exception(self, error: BaseException) -> None:
         if self.error is None:
-            self.error = self.describe(error)
+            self.set_error(self.describe(error))
 
     def describe(self, error: BaseException) -> SpanError:
         """An exception as the error of a span; without its text where content is hidden."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..checks import absolute_path
 from ..concurrency.forks import new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..exceptions import UserError
@@ -55,6 +56,9 @@ SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'search')
 """
 _WORKFLOWS = "SELECT DISTINCT workflow_name FROM traces ORDER BY 1 LIMIT 500"
 _AGENTS = "SELECT DISTINCT name FROM spans WHERE kind = 'agent' ORDER BY 1 LIMIT 500"
+_SPAN = (str, str | None, int, int | None, str, str | None)
+_CALL = (*_SPAN[:4], str | None, str | None, str | None)
+_TRACE = (str, str, str | None, str | None, int, int | None, int, int, str)
 MOST_TRACES = 100
 """Traces of one conversation in a list."""
 T = TypeVar("T")
@@ -81,8 +85,11 @@ class SQLiteTraceProcessor(BatchTraceProcessor):
             path: The file; it is made where there is none.
             keep_days: Delete traces that started so many days ago; None keeps them.
             keep_traces: Keep so many traces, the newest ones; None keeps all.
+
+        Raises:
+            UserError: There can be no such path.
         """
-        writer = _StoreWriter(Path(path).absolute(), keep_days, keep_traces)
+        writer = _StoreWriter(Path(absolute_path(path, "path")), keep_days, keep_traces)
         super().__init__(writer, schedule_delay=0.2)
 
     def on_trace_end(self, trace: Trace) -> None:
@@ -229,7 +236,7 @@ class TraceStore:
         Raises:
             UserError: There is no such file, or it cannot be made.
         """
-        self._path = Path(path).absolute()
+        self._path = Path(absolute_path(path, "path"))
         self._lock = new_lock()
         if make:
             self._make()
@@ -292,8 +299,11 @@ class TraceStore:
         """
 
         def read(store: sqlite3.Connection) -> tuple[list[str], list[str]]:
-            workflows = [name for (name,) in store.execute(_WORKFLOWS)]
-            return workflows, [name for (name,) in store.execute(_AGENTS)]
+            workflows, agents = (
+                [_checked(row, (str | None,))[0] for row in store.execute(names)]
+                for names in (_WORKFLOWS, _AGENTS)
+            )
+            return workflows, agents
 
         return self._read(read)
 
@@ -353,8 +363,20 @@ class TraceStore:
             raise UserError(f"{self._path} is no readable trace store: {error}") from error
 
 
+def _checked(row: Row, kinds: tuple[Any, ...]) -> Row:
+    """A row of columns of these kinds, which SQLite takes others for as well.
+
+    Raises:
+        ValueError: One is of another.
+    """
+    for value, kind in zip(row, kinds, strict=True):
+        if not isinstance(value, kind):
+            raise ValueError(f"{value!r:.40} is in a column for another kind")
+    return row
+
+
 def _stored_trace(row: Row) -> StoredTrace:
-    trace_id, name, group_id, metadata, *numbers, conversation = row
+    trace_id, name, group_id, metadata, *numbers, conversation = _checked(row, _TRACE)
     told = metadata and json.loads(metadata)
     found = StoredTrace(trace_id, name, group_id, told, *numbers)
     found.conversation = conversation
@@ -365,9 +387,8 @@ def _preview(store: sqlite3.Connection, trace_id: str) -> TracePreview:
     found = store.execute(_LOAD_TRACE, (trace_id,)).fetchone()
     preview = TracePreview(_stored_trace(found), None, None, [])
     answered_ns = 0
-    for span_id, parent_id, started_ns, ended_ns, question, answer, usage in store.execute(
-        _LIST_CALLS, (trace_id,)
-    ):
+    for row in store.execute(_LIST_CALLS, (trace_id,)):
+        span_id, parent_id, started_ns, ended_ns, question, answer, usage = _checked(row, _CALL)
         data = {"type": "generation", "usage": json.loads(usage or "null")}
         preview.calls.append(StoredSpan(span_id, parent_id, started_ns, ended_ns, data, None))
         preview.question = preview.question or question
@@ -376,8 +397,8 @@ def _preview(store: sqlite3.Connection, trace_id: str) -> TracePreview:
     return preview
 
 
-def _stored_span(row: tuple[Any, ...]) -> StoredSpan:
-    span_id, parent_id, started_ns, ended_ns, data, error = row
+def _stored_span(row: Row) -> StoredSpan:
+    span_id, parent_id, started_ns, ended_ns, data, error = _checked(row, _SPAN)
     facts, failure = json.loads(data), json.loads(error or "null")
     if not isinstance(facts, dict):
         raise ValueError(f"the data of {span_id} are no object")

@@ -329,6 +329,10 @@ OPTIONS_ID = {"headers": ID}
 FAULTS: dict[str, tuple[Answer, Outcome]] = {
     "reset before headers": (Peer.reset, Outcome(APIConnectionError, "reset", 3)),
     "closed before headers": (Peer.close, Outcome(APIConnectionError, "closed", 3)),
+    "closed within the headers": (
+        then(b"HTTP/1.1 200 OK\r\nConte", Peer.close),
+        Outcome(APIConnectionError, "within the head of the answer", 3),
+    ),
     "hang before headers": (Peer.hang, silent()),
     "hang within headers": (then(b"HTTP/1.1 200 OK\r\nConte", Peer.hang), silent()),
     "hang in a JSON body": (then(http_answer(200, RESPONSE)[:-9], Peer.hang), silent()),

@@ -333,6 +333,17 @@ def test_functions_become_tools(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 1 and "'nothing' does not exist in agents" in done.stderr
 
 
+def test_agents_and_tools_may_stand_behind_dots(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "from agents import add, calculator\n\nclass Shop:\n    clerk, sums = calculator, [add]\n"
+        "    add = add\n"
+    )
+    for words in (["shop:Shop.clerk"], ["--tool", "shop:Shop.add"]):
+        assert run("run", *words, "--offline", "Add 2 and 3").stdout == "add(2, 3) gives 5.\n"
+    done = run("run", "shop.py:Shop.nobody", "hi")
+    assert done.returncode == 1 and "'Shop.nobody' does not exist in shop.py" in done.stderr
+
+
 def test_traces_are_kept_in_a_file(run: Run) -> None:
     run("run", "agents:calculator", "--offline", "--trace", "kept.db", "Add 2 and 3")
     assert "agents-lite run" in run("traces", "list", "--db", "kept.db").stdout

@@ -7,6 +7,7 @@ import gc
 import weakref
 from collections.abc import Generator
 from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from agents_lite import Agent, Runner, UserError
 from agents_lite.concurrency.aio import AsyncReader, Bell, run_on_thread
 from agents_lite.concurrency.calling import Callbacks
-from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from tests.support.waiting import wait_until
 
 
@@ -101,6 +102,26 @@ def test_work_that_was_told_to_stop_says_why_also_between_two_values() -> None:
     with pytest.raises(Late):
         asyncio.run(read())
     assert work.begun == [0, 1, 2, 3]
+
+
+def test_of_stopped_work_nothing_more_is_read_though_it_is_ahead() -> None:
+    class Ahead(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            yield from super()._count(count)
+            is_ahead.set()
+            yield count
+            return count
+
+    async def read() -> list[int]:
+        seen = []
+        async for number in reader_of(work, (20,)):
+            seen.append(number)
+            assert is_ahead.wait(60)
+            work.cancellation.cancel(RunCancelled())
+        return seen
+
+    work, is_ahead = Ahead(20), Event()
+    assert asyncio.run(read()) == [0]
 
 
 def test_an_error_is_raised_whatever_its_truth() -> None:

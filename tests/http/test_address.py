@@ -82,6 +82,14 @@ def test_a_404_names_the_url_that_was_called_without_its_secrets() -> None:
     assert "password" not in text and "secret-code" not in text
 
 
+@pytest.mark.parametrize("what", ["Item with id 'rs_1' not found.", "The model 'm' does not exist"])
+def test_a_404_of_something_else_than_the_path_does_not_doubt_the_api(what: str) -> None:
+    with LoopbackServer(http_answer(404, {"error": {"message": what, "code": None}})) as server:
+        with pytest.raises(NotFoundError) as caught:
+            ask(ResponsesClient(base_url=server.base_url, api_key="sk-test-key"))
+    assert what in str(caught.value) and "chat_completions" not in str(caught.value)
+
+
 def test_a_secret_in_the_query_is_masked_and_a_version_is_not() -> None:
     answer = http_answer(400, {"error": {"message": "secret-code does not fit 2025-01-01"}})
     with LoopbackServer(answer) as server:

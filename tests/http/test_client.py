@@ -26,6 +26,7 @@ from agents_lite.concurrency.cancellation import (
 from agents_lite.exceptions import (
     AgentsException,
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
@@ -35,6 +36,7 @@ from agents_lite.http.client import ResponsesClient
 from tests.support.asking import COMPLETED, DELTA, GOOD, GOOD_STREAM, RESPONSE, client_of
 from tests.support.loopback import (
     CERTIFICATE,
+    EXPIRED,
     LAST_CHUNK,
     LoopbackServer,
     Peer,
@@ -208,6 +210,26 @@ def test_arrays_are_sent_as_lists(text: str):
     assert server.requests[0].json["embedding"] == [0.5]
 
 
+def test_a_refused_body_is_followed_by_another_as_long_as_there_is_one():
+    refused = http_answer(400, {"error": {"message": "no"}})
+    told: list[str] = []
+
+    def other_body(refusal: APIStatusError) -> dict[str, Any] | None:
+        told.append(str(refusal))
+        return {"model": "m", "input": f"take {len(told)}"} if len(told) < 3 else None
+
+    with LoopbackServer(refused, http_answer(503), refused, GOOD) as server:
+        assert ask(client_of(server), reword=other_body) == [COMPLETED]
+    assert [request.json["input"] for request in server.requests] == [
+        "hi", "take 1", "take 1", "take 2"
+    ]  # fmt: skip
+    assert len({request.headers["idempotency-key"] for request in server.requests}) == 3
+    with LoopbackServer(refused) as server, pytest.raises(APIStatusError, match="no") as caught:
+        ask(client_of(server), reword=other_body)
+    assert len(told) == 3
+    assert caught.value.status_code == 400
+
+
 def test_a_body_that_is_no_json_is_refused_before_anything_is_sent():
     with LoopbackServer() as server, pytest.raises(UserError, match="not JSON.*object"):
         ask(client_of(server), body={"input": object()})
@@ -288,7 +310,7 @@ def test_a_proxy_that_refuses_is_an_error_that_says_so(monkeypatch):
     refusal = http_answer(407)
     with LoopbackServer(tls=True) as server, LoopbackServer(always=refusal) as proxy:
         monkeypatch.setenv("https_proxy", proxy.origin)
-        with pytest.raises(APIConnectionError, match="407"):
+        with pytest.raises(APIConnectionError, match="at the proxy.*407.*give it a login"):
             ask(client_of(server))
 
     assert len(proxy.requests) == 1  # a directory may lock the account at the third
@@ -303,6 +325,53 @@ def test_a_proxy_of_plain_http_that_wants_a_password_is_not_asked_again(monkeypa
     assert len(proxy.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "://",
+        "http://user:hush-hush@",
+        "http://user:hush-hush@127.0.0.1:99999",
+        "user:hush-hush@host:x",
+        "http://a b",
+        "ftp://127.0.0.1:1",
+        "socks9://127.0.0.1:1",
+        f"http://{'a' * 70}.test",
+    ],
+)
+@pytest.mark.parametrize("owner", ["ours", "theirs"])
+def test_what_is_no_proxy_is_told_without_its_login(monkeypatch, proxy, owner):
+    monkeypatch.setenv("http_proxy", proxy)
+    session = requests.Session() if owner == "theirs" else None
+    client = ResponsesClient(base_url="http://model.test/v1", api_key="k", session=session)
+    with pytest.raises(UserError, match="The proxy .* is no address.*HTTP_PROXY") as caught:
+        ask(client)
+
+    seen = [str(caught.value), *(str(entry.locals) for entry in caught.traceback[1:])]
+    assert "hush-hush" not in "".join(seen)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_cannot_be_reached_is_named_as_the_cause(monkeypatch, scheme):
+    monkeypatch.setenv(f"{scheme}_proxy", "http://user:hush-hush@127.0.0.1:1")
+    client = ResponsesClient(base_url=f"{scheme}://model.test/v1", api_key="k", max_retries=0)
+    with pytest.raises(APIConnectionError, match="at the proxy that HTTPS_PROXY.*refused"):
+        ask(client)
+
+
+@pytest.mark.parametrize("owner", ["ours", "theirs"])
+def test_no_log_of_urllib3_tells_the_query_of_a_request(caplog, owner):
+    caplog.set_level(logging.DEBUG)
+    session = requests.Session() if owner == "theirs" else None
+    with LoopbackServer(GOOD, http_answer(200)) as server:
+        url = f"{server.base_url}?code=hush-hush"
+        ask(ResponsesClient(base_url=url, api_key="k", session=session), query={"sig": "hush-hush"})
+        requests.get(f"{server.origin}/other?of=another", timeout=5)
+
+    assert "/v1/responses" in caplog.text
+    assert "hush-hush" not in caplog.text
+    assert "of=another" in caplog.text
+
+
 def test_hosts_without_a_proxy_are_reached_directly(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -315,6 +384,45 @@ def test_a_self_signed_certificate_is_refused_at_once():
         with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED.*CA_BUNDLE"):
             ask(client_of(server))
         assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("certificate", "host", "trusted", "remedy"),
+    [
+        (EXPIRED, "127.0.0.1", EXPIRED, "has expired.*the server must renew it"),
+        (CERTIFICATE, "127.1", CERTIFICATE, "not valid for.*name the host as"),
+        (CERTIFICATE, "127.0.0.1", os.devnull, "BUNDLE must name a file of certificates"),
+        (CERTIFICATE, "127.0.0.1", "/no/such", "certificates at '/no/such' cannot be read"),
+    ],
+    ids=["expired", "another host", "none trusted", "no file"],
+)
+def test_what_keeps_a_certificate_from_being_trusted_is_told_at_once(
+    monkeypatch, certificate, host, trusted, remedy
+):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+    with LoopbackServer(tls=True, certificate=certificate) as server:
+        client = ResponsesClient(base_url=f"https://{host}:{server.port}/v1", api_key="k")
+        with pytest.raises((APIConnectionError, UserError), match=remedy):
+            ask(client)
+
+    assert server.connections <= 1
+
+
+def test_a_server_without_tls_has_another_address():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = ResponsesClient(
+            base_url=f"https://127.0.0.1:{server.getsockname()[1]}", api_key="k", max_retries=0
+        )
+
+        def refuse() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=refuse, daemon=True).start()
+        with pytest.raises(APIConnectionError, match="begins with http://"):
+            ask(client)
 
 
 def test_an_authority_of_ones_own_can_be_trusted(monkeypatch):

@@ -8,12 +8,15 @@ import threading
 import tracemalloc
 
 import pytest
+import requests
 
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.concurrency.workers import before_waiting
 from agents_lite.http.client import ResponsesClient
-from agents_lite.http.connections import KEPT, Exchange, IdleConnections
+from agents_lite.http.connections import KEPT, Exchange, IdleConnections, WatchedAdapter
 from tests.support.asking import GOOD, client_of
+from tests.support.interrupts import cut_off_silently as cut_off_silently
+from tests.support.interrupts import interrupts
 from tests.support.loopback import CERTIFICATE, LoopbackServer, http_answer
 from tests.support.waiting import wait_until, wait_until_asleep
 
@@ -90,6 +93,28 @@ def test_connections_are_kept_alive_while_a_model_thinks():
 
     assert options[0] == 1
     assert options[1] < 60
+
+
+@pytest.mark.usefixtures("cut_off_silently")
+def test_a_connection_is_given_back_once_wherever_that_was_interrupted():
+    with LoopbackServer(always=http_answer(200, {})) as server, requests.Session() as session:
+        adapter = WatchedAdapter()
+        session.mount("http://", adapter)
+        answers = [session.get(server.base_url, stream=True) for _ in range(300)]
+
+        def read() -> None:
+            answer = answers.pop()
+            try:
+                assert answer.content == b"{}"
+            finally:
+                answer.close()
+
+        for _kept in interrupts(read, every=1):
+            pass
+        idle = adapter._pool.pool
+        given_back = [idle.get() for _ in range(idle.qsize())]
+        assert len(set(given_back)) == len(given_back) > 20
+        assert all(each.sock for each in given_back)
 
 
 def test_work_that_connects_or_waits_for_an_answer_lets_other_work_begin():

@@ -24,6 +24,7 @@ from agents_lite import (
     OpenAIResponsesModel,
     RunConfig,
     Runner,
+    RunState,
     SQLiteSession,
     set_default_openai_key,
 )
@@ -31,6 +32,7 @@ from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.exceptions import APIError, UserError
 from agents_lite.extensions import journal, memory
 from agents_lite.http.client import ResponsesClient
+from agents_lite.testing import ScriptedModel
 from tests.support.loopback import LoopbackServer, Peer, http_answer
 from tests.support.waiting import wait_until_asleep
 
@@ -175,6 +177,8 @@ def test_the_frames_of_a_users_function_stay() -> None:
     assert KEY not in recorded(caught.value)
 
 
+MADE = Agent("A", model=ScriptedModel(["Hello."]))
+STATE = Runner.run_sync(MADE, "Hi").to_state()
 REFUSED: dict[str, Callable[[], object]] = {
     "client, a number": lambda: ResponsesClient(
         api_key=KEY, base_url=f"https://a:{KEY}@h", default_headers={"A": KEY}, timeout=-1
@@ -186,6 +190,13 @@ REFUSED: dict[str, Callable[[], object]] = {
     "provider": lambda: OpenAIProvider(api_key=[KEY]),  # type: ignore[arg-type]
     "settings": lambda: ModelSettings(extra_headers=[KEY]),  # type: ignore[arg-type]
     "run": lambda: RunConfig(model_settings={"extra_headers": {"A": KEY}, "no": 1}),
+    "agent": lambda: Agent("A", model_settings={"extra_headers": {"A": KEY}, "no": 1}),
+    "agent's copy": lambda: Agent("A").clone(model_settings={"extra_body": {"A": KEY}, "no": 1}),
+    "state": lambda: STATE.to_string(key=KEY),  # type: ignore[arg-type]
+    "state, of no key": lambda: RunState.from_string(MADE, "", key=KEY),  # type: ignore[arg-type]
+    "state, of another key": lambda: RunState.from_string(
+        MADE, STATE.to_string(key=b"another"), key=KEY.encode()
+    ),
     "hosted MCP": lambda: HostedMCPTool([KEY]),  # type: ignore[arg-type]
     "MCP": lambda: MCPServerStreamableHttp({"url": "http://h", "headers": {"A": f"{KEY}\n"}}),
     "MCP process": lambda: MCPServerStdio({"command": 5, "env": {"A": KEY}}),

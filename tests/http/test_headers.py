@@ -34,7 +34,7 @@ def written(lines: list[str], ends: list[str]) -> bytes:
     st.lists(st.sampled_from(["\r\n"] * 3 + ["\n", "\r", ""]), min_size=8, max_size=8),
 )
 def test_headers_are_those_that_the_standard_library_reads(lines, ends):
-    head = written(lines, ends) + b"\r\nbody\r\n"
+    head = written(lines, ends) + b"\r\nbody\r\n\r\n"
     theirs, ours = io.BytesIO(head), io.BytesIO(head)
 
     expected = http.client.parse_headers(theirs)
@@ -43,7 +43,9 @@ def test_headers_are_those_that_the_standard_library_reads(lines, ends):
 
 
 @pytest.mark.parametrize(
-    "head", [b"A: 1\r\n" * 101 + b"\r\n", b"A: " + b"x" * 65536 + b"\r\n\r\n"], ids=["many", "long"]
+    "head",
+    [b"A: 1\r\n" * 101 + b"\r\n", b"A: " + b"x" * 65536 + b"\r\n\r\n", b"A: 1\r\nB", b""],
+    ids=["many", "long", "cut", "none"],
 )
 def test_headers_without_end_are_refused(head):
     with pytest.raises(http.client.HTTPException):

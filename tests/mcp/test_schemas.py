@@ -61,6 +61,31 @@ def test_a_schema_has_a_plain_object_at_its_root(schema: Any, plain: Any) -> Non
     assert plain_schema(schema) == plain
 
 
+@pytest.mark.parametrize(
+    ("part_sent", "part_offered"),
+    [
+        # https://github.com/inngest/inngest/issues/3305, anomalyco/opencode/issues/49464
+        (True, {}),
+        ({"anyOf": [True, False, A]}, {"anyOf": [{}, A]}),
+        ({"type": "string", "enum": None, "default": None}, {"type": "string", "default": None}),
+        ({"type": "array", "items": {"not": None}}, {"type": "array", "items": {}}),
+        (
+            {"type": "object", "properties": {"b": True, "c": False}, "required": None},
+            {"type": "object", "properties": {"b": {}}},
+        ),
+    ],
+)
+def test_what_servers_in_rust_and_go_say_of_a_part_is_put_plainly(
+    part_sent: Any, part_offered: Any
+) -> None:
+    """Models' servers know no schema that is `true`, and no null in one."""
+    sent = {"type": "object", "properties": {"a": part_sent}, "$defs": {"X": True}}
+    tool = MCPTool({"name": "t", "inputSchema": sent})
+    offered = as_function_tool(tool, MCPServerStdio({"command": "x"}), "t").params_json_schema
+    assert offered == {**sent, "properties": {"a": part_offered}, "$defs": {"X": {}}}
+    assert sent["properties"] == {"a": part_sent}
+
+
 @pytest.mark.parametrize("required", [True, 3])
 def test_nonsense_of_what_a_nested_part_requires_is_told_of(required: Any) -> None:
     inner = {"type": "object", "properties": {"b": B}, "required": required}

@@ -20,7 +20,7 @@ from agents_lite import (
     UserError,
     create_static_tool_filter,
 )
-from agents_lite.testing import call
+from agents_lite.testing import ScriptedModel, call
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
@@ -84,6 +84,31 @@ def test_a_cache_outlives_a_connection_where_tools_cannot_change(
         with server:
             assert names(server)
     assert count(heard, "tools/list") == 1
+
+
+REFUSED = {"error": {"code": -32601, "message": "Method not found"}}
+
+
+@pytest.mark.parametrize("answer", [{"tools": None}, REFUSED])
+def test_a_server_without_tools_has_an_empty_list_of_them(script: Script, answer: Any) -> None:
+    """As servers in Go write an empty list, and as those of prompts and resources refuse it."""
+    plan = {"answers": {"tools/list": answer}, "capabilities": {"prompts": {}}}
+    with script(plan) as server:
+        model = ScriptedModel(["done"])
+        agent = Agent(name="A", model=model, mcp_servers=[server])
+        assert Runner.run_sync(agent, "q").final_output == "done"
+        assert names(server) == [] == model.requests[0].tools
+
+
+@pytest.mark.parametrize(
+    ("answer", "capabilities"), [(REFUSED, {"tools": {}}), ({"error": {"code": 1}}, {}), ({}, {})]
+)
+def test_a_server_that_does_not_list_the_tools_it_has_is_an_error(
+    script: Script, answer: Any, capabilities: Any
+) -> None:
+    plan = {"answers": {"tools/list": answer}, "capabilities": capabilities}
+    with script(plan) as server, pytest.raises(MCPServerError):
+        server.list_tools()
 
 
 @pytest.mark.parametrize(

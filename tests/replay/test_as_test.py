@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from agents_lite import Agent, AgentsException, Runner, function_tool, handoff
 from agents_lite.exceptions import UserError
+from agents_lite.replay.as_cassette import cassette_of_trace
 from agents_lite.replay.as_test import test_of_trace as as_test
+from agents_lite.replay.traces import runs_of_trace
 from agents_lite.testing import ScriptedModel, call, reasoning
 from agents_lite.tracing import (
     SQLiteTraceProcessor,
@@ -22,6 +25,7 @@ from agents_lite.tracing import (
     trace,
 )
 from agents_lite.tracing.sqlite_store import StoredTrace
+from agents_lite.viewer.compared import compare_traces
 from tests.support.stored_traces import made_up, span
 from tests.support.warm import run_warm
 
@@ -105,6 +109,36 @@ def test_a_run_that_failed_fails_in_the_test_as_well(tmp_path: Path) -> None:
 def test_a_trace_without_a_run_is_told() -> None:
     with pytest.raises(UserError, match="no model call"):
         as_test(made_up([span("1", {"type": "custom", "name": "x"})]))
+
+
+ANSWER: dict[str, Any] = {"type": "message", "role": "assistant", "content": "Hi"}
+TAKERS = [
+    as_test,
+    cassette_of_trace,
+    runs_of_trace,
+    lambda trace: compare_traces(trace, trace),
+]
+
+
+@pytest.mark.parametrize("take", TAKERS, ids=["test", "cassette", "runs", "compared"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"input": [{"role": "user", "content": ["Hi", None]}], "output": [ANSWER]},
+        {"input": "Hi", "output": [{"type": "message", "content": [5]}]},
+        {"input": [], "output": [{"type": "function_call"}]},
+        {"input": [], "output": [{"type": "function_call", "name": 5, "call_id": ["x"]}]},
+        {"input": [], "output": [ANSWER], "model_config": ["x"]},
+        {"input": [], "output": [ANSWER], "model_config": {"tools": [None, "x"]}},
+        {"input": [], "output": [ANSWER], "usage": {"input_tokens": "many", "cost": "x"}},
+        {"input": [], "output": [{"type": "reasoning", "summary": 5, "id": {}}, {"type": ["x"]}]},
+    ],
+    ids=str,
+)
+def test_spans_of_another_form_are_a_user_error_at_most(take: Any, facts: dict[str, Any]) -> None:
+    agent = span("1", {"type": "agent", "name": "A"})
+    with suppress(UserError):
+        take(made_up([agent, span("2", {"type": "generation", **facts}, parent="1")]))
 
 
 def test_agents_whose_names_are_no_variables_get_free_ones(tmp_path: Path) -> None:

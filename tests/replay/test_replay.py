@@ -48,6 +48,7 @@ from agents_lite.tracing.sqlite_store import TraceStore
 from agents_lite.viewer.page import trace_json, trace_page
 from tests.mcp.conftest import heard as heard
 from tests.mcp.conftest import script as script
+from tests.support.drivers import stopped_after_the_turn
 from tests.support.spans import recorded_spans
 
 made: list[int] = []
@@ -501,11 +502,7 @@ def test_decisions_are_made_as_they_were(
 
 def test_what_was_added_between_turns_is_added_again() -> None:
     agent = clerk(TURNS)
-    stream = Runner.run_streamed(agent, "Refund order 7")
-    for event in stream.stream_events():
-        if event.type == "run_item_stream_event" and event.name == "tool_output":
-            stream.cancel(mode="after_turn")
-    state = stream.to_state()
+    state = stopped_after_the_turn(agent, "Refund order 7", "tool_output").to_state()
     state.add_input("In euros.")
     was = Runner.run_sync(agent, state)
     played = Runner.replay(clerk(), was.to_state().to_string())

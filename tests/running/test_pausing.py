@@ -39,7 +39,13 @@ from agents_lite import (
     input_guardrail,
 )
 from agents_lite.testing import ScriptedModel, call, handoff_to, reasoning, text
-from tests.support.drivers import every_driver, every_stream, kinds, types
+from tests.support.drivers import (
+    every_driver,
+    every_stream,
+    kinds,
+    stopped_after_the_turn,
+    types,
+)
 from tests.support.waiting import LIMIT, time_is_up_once
 
 ORDER = '{"order":"7","amount":5.0}'
@@ -1013,10 +1019,7 @@ def test_a_reader_may_leave_at_any_event(events: int) -> None:
 def test_cancelling_after_the_turn_pauses_there() -> None:
     shop = Shop()
     agent = shop.agent(call("look", order="1"), "Done.")
-    stream = Runner.run_streamed(agent, "x")
-    for event in stream.stream_events():
-        if event.type == "run_item_stream_event" and event.name == "tool_called":
-            stream.cancel(mode="after_turn")
+    stream = stopped_after_the_turn(agent, "x", "tool_called")
     assert shop.done == ["look 1"]
     assert (stream.is_paused, stream.pause_reason) == (True, "after_turn")
     assert Runner.run_sync(agent, carried(stream.to_state(), agent)).final_output == "Done."

@@ -30,7 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, Json
 from pydantic_core import from_json, to_json, to_jsonable_python
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from agents_lite.exceptions import ModelBehaviorError, UserError
 from agents_lite.run_context import RunContextWrapper
@@ -221,6 +221,32 @@ def test_docstring_may_be_of_arguments_alone_and_have_lines_of_another_system(
     assert schema.description == before.strip()
     told = schema.params_json_schema["properties"]
     assert [told[name]["description"] for name in "xy"] == ["The x.", "The y,\ntoo."]
+
+
+@pytest.mark.parametrize("main", ["Args", "Arguments", "Parameters"])
+def test_docstring_may_have_further_sections_of_arguments(main: str) -> None:
+    def search(query: str, *, limit: int = 3, deep: bool = False) -> None: ...
+
+    search.__doc__ = f"""Search.
+
+    {main}:
+        query: The words.
+
+    Keyword Arguments:
+        limit (int): How many,
+            at most.
+
+    Other Parameters:
+        deep: Whether to dig.
+
+    Returns:
+        Nothing.
+    """
+    schema = function_schema(search)
+    assert schema.description == "Search."
+    assert schema.param_descriptions == {
+        "query": "The words.", "limit": "How many,\nat most.", "deep": "Whether to dig."
+    }
 
 
 def test_docstring_may_describe_several_parameters_at_once() -> None:
@@ -529,6 +555,24 @@ def test_wrapped_function_goes_by_what_it_wraps() -> None:
     assert call(f, '{"colour": "red"}') == ("logged", Colour.RED)
 
 
+def test_wrapper_that_takes_positions_is_given_them() -> None:
+    @functools.singledispatch
+    def sized(size: int, unit: str = "cm") -> str:
+        return f"{size} {unit}"
+
+    @functools.wraps(sized)
+    def wrapper(*args: Any) -> Any:
+        return args
+
+    @functools.wraps(sized)
+    def by_name(**kwargs: Any) -> Any:
+        return kwargs
+
+    assert call(sized, '{"size": 3}') == "3 cm"
+    assert call(wrapper, '{"size": 3, "unit": "m"}') == (3, "m")
+    assert call(by_name, '{"size": 3}') == {"size": 3, "unit": "cm"}
+
+
 def test_cached_function_goes_by_what_it_wraps() -> None:
     @functools.cache
     def paint(colour: Colour) -> Colour:
@@ -585,6 +629,7 @@ def test_return_annotation_is_nobody_s_business() -> None:
 # --- the context -------------------------------------------------------------------------------
 
 Alias = RunContextWrapper[int]
+TypeAlias = TypeAliasType("TypeAlias", ToolContext[int])
 
 
 @pytest.mark.parametrize(
@@ -600,6 +645,8 @@ Alias = RunContextWrapper[int]
         "RunContextWrapper",
         "ToolContext[int] | None",
         "Alias",
+        TypeAlias,
+        "TypeAlias | None",
         "Optional['RunContextWrapper']",
         "RunContextWrapper[Unknown]",
         "agents_lite.ToolContext[Unknown]",

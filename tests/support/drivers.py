@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Runner, StreamEvent
-from agents_lite.result import RunResultBase
+from agents_lite import Agent, Runner, StreamEvent
+from agents_lite.result import RunResultBase, RunResultStreaming
 from tests.support.wires import over
 
 Outcome = tuple[list[StreamEvent], RunResultBase]
@@ -44,6 +44,15 @@ def async_for(*args: Any, **options: Any) -> Outcome:
         return [event async for event in streaming.stream_events()], streaming
 
     return asyncio.run(read())
+
+
+def stopped_after_the_turn(agent: Agent[Any], said: str, item: str) -> RunResultStreaming:
+    """A run that stops after the turn in which it first names such an item: a tool_output, say."""
+    streaming = Runner.run_streamed(agent, said)
+    for event in streaming.stream_events():
+        if event.type == "run_item_stream_event" and event.name == item:
+            streaming.cancel(mode="after_turn")
+    return streaming
 
 
 STREAMS = [stream, for_loop, async_for]

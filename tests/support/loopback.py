@@ -15,6 +15,8 @@ from typing import Any
 
 CERTIFICATE = Path(__file__).with_name("self_signed.pem")
 """Key and self-signed certificate of 127.0.0.1 and localhost."""
+EXPIRED = CERTIFICATE.with_name("expired.pem")
+"""Another one, of 2020."""
 
 
 @dataclass
@@ -121,9 +123,16 @@ class LoopbackServer:
         answers: One for each request, over all connections.
         always: Given to every request instead.
         tls: Speak TLS with a self-signed certificate.
+        certificate: With this one.
     """
 
-    def __init__(self, *answers: Answer, always: Answer | None = None, tls: bool = False) -> None:
+    def __init__(
+        self,
+        *answers: Answer,
+        always: Answer | None = None,
+        tls: bool = False,
+        certificate: Path = CERTIFICATE,
+    ) -> None:
         self.requests: list[Received] = []
         self.connections = 0
         self.peers: list[Peer] = []
@@ -134,7 +143,7 @@ class LoopbackServer:
         self._context: ssl.SSLContext | None = None
         if tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(CERTIFICATE)
+            self._context.load_cert_chain(certificate)
 
     @property
     def origin(self) -> str:

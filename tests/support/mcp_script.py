@@ -9,6 +9,7 @@ The JSON names what it does otherwise than a good server:
 * `pages`: how many pages the tools are listed on; `same_cursor`: all with one cursor
 * `spawn`: starts a process of its own, which stays
 * `capabilities`: in place of its own
+* `answers`: results, or `{"error": ...}`, by method, in place of its own
 * `log`: a file that gets a line of JSON for each message that comes in
 * `banner`: what it writes before all else
 * `dialect`: what is odd about its lines: `mark`, `windows`, `text_ids`, `bytes`
@@ -94,7 +95,7 @@ def text(value: Any, **more: Any) -> dict[str, Any]:
 
 
 def capabilities() -> dict[str, Any]:
-    return plan.get("capabilities") or {"tools": {"listChanged": True}, "prompts": {}}
+    return plan.get("capabilities", {"tools": {"listChanged": True}, "prompts": {}})
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -249,6 +250,8 @@ def question(name: str, id: Any, params: dict[str, Any]) -> Any:
 
 def answer(message: dict[str, Any]) -> Any:
     method, params = message["method"], message.get("params") or {}
+    if method in plan.get("answers", {}):
+        return plan["answers"][method]
     if method == "server/discover" and plan.get("modern"):
         versions = plan.get("versions", ["2026-07-28"])
         return {"supportedVersions": versions, "capabilities": capabilities()}

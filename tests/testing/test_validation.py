@@ -187,6 +187,10 @@ def test_schemas_that_are_not_strict_are_refused(change: dict[str, Any], complai
             "and 'user'.",
         ),
         (
+            [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+            "Invalid value: 'text'. Supported values are: 'input_text', ....",
+        ),
+        (
             [{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}],
             "Invalid value: 'input_text'. Supported values are: 'output_text' and 'refusal'.",
         ),

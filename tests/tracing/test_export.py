@@ -121,7 +121,9 @@ def test_what_is_refused_is_dropped_and_said_once(collector, export, caplog, sta
     assert "sk-secret" not in caplog.text
 
 
-def test_unreachable_endpoint_is_said_once(free_port, caplog):
+@pytest.mark.parametrize("proxy", ["", "http://user:sk-secret@", "socks9://x", "http://x:y"])
+def test_unreachable_endpoint_is_said_once(free_port, caplog, monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
     endpoint = f"http://127.0.0.1:{free_port}"
     exporter = BackendSpanExporter("sk-secret", endpoint=endpoint, base_delay=0.01)
     set_trace_processors([BatchTraceProcessor(exporter)])

@@ -263,3 +263,10 @@ def test_disabled_spans_have_no_ids_of_their_own(remembered):
     with trace("W", disabled=True), custom_span("a") as first, custom_span("b") as second:
         pass
     assert (first.span_id, second.span_id, second.parent_id) == ("no-op", "no-op", "no-op")
+
+
+def test_disabled_spans_keep_neither_times_nor_errors(remembered):
+    with pytest.raises(LookupError), trace("W", disabled=True), custom_span("a") as span:
+        span.set_error({"message": "mine", "data": None})
+        raise LookupError
+    assert (span.started_at, span.ended_at, span.error) == (None, None, None)

@@ -296,16 +296,34 @@ def test_half_a_surrogate_pair_in_a_name_is_replaced(store):
     assert found.span_count == 1
 
 
-@pytest.mark.parametrize("damage", ["{oops", "[1]"])
-def test_damaged_span_is_a_user_error_that_names_the_store(path, store, damage):
-    with trace("W") as workflow, custom_span("s"):
+@pytest.mark.parametrize(
+    ("column", "damage"),
+    [
+        *(("spans.span_data", damage) for damage in ["{oops", "[1]", b"\xff"]),
+        *(("spans.error", damage) for damage in ["{oops", b"\xff"]),
+        ("spans.started_ns", "soon"),
+        ("spans.ended_ns", b"\xff"),
+        ("spans.name", b"\xff"),
+        ("spans.usage", "{oops"),
+        ("spans.answer", b"\xff"),
+        ("traces.started_ns", "soon"),
+        ("traces.workflow_name", b"\xff"),
+        ("traces.group_id", b"\xff"),
+        ("traces.metadata", "{oops"),
+    ],
+)
+def test_damaged_row_is_a_user_error_that_names_the_store(path, store, column, damage):
+    with trace("W") as workflow, agent_span("s"), generation_span(model="m"):
         pass
     flush_traces()
+    table, name = column.split(".")
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE spans SET span_data = ?", (damage,))
+        connection.execute(f"UPDATE {table} SET {name} = ?", (damage,))
     connection.close()
     with pytest.raises(UserError, match="traces.db is no readable trace store"):
         store.load_trace(workflow.trace_id)
+        store.list_conversations()
+        store.list_names()
 
 
 def test_error_that_is_no_object_is_read_as_a_message(store):

@@ -6,16 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...exceptions import UserError
-from ...http.assembly import SettledEvents
 from ...http.client import ResponsesClient
-from ..chat.answer import chat_events
 from ..chat.limits import CannotSay
 from ..chat.model import OpenAIChatCompletionsModel
-from ..sending import send
 from .answer import as_chunks
 from .request import messages_request
 
 if TYPE_CHECKING:
+    from ...http.answer import Translate
     from ..interface import ModelRequest
 
 BASE_URL = "https://api.anthropic.com"
@@ -33,6 +31,8 @@ class AnthropicModel(OpenAIChatCompletionsModel):
 
     Source: https://docs.claude.com/en/api/messages
     """
+
+    _path = "/messages"
 
     def __init__(
         self,
@@ -58,15 +58,9 @@ class AnthropicModel(OpenAIChatCompletionsModel):
         )
         self._cache_prompt = cache_prompt
 
-    def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
-        host = client.hostname
-        return send(
-            client,
-            self._body(request, client, host),
-            request,
-            path="/messages",
-            translate=lambda answer: chat_events(as_chunks(answer), host, streamed=request.stream),
-        )
+    def _translation(self, request: ModelRequest, body: dict[str, Any], host: str) -> Translate:
+        events_of = super()._translation(request, body, host)
+        return lambda answer: events_of(as_chunks(answer))
 
     def _body(
         self, request: ModelRequest, client: ResponsesClient, host: str

@@ -5,7 +5,9 @@ Source: https://docs.claude.com/en/api/messages
 
 from __future__ import annotations
 
+import mimetypes
 import re
+from base64 import b64decode
 from typing import Any
 
 from pydantic_core import from_json
@@ -31,8 +33,13 @@ _OF_CHAT = {
 }
 """Fields that have another form here, or none, which makes no difference to the answer."""
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_EFFORTS = {"none": None, "minimal": "low"}
+"""Efforts that are not known here, and what comes nearest."""
 _CACHED = {"cache_control": {"type": "ephemeral"}}
-_DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
+_DATA_URL = re.compile(r"data:([^;,]+)(?:;[^;,]*)*;base64,(.*)", re.DOTALL | re.IGNORECASE)
+_MEDIA_TYPES = {"image/jpg": "image/jpeg"}
+"""Wrong names of media types, and the right ones."""
+_PDF = "application/pdf"
 
 
 def messages_request(chat: Json, *, cache_prompt: bool) -> Json:
@@ -48,16 +55,16 @@ def messages_request(chat: Json, *, cache_prompt: bool) -> Json:
     system = [
         {"type": "text", "text": message["content"]}
         for message in chat["messages"]
-        if message["role"] == "system"
+        if message["role"] == "system" and not _is_blank(message["content"])
     ]
     messages = _messages(message for message in chat["messages"] if message["role"] != "system")
     if cache_prompt:
         for blocks in (system, messages[-1]["content"] if messages else []):
-            if blocks:
+            if blocks and "thinking" not in blocks[-1]["type"]:  # which cannot be marked
                 blocks[-1] = {**blocks[-1], **_CACHED}
     tools = [_tool(tool["function"]) for tool in chat.get("tools") or ()]
     return {
-        "max_tokens": MOST_TOKENS,
+        "max_tokens": MOST_TOKENS + _thinking_budget(chat),
         **{name: value for name, value in chat.items() if name not in _OF_CHAT},
         "messages": messages,
         **({"system": system} if system else {}),
@@ -76,7 +83,26 @@ def _messages(messages: Any) -> list[Json]:
             merged[-1]["content"] += blocks
         elif blocks:
             merged.append({"role": role, "content": blocks})
+    if merged and merged[-1]["role"] == "assistant":
+        merged[-1]["content"][-1] = _without_end(merged[-1]["content"][-1])
     return merged
+
+
+def _is_blank(text: Any) -> bool:
+    """Whether it is a text that the API refuses: one of nothing but blanks."""
+    return isinstance(text, str) and not text.strip()
+
+
+def _without_end(block: Json) -> Json:
+    """The block that the model is to go on from, which the API takes without blanks at its end."""
+    return {**block, "text": block["text"].rstrip()} if block["type"] == "text" else block
+
+
+def _thinking_budget(chat: Json) -> int:
+    """Tokens of thinking that were asked for; those of an answer come on top of them."""
+    thinking = chat.get("thinking")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+    return budget if isinstance(budget, int) else 0
 
 
 def _blocks(message: Json) -> list[Json]:
@@ -94,9 +120,8 @@ def _blocks(message: Json) -> list[Json]:
     ]
     content = message["content"]
     if isinstance(content, str):
-        blocks += [{"type": "text", "text": content}] if content else []
-    else:
-        blocks += map(_part, content or ())
+        content = [{"type": "text", "text": content}]
+    blocks += [_part(part) for part in content or () if not _is_blank(part.get("text"))]
     for call in message.get("tool_calls") or ():
         function = call["function"]
         arguments = from_json(function["arguments"])
@@ -112,7 +137,7 @@ def _part(part: Json) -> Json:
     if part["type"] == "image_url":
         return {"type": "image", "source": _source(part["image_url"]["url"])}
     if part["type"] == "file" and part["file"].get("file_data"):
-        return {"type": "document", "source": _source(part["file"]["file_data"])}
+        return {"type": "document", "source": _document(part["file"])}
     raise CannotSay(f"content of the type {part['type']!r}")
 
 
@@ -120,7 +145,24 @@ def _source(url: str) -> Json:
     inside = _DATA_URL.fullmatch(url)
     if inside is None:
         return {"type": "url", "url": url}
-    return {"type": "base64", "media_type": inside[1], "data": inside[2]}
+    kind = inside[1].lower()
+    return {"type": "base64", "media_type": _MEDIA_TYPES.get(kind, kind), "data": inside[2]}
+
+
+def _document(file: Json) -> Json:
+    """A file's source: only PDF goes in base64, what is text as text."""
+    data = file["file_data"]
+    if ":" not in data:  # not the data: URL that it should be, but what stands in one
+        kind = mimetypes.guess_type(file.get("filename") or "")[0] or _PDF
+        data = f"data:{kind};base64,{data}"
+    source = _source(data)
+    if source.get("media_type", _PDF) == _PDF:
+        return source
+    try:
+        text = b64decode(source["data"]).decode()
+    except ValueError:
+        return source
+    return {"type": "text", "media_type": "text/plain", "data": text}
 
 
 def _tool(function: Json) -> Json:
@@ -144,6 +186,8 @@ def _output_config(chat: Json) -> Json:
     wanted = chat.get("response_format") or {}
     if wanted.get("type") == "json_schema":
         config["format"] = {"type": "json_schema", "schema": wanted["json_schema"]["schema"]}
-    if "reasoning_effort" in chat:
-        config["effort"] = chat["reasoning_effort"]
+    wanted_effort = chat.get("reasoning_effort", "none")
+    effort = _EFFORTS.get(wanted_effort, wanted_effort)
+    if effort is not None:
+        config["effort"] = effort
     return {"output_config": config} if config else {}

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from ...exceptions import APIConnectionError, APIResponseError
@@ -15,6 +15,7 @@ from ...http.streamed_texts import text_of
 from ..replayed_reasoning import REPLAYED
 from .calls import Calls
 from .growing import GrowingCall, GrowingContent, GrowingText, Picture
+from .json_text import with_bare_json
 
 Json = dict[str, Any]
 
@@ -38,6 +39,7 @@ Besides OpenAI's: `model_length` of Mistral, `error` of OpenRouter, `abort` of v
 `network_error` of GLM, what Bedrock's gateways pass on, and Gemini's, which may be in capitals or
 stand behind "content_filter: " and "function_call_filter: ".
 """
+_GOOD_ENDS = ("stop", "tool_calls", None)
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 """Reasoning in pieces with signatures: OpenRouter and LiteLLM want them back as they came."""
@@ -66,7 +68,12 @@ _Item: TypeAlias = GrowingContent | GrowingCall | Picture
 
 
 def chat_events(
-    answer: Iterator[Json], host: str, *, several: bool = False, streamed: bool = True
+    answer: Iterator[Json],
+    host: str,
+    *,
+    several: bool = False,
+    streamed: bool = True,
+    is_json: bool = False,
 ) -> Iterator[Json]:
     """An answer as events of the Responses API, the terminal one last.
 
@@ -76,21 +83,23 @@ def chat_events(
         several: Whether several choices were asked for (`n`): then the first one is followed.
             Otherwise there is one, and its index says nothing, as some servers count upwards.
         streamed: Whether all events are wanted, or the terminal one alone.
+        is_json: Whether JSON was asked for: then what stands around it is left out in the end.
 
     Raises:
         APIConnectionError: The stream broke off, and not behind the answer.
         APIResponseError: It is no chat completion.
     """
-    translation = ChatAnswer(host, several=several, streamed=streamed)
+    translation = ChatAnswer(host, several=several, streamed=streamed, is_json=is_json)
     try:
         for chunk in answer:
             if streamed and (event := translation.more_text(chunk)) is not None:
                 yield event
                 continue
-            error = _error_in(chunk)
-            if error is not None:
-                yield {"type": "error", "error": error}
-                return
+            if "choices" not in chunk or chunk.get("error"):
+                error = _error_in(chunk)
+                if error is not None:
+                    yield {"type": "error", "error": error}
+                    return
             yield from translation.translate(chunk)
     except APIConnectionError:
         if not translation.has_ended:  # `[DONE]` is all that may be missing
@@ -109,12 +118,14 @@ class ChatAnswer:
         host: The server, with which reasoning is marked.
         several: Whether several choices were asked for.
         streamed: Whether events are made before the last one.
+        is_json: Whether JSON was asked for.
     """
 
-    def __init__(self, host: str, *, several: bool, streamed: bool) -> None:
+    def __init__(self, host: str, *, several: bool, streamed: bool, is_json: bool) -> None:
         self._host = host
         self._several = several
         self._streamed = streamed
+        self._is_json = is_json
         self._response: Json = {}
         self._index: Any = None
         self._items: list[_Item] = []
@@ -160,20 +171,22 @@ class ChatAnswer:
         if choices is None:
             self._usage = chunk.get("usage") or self._usage
             return []
+        choices = _listed(choices)
         if not self._response and choices:
             self._begin(chunk)
-        choice = self._followed(choices)
+        choice = self._followed(choices) if self._several else choices[0] if choices else None
         for told in (chunk, chunk["x_groq"] or {}) if "x_groq" in chunk else (chunk,):
             self._usage = told.get("usage") or self._usage
             self._error = told.get("error") or self._error
-        if not choices or (choice and choice.get("finish_reason")):
-            self._note_facts(chunk)
+        if not _CHUNK_FIELDS.issuperset(chunk):
+            if not choices or (choice and choice.get("finish_reason")):
+                self._note_facts(chunk)
         if choice:
             self._said = self._like_last = None
             self._take_choice(choice)
             if self._said is not None:
                 self._note_text(choices, choice, self._said)
-        return self._told()
+        return self._told() if self._events else []
 
     @property
     def has_ended(self) -> bool:
@@ -184,12 +197,17 @@ class ChatAnswer:
         """The events of the end, the last one terminal; none if there was no answer at all."""
         if not self._response:
             return []
-        word = str(self._finish_reason).partition(":")[0].lower()
-        status, reason = _ENDS.get(word, ("completed", None))
+        status, reason = "completed", None
+        if self._finish_reason not in _GOOD_ENDS:
+            word = str(self._finish_reason).partition(":")[0].lower()
+            status, reason = _ENDS.get(word, (status, reason))
         if self._error:
             status = "failed"
-        output = self._end_items(status)
-        response = {**self._facts, **self._response, "status": status, "output": output}
+        output = self._end_items("completed" if status == "completed" else "incomplete")
+        if self._is_json and status == "completed":
+            output = with_bare_json(output)
+        response = self._facts | self._response
+        response["status"], response["output"] = status, output
         if isinstance(self._usage, dict):
             response["usage"] = _usage(self._usage)
         if status == "incomplete":
@@ -199,26 +217,17 @@ class ChatAnswer:
         self._events.append({"type": f"response.{status}", "response": response})
         return self._told()
 
-    def _tell(self, event: Callable[..., Json], *facts: Any) -> None:
-        """Make an event, if events are wanted."""
-        if self._streamed:
-            self._events.append(event(*facts))
-
     def _told(self) -> list[Json]:
         """The events since the last time, numbered."""
-        events = self._events
-        if events:
-            for number, event in enumerate(events, self._count):
-                event["sequence_number"] = number
-            self._count += len(events)
-            self._events = []
+        events, self._events = self._events, []
+        for number, event in enumerate(events, self._count):
+            event["sequence_number"] = number
+        self._count += len(events)
         return events
 
     def _followed(self, choices: list[Json]) -> Json | None:
-        """The choice that is the answer, if a chunk holds some of it: the one that came first."""
-        for choice in _listed(choices):
-            if not self._several:
-                return choice
+        """Of several choices the one that came first, if a chunk holds some of it."""
+        for choice in choices:
             if self._index is None:
                 self._index = choice.get("index")
             if choice.get("index") in (None, self._index):
@@ -243,10 +252,9 @@ class ChatAnswer:
 
     def _note_facts(self, chunk: Json) -> None:
         """Keep what a server says besides, such as citations or its name for the provider."""
-        if not _CHUNK_FIELDS.issuperset(chunk):
-            for name, value in chunk.items():
-                if value is not None and name not in _CHUNK_FIELDS:
-                    self._facts[name] = value
+        for name, value in chunk.items():
+            if value is not None and name not in _CHUNK_FIELDS:
+                self._facts[name] = value
 
     def _note_text(self, choices: list[Json], choice: Json, text: GrowingText) -> None:
         """Note the choices of a chunk, if all that they say is some more of a text."""
@@ -309,7 +317,14 @@ class ChatAnswer:
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
         for place, piece in enumerate(calls):
-            self._take_call(piece, place if is_whole else None)
+            call, arguments = self._calls.take(piece, place if is_whole else None)
+            if call.extra:
+                self._content("reasoning")  # which carries it
+            if call.place is None:
+                if call.name:
+                    self._begin_call(call)
+            elif arguments and self._streamed:
+                self._events.append(call.more(arguments))
 
     def _take_annotations(self, annotations: Any) -> None:
         for annotation in _listed(annotations):
@@ -317,29 +332,20 @@ class ChatAnswer:
             flat = {"type": kind, **(annotation.get(kind) or {})}
             self._text("output_text").annotations.append(flat)
 
-    def _take_call(self, piece: Json, place: int | None) -> None:
-        call, arguments = self._calls.take(piece, place)
-        if call.extra:
-            self._content("reasoning")  # which carries it
-        if call.place is None:
-            if call.name:
-                self._begin_call(call)
-        elif arguments:
-            self._tell(call.more, arguments)
-
     def _begin_call(self, call: GrowingCall) -> None:
         call.place = len(self._items)
         self._begin_item(call)
-        if call.pieces:
-            self._tell(call.more, call.arguments)
+        if call.pieces and self._streamed:
+            self._events.append(call.more(call.arguments))
 
     def _say(self, kind: str, piece: Any) -> None:
         piece = piece if type(piece) is str else text_of(piece)
         if piece:
             text = self._texts.get(kind) or self._text(kind)
             text.pieces.append(piece)
-            self._tell(text.more, piece)
             self._said = text
+            if self._streamed:
+                self._events.append(text.more(piece))
 
     def _text(self, kind: str) -> GrowingText:
         """The part of that kind, begun if need be."""
@@ -347,7 +353,8 @@ class ChatAnswer:
         if text is None:
             content = self._content("reasoning" if kind == "reasoning_text" else "message")
             text = self._texts[kind] = content.new_text(kind)
-            self._tell(text.begun)
+            if self._streamed:
+                self._events.append(text.begun())
         return text
 
     def _content(self, kind: str) -> GrowingContent:
@@ -360,15 +367,17 @@ class ChatAnswer:
 
     def _begin_item(self, item: _Item) -> None:
         self._items.append(item)
-        self._tell(item.begun)
+        if self._streamed:
+            self._events.append(item.begun())
 
-    def _end_items(self, status: str) -> list[Json]:
+    def _end_items(self, state: str) -> list[Json]:
         for call in self._calls.all:
             if call.place is None:  # its function was never named
                 self._begin_call(call)
         if "reasoning" in self._contents:
             self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
-        state = "completed" if status == "completed" else "incomplete"
+            # What it carries may come late, but it stands before what it belongs to.
+            self._items.sort(key=lambda item: item is not self._contents["reasoning"])
         output = [item.item(state) for item in self._items]
         if self._streamed:
             for growing, item in zip(self._items, output, strict=True):
@@ -418,8 +427,6 @@ def _grow(pieces: list[Json], piece: Json) -> None:
 
 def _error_in(answer: Json) -> Any:
     """The error in the place of an answer, or None. Older vLLM sends it without a wrapper."""
-    if "choices" in answer and not answer.get("error"):
-        return None
     kinds = [str(answer[name]) for name in ("object", "type") if answer.get(name)]
     # What names itself something else, and has words, is a sign of life.
     is_named = not kinds or "code" in answer or any("error" in kind for kind in kinds)
@@ -453,11 +460,13 @@ def _usage(counted: Json) -> Json:
     reasoning = of_output.get("reasoning_tokens")
     if reasoning is None:
         reasoning = output_tokens - written
-    return {
-        **{name: value for name, value in counted.items() if name not in _USAGE_FIELDS},
+    usage = {
         "input_tokens": input_tokens,
-        "input_tokens_details": {**of_input, "cached_tokens": cached or 0},
+        "input_tokens_details": of_input | {"cached_tokens": cached or 0},
         "output_tokens": output_tokens,
-        "output_tokens_details": {**of_output, "reasoning_tokens": reasoning},
+        "output_tokens_details": of_output | {"reasoning_tokens": reasoning},
         "total_tokens": total,
     }
+    if _USAGE_FIELDS.issuperset(counted):
+        return usage
+    return {name: counted[name] for name in counted if name not in _USAGE_FIELDS} | usage

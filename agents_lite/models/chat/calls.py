@@ -37,7 +37,9 @@ class Calls:
         name = str(function.get("name") or "")
         given_id = piece.get("id")
         given_id = None if given_id in (None, "") else str(given_id)
-        text = _arguments(function.get("arguments"))
+        text = function.get("arguments")
+        if type(text) is not str:
+            text = _as_text(text)
         call = None
         if self.all:
             if text[:1] == "{" and (call := self._that_said(text, index, given_id, name)):
@@ -48,7 +50,9 @@ class Calls:
         call.name = call.name or name
         call.given_id = call.given_id or given_id
         if not _KNOWN_FIELDS.issuperset(piece):
-            call.extra |= {key: piece[key] for key in piece if key not in _KNOWN_FIELDS}
+            call.extra |= _unknown(piece)
+        if not _KNOWN_FIELDS.issuperset(function) and function is not piece:
+            call.extra["function"] = call.extra.get("function", {}) | _unknown(function)
         if text:
             if call.pieces == ["{}"]:  # Anthropic's empty input, passed on before the real one
                 call.pieces.clear()
@@ -57,7 +61,7 @@ class Calls:
 
     def _begin(self, index: Any, given_id: str | None, name: str) -> GrowingCall:
         call = GrowingCall(index, given_id, name)
-        if any(other.call_id == call.call_id for other in self.all):
+        if self.all and any(other.call_id == call.call_id for other in self.all):
             call.call_id = new_call_id()  # two calls have the same id
         self.all.append(call)
         return call
@@ -92,11 +96,13 @@ def _is_another(call: GrowingCall, given_id: Any, name: str) -> bool:
     return name != call.name or _is_json(call.arguments)
 
 
-def _arguments(given: Any) -> str:
+def _unknown(piece: Json) -> Json:
+    return {key: piece[key] for key in piece if key not in _KNOWN_FIELDS}
+
+
+def _as_text(arguments: Any) -> str:
     """Arguments as text; some servers send them as an object."""
-    if given is None or isinstance(given, str):
-        return given or ""
-    return to_json(given).decode()
+    return "" if arguments is None else to_json(arguments).decode()
 
 
 def _is_json(text: str) -> bool:

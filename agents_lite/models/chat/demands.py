@@ -188,6 +188,21 @@ def _no_strictness(body: Json) -> None:
         tool["function"].pop("strict", None)
 
 
+def _thinking_throughout(body: Json) -> None:
+    """No thinking while calls are answered that were made without, as before a handoff."""
+    of_model = [message for message in body["messages"] if message["role"] == "assistant"]
+    last: Json = of_model[-1] if of_model else {}
+    if "tool_calls" in last and not last.get("thinking_blocks"):
+        body.pop("thinking", None)
+
+
+def _no_thought_unasked(body: Json) -> None:
+    """Nothing of what was thought for a request that does not ask for thinking."""
+    if (body.get("thinking") or {}).get("type") in (None, "disabled"):
+        for message in body["messages"]:
+            message.pop("thinking_blocks", None)
+
+
 MOST_READ = 10_000
 """Characters of a refusal that are looked at; some servers add the whole request."""
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions"})
@@ -254,6 +269,16 @@ DEMANDS = (
     ),
     _demand("no additionalProperties", (_UNKNOWN, "additionalProperties"), _open_schemas),
     _demand("no stream_options", (_UNKNOWN, "stream_options"), _no_stream_options),
+    _demand(
+        "thinking with calls whose outputs are read, or none",
+        r"expected .?thinking.{0,30}but found",
+        _thinking_throughout,
+    ),
+    _demand(
+        "nothing of what was thought where thinking is not asked for",
+        r"thinking is disabled.{0,80}cannot contain",
+        _no_thought_unasked,
+    ),
     _demand("no `strict`", (_UNKNOWN, r"\bstrict\b"), _no_strictness),
 )
 """In the order in which a refusal is compared with them."""

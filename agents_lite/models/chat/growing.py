@@ -5,8 +5,10 @@ Source of the events: https://platform.openai.com/docs/api-reference/responses-s
 
 from __future__ import annotations
 
-import os
+from random import Random
 from typing import Any
+
+from ...concurrency.forks import in_child
 
 Json = dict[str, Any]
 
@@ -67,7 +69,7 @@ class GrowingContent:
         self.texts: list[GrowingText] = []
         self.extra: Json = {}
         """Further fields of the whole item."""
-        self._id = f"{'msg' if kind == 'message' else 'rs'}_{os.urandom(16).hex()}"
+        self._id = _new_id("msg" if kind == "message" else "rs")
         self._place = place
         self._fields: Json = {"type": "reasoning", "summary": []}
         if kind == "message":
@@ -115,7 +117,7 @@ class GrowingCall:
         self.pieces: list[str] = []
         self.place: int | None = None
         """Where it stands in the output, once it has begun."""
-        self._id = f"fc_{os.urandom(16).hex()}"
+        self._id = _new_id("fc")
 
     @property
     def arguments(self) -> str:
@@ -159,7 +161,7 @@ class Picture:
 
     def __init__(self, url: str, place: int) -> None:
         self._place = place
-        self._id = f"ig_{os.urandom(16).hex()}"
+        self._id = _new_id("ig")
         self._result = url.partition(";base64,")[2] or url
 
     def item(self, status: str) -> Json:
@@ -182,7 +184,15 @@ class Picture:
 
 def new_call_id() -> str:
     """An id for a call to which the server gave none of its own."""
-    return f"call_{os.urandom(12).hex()}"
+    return _new_id("call")
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{_random.randbytes(16).hex()}"
+
+
+_random = Random()  # quicker than the system's, and not told by `random.seed`
+in_child(_random.seed)
 
 
 def _added(place: int | None, item: Json) -> Json:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from json import JSONDecodeError, JSONDecoder
+from typing import Any
 
-from ...response_types import ResponseCompletedEvent, ResponseStreamEvent
+Json = dict[str, Any]
 
 
 def json_inside(text: str) -> str:
@@ -26,15 +27,15 @@ def json_inside(text: str) -> str:
     return text
 
 
-def with_bare_json(event: ResponseStreamEvent) -> ResponseStreamEvent:
-    """The event; one that completes a response, with the bare JSON in its messages."""
-    if not isinstance(event, ResponseCompletedEvent):
-        return event
-    fields = event.model_dump()
-    for item in fields["response"]["output"]:
-        for part in item["content"] if item["type"] == "message" else ():
-            if "text" in part:
-                part["text"] = json_inside(part["text"])
-    bare = ResponseCompletedEvent(fields)
-    bare.request_id = getattr(event, "request_id", None)
-    return bare
+def with_bare_json(output: list[Json]) -> list[Json]:
+    """Output items with nothing but the JSON in the texts of their messages."""
+    return [
+        {**item, "content": [_bare(part) for part in item["content"]]}
+        if item["type"] == "message"
+        else item
+        for item in output
+    ]
+
+
+def _bare(part: Json) -> Json:
+    return {**part, "text": json_inside(part["text"])} if "text" in part else part

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ...tool import FunctionTool
 from ..interface import ModelRequest
 
-_OF_REQUEST = {
-    "previous_response_id": "previous_response_id",
-    "conversation_id": "conversation_id",
-    "a stored prompt": "prompt",
-}
+_OF_REQUEST = (
+    ("previous_response_id", "previous_response_id"),
+    ("conversation_id", "conversation_id"),
+    ("a stored prompt", "prompt"),
+)
 """Features, and the fields of a request that ask for them."""
 _OF_SETTINGS = ("truncation", "background", "context_management")
 """Settings, of which "disabled" and false ask for nothing."""
@@ -26,9 +26,9 @@ def check_request(request: ModelRequest) -> None:
     Raises:
         CannotSay: Hosted tools, what the server would have to keep, and the like.
     """
-    settings = vars(request.model_settings)
-    for feature, name in _OF_REQUEST.items():
-        if getattr(request, name) is not None:
+    asked, settings = vars(request), vars(request.model_settings)
+    for feature, name in _OF_REQUEST:
+        if asked[name] is not None:
             raise CannotSay(f"{feature}. {_REMEDY}")
     for place in (settings, settings["extra_args"], settings["extra_body"]):
         for name in _OF_SETTINGS if place else ():

@@ -62,7 +62,7 @@ def messages_of(
     conversation.take(items)
     if run is not None:
         _begun[run] = conversation
-    system = [] if instructions is None else [{"role": "system", "content": instructions}]
+    system = [{"role": "system", "content": instructions}] if instructions else []
     return [*system, *conversation.finish()]
 
 
@@ -174,13 +174,14 @@ class _Conversation:
             message["content"] = (message["content"] or "") + text
 
     def _add_call(self, item: Json, call_id: str) -> None:
-        call = {
+        call: Json = {
             "id": call_id,
             "type": "function",
             "function": {"name": item["name"], "arguments": _arguments(item["arguments"])},
         }
         if call_id in self._signed:
-            call |= self._signed[call_id]
+            signed = self._signed[call_id]
+            call |= {**signed, "function": {**call["function"], **signed.get("function", {})}}
         message = self._turn
         if message is None or self._reasoning:
             message = self._model_message()

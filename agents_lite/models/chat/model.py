@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...checks import check_kind
-from ...exceptions import APIStatusError
-from ...http.assembly import SettledEvents
 from ...response_types import ResponseStreamEvent
 from ..default_client import OpenAIClient, as_client, default_client
 from ..interface import Model, ModelRequest
 from ..sending import send
 from .answer import chat_events
 from .demands import learn_demand, meet_demands
-from .json_text import with_bare_json
 from .output_format import format_for, next_format
 from .request import chat_request_body
 
 if TYPE_CHECKING:
+    from ...exceptions import APIStatusError
+    from ...http.answer import Translate
     from ...http.client import ResponsesClient
 
 
@@ -35,6 +34,8 @@ class OpenAIChatCompletionsModel(Model):
 
     Source: https://platform.openai.com/docs/api-reference/chat/create
     """
+
+    _path: ClassVar[str] = "/chat/completions"
 
     def __init__(
         self,
@@ -73,7 +74,16 @@ class OpenAIChatCompletionsModel(Model):
                 what only the Responses API knows.
         """
         client = self._client or default_client()
-        return SettledEvents(self._send_until_taken(request, client))
+        host = client.address.host
+        body = self._body(request, client, host)
+        return send(
+            client,
+            body,
+            request,
+            path=self._path,
+            translate=self._translation(request, body, host),
+            reword=partial(self._other_body, request, client),
+        )
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
         """The JSON that is sent for a request.
@@ -87,18 +97,14 @@ class OpenAIChatCompletionsModel(Model):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 
-    def _send(self, request: ModelRequest, client: ResponsesClient) -> SettledEvents:
-        host = client.address.host
-        body = self._body(request, client, host)
-        several = body.get("n") not in (None, 1)
-        return send(
-            client,
-            body,
-            request,
-            path="/chat/completions",
-            translate=lambda answer: chat_events(
-                answer, host, several=several, streamed=request.stream
-            ),
+    def _translation(self, request: ModelRequest, body: dict[str, Any], host: str) -> Translate:
+        """What makes events of the answer to a body."""
+        return partial(
+            chat_events,
+            host=host,
+            several=body.get("n") not in (None, 1),
+            streamed=request.stream,
+            is_json=request.output_schema is not None,
         )
 
     def _body(
@@ -120,24 +126,12 @@ class OpenAIChatCompletionsModel(Model):
         meet_demands(body, client)
         return body
 
-    def _send_until_taken(
-        self, request: ModelRequest, client: ResponsesClient
-    ) -> Generator[ResponseStreamEvent, None, None]:
-        """Send a request, once more for each thing that the server turns out to want otherwise."""
-        is_typed = request.output_schema is not None
-        while True:
-            try:
-                with closing(self._send(request, client)) as events:
-                    if is_typed:
-                        yield from map(with_bare_json, events)
-                    else:
-                        yield from iter(events)
-                return
-            except APIStatusError as refusal:
-                if is_typed and next_format(client, self.model, request, refusal):
-                    continue
-                # The body is in no variable, which an error tracker would record.
-                if not learn_demand(
-                    self._chat_body(request, client, client.address.host), client, refusal
-                ):
-                    raise
+    def _other_body(
+        self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
+    ) -> dict[str, Any] | None:
+        """The body for a server that turns out to want something otherwise; None: it does not."""
+        host = client.address.host
+        if request.output_schema is None or not next_format(client, self.model, request, refusal):
+            if not learn_demand(self._chat_body(request, client, host), client, refusal):
+                return None
+        return self._body(request, client, host)

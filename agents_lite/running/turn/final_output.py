@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...agent import FunctionToolResult, ToolsToFinalOutputResult
-from ...exceptions import ModelRefusalError, UserError
+from ...exceptions import ModelRefusalError, UserError, words_of
 from ...items import ItemHelpers, ToolCallOutputItem
 from ...tool import FunctionTool
 
@@ -79,4 +79,10 @@ def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
 
 def _as_final(output: Any, run: LiveRun) -> FinalOutput:
     """A tool's output as the final one: as text where the agent's output is plain text."""
-    return FinalOutput(str(output) if run.output_schema is None else output)
+    if run.output_schema is not None:
+        return FinalOutput(output)
+    try:
+        return FinalOutput(str(output))
+    except Exception as error:
+        why = f"{type(error).__name__}: {words_of(error)}"
+        raise UserError(f"The output of a tool, the final one, has no text: {why}") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 ABANDON_SECONDS = 0.1
 """How long a tool that ran out of time is waited for: enough for a coroutine to be cancelled."""
+
+MOST_ELEMENTS = 100_000
+"""Most that is taken of an iterator that a tool returns."""
 
 
 def call_function(
@@ -84,6 +88,13 @@ def _outcome(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -
         output = _invoke(call, tool)
         if isinstance(output, AsyncIterator | Generator):
             raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
+        if isinstance(output, Iterator):  # it could be read only once, and may have no end
+            output = list(islice(output, MOST_ELEMENTS + 1))
+            if len(output) > MOST_ELEMENTS:
+                raise UserError(
+                    f"Tool {tool.name} returned an iterator of more than {MOST_ELEMENTS:,} "
+                    "elements; return a list of those that are wanted"
+                )
         return Made(output, output_for_model(output))
     except Exception as error:
         settle_failure(error, call, span)

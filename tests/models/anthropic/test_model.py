@@ -20,6 +20,7 @@ from agents_lite import (
 )
 from agents_lite.models.anthropic.answer import as_chunks
 from agents_lite.models.chat.answer import chat_events
+from agents_lite.testing import ScriptedModel, handoff_to
 from tests.support.drivers import stream, whole_and_streamed
 from tests.support.loopback import LoopbackServer, event_bytes, http_answer, stream_answer
 
@@ -88,14 +89,15 @@ def events_of(whole: dict[str, Any]) -> list[dict[str, Any]]:
 def answering(*messages: dict[str, Any]) -> LoopbackServer:
     """A server that gives these answers, streamed if it is asked to."""
 
-    def answer(whole: dict[str, Any]) -> Any:
-        def play(peer: Any) -> None:
-            is_stream = peer.request.json["stream"]
-            peer.send(stream_answer(events_of(whole)) if is_stream else http_answer(content=whole))
+    return LoopbackServer(*map(playing, messages))
 
-        return play
 
-    return LoopbackServer(*map(answer, messages))
+def playing(whole: dict[str, Any]) -> Any:
+    def play(peer: Any) -> None:
+        is_stream = peer.request.json["stream"]
+        peer.send(stream_answer(events_of(whole)) if is_stream else http_answer(content=whole))
+
+    return play
 
 
 def model_at(server: LoopbackServer, **options: Any) -> AnthropicModel:
@@ -137,6 +139,47 @@ def test_a_tool_is_called_and_thinking_goes_back_with_its_signature(run: Any) ->
             ],
         },
     ]
+
+
+def refusal(words: str) -> bytes:
+    """What the API says of a request that it does not take."""
+    error = {"type": "invalid_request_error", "message": words}
+    return http_answer(400, {"type": "error", "error": error})
+
+
+THINKING = ModelSettings(extra_body={"thinking": {"type": "enabled", "budget_tokens": 2000}})
+HELLO = message({"type": "text", "text": "Hi"})
+
+
+@whole_and_streamed
+def test_after_a_handoff_by_another_model_thinking_begins_with_the_next_question(run: Any) -> None:
+    words = (
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
+        "`tool_use`. When `thinking` is enabled, a final `assistant` message must start with one."
+    )
+    with LoopbackServer(refusal(words), playing(HELLO), playing(HELLO)) as server:
+        thinker = Agent("T", model=model_at(server), model_settings=THINKING)
+        first = Agent("F", model=ScriptedModel([handoff_to("T")]), handoffs=[thinker])
+        items = run(first, "Hi").to_input_list()
+        run(thinker, [*items, {"role": "user", "content": "Again"}])
+        bodies = [request.json for request in server.requests]
+    assert ["thinking" in body for body in bodies] == [True, False, True]
+
+
+@whole_and_streamed
+def test_after_a_handoff_to_one_that_does_not_think_no_thoughts_are_sent(run: Any) -> None:
+    words = (
+        "messages.1.content.0: When thinking is disabled, an `assistant` message in the final "
+        "position cannot contain `thinking`. To use thinking blocks, enable `thinking`."
+    )
+    over = {**CALL, "name": "transfer_to_q", "input": {}}
+    first_answer = message(THOUGHT, over, stop_reason="tool_use")
+    with LoopbackServer(playing(first_answer), refusal(words), playing(HELLO)) as server:
+        quick = Agent("Q", model=model_at(server))
+        thinker = Agent("T", model=quick.model, model_settings=THINKING, handoffs=[quick])
+        assert run(thinker, "Hi").final_output == "Hi"
+        sent = [request.json["messages"][1]["content"] for request in server.requests[1:]]
+    assert sent == [[THOUGHT, over], [over]]
 
 
 @whole_and_streamed
@@ -216,9 +259,14 @@ def sent(agent: Agent[Any], content: Any = "Hi", **options: Any) -> dict[str, An
             {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
         ),
         ({"reasoning": {"effort": "low"}}, {"output_config": {"effort": "low"}}),
+        ({"reasoning": {"effort": "minimal"}}, {"output_config": {"effort": "low"}}),
         (
-            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 2000}}},
-            {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 9000}}},
+            {"thinking": {"type": "enabled", "budget_tokens": 9000}, "max_tokens": 17192},
+        ),
+        (
+            {"max_tokens": 3000, "extra_args": {"thinking": {"budget_tokens": 2000}}},
+            {"thinking": {"budget_tokens": 2000}, "max_tokens": 3000},
         ),
     ],
 )
@@ -262,6 +310,74 @@ def test_images_and_documents_are_sent() -> None:
             "source": {"type": "base64", "media_type": "application/pdf", "data": "BB=="},
         },
     ]
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        (
+            {"type": "input_image", "image_url": "data:IMAGE/jpg;name=x;base64,AA=="},
+            {"type": "base64", "media_type": "image/jpeg", "data": "AA=="},
+        ),
+        (
+            {"type": "input_file", "file_data": "data:text/csv;base64,YSxi", "filename": "x.csv"},
+            {"type": "text", "media_type": "text/plain", "data": "a,b"},
+        ),
+        (
+            {"type": "input_file", "file_data": "YSxi", "filename": "x.md"},
+            {"type": "text", "media_type": "text/plain", "data": "a,b"},
+        ),
+        (
+            {"type": "input_file", "file_data": "BB==", "filename": "x.pdf"},
+            {"type": "base64", "media_type": "application/pdf", "data": "BB=="},
+        ),
+        (  # what is neither is for the API to refuse
+            {"type": "input_file", "file_data": "data:application/zip;base64,/w=="},
+            {"type": "base64", "media_type": "application/zip", "data": "/w=="},
+        ),
+    ],
+)
+def test_an_image_or_file_has_the_source_that_the_api_takes(part: Any, source: Any) -> None:
+    [user] = sent(Agent("A"), [part], cache_prompt=False)["messages"]
+    assert [block["source"] for block in user["content"]] == [source]
+
+
+def test_texts_of_blanks_are_left_out_since_the_api_refuses_them() -> None:
+    blank, said = {"type": "input_text", "text": " \n"}, {"type": "input_text", "text": "q"}
+    image = {"type": "input_image", "image_url": "http://x/y"}
+    with answering(message({"type": "text", "text": "ok"})) as server:
+        agent = Agent("A", "  ", model=model_at(server, cache_prompt=False))
+        history: Any = [
+            {"role": "system", "content": ""},
+            {"role": "user", "content": [said]},
+            {"role": "assistant", "content": "\n\n"},
+            {"role": "user", "content": [blank, image]},
+            {"role": "assistant", "content": "So: "},
+        ]
+        Runner.run_sync(agent, history)
+        body = server.requests[0].json
+    assert "system" not in body
+    picture = {"type": "image", "source": {"type": "url", "url": "http://x/y"}}
+    assert body["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "q"}, picture]},
+        {"role": "assistant", "content": [{"type": "text", "text": "So:"}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["output_config.format: Extra inputs are not permitted", "m does not support output format."],
+)
+def test_where_no_format_is_taken_the_schema_goes_into_the_prompt(words: str) -> None:
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    answer = message({"type": "text", "text": '{"response": 3}'})
+    answers = http_answer(400, refusal), http_answer(content=answer)
+    with LoopbackServer(*answers) as server:
+        result = Runner.run_sync(Agent("A", output_type=int, model=model_at(server)), "Hi")
+        first, second = (request.json for request in server.requests)
+    assert result.final_output == 3
+    assert "output_config" in first and "output_config" not in second
+    assert '"response"' in second["system"][0]["text"]
 
 
 def test_what_it_cannot_say_is_refused_before_anything_is_sent() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,6 +113,39 @@ def test_reasoning_text_and_calls_are_items_of_one_answer() -> None:
         "calls": {"c1": {"extra_content": {"signature": "s"}}},
     }
     assert "id" not in output[0]
+
+
+@pytest.mark.parametrize(
+    ("late", "message", "signed"),
+    [
+        (  # https://github.com/earendil-works/pi/pull/260
+            {"reasoning_details": [{"type": "e", "id": "c1", "data": "x"}]},
+            {"reasoning_details": [{"type": "e", "id": "c1", "data": "x"}]},
+            {},
+        ),
+        (piece(index=0, extra_content="s"), {}, {"c1": {"extra_content": "s"}}),
+        (
+            piece("{}", index=1, id="c2", name="sub", extra_content="s"),
+            {},
+            {"c2": {"extra_content": "s"}},
+        ),
+        (  # https://docs.litellm.ai/docs/providers/gemini
+            {"tool_calls": [{"index": 0, "function": {"provider_specific_fields": "s"}}]},
+            {},
+            {"c1": {"function": {"provider_specific_fields": "s"}}},
+        ),
+    ],
+)
+def test_signatures_that_come_late_stand_before_what_they_belong_to(
+    late: dict[str, Any], message: Any, signed: Any
+) -> None:
+    begun = {"content": "Hm"}, piece("{}", index=0, id="c1", name="add")
+    events = streamed(*begun, late)
+    reasoning, text, *calls = output = output_of(events)
+    assert reasoning["replayed"] == {"host": "h", "message": message, "calls": signed}
+    assert text["type"] == "message" and {call["type"] for call in calls} == {"function_call"}
+    done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    assert done == output
 
 
 def test_signed_reasoning_in_pieces_is_put_together_by_index() -> None:
@@ -481,3 +516,23 @@ def test_pictures_in_other_forms_fail_no_answer(image: Any, results: list[str]) 
     said, *pictures = whole({"content": "Here.", "images": [image]})["output"]
     assert said["content"][0]["text"] == "Here."
     assert [picture["result"] for picture in pictures] == results
+
+
+def test_ids_are_new_when_the_program_seeds_its_random_numbers_and_in_forked_children() -> None:
+    def id_of_a_text() -> str:
+        random.seed(1)
+        item_id: str = whole({"content": "hi"})["output"][0]["id"]
+        return item_id
+
+    first = id_of_a_text()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, id_of_a_text().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    of_child = os.read(reading, 100).decode()
+    os.close(reading)
+    os.close(writing)
+    assert len({first, of_child, id_of_a_text()}) == 3
+    assert len(of_child) == len(first)

@@ -50,6 +50,20 @@ def roles(messages: list[dict[str, Any]]) -> list[str]:
     return [message["role"] for message in messages]
 
 
+def test_what_a_server_says_of_a_function_goes_back_in_its_place() -> None:
+    extra: Any = {"index": 1, "function": {"provider_specific_fields": {"signature": "s"}}}
+    reasoning = thought()
+    reasoning["replayed"]["calls"]["c1"] = extra
+    [message, _] = converted(reasoning, called("c1"), gave("c1", "3"))
+    plain = converted(called("c1"), gave("c1", "3"))[0]["tool_calls"][0]
+    function = {**plain["function"], **extra["function"]}
+    assert message["tool_calls"] == [{**plain, "index": 1, "function": function}]
+
+
+def test_empty_instructions_are_no_message() -> None:
+    assert converted(user("Hi"), instructions="") == [{"role": "user", "content": "Hi"}]
+
+
 def test_instructions_and_developer_messages_are_system_messages() -> None:
     assert converted(
         {"role": "developer", "content": "Be kind."}, user("Hi"), instructions="Be brief."

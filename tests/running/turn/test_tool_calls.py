@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -1021,3 +1022,47 @@ def test_of_an_image_what_it_was_made_by_is_not_sent_back() -> None:
     made = Runner.run_sync(Agent("A", model=ScriptedModel([[told, "Here."]])), "hi")
     assert made.to_input_list()[1] == taken
     assert made.new_items[0].raw_item.model_dump() == told
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (lambda: map(str, range(3)), '["0","1","2"]'),
+        (lambda: iter(["a"]), '["a"]'),
+        (lambda: repeat(1), "more than 100,000 elements"),
+    ],
+    ids=["map", "list", "endless"],
+)
+def test_an_iterator_is_taken_whole_and_has_to_end(output: Any, told: str) -> None:
+    @function_tool
+    def numbers() -> Any:
+        return output()
+
+    model = ScriptedModel([call("numbers"), "Done."])
+    result = Runner.run_sync(Agent("A", model=model, tools=[numbers]), "Go")
+    item = result.new_items[1]
+    assert told in item.raw_item["output"]
+    assert "more than" in told or list(item.output) == list(output())
+
+
+@pytest.mark.parametrize("is_number", [True, False])
+def test_a_final_output_without_a_text_is_told(is_number: bool) -> None:
+    class Silent:
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    @function_tool
+    def last() -> Any:
+        return 10**5000 if is_number else Silent()
+
+    agent = Agent(
+        "A",
+        model=ScriptedModel([call("last")]),
+        tools=[last],
+        tool_use_behavior="stop_on_first_tool",
+    )
+    if is_number:
+        with pytest.raises(UserError, match="has no text: ValueError"):
+            Runner.run_sync(agent, "Go")
+    else:  # there, the tool has failed
+        assert "no words" in Runner.run_sync(agent, "Go").final_output

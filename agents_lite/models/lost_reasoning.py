@@ -1,0 +1,99 @@
+"""Reasoning that its server cannot read or find any more, or that it misses.
+
+It is encrypted for another key, account or model; kept nowhere, as the server keeps nothing; or cut
+from what it led to, which still bears the id that leads to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from ..exceptions import APIStatusError
+from ..response_types import ResponseStreamEvent
+from .sending import send
+
+if TYPE_CHECKING:
+    from ..concurrency.cancellation import Cancellation
+    from ..http.client import ResponsesClient
+    from .interface import ModelRequest
+
+Item = dict[str, Any]
+
+_REFUSAL = re.compile(
+    r"invalid_encrypted_content|encrypted content.*could not be (?:verified|decrypted)"
+    r"|item with id .?rs_\w*.? not found"
+    r"|provided without its required (?:.?reasoning|following)",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOST_READ = 10_000
+"""Characters of a refusal that are looked at."""
+
+_NAMED = ("message", "function_call", "custom_tool_call")
+"""Items that may follow reasoning, and that the API takes without their ids."""
+_HOSTED = (
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+    "mcp_call",
+)
+"""Those that it does not."""
+
+_logger = logging.getLogger("agents_lite")
+
+_lost: WeakKeyDictionary[Cancellation, set[str]] = WeakKeyDictionary()
+"""The ids and secrets that were refused in each run, by what stops it."""
+
+
+def send_without_lost(
+    client: ResponsesClient,
+    request: ModelRequest,
+    request_body: Callable[[ModelRequest], dict[str, Any]],
+) -> Generator[ResponseStreamEvent, None, None]:
+    """Send a request; once more without reasoning and ids, if it is refused for these.
+
+    With them go calls of tools at the server, such as searches, which it takes by their ids alone.
+    """
+    lost = _lost.get(request.cancellation, set())
+    kept = _without(request, lost)
+    try:
+        with closing(send(client, request_body(kept), request)) as events:
+            yield from iter(events)
+        return
+    except APIStatusError as refusal:
+        text = f"{refusal.code} {refusal} {refusal.body}"[:_MOST_READ]
+        refused = {name for item in kept.input if (name := _name(item)) is not None}
+        if not refused or not _REFUSAL.search(text):
+            raise
+    _logger.warning(
+        "%s refuses the earlier reasoning of the conversation, which goes on without it",
+        client.base_url,
+    )
+    _lost[request.cancellation] = lost = lost | refused
+    with closing(send(client, request_body(_without(request, lost)), request)) as events:
+        yield from iter(events)
+
+
+def _without(request: ModelRequest, lost: set[str]) -> ModelRequest:
+    if not lost:
+        return request
+    kept = [
+        item if _name(item) not in lost else {k: v for k, v in item.items() if k != "id"}
+        for item in request.input
+        if (item.get("type") or "message") in _NAMED or _name(item) not in lost
+    ]
+    return replace(request, input=kept)
+
+
+def _name(item: Item) -> str | None:
+    """What reasoning, or what follows it, is known by; None for anything else."""
+    kind = item.get("type") or "message"
+    if kind == "reasoning":
+        return item.get("encrypted_content") or item.get("id")
+    return item.get("id") if kind in (*_NAMED, *_HOSTED) else None

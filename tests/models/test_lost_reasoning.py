@@ -1,0 +1,84 @@
+"""Reasoning that a server cannot read, find or do without: the conversation goes on without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, APIStatusError, OpenAIResponsesModel, ResponsesClient, function_tool
+from agents_lite.testing import ResponsesServer, call, reasoning, status, turn
+from tests.support.drivers import whole_and_streamed
+
+
+def refused(words: str, code: str = "invalid_request_error", number: int = 400) -> Any:
+    return status(number, {"code": code, "message": words})
+
+
+UNREADABLE = "The encrypted content gAAA could not be verified."
+REFUSALS = [
+    # https://github.com/openai/codex/issues/8119, and as LiteLLM passes it on: issues/8100
+    refused(UNREADABLE, "invalid_encrypted_content"),
+    refused(f"litellm.BadRequestError: {UNREADABLE}", "400"),
+    # https://github.com/vercel/ai/issues/10290
+    refused("Item with id 'rs_1' not found. Items are not persisted.", number=404),
+    # https://github.com/openai/openai-agents-python/issues/1660
+    refused("Item 'msg_1' of type 'message' was provided without its required 'reasoning' item"),
+    refused("Item 'rs_1' of type 'reasoning' was provided without its required following item."),
+]
+OLD: list[Any] = [
+    {"role": "user", "content": "Hi"},
+    {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "old"},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+    {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "Hello", "annotations": []}],
+    },
+    {"role": "user", "content": "Again"},
+]
+
+
+@function_tool
+def look() -> str:
+    """Look."""
+    return "seen"
+
+
+def agent_at(server: ResponsesServer) -> Agent[Any]:
+    client = ResponsesClient(api_key="k", base_url=server.base_url)
+    return Agent("A", model=OpenAIResponsesModel("m", client), tools=[look])
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=range(len(REFUSALS)))
+@whole_and_streamed
+def test_a_conversation_goes_on_without_reasoning_that_is_refused(
+    run: Any, refusal: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    thought = turn({**reasoning(encrypted_content="new"), "id": "rs_2"}, call("look"))
+    with ResponsesServer([refusal, thought, "done"]) as server:
+        result = run(agent_at(server), OLD)
+        inputs = [request.body["input"] for request in server.requests]
+    assert result.final_output == "done"
+    assert [item.get("id") for item in inputs[0]] == [None, "rs_1", "ws_1", "msg_1", None]
+    assert [item.get("id") for item in inputs[1]] == [None, None, None]
+    assert [item.get("id") for item in inputs[2]][:4] == [None, None, None, "rs_2"]
+    assert OLD[1] in result.to_input_list()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("items", "refusal"),
+    [
+        ([OLD[0], {"type": "compaction", "id": "cmp_1", "encrypted_content": "x"}], REFUSALS[0]),
+        (OLD, refused("No such tool")),
+        ("Hi", REFUSALS[0]),
+    ],
+    ids=["a summary", "another refusal", "nothing of the server's"],
+)
+@whole_and_streamed
+def test_what_cannot_be_mended_so_stays_an_error(run: Any, items: Any, refusal: Any) -> None:
+    with ResponsesServer([refusal]) as server, pytest.raises(APIStatusError):
+        run(agent_at(server), items)
+    assert len(server.requests) == 1
