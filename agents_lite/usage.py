@@ -244,8 +244,7 @@ class Usage(_Counts):
         )
 
     def _fits(self) -> bool:
-        entries = self.request_usage_entries
-        return super()._fits() and all(isinstance(each, RequestUsage) for each in entries)
+        return super()._fits() and {*map(type, self.request_usage_entries)} <= {RequestUsage}
 
     def add(self, other: Usage) -> None:
         """Add another count to this one, with its entries."""

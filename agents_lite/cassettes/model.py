@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..models.answer import model_events
+from ..models.answer import ModelEvents
 from ..models.interface import Model, ModelRequest
 from ..models.openai_provider import choose_model
 from ..response_types import ResponseStreamEvent, as_json, as_stream_event
@@ -46,7 +46,7 @@ class CassetteModel(Model):
             return
         before: list[JSON] = []
         real = choose_model(self._run.agent, self._run.config)
-        with model_events(real, request, self._run.callbacks) as events:
+        with ModelEvents(real, request, self._run.callbacks) as events:
             for event in events:
                 fields = as_json(event)
                 if fields.get("type") in _ENDS:

@@ -113,7 +113,7 @@ class Answer:
             self._exchange.limit_wait(ERROR_BODY_WAIT)
             is_followed = redirect_of(response) is not None
             raise self._errors.status(response, _beginning(blocks), is_followed)
-        first = next((block for block in blocks if block.strip()), b"")
+        first = next(filter(bytes.strip, blocks), b"")
         blocks = chain([first], blocks)
         content_type = response.headers.get("content-type", "")
         if _is_event_stream(first, content_type, is_stream_wanted):
@@ -121,7 +121,7 @@ class Answer:
         return self._whole(b"".join(blocks))
 
     def _blocks(self) -> Iterator[bytes]:
-        read, has_ended = _reader(self._response)
+        read, self._has_ended = _reader(self._response)
         size = 0
         while not self._exchange.is_cut:
             try:
@@ -134,7 +134,7 @@ class Answer:
             if size > self._limits.answer:
                 raise self._errors.too_long("The answer", "max_answer_bytes", self._limits.answer)
             yield block
-            if has_ended():
+            if self._has_ended():
                 return
         raise APIConnectionError("The request was cut short")
 
@@ -190,7 +190,10 @@ class Answer:
         is_foreign = self._translate is not None
         decoder = EventDecoder()
         for pieces in self._event_data(blocks, decoder):
-            events: list[dict[str, Any]] = []
+            events = [] if is_foreign else _typed_events(pieces)
+            if events:
+                yield events
+                continue
             for data in pieces:
                 try:
                     event = from_json(data)
@@ -252,7 +255,7 @@ class Answer:
         ending, response = event["type"].removeprefix("response."), event["response"]
         if ending == "completed":
             output = response.get("output")
-            if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
+            if not isinstance(output, list) or {*map(type, output)} - {dict}:
                 raise self._errors.no_output(response)
             completed = ResponseCompletedEvent(event)
             completed.request_id = self._errors.request_id
@@ -275,6 +278,8 @@ class Answer:
 
     def _read_to_end(self, blocks: Iterator[bytes]) -> None:
         """Read what follows the terminal event, so that the connection can be used again."""
+        if self._has_ended():
+            return
         self._exchange.limit_wait(LAST_WORDS)
         with suppress(APIError):
             for _ in islice(blocks, LAST_BLOCKS):
@@ -288,6 +293,15 @@ class Answer:
         if not isinstance(value, dict):
             raise self._errors.no_response(content)
         return value
+
+
+def _typed_events(pieces: list[bytes]) -> list[dict[str, Any]]:
+    """The JSON objects of a block, in a few steps for all; none if there is one without a type."""
+    try:
+        events = [*map(from_json, pieces)]
+        return events if all(map(_TYPE, events)) else []
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def event_number(event: dict[str, Any], default: float) -> float:
@@ -304,7 +318,7 @@ def _reader(response: requests.Response) -> tuple[Callable[[], bytes], Callable[
     is_read = response._content_consumed  # type: ignore[attr-defined]
     if isinstance(raw, urllib3.HTTPResponse) and not is_read:
         is_encoded = "content-encoding" in raw.headers  # then more may come out of what was read
-        read = partial(raw.read1, BLOCK_SIZE, decode_content=True)
+        read = partial(raw.read1, BLOCK_SIZE, decode_content=is_encoded)
         return read, lambda: raw.closed and not is_encoded
     # It waits until a block is full, but understands what plays traffic, and what a hook has read.
     blocks = response.iter_content(BLOCK_SIZE)

@@ -120,9 +120,9 @@ class Call:
             raise
         headers = response.headers
         self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
-        host, request_id = self._endpoint.address.host, self._errors.request_id
-        shown_id = escaped(str(request_id))
-        logger.debug("%s answered with %d, request %s", host, response.status_code, shown_id)
+        if logger.isEnabledFor(logging.DEBUG):
+            host, shown_id = self._endpoint.address.host, escaped(str(self._errors.request_id))
+            logger.debug("%s answered with %d, request %s", host, response.status_code, shown_id)
         answer = Answer(
             response,
             exchange,

@@ -192,7 +192,7 @@ class _Watched(HTTPConnection):
         """Write a header; where it is plain, without the looks that two layers take at it."""
         if len(values) == 1 and type(header) is type(values[0]) is str:
             if _is_plain(f"{header}\n{values[0]}"):
-                self._output(f"{header}: {values[0]}".encode())  # type: ignore[attr-defined]
+                self._buffer.append(f"{header}: {values[0]}".encode())  # type: ignore[attr-defined]
                 return
         super().putheader(header, *values)
 
@@ -297,7 +297,8 @@ class IdleConnections:
             raise queue.Full
         now = time.monotonic()
         self._idle.append((now, connection))
-        self._close_idle(0, now - LONGEST_IDLE)
+        if len(self._idle) > 1:
+            self._close_idle(0, now - LONGEST_IDLE)
         if len(self._idle) > KEPT and not self._is_sweep_due:
             self._is_sweep_due = True
             call_at(now + MOMENT, self._sweep)

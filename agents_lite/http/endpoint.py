@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
@@ -83,7 +83,7 @@ class Endpoint:
         self._has_login = "Authorization" in self._headers
         self._key = key
         self._is_ours = session is None
-        self._session = _own_session() if session is None else session
+        self._session = _OwnSession() if session is None else session
         try:
             url = f"{address.url}/"
             requests.Request("POST", url).prepare()
@@ -175,11 +175,10 @@ class Endpoint:
     def _sent(self, request: requests.PreparedRequest) -> requests.Response:
         url = str(request.url)
         if self._is_ours:
-            settings = self._settings
-        else:
-            settings = self._session_settings(url)
-            watch_connections(self._session.get_adapter(url), url, settings["proxies"])
-        last_hook = _LastHook(leaves_cookies=self._is_ours)
+            return self._session.send(request, allow_redirects=False, **self._settings)
+        settings = self._session_settings(url)
+        watch_connections(self._session.get_adapter(url), url, settings["proxies"])
+        last_hook = _LastHook()
         request.hooks.setdefault("response", []).append(last_hook)
         try:
             response = self._session.send(request, allow_redirects=False, **settings)
@@ -197,29 +196,30 @@ class Endpoint:
 
 
 class _LastHook:
-    """Takes from an answer what a session would act on: cookies to keep, a place to go to.
+    """Takes from an answer what a session would act on: cookies to keep, a place to go to."""
 
-    Cookies stay where they are if the session keeps none anyway.
-    """
-
-    def __init__(self, leaves_cookies: bool) -> None:
-        self.location: str | None = None
-        self._leaves_cookies = leaves_cookies
+    location: str | None = None
 
     def __call__(self, response: requests.Response, **_: Any) -> None:
-        for answer in () if self._leaves_cookies else (response, *response.history):
+        for answer in (response, *response.history):
             message = getattr(getattr(answer.raw, "_original_response", None), "msg", None)
             if isinstance(message, Message):
                 del message["Set-Cookie"]
         self.location = response.headers.pop("Location", None)
 
 
-def _own_session() -> requests.Session:
-    session = requests.Session()
-    session.cookies = _NoCookies()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, WatchedAdapter())
-    return session
+class _OwnSession(requests.Session):
+    """Keeps no cookies, and looks for no redirects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies = _NoCookies()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, WatchedAdapter())
+
+    def resolve_redirects(self, *_args: Any, **_options: Any) -> Iterator[Any]:
+        """None: `Endpoint` follows them."""
+        return iter(())
 
 
 class _NoCookies(RequestsCookieJar):
@@ -240,7 +240,7 @@ def _bare(authorization: str | None) -> list[str]:
 
 def redirect_of(response: requests.Response) -> str | None:
     """Where an answer sends its request to within the server, or None."""
-    return redirect_target(response.status_code, response.url, response.headers.get("location"))
+    return redirect_target(response.status_code, response.url, response.headers)
 
 
 def response_path(response_id: str) -> str:

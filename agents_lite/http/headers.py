@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import re
-from collections.abc import ItemsView, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -34,9 +34,24 @@ class RequestHeaders(CaseInsensitiveDict[str]):
         joined._store = {**self._store, **joined._store}
         return joined
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._store.values()))
+
     def items(self) -> ItemsView[str, str]:
         """The names as they are written, with their values."""
         return dict(self._store.values()).items()
+
+
+class PlainHeaders(http.client.HTTPMessage):
+    """Headers of an answer in which no line has to be looked at once more."""
+
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._headers = headers
+
+    def items(self) -> list[tuple[str, str]]:
+        """Names and values, as they came."""
+        return [*self._headers]
 
 
 def parse_headers(file: Any, **limits: Any) -> http.client.HTTPMessage:
@@ -57,10 +72,7 @@ def parse_headers(file: Any, **limits: Any) -> http.client.HTTPMessage:
     if len(lines) + 1 != text.count("\n") or not text.endswith("\n"):  # the last one is empty
         whole = io.BytesIO(text.encode("iso-8859-1"))
         return http.client.parse_headers(whole, **limits)  # type: ignore[no-any-return]
-    message = http.client.HTTPMessage()
-    for name, value in lines:
-        message.set_raw(name, value)
-    return message
+    return PlainHeaders(lines)
 
 
 begin: Any = FunctionType(

@@ -186,9 +186,9 @@ class HTTPTransport(Transport):
         """
         for _ in range(MOST_REDIRECTS):
             response = self._send(wire, method, content, headers)
-            status, location = response.status_code, response.headers.get("location")
-            # One for good is no reason to ask in another way.
-            target = redirect_target(308 if status == 301 else status, response.url, location)
+            status = response.status_code
+            status = 308 if status == 301 else status  # it is no reason to ask in another way
+            target = redirect_target(status, response.url, response.headers)
             if target is None:
                 return response
             response.close()

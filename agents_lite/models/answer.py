@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -26,45 +25,56 @@ if TYPE_CHECKING:
     from .interface import Model, ModelRequest
 
 
-@contextmanager
-def model_events(
-    model: Model,
-    request: ModelRequest,
-    callbacks: Callbacks,
-    stream: Callable[[ModelRequest], Any] | None = None,
-) -> Iterator[Iterator[ResponseStreamEvent]]:
-    """The events of a model, closed in the end; `stream` may be an async generator.
+class ModelEvents:
+    """A block with the events of a model, closed in the end; no generator, as each turn has one.
 
     Args:
         model: The model.
         request: What it is asked.
         callbacks: Calls what it has.
-        stream: What is called for its `stream`; None: that.
+        stream: What is called for its `stream`, maybe an async generator; None: that.
 
     Raises:
-        UserError: It is neither.
+        UserError: It gives no events.
         BaseException: The reason of the request's cancellation.
     """
-    events = (stream or model.stream)(request)
-    if not isinstance(events, Iterator):
-        if isawaitable(events):  # an `async def` that returns the events
-            events = callbacks.wait_for(request.cancellation, events)
-        if isinstance(events, AsyncIterator):
-            events = callbacks.iterate(request.cancellation, events)
-    if not isinstance(events, Iterator):
-        raise UserError(
-            f"{type(model).__name__}.stream must be a generator function, it returned {events!r}"
-        )
-    try:
-        yield events if isinstance(events, SettledEvents) else _assembled(events)
-        request.cancellation.check()
-    except Exception:
-        request.cancellation.check()  # an interrupted model may fail in its own way
-        raise
-    finally:
-        close = getattr(events, "close", None)
-        if close is not None:
-            close()
+
+    def __init__(
+        self,
+        model: Model,
+        request: ModelRequest,
+        callbacks: Callbacks,
+        stream: Callable[[ModelRequest], Any] | None = None,
+    ) -> None:
+        self._model = model
+        self._request = request
+        self._callbacks = callbacks
+        self._stream = stream or model.stream
+
+    def __enter__(self) -> Iterator[ResponseStreamEvent]:
+        events = self._stream(self._request)
+        if isinstance(events, SettledEvents):
+            self._close: Callable[[], object] | None = events.close
+            return events
+        scope, callbacks = self._request.cancellation, self._callbacks
+        if not isinstance(events, Iterator):
+            if isawaitable(events):  # an `async def` that returns the events
+                events = callbacks.wait_for(scope, events)
+            if isinstance(events, AsyncIterator):
+                events = callbacks.iterate(scope, events)
+        if not isinstance(events, Iterator):
+            name = type(self._model).__name__
+            raise UserError(f"{name}.stream must be a generator function, it returned {events!r}")
+        self._close = getattr(events, "close", None)
+        return _assembled(events)
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
+        try:
+            if error is None or isinstance(error, Exception):
+                self._request.cancellation.check()  # one cut short may fail in its own way
+        finally:
+            if self._close is not None:
+                self._close()
 
 
 def drain_model(model: Model, request: ModelRequest) -> ModelResponse:
@@ -78,10 +88,10 @@ def answering(
     callbacks: Callbacks,
     stream: Callable[[ModelRequest], Any] | None = None,
 ) -> Generator[ResponseStreamEvent, None, ModelResponse]:
-    """A model's events, and the whole answer at their end, outside a run; see `model_events`."""
+    """A model's events, and the whole answer at their end, outside a run; see `ModelEvents`."""
     last = None
     try:
-        with model_events(model, request, callbacks, stream) as events:
+        with ModelEvents(model, request, callbacks, stream) as events:
             for last in events:
                 yield last
     finally:

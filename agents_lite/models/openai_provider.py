@@ -101,7 +101,9 @@ def choose_model(agent: Agent[object], config: RunConfig) -> Model:
     if isinstance(wanted, Model):
         return wanted
     provider = config.model_provider
-    model = (_default_provider if provider is None else provider).get_model(wanted)
+    if provider is None:
+        return _default_provider.get_model(wanted)
+    model = provider.get_model(wanted)
     if not isinstance(model, Model):
         raise UserError(f"{provider!r}.get_model({wanted!r}) must return a Model, got {model!r}")
     return model

@@ -13,7 +13,7 @@ from ..concurrency.forks import new_lock
 from ..exceptions import ReplayMiss, UserError
 from ..guardrail import GuardrailFunctionOutput, InputGuardrail
 from ..items import ToolCallOutputItem
-from ..models.answer import model_events
+from ..models.answer import ModelEvents
 from ..models.interface import Model, ModelRequest
 from ..models.openai_provider import choose_model
 from ..response_types import ResponsesObject, ResponseStreamEvent, as_stream_event
@@ -365,7 +365,7 @@ class ReplayModel(Model):
             answer = {"response": response}
             yield from map(as_stream_event, recorded_events(answer, request.stream))
         if self._real is not None:
-            with model_events(self._real, request, self._run.callbacks) as events:
+            with ModelEvents(self._real, request, self._run.callbacks) as events:
                 yield from events
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .start import RunOptions
     from .turn.prompt_cache import SentPrompt
 
+T = TypeVar("T")
 
 KEPT_BY_SERVER = ("previous_response_id", "auto_previous_response_id", "conversation_id")
 """Options with which the server keeps the conversation."""
@@ -322,16 +323,15 @@ class LiveRun:
         if self._pause is not None and (between_turns or self.is_pausing):
             raise self._pause
 
-    @contextmanager
-    def at_work(self, name: str) -> Iterator[None]:
-        """A block that a pause waits for, such as a tool's call."""
+    def at_work(self, name: str, work: Callable[[], T]) -> T:
+        """Do work that a pause waits for, such as a tool's call, and give what it gives."""
         is_noted = False
         try:
             with self._lock:
                 self.rest()
                 is_noted = True  # before the call after which an interrupt may come
                 self.tools_at_work.append(name)
-            yield
+            return work()
         finally:
             if is_noted:
                 self.tools_at_work.remove(name)

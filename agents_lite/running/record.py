@@ -72,6 +72,8 @@ class CallRecord:
 
 _NONE: frozenset[Any] = frozenset()
 """One for all records that have none of something, as most have."""
+_UNKNOWN = CallRecord()
+"""What is known of all calls that were not begun; not to be changed."""
 
 
 class FactWriter(Protocol):
@@ -235,7 +237,7 @@ class Record:
 
     def call(self, call_id: str) -> CallRecord:
         """What is known of a call of the turn at hand."""
-        return self.calls.get(call_id) or CallRecord()
+        return self.calls.get(call_id, _UNKNOWN)
 
     def is_checked(self, kind: type, position: int) -> bool:
         """Whether a guardrail of that kind, at that place, let the run pass."""

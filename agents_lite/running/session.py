@@ -63,16 +63,18 @@ def _tell_trace(record: Record) -> None:
 def save_turn(run: LiveRun) -> None:
     """Save what the session lacks, the user's message and whole turns, in one go."""
     session, conversation = run.session, run.record.conversation
-    unsaved = conversation.unsaved
-    if session is None or not unsaved:
+    if session is None or not conversation.unsaved:
         return
-    with run.at_work("Saving the session"):
-        lacking = unsaved
+
+    def save() -> None:
+        lacking = unsaved = conversation.unsaved
         if conversation.may_be_saved:
             held = run.call(session.get_items)
             lacking = _lacking(unsaved, held, conversation.session_size)
         if lacking:
             run.call(session.add_items, lacking)
+
+    run.at_work("Saving the session", save)
     run.record.add(Saved())
 
 

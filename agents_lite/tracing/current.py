@@ -124,7 +124,7 @@ class Activity:
     ) -> None:
         if error is not None and not isinstance(error, GeneratorExit):  # closing is no failure
             self._note_exception(error)
-        self.finish(reset_current=True)
+        self._finish_at(time.time_ns(), reset_current=True)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

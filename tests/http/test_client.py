@@ -285,6 +285,25 @@ def test_cookies_are_not_sent_back():
     assert "cookie" not in server.requests[1].headers
 
 
+@pytest.mark.parametrize(
+    ("status", "target", "sent"),
+    [(307, "/v2/responses", 2), (308, "?a=b", 2), (302, "/v2", 1), (307, "http://a.invalid/", 1)],
+)
+def test_redirects_within_the_server_that_keep_the_request_are_followed(status, target, sent):
+    moved = http_answer(status, headers={"Location": target})
+    with LoopbackServer(moved, GOOD) as server:
+        client = client_of(server)
+        if sent == 2:
+            assert ask(client) == [COMPLETED]
+        else:
+            with pytest.raises(APIStatusError, match="a redirect to elsewhere is not followed"):
+                ask(client)
+        client.close()
+
+    assert [request.method for request in server.requests] == ["POST"] * sent
+    assert server.requests[0].content == server.requests[-1].content
+
+
 def test_proxies_of_the_environment_are_used(monkeypatch):
     with LoopbackServer(GOOD) as proxy:
         monkeypatch.setenv("http_proxy", proxy.origin.replace("//", "//user:pass@"))

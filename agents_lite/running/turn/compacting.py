@@ -22,7 +22,7 @@ from ...exceptions import AgentsException, APIError, ModelBehaviorError, RateLim
 from ...handoffs import Handoff
 from ...history import turn_starts
 from ...items import ItemHelpers, ModelResponse
-from ...models.answer import model_events, read_response
+from ...models.answer import ModelEvents, read_response
 from ...models.interface import Model, ModelRequest
 from ...models.openai_provider import choose_model
 from ...models.tool_json import handoff_to_request, tool_to_request
@@ -261,7 +261,7 @@ class _Summary:
         run = self._run
         with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
             describe_request(span, request, run.records_content)
-            with model_events(model, request, run.callbacks) as events:
+            with ModelEvents(model, request, run.callbacks) as events:
                 step = run.config.step
                 *_, last = (None, *(events if step is None else in_step(events, run)))
             response = read_response(last, model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import APIError, ModelBehaviorError
 from ...items import ModelResponse
-from ...models.answer import model_events, read_response
+from ...models.answer import ModelEvents, read_response
 from ...models.interface import ModelRequest
 from ...models.openai_provider import choose_model
 from ...models.tool_json import handoff_to_request, tool_to_request
@@ -23,6 +23,7 @@ from .prompt_cache import SMALLEST_CACHED, sent_prompt, warn_of_change, with_cac
 from .request import build_request
 
 if TYPE_CHECKING:
+    from ...agent import Agent
     from ...tracing import GenerationSpanData
     from ..live_run import LiveRun
 
@@ -71,14 +72,14 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     with nullcontext() if model.traces_itself else span:
         describe_request(span, request, run.records_content)
         event = completed = None
-        with model_events(model, request, run.callbacks) as events:
+        with ModelEvents(model, request, run.callbacks) as events:
             step, reasons, new = run.config.step, request.cancellation.reasons, object.__new__
             for event in events if step is None else in_step(events, run):
                 if reasons:
                     raise reasons[0]
                 if type(event) is ResponseCompletedEvent:  # kept, even if nobody reads on
                     response = read_response(event, model)
-                    fault = _take(response, request, run)
+                    fault = _take(response, request, agent, run)
                     completed = event
                 else:
                     passed_on = new(RawResponsesStreamEvent)  # thousands come: without a call
@@ -110,11 +111,11 @@ def in_step(events: Iterator[ResponseStreamEvent], run: LiveRun) -> Iterator[Res
 
 
 def _take(
-    response: ModelResponse, request: ModelRequest, run: LiveRun
+    response: ModelResponse, request: ModelRequest, agent: Agent[Any], run: LiveRun
 ) -> ModelBehaviorError | None:
     """Take an answer into the record. Returns why it cannot be used, or None."""
     try:
-        targets = find_targets(response, request, run.agent)
+        targets = find_targets(response, request, agent)
     except ModelBehaviorError as fault:
         run.record.add(Answered(run.turn, response, None))
         return fault

@@ -54,7 +54,7 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     if run.omits_ids:
         sent = without_reasoning_ids(sent)
     model_data = _filtered(ModelInputData(sent, instructions), run)
-    settings = _settings(run)
+    settings = _settings(agent, run)
     return ModelRequest(
         input=model_data.input,
         system_instructions=model_data.instructions,
@@ -160,12 +160,12 @@ def _prompt(agent: Agent[Any], run: LiveRun) -> dict[str, Any] | None:
     return dict(prompt)
 
 
-def _settings(run: LiveRun) -> ModelSettings:
-    settings = run.agent.model_settings.resolve(run.config.model_settings)
+def _settings(agent: Agent[Any], run: LiveRun) -> ModelSettings:
+    settings = agent.model_settings.resolve(run.config.model_settings)
     if (
         settings.tool_choice is not None
-        and run.agent.reset_tool_choice
-        and run.record.has_used_tool(run.agent)
+        and agent.reset_tool_choice
+        and run.record.has_used_tool(agent)
     ):
         return replace(settings, tool_choice=None)
     return settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -40,6 +39,8 @@ class ToolCall:
     def __post_init__(self) -> None:
         """Put together what the tool is given."""
         run = self.run
+        self.agent = run.agent
+        """The agent that makes it."""
         self.call_id: str = self.raw.call_id
         self.context: ToolContext[Any] = ToolContext(
             run.context.context,
@@ -50,7 +51,7 @@ class ToolCall:
             tool_call_id=self.call_id,
             tool_arguments=self._arguments(),
             tool_call=self.raw,
-            agent=run.agent,
+            agent=self.agent,
             run_config=run.config,
             run=run,
         )
@@ -77,7 +78,7 @@ class ToolCall:
 
     def announce_start(self) -> None:
         """Tell the hooks that the tool is about to run."""
-        hooks, agent = self.run.hooks, self.run.agent
+        hooks, agent = self.run.hooks, self.agent
         if hooks.hears_of_tools(agent) and not self.goes_on:
             given = self.asked_for
             arguments = given if isinstance(given, dict) else {}
@@ -86,18 +87,19 @@ class ToolCall:
     def make(self) -> ToolCallOutputItem | None:
         """Make the call. None: the run pauses before it, or a run inside it is paused."""
         seats = self.run.seats if getattr(self.tool, "agent", None) is None else None
-        seat = nullcontext() if seats is None else seats.taken(self.cancellation)
+        make = partial(self.run.at_work, self.tool.name, self._make_in_span)
         try:
-            with seat, self.run.at_work(self.tool.name):
-                return self._make_in_span()
+            if seats is None:
+                return make()
+            with seats.taken(self.cancellation):
+                return make()
         except RunPaused:
             return None
 
     def announce_end(self, item: ToolCallOutputItem | None) -> None:
         """Tell the hooks that the tool has run."""
         if item is not None:
-            run = self.run
-            run.hooks.tool_ended(self.context, run.agent, self.tool, item.output)
+            self.run.hooks.tool_ended(self.context, self.agent, self.tool, item.output)
 
     def _make_in_span(self) -> ToolCallOutputItem | None:
         run = self.run
@@ -124,7 +126,7 @@ class ToolCall:
             return known
         if isinstance(self.tool, FunctionTool):
             output, shown = call_function(self, self.tool, span)
-            return output_item(self.run.agent, self.raw, shown, output)
+            return output_item(self.agent, self.raw, shown, output)
         stand_in = self.run.stand_in
         if stand_in is None:
             made = self._carry_out(self.tool, span)
@@ -154,7 +156,7 @@ class ToolCall:
                 **fields,
             }
         )
-        return ToolCallOutputItem(self.run.agent, raw_item, output)
+        return ToolCallOutputItem(self.agent, raw_item, output)
 
     def _arguments(self) -> str:
         if isinstance(self.tool, FunctionTool):
@@ -167,4 +169,4 @@ class ToolCall:
         from ..fact_json import item_from_json, item_to_json
 
         told = self.run.take_step(self.tool.name, lambda: item_to_json(self._call(span)))
-        return cast(ToolCallOutputItem, item_from_json(told, self.run.agent))
+        return cast(ToolCallOutputItem, item_from_json(told, self.agent))
