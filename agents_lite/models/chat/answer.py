@@ -150,9 +150,9 @@ class ChatAnswer:
         if self._like_last is None:
             return None
         last_choices, last_delta, name, growing = self._like_last
-        choices = chunk.get("choices")
         try:
-            text = last_delta[name] = choices[0]["delta"][name]  # type: ignore[index]
+            choices = chunk["choices"]
+            text = last_delta[name] = choices[0]["delta"][name]
         except (LookupError, TypeError):
             return None
         if choices != last_choices or type(text) is not str or not text:
@@ -220,9 +220,9 @@ class ChatAnswer:
     def _told(self) -> list[Json]:
         """The events since the last time, numbered."""
         events, self._events = self._events, []
-        for number, event in enumerate(events, self._count):
-            event["sequence_number"] = number
-        self._count += len(events)
+        for event in events:
+            event["sequence_number"] = self._count
+            self._count += 1
         return events
 
     def _followed(self, choices: list[Json]) -> Json | None:
@@ -447,24 +447,23 @@ def _number(told: Any) -> Any:
 
 def _usage(counted: Json) -> Json:
     """Usage as the Responses API counts it; what it does not know, such as a cost, stays."""
-    of_input = _numbers(counted.get("prompt_tokens_details"))
-    of_output = _numbers(counted.get("completion_tokens_details"))
-    cached = of_input.get("cached_tokens")
-    if cached is None:  # DeepSeek's name for it, and Moonshot's
-        cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens")
     input_tokens = _number(counted.get("prompt_tokens"))
     written = _number(counted.get("completion_tokens"))
     total = _number(counted.get("total_tokens")) or input_tokens + written
     # xAI and Gemini count what was thought in the total alone; it is output, and paid for as such.
     output_tokens = max(written, total - input_tokens)
-    reasoning = of_output.get("reasoning_tokens")
-    if reasoning is None:
-        reasoning = output_tokens - written
+    of_input = _numbers(counted.get("prompt_tokens_details"))
+    if of_input.get("cached_tokens") is None:  # DeepSeek's name for it, and Moonshot's
+        cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens") or 0
+        of_input = {**of_input, "cached_tokens": cached}
+    of_output = _numbers(counted.get("completion_tokens_details"))
+    if of_output.get("reasoning_tokens") is None:
+        of_output = {**of_output, "reasoning_tokens": output_tokens - written}
     usage = {
         "input_tokens": input_tokens,
-        "input_tokens_details": of_input | {"cached_tokens": cached or 0},
+        "input_tokens_details": of_input,
         "output_tokens": output_tokens,
-        "output_tokens_details": of_output | {"reasoning_tokens": reasoning},
+        "output_tokens_details": of_output,
         "total_tokens": total,
     }
     if _USAGE_FIELDS.issuperset(counted):

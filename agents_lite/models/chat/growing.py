@@ -5,7 +5,8 @@ Source of the events: https://platform.openai.com/docs/api-reference/responses-s
 
 from __future__ import annotations
 
-from random import Random
+import os
+from itertools import count
 from typing import Any
 
 from ...concurrency.forks import in_child
@@ -187,12 +188,18 @@ def new_call_id() -> str:
     return _new_id("call")
 
 
+_process = os.urandom(12).hex()
+_numbers = count(10**8)
+
+
 def _new_id(prefix: str) -> str:
-    return f"{prefix}_{_random.randbytes(16).hex()}"
+    return f"{prefix}_{_process}{next(_numbers)}"  # quicker than to draw each
 
 
-_random = Random()  # quicker than the system's, and not told by `random.seed`
-in_child(_random.seed)
+@in_child
+def _rename_process() -> None:
+    global _process
+    _process = os.urandom(12).hex()
 
 
 def _added(place: int | None, item: Json) -> Json:
