@@ -180,9 +180,8 @@ class ToolCallItem(RunItemBase):
 
     @property
     def tool_name(self) -> str:
-        """The tool that is called; of one that the server runs, the type of its call."""
-        fields = as_json(self.raw_item)
-        return str(fields.get("name") or fields["type"])
+        """The tool that is called."""
+        return _tool_name(self.raw_item)
 
     @property
     def call_id(self) -> str | None:
@@ -289,8 +288,7 @@ class ToolApprovalItem(RunItemBase):
     @property
     def tool_name(self) -> str:
         """The tool that is to be called."""
-        fields = as_json(self.raw_item)
-        return str(fields.get("name") or fields["type"])
+        return _tool_name(self.raw_item)
 
     name = tool_name
 
@@ -445,6 +443,12 @@ def _field(raw_item: Any, name: str) -> Any:
     """A field of what may be any object; None: there is none."""
     fields = as_json(raw_item)
     return fields.get(name) if isinstance(fields, dict) else None
+
+
+def _tool_name(raw_item: Any) -> str:
+    """The name in a call; where there is none, the tool that calls of its type are for."""
+    fields = as_json(raw_item)
+    return str(fields.get("name") or fields["type"].removesuffix("_call"))
 
 
 def _call_id(raw_item: Any) -> str | None:

@@ -303,7 +303,7 @@ def test_call_and_output_name_tool_and_call() -> None:
     assert made.tool_name == "f"
     assert made.call_id == output.call_id == made.raw_item.call_id
     hosted = ToolCallItem(agent, ResponsesObject(type="web_search_call", id="ws_1"))
-    assert (hosted.tool_name, hosted.call_id) == ("web_search_call", "ws_1")
+    assert (hosted.tool_name, hosted.call_id) == ("web_search", "ws_1")
 
 
 def test_an_error_tells_its_message() -> None:

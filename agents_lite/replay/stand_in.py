@@ -232,13 +232,15 @@ class Replayer:
         if known is None or item.reason != "approval":
             return None
         for turn in known.turns.values():
-            call = turn.calls.get(item.call_id) or _alike(turn, item.tool_name, item.arguments)
+            call = turn.calls.get(item.call_id) or _alike(
+                turn, _name_of(item.raw_item), item.arguments
+            )
             if call is not None and call.decided is not None:
                 return call.decided
         return None
 
     def _call_of(self, call: ToolCall) -> RecordedCall | None:
-        run, name = call.run, call.raw.get("name") or call.raw.type
+        run, name = call.run, _name_of(call.raw)
         arguments = call.context.tool_arguments
         is_ours = self._is_ours(run)
         known = self._runs.get(run.record.address) if is_ours else None
@@ -406,6 +408,11 @@ def _alike(
             if same_words(call.arguments, arguments):
                 return call
     return None
+
+
+def _name_of(raw: Any) -> str:
+    """What a call is known by in a record."""
+    return str(raw.get("name") or raw.type)
 
 
 def _is_same(one: Any, other: Any) -> bool:
