@@ -257,6 +257,11 @@ class RunResultStreaming(RunResultBase):
         """Whether the run goes on no more, well or not."""
         return self._run.is_over or self._run.cancellation.reason is not None
 
+    @property
+    def run_loop_exception(self) -> BaseException | None:
+        """What the run failed with, as the reader of its events was told; None: with nothing."""
+        return self._run.failure
+
     def stream_events(self) -> EventStream:
         """The run's events, for `for` in plain code and `async for` in async code.
 

@@ -71,6 +71,17 @@ __all__ = [
     "function_tool",
 ]
 
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("_"):
+        from . import agent, local_tools, tool_output  # two of them need this module
+
+        for module in (agent, local_tools, tool_output):
+            if name in module.__all__:
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 TComputer = TypeVar("TComputer", bound=Computer | AsyncComputer, default=Any)
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

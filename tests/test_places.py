@@ -16,6 +16,7 @@ NAMES = {
     "decorators": ["tool", "function_tool", "input_guardrail", "tool_output_guardrail"],
     "exceptions": ["RunErrorDetails", "MaxTurnsExceeded"],
     "function_schema": ["FuncSchema", "function_schema"],
+    "mcp.server": ["MCPServer", "MCPServerStdio", "MCPServerStreamableHttp"],
     "mcp.util": ["create_static_tool_filter"],
     "models.openai_chatcompletions": ["OpenAIChatCompletionsModel"],
     "models.openai_provider": ["OpenAIProvider"],
@@ -28,6 +29,7 @@ NAMES = {
     "run_error_handlers": ["RunErrorHandlerInput", "RunErrorHandlerResult"],
     "run_state": ["RunState"],
     "strict_schema": [],
+    "tool": ["FunctionTool", "FunctionToolResult", "ShellResult", "ShellTool", "ToolOutputText"],
     "tool_context": ["ToolContext"],
     "tool_guardrails": ["AllowBehavior", "RejectContentBehavior", "RaiseExceptionBehavior"],
     "tracing.processor_interface": ["TracingExporter", "TracingProcessor"],
@@ -41,6 +43,7 @@ def test_a_place_has_its_names(place: str) -> None:
     for name in NAMES[place]:
         assert getattr(module, name) is not None
         exec(f"from agents_lite.{place} import {name}")
+    assert not hasattr(module, "nonsense")
 
 
 @pytest.mark.parametrize("place", agents_lite._PLACES)

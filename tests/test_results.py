@@ -178,6 +178,7 @@ def test_reading_on_after_a_failure_raises_its_error_again(
         with pytest.raises(MaxTurnsExceeded) as told_again:
             await read(then, stream.stream_events() if is_whole else events)
         assert told_again.value.__cause__ is cause
+        assert stream.run_loop_exception is told_again.value
         return failed.value, told_again.value
 
     error, other = asyncio.run(read_twice())

@@ -39,6 +39,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("agents_lite")
 
+
+def __getattr__(name: str) -> Any:
+    if name in ("MCPServerStdio", "MCPServerStreamableHttp"):  # of a module that needs this one
+        from . import servers
+
+        return getattr(servers, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 LONGEST_BACK_OFF = 8.0
 """Seconds between two tries at most."""
 WAITING = 0.1
