@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Generator
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..exceptions import APIStatusError
-from ..response_types import ResponseStreamEvent
-from .sending import send
-
 if TYPE_CHECKING:
     from ..concurrency.cancellation import Cancellation
+    from ..exceptions import APIStatusError
     from ..http.client import ResponsesClient
     from .interface import ModelRequest
 
@@ -51,36 +46,12 @@ _lost: WeakKeyDictionary[Cancellation, set[str]] = WeakKeyDictionary()
 """The ids and secrets that were refused in each run, by what stops it."""
 
 
-def send_without_lost(
-    client: ResponsesClient,
-    request: ModelRequest,
-    request_body: Callable[[ModelRequest], dict[str, Any]],
-) -> Generator[ResponseStreamEvent, None, None]:
-    """Send a request; once more without reasoning and ids, if it is refused for these.
+def without_lost(request: ModelRequest) -> ModelRequest:
+    """A request without the reasoning and ids that have been refused in its run.
 
     With them go calls of tools at the server, such as searches, which it takes by their ids alone.
     """
-    lost = _lost.get(request.cancellation, set())
-    kept = _without(request, lost)
-    try:
-        with closing(send(client, request_body(kept), request)) as events:
-            yield from iter(events)
-        return
-    except APIStatusError as refusal:
-        text = f"{refusal.code} {refusal} {refusal.body}"[:_MOST_READ]
-        refused = {name for item in kept.input if (name := _name(item)) is not None}
-        if not refused or not _REFUSAL.search(text):
-            raise
-    _logger.warning(
-        "%s refuses the earlier reasoning of the conversation, which goes on without it",
-        client.base_url,
-    )
-    _lost[request.cancellation] = lost = lost | refused
-    with closing(send(client, request_body(_without(request, lost)), request)) as events:
-        yield from iter(events)
-
-
-def _without(request: ModelRequest, lost: set[str]) -> ModelRequest:
+    lost = _lost.get(request.cancellation)
     if not lost:
         return request
     kept = [
@@ -89,6 +60,21 @@ def _without(request: ModelRequest, lost: set[str]) -> ModelRequest:
         if (item.get("type") or "message") in _NAMED or _name(item) not in lost
     ]
     return replace(request, input=kept)
+
+
+def note_lost(request: ModelRequest, client: ResponsesClient, refusal: APIStatusError) -> bool:
+    """Note what a request was refused for, reasoning and ids; False if it was not for these."""
+    sent = without_lost(request).input
+    refused = {name for item in sent if (name := _name(item)) is not None}
+    text = f"{refusal.code} {refusal} {refusal.body}"[:_MOST_READ]
+    if not refused or not _REFUSAL.search(text):
+        return False
+    _logger.warning(
+        "%s refuses the earlier reasoning of the conversation, which goes on without it",
+        client.base_url,
+    )
+    _lost[request.cancellation] = _lost.get(request.cancellation, set()) | refused
+    return True
 
 
 def _name(item: Item) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -10,7 +11,6 @@ from weakref import WeakKeyDictionary
 from ..checks import check_kind
 from ..exceptions import UserError
 from ..history import without_stored_reasoning
-from ..http.assembly import SettledEvents
 from ..http.client import ResponsesClient
 from ..items import as_input, is_taken_back
 from ..model_settings import MCPToolChoice
@@ -25,6 +25,7 @@ from .tool_json import handoff_to_request, tool_to_request, tools_to_include
 
 if TYPE_CHECKING:
     from ..concurrency.cancellation import Cancellation
+    from ..exceptions import APIStatusError
     from ..model_settings import ModelSettings
     from ..output_schema import AgentOutputSchemaBase
 
@@ -100,9 +101,10 @@ class OpenAIResponsesModel(Model):
         """
         client = self._client or default_client()
         if any("id" in item or item.get("type") == "reasoning" for item in request.input):
-            from .lost_reasoning import send_without_lost  # only those who need it pay for it
+            from .lost_reasoning import without_lost  # only those who need it pay for it
 
-            return SettledEvents(send_without_lost(client, request, self.request_body))
+            body = self.request_body(without_lost(request))
+            return send(client, body, request, reword=partial(self._other_body, request, client))
         return send(client, self.request_body(request), request)
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
@@ -113,6 +115,14 @@ class OpenAIResponsesModel(Model):
         """
         is_named = not self._is_default or request.prompt is None
         return request_body(self.model if is_named else None, request)
+
+    def _other_body(
+        self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
+    ) -> dict[str, Any] | None:
+        from .lost_reasoning import note_lost, without_lost
+
+        is_lost = note_lost(request, client, refusal)
+        return self.request_body(without_lost(request)) if is_lost else None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
