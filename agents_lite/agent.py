@@ -280,7 +280,7 @@ class Agent(PickledByName, Generic[TContext]):
             failure_error_function: As for `function_tool`.
             needs_approval: As for `function_tool`.
             parameters: A type whose fields the model is to give, such as a pydantic model or a
-                dataclass. None: one text.
+                dataclass. None: one text, `input`.
             input_builder: Makes the nested run's input of {"params": the fields as JSON,
                 "json_schema": their schema, if it is included}; `def` or `async def`. None: a text
                 that shows them.

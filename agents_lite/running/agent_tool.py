@@ -77,7 +77,7 @@ def agent_tool(
     def run_agent(context: ToolContext[Any], input: str) -> Any:
         return run_on(context, input)
 
-    if parameters is None:
+    if parameters is None and input_builder is None and not include_input_schema:
         tool = function_tool(
             run_agent,
             name_override=name,

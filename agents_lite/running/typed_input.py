@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from ..schema.adapter import json_schema_of, make_adapter
 from ..schema.function_schema import InvalidToolArguments
@@ -15,6 +16,12 @@ from ..tool import FunctionTool, Invocation
 
 if TYPE_CHECKING:
     from ..tool_context import ToolContext
+
+
+class OneText(TypedDict):
+    """The fields where no type says others."""
+
+    input: str
 
 
 def typed_agent_tool(
@@ -33,7 +40,7 @@ def typed_agent_tool(
         UserError: The type has no JSON schema.
     """
     subject = f"The parameters of tool {name}"
-    adapter = make_adapter(parameters, subject)
+    adapter = make_adapter(OneText if parameters is None else parameters, subject)
     schema = json_schema_of(adapter, subject)
 
     def invoke(context: ToolContext[Any], json_text: str) -> Any:

@@ -352,6 +352,14 @@ def test_a_function_may_make_the_input(run: Any) -> None:
     assert asked(inner) == "Hola to French"
 
 
+def test_a_function_may_make_the_input_of_one_text_too() -> None:
+    inner = nested("Salut")
+    tool = inner.as_tool("ask", "Asks.", input_builder=lambda facts: facts["params"]["input"] + "!")
+    assert tool.params_json_schema["required"] == ["input"]
+    Runner.run_sync(outer(tool, call("ask", input="Hola"), "done"), "hi")
+    assert asked(inner) == "Hola!"
+
+
 def test_tools_inside_get_to_see_the_typed_input() -> None:
     @function_tool
     def look(context: RunContextWrapper[Any]) -> str:
