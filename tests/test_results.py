@@ -204,6 +204,21 @@ def test_no_exception_of_a_users_function_passes_for_the_end_of_a_stream() -> No
             asyncio.run(read(stop(kind)))
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_tool_that_raises_the_end_of_generators_has_failed(is_async: bool) -> None:
+    def quit_early() -> None:
+        raise GeneratorExit
+
+    async def quit_later() -> None:
+        raise GeneratorExit
+
+    tool = function_tool(quit_later if is_async else quit_early, name_override="leave")
+    agent = Agent("A", tools=[tool], model=ScriptedModel([call("leave"), "ok"]))
+    result = Runner.run_sync(agent, "x")
+    assert "raised GeneratorExit" in result.new_items[1].output
+    assert result.final_output == "ok"
+
+
 def test_a_second_reader_of_a_stream_at_work_is_no_failure_of_it() -> None:
     def read_inside() -> str:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..exceptions import UserError
 from .cancellation import Cancellation, RunCancelled, current_cancellation
-from .forks import in_child, new_lock
+from .forks import end_child, in_child, new_lock
 from .workers import GRACE_SECONDS, Outcome, let_others_begin, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 _ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called in errors."""
+def name_of(function: object) -> str:
+    """What a function, or its coroutine, is called in errors."""
     for name in ("__qualname__", "__name__"):
         if isinstance(found := getattr(function, name, None), str):
             return found
     return type(function).__name__
+
+
+def _no_end(function: object, error: BaseException) -> UserError:
+    """The error for one that means an end to generators, and to who reads them."""
+    return UserError(f"{name_of(function)} raised {type(error).__name__}: {error}")
 
 
 class Ready:
@@ -104,17 +110,19 @@ class Callbacks:
         cancellation.check()
         self._check_open()
         let_others_begin()
+        process_id = os.getpid()
         around = current_cancellation.set(cancellation)
         try:
             outcome = function(*args)
-        except _ENDS as error:  # to generators, and to who reads them, they mean an end
-            raised = type(error).__name__
-            raise UserError(f"{name_of(function)} raised {raised}: {error}") from error
+        except _ENDS as error:
+            raise _no_end(function, error) from error
         except BaseException as error:
             if _is_cancelled_task(error):
                 raise UserError(f"{name_of(function)} was cancelled: {error!r}") from error
             raise
         finally:
+            if os.getpid() != process_id:
+                end_child(name_of(function))
             current_cancellation.reset(around)
         awaited = None  # clients and pools that are awaited give themselves
         while isawaitable(outcome) and outcome is not awaited and not isinstance(outcome, Ready):
@@ -230,11 +238,23 @@ class _Errand:
 
     async def _settle(self) -> None:
         try:
-            self.future.set_result(await self._awaitable)
+            self.future.set_result(await self._come_back())
+        except _ENDS as error:
+            told = _no_end(self._awaitable, error)
+            told.__cause__ = error
+            self.future.set_exception(told)
         except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
             # A cancelled task as an Exception, for whom it may concern.
             is_cancelled = _is_cancelled_task(error)
             self.future.set_exception(CancelledError(*error.args) if is_cancelled else error)
+
+    async def _come_back(self) -> Any:
+        process_id = os.getpid()
+        try:
+            return await self._awaitable
+        finally:
+            if os.getpid() != process_id:
+                end_child(name_of(self._awaitable))
 
     def _settle_unstarted(self, _: Task[None]) -> None:
         if not self.future.done():  # it was cancelled before its first step

@@ -17,12 +17,14 @@ from __future__ import annotations
 import _imp
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import _bootstrap
 from inspect import ismethod
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 P = ParamSpec("P")
@@ -98,6 +100,26 @@ def release_if_held(lock: threading.RLock) -> None:
         lock.release()
     except RuntimeError:
         pass
+
+
+def end_child(name: str) -> NoReturn:
+    """End this process, which came out of a function that has forked it.
+
+    It would go on with the run of its parent, and do all that is left of it once more.
+
+    Args:
+        name: What the function is called, for the words on standard error.
+    """
+    error = sys.exception()
+    code = error.code if isinstance(error, SystemExit) else 1
+    if not isinstance(error, SystemExit):
+        words = f"{name} has forked, and the child came out of it: end such a child by os._exit()\n"
+        with suppress(OSError):
+            os.write(2, words.encode("utf-8", "replace"))
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # it may be anything by now
+            stream.flush()
+    os._exit(code & 0xFF if isinstance(code, int) else code is not None)
 
 
 def _wait_for_others() -> None:

@@ -187,7 +187,8 @@ class Child:
         if self._is_done:
             return
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(OSError):  # as above
+                self._process.stdin.close()
         if not has_ended(self._process, GRACE):
             self._tell_to_end()
             if not has_ended(self._process, GRACE):
@@ -251,8 +252,8 @@ class Child:
                     self._reading.release()
             else:
                 time.sleep(IDLE_SECONDS)
-        with self._reading:
-            assert self._process.stdout is not None
+        assert self._process.stdout is not None
+        with self._reading, suppress(OSError):  # somebody has closed all descriptors, maybe
             self._process.stdout.close()
         self.end()  # so that it is no zombie
         self._close_wake()
@@ -291,7 +292,8 @@ class Child:
     def _close_wake(self) -> None:
         with self._reading, self._waking:
             for end in self._wake:
-                end.close()
+                with suppress(OSError):
+                    end.close()
             self._wake = ()
 
     def _read_errors(self) -> None:

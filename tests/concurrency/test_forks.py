@@ -490,3 +490,57 @@ def test_what_must_not_be_interrupted_may_be_nested_and_may_fail(tmp_path: Path)
         """,
         tmp_path,
     )
+
+
+@pytest.mark.parametrize("driver", ["run_sync", "run", "parallel"])
+def test_a_child_that_a_tool_has_forked_does_nothing_of_the_run(
+    tmp_path: Path, driver: str
+) -> None:
+    run(
+        f"""
+        import asyncio
+        from agents_lite import Agent, RunConfig, Runner, SQLiteJournal, SQLiteSession
+        from agents_lite import function_tool
+        from agents_lite.testing import ScriptedModel, call
+
+        def fork_as(end):
+            child = os.fork()
+            if child:
+                statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+                return
+            os.close(2)  # it is told there
+            if end == "raise":
+                raise ValueError
+            if end == "exit":
+                sys.exit(3)
+
+        @function_tool
+        def split(end: str):
+            fork_as(end)
+
+        @function_tool
+        async def split_later(end: str):
+            fork_as(end)
+
+        driver = {driver!r}
+        session = SQLiteSession("s", folder / "s.db")
+        journal = SQLiteJournal(folder / "j.db")
+        config = RunConfig(journal=journal, parallel_tools=driver == "parallel")
+        for tool in (split, split_later):
+            statuses = []
+            ends = ("return", "raise", "exit")
+            model = ScriptedModel([*(call(tool.name, end=end) for end in ends), "Done."])
+            agent = Agent("A", model=model, tools=[tool])
+            options = dict(session=session, run_config=config)
+            if driver == "run":
+                result = asyncio.run(Runner.run(agent, "Go", **options))
+            else:
+                result = Runner.run_sync(agent, "Go", **options)
+            assert result.final_output == "Done."
+            assert statuses == [1, 1, 3], statuses
+            assert len(session.get_items()) == 8
+            session.clear_session()
+        assert [each.status for each in journal.runs()] == ["finished"] * 2
+        """,
+        tmp_path,
+    )

@@ -382,6 +382,27 @@ def test_after_a_fork_it_connects_anew(script: Script) -> None:
         assert say(server, "pid") == mine
 
 
+def test_who_closes_all_descriptors_has_a_new_process_or_is_told(tmp_path: Path) -> None:
+    program = f"""if True:
+        import os, sys
+        from agents_lite import MCPServerError, MCPServerStdio
+
+        params = {{"command": sys.executable, "args": [{str(SCRIPT)!r}]}}
+        server = MCPServerStdio(params, client_session_timeout_seconds={PATIENCE})
+        server.list_tools()
+        os.closerange(3, 64)
+        for _ in range(2):
+            try:
+                server.list_tools()
+            except MCPServerError:
+                pass
+        assert server.list_tools()
+        server.cleanup()
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_hundreds_of_calls_leave_nothing_behind(script: Script) -> None:
     def facts() -> tuple[int, int]:
         return threading.active_count(), len(os.listdir("/proc/self/fd"))
