@@ -168,14 +168,16 @@ def _is_transient_status(error: APIStatusError) -> bool:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, counted from `now` (epoch seconds), or None when the server names none.
+    """Seconds to wait, or None when the server names none.
+
+    A date counts from the server's own `Date`, since clocks differ.
 
     Source: RFC 9110, section 10.2.3 (a number of seconds or an HTTP date); OpenAI's
     `retry-after-ms` (milliseconds) counts first.
 
     Args:
         headers: With names in lower case.
-        now: Epoch seconds.
+        now: Epoch seconds, in case that the server does not tell its time.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -184,10 +186,16 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     seconds = _number(text)
     if seconds is not None:
         return seconds
+    moment, sent = _epoch_seconds(text), _epoch_seconds(headers.get("date", ""))
+    return None if moment is None else max(0.0, moment - (now if sent is None else sent))
+
+
+def _epoch_seconds(date: str) -> float | None:
+    """When an HTTP date is; None: it is none."""
     try:
-        date = parsedate_to_datetime(text)
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)  # the form of asctime has no zone
-        return max(0.0, date.timestamp() - now)
+        moment = parsedate_to_datetime(date)
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # asctime's form has none
+        return zoned.timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
 

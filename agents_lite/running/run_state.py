@@ -477,7 +477,7 @@ def _to_text(told: dict[str, Any]) -> str:
 def _from_text(text: str) -> Any:
     try:
         return from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):  # the latter of half a character
         return read_json(text)
 
 

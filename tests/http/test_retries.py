@@ -35,6 +35,14 @@ def retries(max_retries: int = 5, max_wait: float = 60, base: float = 0.5, left:
         ({"retry-after": "0.25"}, 0.25),
         ({"retry-after": "Thu, 01 Jan 2026 00:00:07 GMT"}, 7.0),
         ({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, 0.0),
+        (
+            {
+                "retry-after": "Thu, 01 Jan 2026 01:00:07 GMT",
+                "date": "Thu, 01 Jan 2026 01:00:00 GMT",
+            },
+            7.0,
+        ),
+        ({"retry-after": "Thu, 01 Jan 2026 00:00:07 GMT", "date": "yesterday"}, 7.0),
         ({"retry-after-ms": "150", "retry-after": "9"}, 0.15),
         ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
         ({"retry-after": "soon"}, None),

@@ -670,6 +670,7 @@ def waiting(**options: Any) -> tuple[Agent[Any], RunState]:
     [
         ("{", "not the state of a run"),
         ("[]", "not the state of a run"),
+        ("\ud800", "not the state of a run"),
         ('{"format": 99}', "format 99"),
         ('{"format": 1, "agent": "Shop", "facts": 3}', "no list of facts"),
         ('{"format": 1, "agent": "Shop", "facts": [{"type": "x"}]}', "no fact of a run"),
