@@ -88,7 +88,8 @@ class OpenAIConversationsSession(SessionABC):
         return StoredItems(items if limit is None else latest_items(items, limit))
 
     def add_items(self, items: list[TResponseInputItem]) -> Done:
-        """Append items, 20 with each request.
+        """Append items, 20 with each request; reasoning that the API could not tell from others is
+        left out.
 
         Raises:
             UserError: These are no items.
@@ -97,6 +98,7 @@ class OpenAIConversationsSession(SessionABC):
         from ..models.openai_responses import as_sent
 
         given = as_sent(as_input_items(items, "What the conversation is to add"))
+        given = [item for item in given if not _is_anonymous(item)]
         for start in range(0, len(given), _ADDED_AT_ONCE):
             self._ask("POST", "/items", {"items": given[start : start + _ADDED_AT_ONCE]})
         return Done()
@@ -171,6 +173,12 @@ class OpenAIConversationsSession(SessionABC):
         from ..models.default_client import as_client, default_client
 
         return default_client() if self._client is None else as_client(self._client)
+
+
+def _is_anonymous(item: TResponseInputItem) -> bool:
+    """Whether it is reasoning with neither id nor secret, which the API calls an invalid item."""
+    is_reasoning = item.get("type") == "reasoning"
+    return is_reasoning and not (item.get("id") or item.get("encrypted_content"))
 
 
 def _without_id(item: TResponseInputItem) -> TResponseInputItem:

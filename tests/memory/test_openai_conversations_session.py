@@ -92,6 +92,20 @@ def test_what_other_servers_gave_goes_to_the_server_of_a_session_as_it_goes_to_a
     assert below.get_items() == items
 
 
+def test_reasoning_without_a_name_is_not_kept(
+    client: ResponsesClient, server: ResponsesServer
+) -> None:
+    """The API calls it an invalid item: https://github.com/openai/openai-agents-python/issues/3268"""
+    bare: dict[str, Any] = {"type": "reasoning", "summary": []}
+    items = [bare, {**bare, "id": "thought-7"}, {**bare, "id": "rs_1"}]
+    session = OpenAIConversationsSession(openai_client=client)
+    session.add_items([*items, {**bare, "id": None, "encrypted_content": "x"}, *said(1)])
+    kept = server.requests[-1].body["items"]
+    assert [item.get("id") or item.get("encrypted_content") for item in kept] == ["rs_1", "x", None]
+    session.add_items(items[:2])
+    assert len(session.get_items()) == 3
+
+
 def test_the_newest_item_is_taken_back(client: ResponsesClient) -> None:
     session = OpenAIConversationsSession(openai_client=client)
     assert session.pop_item() is None
