@@ -112,12 +112,14 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
     """A server's tool under a name that is free.
 
     A schema with optional properties stays as it is: the strict form would make the model invent
-    values for them. So does one that has no strict form. See `plain_schema` for its root.
+    values for them. So does one of an object that names no properties, as it would take none, and
+    one that has no strict form. See `plain_schema` for its root.
 
     Raises:
         UserError: No model can be offered it, since its schema is none.
     """
-    schema = plain_schema(as_json(tool).get("inputSchema"))
+    given = as_json(tool).get("inputSchema")
+    schema = plain_schema(given)
     make = partial(
         ServerTool,
         name=name,
@@ -131,7 +133,7 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
         parallel=True,
         on_unknown_end=None if tool.is_repeatable else "ask",
     )
-    if not has_optional_parts(schema):
+    if not given or not has_optional_parts(schema):
         try:
             return make(strict_json_schema=True)
         except UserError:

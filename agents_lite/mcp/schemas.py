@@ -33,13 +33,16 @@ def plain_schema(schema: Any) -> Any:
 
 
 def has_optional_parts(schema: Any) -> bool:
-    """Whether a property anywhere may be left out."""
+    """Whether a property anywhere may be left out, or have any name, since none is named."""
     if isinstance(schema, list):
         return any(map(has_optional_parts, schema))
     if not isinstance(schema, dict):
         return False
     properties = schema.get("properties")
     if isinstance(properties, dict) and not set(properties) <= set(_required(schema)):
+        return True
+    is_open = schema.get("additionalProperties") is not False
+    if is_open and not _properties(schema) and schema.get("type") == "object":
         return True
     return any(map(has_optional_parts, schema.values()))
 

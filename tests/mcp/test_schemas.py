@@ -62,6 +62,27 @@ def test_a_schema_has_a_plain_object_at_its_root(schema: Any, plain: Any) -> Non
 
 
 @pytest.mark.parametrize(
+    ("schema", "is_strict"),
+    [
+        ({"type": "object"}, False),
+        ({**NOTHING, "description": "Keys and values."}, False),
+        (True, False),
+        ({**NOTHING, "additionalProperties": False}, True),
+        ({}, True),
+        (None, True),
+        (part(["a"], a=A), True),
+        (part(["a"], a=NOTHING), False),
+    ],
+)
+def test_an_object_of_which_no_property_is_named_takes_any(schema: Any, is_strict: bool) -> None:
+    """In the strict form it would take none: openai-agents-python, pull request 4310."""
+    tool = MCPTool({"name": "t", "inputSchema": schema})
+    offered = as_function_tool(tool, MCPServerStdio({"command": "x"}), "t")
+    assert offered.strict_json_schema is is_strict
+    assert offered.params_json_schema.get("additionalProperties") is (False if is_strict else None)
+
+
+@pytest.mark.parametrize(
     ("part_sent", "part_offered"),
     [
         # https://github.com/inngest/inngest/issues/3305, anomalyco/opencode/issues/49464
