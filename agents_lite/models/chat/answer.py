@@ -378,9 +378,11 @@ class ChatAnswer:
             self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
             # What it carries may come late, but it stands before what it belongs to.
             self._items.sort(key=lambda item: item is not self._contents["reasoning"])
-        output = [item.item(state) for item in self._items]
-        if self._streamed:
-            for growing, item in zip(self._items, output, strict=True):
+        output = []
+        for growing in self._items:
+            item = growing.item(state)
+            output.append(item)
+            if self._streamed:
                 self._events += growing.ended(item)
         return output
 

@@ -125,20 +125,20 @@ class GrowingCall:
         """The arguments so far: JSON text, once they are whole."""
         return "".join(self.pieces)
 
-    def item(self, status: str, arguments: str | None = None) -> Json:
-        """The whole item; or as it is with other arguments."""
+    def item(self, status: str) -> Json:
+        """The whole item."""
         return {
             "type": "function_call",
             "id": self._id,
             "call_id": self.call_id,
             "name": self.name,
             "status": status,
-            "arguments": self.arguments if arguments is None else arguments,
+            "arguments": "".join(self.pieces),
         }
 
     def begun(self) -> Json:
         """The event for its beginning."""
-        return _added(self.place, self.item("in_progress", ""))
+        return _added(self.place, {**self.item("in_progress"), "arguments": ""})
 
     def more(self, piece: str) -> Json:
         """The event for some more of its arguments."""
