@@ -116,7 +116,7 @@ def output_for_model(value: Any) -> str | list[dict[str, Any]]:
         return str.__str__(value)  # of a class of its own, too
     elements = _as_list(value)
     outputs = [_read_structured(element) for element in elements]
-    if all(output is None for output in outputs):
+    if not any(outputs):
         return _make_json(value)
     for place, element in enumerate(elements):
         if isinstance(element, str):

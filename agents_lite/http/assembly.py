@@ -19,6 +19,7 @@ MOST_DETAILS = 500
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 _ERROR_EVENTS = frozenset({"error", "response.error"})
 _OF_RESPONSES = frozenset(f"response.{status}" for status in ("created", *_UNDER_WAY, *ENDINGS))
+_OF_ITEMS = ("response.output_item.added", "response.output_item.done")
 
 _PLACE = itemgetter("type", "item_id", "output_index")
 _PLACE_OF_PART = itemgetter("type", "item_id", "output_index", "content_index")
@@ -112,14 +113,15 @@ class ResponseSoFar:
             kind = ""
         if isinstance(response, dict) and kind in _OF_RESPONSES:
             return self._take_response(kind, event, response)
+        if kind in _OF_ITEMS:
+            self._take_item(event, self._added if kind.endswith(".added") else self._done)
+            return event
         text = self._texts.take(kind, event)
         if text is not None:
             is_plain = kind.endswith(".delta") and type(event.get("delta")) is str
             if is_plain and "item_id" in event and "output_index" in event:
                 self.place_of = _PLACE_OF_PART if "content_index" in event else _PLACE
                 self.place, self.text = self.place_of(event), text
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            self._take_item(event, self._added if kind.endswith(".added") else self._done)
         elif not kind and _is_response(event):
             has_status = event.get("status") is not None
             named = "" if has_status else "response.completed"
@@ -322,7 +324,7 @@ def _is_same(item: Item, other: Item) -> bool:
 
 
 def _in_order(items: list[tuple[int, Item]]) -> list[Item]:
-    return [item for _, item in sorted(items, key=lambda entry: entry[0])]
+    return [item for _, item in sorted(items, key=itemgetter(0))]
 
 
 def _id(item: Any) -> str | None:

@@ -73,8 +73,8 @@ class Hooks:
         for hooks in (self._run_hooks, agent.hooks):
             self._tell(hooks, "on_tool_end", context, agent, tool, result)
 
-    def hears_of_tools(self, agent: Agent[Any]) -> bool:
-        """Whether anybody wants to know of this agent's tool calls."""
+    def hears_of(self, agent: Agent[Any]) -> bool:
+        """Whether anybody wants to know what this agent does."""
         return self._run_hooks is not None or agent.hooks is not None
 
     def is_heard(self, *facts: Any) -> bool:

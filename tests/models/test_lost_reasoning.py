@@ -82,3 +82,10 @@ def test_what_cannot_be_mended_so_stays_an_error(run: Any, items: Any, refusal: 
     with ResponsesServer([refusal]) as server, pytest.raises(APIStatusError):
         run(agent_at(server), items)
     assert len(server.requests) == 1
+
+
+@whole_and_streamed
+def test_what_is_refused_without_it_too_is_not_asked_for_once_more(run: Any) -> None:
+    with ResponsesServer(REFUSALS[:1] * 2) as server, pytest.raises(APIStatusError):
+        run(agent_at(server), OLD)
+    assert len(server.requests) == 2
