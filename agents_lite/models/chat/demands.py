@@ -208,6 +208,10 @@ MOST_READ = 10_000
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 """Keywords of a schema under which the names are the user's."""
 _ANY: Json = {"type": "object", "properties": {}}
+_BEYOND_STRICTNESS = (
+    r"tools\.\d+\.custom.{0,99}not supported|too complex for compilation|grammar is too large"
+    r"|too many (?:strict|optional)|number of strict tools"
+)
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
 
 
@@ -280,6 +284,7 @@ DEMANDS = (
         _no_thought_unasked,
     ),
     _demand("no `strict`", (_UNKNOWN, r"\bstrict\b"), _no_strictness),
+    _demand("no `strict` with such tools, or so many", _BEYOND_STRICTNESS, _no_strictness),
 )
 """In the order in which a refusal is compared with them."""
 

@@ -182,6 +182,26 @@ def test_after_a_handoff_to_one_that_does_not_think_no_thoughts_are_sent(run: An
     assert sent == [[THOUGHT, over], [over]]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        # https://github.com/earendil-works/pi/issues/9953, langchain-ai/langchainjs/pull/11100,
+        # anthropics/anthropic-sdk-typescript/issues/885
+        "tools.0.custom: For 'integer' type, properties maximum, minimum are not supported",
+        "Schema is too complex for compilation. Try reducing the number of tools.",
+        "The compiled grammar is too large, which would cause performance issues.",
+        "Too many strict tools (25). The maximum number of strict tools supported is 20.",
+    ],
+)
+@whole_and_streamed
+def test_tools_beyond_the_strict_form_are_sent_without_it(run: Any, words: str) -> None:
+    with LoopbackServer(refusal(words), playing(HELLO)) as server:
+        agent = Agent("A", model=model_at(server), tools=[add])
+        assert run(agent, "Hi").final_output == "Hi"
+        tools = [request.json["tools"][0] for request in server.requests]
+    assert ["strict" in tool for tool in tools] == [True, False]
+
+
 @whole_and_streamed
 def test_tokens_are_counted_cached_ones_included(run: Any) -> None:
     with answering(message({"type": "text", "text": "Hi"})) as server:
