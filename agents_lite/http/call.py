@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import requests
@@ -293,11 +294,14 @@ def serialized(body: Mapping[str, Any]) -> bytes:
         UserError: It is none.
     """
     rest = dict(body)
-    tools = rest.pop("tools", None)
     try:
-        if not tools or not rest:
-            return to_json(body, fallback=as_python)
-        return b'{"tools":%b,%b' % (_tools_json(tools), to_json(rest, fallback=as_python)[1:])
+        parts = [
+            b'"%b":%b' % (name.encode(), write(rest.pop(name)))
+            for name, write in _WRITTEN_APART.items()
+            if name in rest
+        ]
+        parts.append(_json(rest)[1:-1])
+        return b"{%b}" % b",".join(filter(None, parts))
     except (ValueError, TypeError) as error:
         with suppress(ValueError, TypeError, RecursionError):  # lone surrogates become "?"
             text = json.dumps(body, default=as_python, ensure_ascii=False)
@@ -306,17 +310,14 @@ def serialized(body: Mapping[str, Any]) -> bytes:
 
 
 def _tools_json(tools: Any) -> bytes:
-    """The JSON of a request's tools, written anew where they have changed.
-
-    They are what is nested most in a request, for which `to_json` takes much of a thread's stack.
-    """
+    """The JSON of a request's tools, written anew where they have changed."""
     try:
         told = marshal.dumps(tools)  # `==` would take 1, 1.0 and True for the same
     except ValueError:  # there are other kinds of values in them
-        return to_json(tools, fallback=as_python)
+        return _json(tools)
     written = _written_tools.get(told)
     if written is None:
-        written = to_json(tools, fallback=as_python)
+        written = _json(tools)
         # An array, or bytes, could be taken for another with the same content.
         if to_json(marshal.loads(told), bytes_mode="base64") == written:
             if len(_written_tools) >= MOST_WRITTEN:
@@ -325,5 +326,8 @@ def _tools_json(tools: Any) -> bytes:
     return written
 
 
+_json: Callable[[Any], bytes] = partial(to_json, fallback=as_python)
+_WRITTEN_APART = {"tools": _tools_json, "input": _json, "messages": _json}
+"""Fields of a request that are nested, each level of which costs `to_json` 2.5 KB of stack."""
 _written_tools: dict[bytes, bytes] = {}
 """The JSON of lists of tools, by what marshal tells of them."""
