@@ -107,11 +107,6 @@ class OpenAIChatCompletionsModel(Model):
             is_json=request.output_schema is not None,
         )
 
-    def _body(
-        self, request: ModelRequest, client: ResponsesClient, host: str
-    ) -> dict[str, Any]:
-        return self._chat_body(request, client, host)
-
     def _chat_body(
         self, request: ModelRequest, client: ResponsesClient, host: str
     ) -> dict[str, Any]:
@@ -125,6 +120,9 @@ class OpenAIChatCompletionsModel(Model):
         )
         meet_demands(body, client)
         return body
+
+    _body = _chat_body
+    """The JSON that is sent; models behind other APIs have it made of that of a chat completion."""
 
     def _other_body(
         self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
