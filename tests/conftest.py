@@ -7,7 +7,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -37,10 +40,36 @@ settings.load_profile("here")
 _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 
 
+def keep_files_in_memory(folder: str = "/dev/shm") -> None:
+    """Have files of tests where nobody waits for a disk, if such a place is there."""
+    if "TMPDIR" in os.environ or not os.access(folder, os.W_OK | os.X_OK):
+        return
+    place = os.statvfs(folder)
+    if place.f_bavail * place.f_frsize > 2 << 30 and not place.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+keep_files_in_memory()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two more than there are processors, since tests wait a good part of their time."""
     return (os.cpu_count() or 1) + 2
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have each process that shares the tests load others first: what one compiles is there."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    folder, root = session.config.invocation_params.dir, session.config.rootpath
+    places = [folder / place.partition("::")[0] for place in session.config.args]
+    files = [file for place in places for file in sorted(place.rglob("test_*.py")) or [place]]
+    first = int(worker["workerid"][2:]) * len(files) // worker["workercount"]
+    for file in [*files[first:], *files[:first]]:
+        with suppress(Exception, pytest.skip.Exception):  # it is told of when they are collected
+            import_module(".".join(file.relative_to(root).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -141,7 +141,7 @@ def endless(head: bytes, piece: bytes) -> Answer:
     return play
 
 
-BOMB = gzip.compress(b"data: " + b"x" * (64 << 20), 9)
+BOMB = gzip.compress(b"data: " + b"x" * (16 << 20), 9)
 TWICE = stream_head({"Content-Encoding": "gzip, gzip", "Content-Type": "application/json"})
 SMALL = {"max_answer_bytes": 1 << 20, "max_event_bytes": 1 << 19}
 

@@ -1,7 +1,7 @@
 """Runs whose processes are killed: nothing that was written is paid for or done again.
 
-Each test kills about as many processes as the environment variable KILLS says; on SQLite, one of
-them at each write in any case.
+On each store as many processes are killed, again and again, as the environment variable KILLS says;
+on SQLite one is killed at each write, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.support.journal_runs import (
 )
 from tests.support.journal_stores import JournalStore
 
-KILLS = int(os.environ.get("KILLS", 5))
+KILLS = int(os.environ.get("KILLS", 8))
 POINTS = 44
 """How many points there are about to die at before the run pauses."""
 
@@ -128,9 +128,9 @@ def ledger(
     return Ledger(server, drivers, store, str(tmp_path))
 
 
+ON_SQLITE = [("sqlite", False), ("sqlite", True)]
 EVERY_WAY = [
-    ("sqlite", False),
-    ("sqlite", True),
+    *ON_SQLITE,
     ("postgresql", False),
     ("postgresql", True),
     ("redis", False),
@@ -140,15 +140,13 @@ EVERY_WAY = [
     ("django-postgresql", True),
 ]
 """Stores, and whether tools write in the journal's transaction."""
-every_way = pytest.mark.parametrize(("ledger", "shares"), EVERY_WAY, indirect=["ledger"])
 
 
-@every_way
+@pytest.mark.parametrize(("ledger", "shares"), ON_SQLITE, indirect=["ledger"])
 def test_a_run_killed_at_each_of_its_writes_goes_on_from_there(
     ledger: Ledger, shares: bool
 ) -> None:
-    is_thorough = ledger.store.kind == "sqlite" and not shares
-    step = 1 if is_thorough else max(1, POINTS // KILLS)
+    step = max(1, POINTS // KILLS) if shares else 1
     for point in itertools.count(random.Random(7).randint(1, step), step):
         run_id = ledger.new_id()
         first = ledger.attempt(run_id, point, shares=shares)
@@ -160,8 +158,11 @@ def test_a_run_killed_at_each_of_its_writes_goes_on_from_there(
     assert ledger.kills > 20 // step
 
 
-@every_way
-@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize(
+    ("ledger", "shares", "streamed"),
+    [*((*way, False) for way in EVERY_WAY), ("sqlite", True, True), ("postgresql", False, True)],
+    indirect=["ledger"],
+)
 def test_runs_killed_again_and_again_get_done(ledger: Ledger, shares: bool, streamed: bool) -> None:
     chance = random.Random(KILLS)
     while ledger.kills < KILLS:

@@ -96,7 +96,7 @@ def client(
 
 
 def wait_until_it_answers(url: str, proxy: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while True:
         try:
             requests.get(url, timeout=5)

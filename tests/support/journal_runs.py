@@ -15,9 +15,10 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from agents_lite import (
     Runner,
     SQLiteSession,
     ToolContext,
+    Usage,
     function_tool,
 )
 from agents_lite.testing import HTTPRequest, call, handoff_to
@@ -64,15 +66,17 @@ class Attempt:
 
 
 class Points:
-    """Counts the points that a process passes, and kills it at one of them."""
+    """Counts the points that a process passes, and kills it at one of them, which it tells."""
 
-    def __init__(self, dies_at: int | None) -> None:
+    def __init__(self, dies_at: int | None, tell_death: Callable[[], object]) -> None:
         self.left = dies_at
+        self._tell_death = tell_death
 
     def pass_one(self) -> None:
         if self.left is not None:
             self.left -= 1
             if self.left == 0:
+                self._tell_death()
                 os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
@@ -86,9 +90,9 @@ def session_of(folder: str, run_id: str) -> SQLiteSession:
     return SQLiteSession(run_id, os.path.join(folder, "sessions.db"))
 
 
-def drive(attempt: Attempt) -> dict[str, Any]:
+def drive(attempt: Attempt, tell_death: Callable[[], object]) -> dict[str, Any]:
     """Run until the end, a pause or death."""
-    points = Points(attempt.dies_at)
+    points = Points(attempt.dies_at, tell_death)
     store = JournalStore(attempt.kind, attempt.location)
     shared = store.open_charges(attempt.folder) if attempt.shares else None
     journal = store.open(points.around, shared)
@@ -234,36 +238,48 @@ def _watched(session: SQLiteSession, points: Points) -> SQLiteSession:
 
 def _fork(attempt: Attempt) -> dict[str, Any]:
     reading, writing = os.pipe()
+
+    def tell(told: dict[str, Any]) -> None:
+        os.write(writing, json.dumps({**told, "modules": list(sys.modules)}).encode())
+
     pid = os.fork()
     if pid == 0:
         try:
-            told = {**drive(attempt), "modules": list(sys.modules)}
+            tell(drive(attempt, lambda: tell({"ended": "killed"})))
         except BaseException as error:
-            told = {"ended": "error", "error": f"{type(error).__name__}: {error}"}
+            tell({"ended": "error", "error": f"{type(error).__name__}: {error}"})
             traceback.print_exc()
-        os.write(writing, json.dumps(told).encode())
         os._exit(0)
     os.close(writing)
     with open(reading) as pipe:
-        text = pipe.read()
+        told: dict[str, Any] = json.load(pipe)
     _, status = os.waitpid(pid, 0)
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    told: dict[str, Any] = {"ended": "killed"} if killed else json.loads(text)
-    for name in told.pop("modules", ()):  # those after it need not import them, too
+    assert os.WIFSIGNALED(status) == (told["ended"] == "killed")
+    for name in told.pop("modules"):  # those after it need not import them, too
         with suppress(ImportError):
             import_module(name)
     return told
 
 
+@cache
+def _set_up(kind: str, location: str) -> None:
+    """Make what all that use a store would make for themselves."""
+    if kind == "django":
+        set_up_django(location)
+    if kind == "sqlalchemy":
+        with JournalStore(kind, location).open_charges("") as connection:
+            pass
+        connection.engine.dispose()
+
+
 def main() -> None:
     """Make each attempt that standard input names."""
+    Usage().model_dump()
     for line in sys.stdin:
         attempt = Attempt(**json.loads(line))
-        if attempt.kind == "django" and "DJANGO_SETTINGS_MODULE" not in os.environ:
-            set_up_django(attempt.location)
+        _set_up(attempt.kind, attempt.location)
         print(json.dumps(_fork(attempt)), flush=True)
 
 
 if __name__ == "__main__":
     main()
-

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from agents_lite import Journal, SQLiteJournal
@@ -61,7 +62,7 @@ class JournalStore:
             self.plain.open_charges(folder).close()
             return of_this_thread
         if self.kind == "sqlalchemy":
-            return _sqlalchemy_charges(self.location)
+            return _sqlalchemy_charges(self.location).connect()
         path = self.location if self.kind == "sqlite" else os.path.join(folder, "charges.db")
         connection = sqlite3.connect(path, timeout=30)
         connection.execute(_CHARGES)
@@ -106,18 +107,19 @@ class JournalStore:
         return connection.execute(statement, values)
 
 
+@cache
 def _sqlalchemy_charges(url: str) -> Any:
     import sqlalchemy as sa
 
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    connection = engine.connect()
+    engine = sa.create_engine(url)
     columns = "run_id VARCHAR(99), token VARCHAR(999), amount INTEGER"
-    try:
-        connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS charges ({columns})"))
-        connection.commit()
-    except sa.exc.IntegrityError:  # of PostgreSQL, when two create it at the same moment
-        connection.rollback()
-    return connection
+    with engine.connect() as connection:
+        try:
+            connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS charges ({columns})"))
+            connection.commit()
+        except sa.exc.IntegrityError:  # of PostgreSQL, when two create it at the same moment
+            connection.rollback()
+    return engine
 
 
 def watched(kind: Any, around: Around) -> Any:

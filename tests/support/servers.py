@@ -129,7 +129,8 @@ def pgbouncer(postgres_url: str) -> Iterator[str]:
 def mariadb_server() -> Iterator[str]:
     """A MariaDB server; gives the SQLAlchemy URL (driver pymysql) of an empty database.
 
-    Its texts are in latin-1, unless a column says otherwise.
+    Its texts are in latin-1, unless a column says otherwise. Clients load no certificates, as they
+    would for each connection.
     """
     install = _find_program("mariadb-install-db", "mariadb-server")
     program = _find_program("mariadbd", "mariadb-server")
@@ -155,7 +156,7 @@ def mariadb_server() -> Iterator[str]:
             return [program, "--no-defaults", data, *place, *settings]
 
         with _running(command, _mariadb_greets, cwd=directory, **account) as server:
-            yield f"mysql+pymysql://root@127.0.0.1:{server.port}/test"
+            yield f"mysql+pymysql://root@127.0.0.1:{server.port}/test?ssl_disabled=true"
 
 
 @contextmanager
