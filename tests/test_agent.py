@@ -29,6 +29,7 @@ from agents_lite import (
     UserError,
     WebSearchTool,
     function_tool,
+    handoff,
 )
 from agents_lite.testing import ResponsesServer, ScriptedModel, call, final, handoff_to
 from tests.support.agents import agent_with
@@ -239,7 +240,7 @@ def test_a_type_that_cannot_be_strict_is_refused_when_the_agent_is_declared() ->
     with pytest.raises(UserError, match="strict"):
         Agent("A", output_type=dict[str, int])
     loose = AgentOutputSchema(dict[str, int], strict_json_schema=False)
-    agent = agent_with([final({"response": {"a": 1}})], output_type=loose)
+    agent = agent_with([final({"a": 1})], output_type=loose)
     assert Runner.run_sync(agent, "x").final_output == {"a": 1}
     assert not request_of(agent).output_schema.is_strict_json_schema()
 
@@ -454,6 +455,21 @@ def test_what_a_run_would_be_given_can_be_asked_for() -> None:
     plain: Agent[str] = Agent(name="B", instructions="Be brief.")
     assert asyncio.run(plain.get_system_prompt(context)) == "Be brief."
     assert asyncio.run(plain.get_prompt(context)) is None
+
+
+def test_handoffs_are_decided_about_when_instructions_and_prompt_are_known() -> None:
+    order: list[str] = []
+
+    def note(place: str, what: Any) -> Any:
+        return lambda *given: order.append(place) or what
+
+    agent = agent_with(
+        ["ok"], instructions=note("instructions", "Be kind."), prompt=note("prompt", {"id": "p"})
+    )
+    agent.tools = [function_tool(note, is_enabled=note("tool", False))]
+    agent.handoffs = [handoff(Agent("B"), is_enabled=note("handoff", False))]
+    Runner.run_sync(agent, "Hi")
+    assert order == ["tool", "instructions", "prompt", "handoff"]
 
 
 def test_a_subclass_may_say_its_instructions_and_prompt_by_itself() -> None:

@@ -435,10 +435,15 @@ def test_a_filter_counts_whatever_its_truth() -> None:
 @pytest.mark.parametrize(
     "option", ["previous_response_id", "conversation_id", "auto_previous_response_id"]
 )
-def test_a_filter_cannot_change_what_the_server_keeps(option: str) -> None:
+def test_a_filter_cannot_change_what_the_server_keeps(
+    option: str, caplog: pytest.LogCaptureFixture
+) -> None:
     a, _, _ = pair([handoff_to("B")], input_filter=remove_all_tools)
     with pytest.raises(UserError, match="filter"):
         Runner.run_sync(a, "hi", **{option: "id_1"})  # type: ignore[arg-type]
+    a, b, _ = pair([handoff_to("B"), "ok"], nest_handoff_history=True)  # may be of the whole run
+    assert Runner.run_sync(a, "hi", **{option: "id_1"}).last_agent is b  # type: ignore[arg-type]
+    assert "nest_handoff_history" in caplog.text
 
 
 def test_a_filter_must_return_the_conversation() -> None:

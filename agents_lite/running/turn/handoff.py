@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from ..facts import Filtered, HandedOver
 if TYPE_CHECKING:
     from ...stream_events import RunItemStreamEvent
     from ..live_run import LiveRun
+
+logger = logging.getLogger("agents_lite")
 
 IGNORED = "Multiple handoffs detected, ignoring this one."
 
@@ -70,18 +73,21 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
     change = chosen.input_filter
     if change is None:
         change = run.config.handoff_input_filter
-    if change is None:
-        nests = chosen.nest_handoff_history
-        if run.config.nest_handoff_history if nests is None else nests:
-            change = _nesting(run)
-    if change is None:
+    nests = chosen.nest_handoff_history
+    nests = run.config.nest_handoff_history if nests is None else nests
+    if change is None and not nests:
         return
     conversation = run.record.conversation
     if conversation.server_keeps_history or conversation.previous_response_id is not None:
+        if change is None:
+            logger.warning("nest_handoff_history does nothing to a history that the server keeps.")
+            return
         raise UserError(
             "A handoff input filter cannot change a history that the server keeps; do without it, "
             "or without previous_response_id and conversation_id"
         )
+    if change is None:
+        change = _nesting(run)
     filtered = run.call(change, conversation.handoff_data(run.context))
     if not isinstance(filtered, HandoffInputData):
         raise UserError(f"A handoff input filter must return HandoffInputData, got {filtered!r}")

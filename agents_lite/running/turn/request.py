@@ -40,12 +40,12 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     """
     agent, conversation = run.agent, run.record.conversation
     tools = [tool for tool in agent.tools if _is_enabled(tool, run)]
+    instructions, prompt = _instructions(agent, run), _prompt(agent, run)
     handoffs = [offer for offer in map(as_handoff, agent.handoffs) if _is_enabled(offer, run)]
     if agent.mcp_servers:
         tools += _server_tools(run, _names(tools, handoffs), cancellation)
     if len(set(names := _names(tools, handoffs))) < len(names):
         tools, handoffs = _of_different_names(run, tools, handoffs)
-    instructions = _instructions(agent, run)
     if run.compaction is not None or run.stand_in is not None:
         from .compacting import compact_if_full  # only those who need it pay for it
 
@@ -64,7 +64,7 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
         output_schema=run.output_schema,
         previous_response_id=conversation.previous_response_id or None,
         conversation_id=conversation.conversation_id,
-        prompt=_prompt(agent, run),
+        prompt=prompt,
         stream=run.streamed,
         background=awaited_answer(run, settings),
         agent_name=agent.name,
