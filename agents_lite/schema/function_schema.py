@@ -374,7 +374,8 @@ def _is_context(annotation: Any) -> bool:
 
 
 def _annotated_text(annotation: Any) -> str | None:
-    """The first string of an `Annotated[T, "description"]`."""
+    """The first string of an `Annotated[T, "description"]`, or of an alias of one."""
+    annotation = getattr(annotation, "__value__", annotation)
     if get_origin(annotation) is not Annotated:
         return None
     return next((extra for extra in annotation.__metadata__ if isinstance(extra, str)), None)

@@ -303,6 +303,12 @@ def test_docstring_without_sections_is_the_description_with_its_indentation_gone
     assert function_schema(f).description == "Look: at this.\n\nNote: it is\n    indented."
 
 
+def test_alias_of_an_annotated_type_describes_a_parameter() -> None:
+    def f(words: Words) -> None: ...
+
+    assert properties_of(f)["words"]["description"] == "What to look for."
+
+
 def test_docstring_wins_over_annotated_string_and_field() -> None:
     def f(
         a: Annotated[int, "annotated a"],
@@ -629,6 +635,7 @@ def test_return_annotation_is_nobody_s_business() -> None:
 # --- the context -------------------------------------------------------------------------------
 
 Alias = RunContextWrapper[int]
+Words = TypeAliasType("Words", Annotated[str, "What to look for."])
 TypeAlias = TypeAliasType("TypeAlias", ToolContext[int])
 
 
