@@ -48,18 +48,16 @@ class Activity:
     """What `Trace` and `Span` share: it starts, may be current for a while, and finishes."""
 
     is_trace = False
-
-    def __init__(self, disabled: bool) -> None:
-        self.disabled = disabled
-        """Whether nothing is recorded, here and inside."""
-        self.hides_content = False
-        """Whether errors are told by their class alone, here and in spans opened inside, since
-        their texts may quote inputs and outputs."""
-        self.started_ns: int | None = None
-        """When it started, in nanoseconds since 1970, or None."""
-        self.ended_ns: int | None = None
-        """When it ended, in nanoseconds since 1970, or None."""
-        self._surrounding: Activity | None = None
+    disabled: bool
+    """Whether nothing is recorded, here and inside."""
+    hides_content = False
+    """Whether errors are told by their class alone, here and in spans opened inside, since
+    their texts may quote inputs and outputs."""
+    started_ns: int | None = None
+    """When it started, in nanoseconds since 1970, or None."""
+    ended_ns: int | None = None
+    """When it ended, in nanoseconds since 1970, or None."""
+    _surrounding: Activity | None = None
 
     @property
     def started_at(self) -> str | None:

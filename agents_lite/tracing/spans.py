@@ -60,7 +60,7 @@ class Span(Activity, Generic[Data]):
             raise UserError(f"The parent of a span must be a trace or a span, got {parent!r}")
         if not isinstance(span_id, str | None):
             raise UserError(f"A span_id must be text, got {span_id!r}")
-        super().__init__(disabled or parent is None or parent.disabled)
+        self.disabled = disabled or parent is None or parent.disabled
         self.hides_content = parent is not None and parent.hides_content
         self.span_data = span_data
         self.span_id = span_id or ("no-op" if self.disabled else gen_span_id())

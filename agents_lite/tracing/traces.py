@@ -32,7 +32,7 @@ class Trace(Activity):
         disabled: bool,
         provider: TraceProvider,
     ) -> None:
-        super().__init__(disabled)
+        self.disabled = disabled
         self.name = name
         self.trace_id = trace_id
         self.group_id = group_id
