@@ -21,7 +21,7 @@ from .pickling import PickledByName
 from .prompts import GenerateDynamicPromptData, Prompt
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper, TContext
-from .shown import html_table, in_few_words
+from .shown import html_table, in_few_words, repr_of
 from .taken_whole import TakenWhole
 from .tool import (
     FunctionTool,
@@ -380,7 +380,7 @@ class Agent(PickledByName, Generic[TContext]):
 
     def _wrong(self, name: str, wanted: str) -> UserError:
         value = getattr(self, name)
-        return UserError(f"Agent {self.name!r}: {name} must be {wanted}, got {value!r}")
+        return UserError(f"Agent {self.name!r}: {name} must be {wanted}, got {repr_of(value)}")
 
     def _check_output_type(self) -> None:
         """Refuse an output type that cannot be sent; one that is still to be defined may pass."""

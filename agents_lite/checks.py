@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any, ParamSpec, TypeVar
 
 from .exceptions import UserError
+from .shown import repr_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +54,7 @@ def check_takes(function: Any, owner: str, *wanted: str) -> None:
         wanted: What it is given, in words.
     """
     if not callable(function):
-        raise UserError(f"{owner} must be a function, got {function!r}")
+        raise UserError(f"{owner} must be a function, got {repr_of(function)}")
     if not (takes(function, wanted) or takes(function, wanted, follow_wrapped=False)):
         what = " and ".join(wanted) or "no arguments"
         raise UserError(f"{owner} must take {what}, {len(wanted)} positional argument(s)")
@@ -94,24 +95,30 @@ def absolute_path(path: Any, owner: str) -> str:
             return found
     except (TypeError, ValueError):  # no path, or characters that the system has no bytes for
         pass
-    raise UserError(f"{owner} must be the path of a file, got {path!r}")
+    raise UserError(f"{owner} must be the path of a file, got {repr_of(path)}")
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, also one of NumPy's; True is none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Whether it is a number, also one of NumPy's; True is none, nor what no float can hold."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def check_number(value: Any, owner: str, least: float = 0) -> None:
     """Raise UserError for what is no number, or one below the least."""
     if not is_number(value) or not value >= least:
-        raise UserError(f"{owner} must be {least} or more, got {value!r}")
+        raise UserError(f"{owner} must be {least} or more, got {repr_of(value)}")
 
 
 def check_seconds(value: Any, owner: str) -> None:
     """Raise UserError for what is no number of seconds above 0."""
     if not is_number(value) or not value > 0:
-        raise UserError(f"{owner} must be a number of seconds above 0, got {value!r}")
+        raise UserError(f"{owner} must be a number of seconds above 0, got {repr_of(value)}")
 
 
 def from_fields(kind: type[T], given: Any) -> T:
@@ -131,4 +138,4 @@ def from_fields(kind: type[T], given: Any) -> T:
 def check_session(value: Any, owner: str) -> None:
     """Raise UserError for what is no session."""
     if isinstance(value, type) or not hasattr(value, "get_items"):
-        raise UserError(f"{owner} must be a Session such as SQLiteSession, got {value!r}")
+        raise UserError(f"{owner} must be a Session such as SQLiteSession, got {repr_of(value)}")

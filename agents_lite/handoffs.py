@@ -18,6 +18,7 @@ from .exceptions import ModelBehaviorError, UserError
 from .items import RunItemBase
 from .run_context import RunContextWrapper, TContext
 from .schema.strict_schema import schema_for_api
+from .shown import repr_of
 from .taken_whole import TakenWhole
 from .tool import check_is_enabled, check_tool_name, fit_for_tool
 
@@ -53,12 +54,13 @@ class HandoffInputData(TakenWhole):
         history = self.input_history
         if not (isinstance(history, str) or _all_are(dict, history)):
             raise UserError(
-                f"HandoffInputData: input_history must be text or input items, got {history!r}"
+                "HandoffInputData: input_history must be text or input items, got "
+                f"{repr_of(history)}"
             )
         for name in ("pre_handoff_items", "new_items", "input_items"):
             items = getattr(self, name)
             if not (_all_are(RunItemBase, items) or (items is None and name == "input_items")):
-                raise UserError(f"HandoffInputData: {name} must be run items, got {items!r}")
+                raise UserError(f"HandoffInputData: {name} must be run items, got {repr_of(items)}")
 
     @property
     def sent_items(self) -> tuple[RunItem, ...]:
@@ -193,7 +195,7 @@ def handoff(
             takes the wrong number of arguments.
     """
     if not hasattr(agent, "handoff_description"):
-        raise UserError(f"handoff() takes an Agent, got {agent!r}")
+        raise UserError(f"handoff() takes an Agent, got {repr_of(agent)}")
     if input_type is not None and on_handoff is None:
         raise UserError("handoff(): input_type needs an on_handoff function that receives it")
     if on_handoff is not None:
@@ -204,7 +206,7 @@ def handoff(
     if input_type is not None:
         from .schema.adapter import json_schema_of, make_adapter  # loads all of pydantic
 
-        adapter = make_adapter(input_type, f"handoff(): input_type {input_type!r}")
+        adapter = make_adapter(input_type, f"handoff(): input_type {repr_of(input_type)}")
         schema = json_schema_of(adapter, f"handoff(): input_type {input_type!r}")
         if schema.get("type") != "object" and "$ref" not in schema:
             raise UserError(

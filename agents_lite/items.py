@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from .exceptions import UserError
 from .response_types import ResponsesObject, ResponseStreamEvent, as_json, json_text
-from .shown import html_table, in_few_words
+from .shown import html_table, in_few_words, repr_of
 from .taken_whole import TakenWhole
 from .tool_output import output_for_model
 from .usage import Usage
@@ -399,13 +399,13 @@ def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
         UserError: It is none; the message names whose it is.
     """
     if not isinstance(items, list | tuple):
-        raise UserError(f"{owner} must be a list of input items, got {items!r}")
+        raise UserError(f"{owner} must be a list of input items, got {repr_of(items)}")
     for item in items:
         if not (isinstance(item, dict) and isinstance(item.get("type"), str | None)):
             known = ("to_input_item", "model_dump")
             way = next((f"; its {name}() is one" for name in known if hasattr(item, name)), "")
             wanted = "a dict such as {'role': ...}"
-            raise UserError(f"{owner}: each input item must be {wanted}, got {item!r}{way}")
+            raise UserError(f"{owner}: each input item must be {wanted}, got {repr_of(item)}{way}")
     return items if isinstance(items, list) else list(items)
 
 

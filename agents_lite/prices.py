@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .checks import check_kind
 from .exceptions import UserError
-from .shown import escaped
+from .shown import escaped, repr_of
 
 if TYPE_CHECKING:
     from .usage import RequestUsage, Usage
@@ -53,7 +53,9 @@ class Price:
         for name, dollars in vars(self).items():
             is_number = isinstance(dollars, int | float) and dollars >= 0
             if not is_number and (dollars is not None or name in ("input", "output")):
-                raise UserError(f"Price({name}=...) must be a number from 0 on, got {dollars!r}")
+                raise UserError(
+                    f"Price({name}=...) must be a number from 0 on, got {repr_of(dollars)}"
+                )
 
 
 class _Request(NamedTuple):

@@ -14,7 +14,7 @@ from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
 from .models.openai_provider import default_provider
 from .run_context import RunContextWrapper, TContext
-from .shown import set_fields
+from .shown import repr_of, set_fields
 from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ class UsageLimits:
         """Raise UserError for a limit that is no number."""
         for name, limit in vars(self).items():
             if not isinstance(limit, int | float | None):
-                raise UserError(f"UsageLimits: {name} must be a number or None, got {limit!r}")
+                raise UserError(
+                    f"UsageLimits: {name} must be a number or None, got {repr_of(limit)}"
+                )
 
 
 @dataclass
@@ -186,7 +188,7 @@ _ERROR_HANDLERS = ("max_turns", "invalid_final_output", "model_refusal")
 def check_error_handlers(handlers: Any) -> None:
     """Raise UserError unless these are functions by the names of errors, or None."""
     if not isinstance(handlers, Mapping | None):
-        raise UserError(f"error_handlers must be a dict of functions, got {handlers!r}")
+        raise UserError(f"error_handlers must be a dict of functions, got {repr_of(handlers)}")
     for name, handler in (handlers or {}).items():
         if name not in _ERROR_HANDLERS:
             raise UserError(
@@ -304,7 +306,7 @@ class RunConfig(TakenWhole):
             if tool_not_found_behavior not in list(_NOT_FOUND):
                 raise UserError(
                     "tool_not_found_behavior must be 'raise_error' or 'return_error_to_model', got "
-                    f"{tool_not_found_behavior!r}"
+                    f"{repr_of(tool_not_found_behavior)}"
                 )
             self.tool_not_found = _NOT_FOUND[tool_not_found_behavior]
         if isinstance(tool_execution, Mapping):
@@ -325,12 +327,16 @@ class RunConfig(TakenWhole):
         self._check_kinds()
         limit = self.max_tool_concurrency
         if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(f"max_tool_concurrency must be 1 or more, or None, got {limit!r}")
+            raise UserError(
+                f"max_tool_concurrency must be 1 or more, or None, got {repr_of(limit)}"
+            )
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
-                raise UserError(f"{name} must be one of {choices}, got {value!r}")
+                raise UserError(f"{name} must be one of {choices}, got {repr_of(value)}")
         if self.journal is not None and not hasattr(self.journal, "let_go"):
-            raise UserError(f"journal must be one such as SQLiteJournal, got {self.journal!r}")
+            raise UserError(
+                f"journal must be one such as SQLiteJournal, got {repr_of(self.journal)}"
+            )
 
     def __repr__(self) -> str:
         return set_fields(self)

@@ -22,12 +22,17 @@ _ACTED_ON = re.compile(
 
 def in_few_words(value: Any, most: int = MOST) -> str:
     """A text, or another object's repr, on one line of at most so many characters."""
-    try:
-        text = value if isinstance(value, str) else repr(value)
-    except Exception:
-        text = f"<{type(value).__name__}>"
+    text = value if isinstance(value, str) else repr_of(value)
     line = escaped(" ".join(text[: 10 * most].split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def repr_of(value: object) -> str:
+    """How a value shows itself in an error; its class where it cannot."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def set_fields(thing: Any) -> str:

@@ -42,6 +42,7 @@ from .schema.function_schema import (
     function_schema,
 )
 from .schema.strict_schema import schema_for_api
+from .shown import repr_of
 from .taken_whole import TakenWhole
 from .tool_context import ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
@@ -453,7 +454,7 @@ class FileSearchTool:
         check_kind(self.vector_store_ids, (list, tuple), "FileSearchTool: vector_store_ids", wanted)
         most = self.max_num_results
         if most is not None and not (type(most) is int and 1 <= most <= 50):
-            raise UserError(f"FileSearchTool: max_num_results must be 1 to 50, got {most!r}")
+            raise UserError(f"FileSearchTool: max_num_results must be 1 to 50, got {repr_of(most)}")
 
 
 @dataclass

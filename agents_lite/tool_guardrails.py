@@ -12,6 +12,7 @@ from .concurrency.calling import settled
 from .exceptions import UserError
 from .guardrail import AnyGuardrail, declare
 from .run_context import TContext
+from .shown import repr_of
 from .taken_whole import TakenWhole
 from .tool_context import ToolContext
 
@@ -68,7 +69,7 @@ class ToolGuardrailFunctionOutput:
         if kind not in ("allow", "reject_content", "raise_exception") or not is_told:
             raise UserError(
                 "The behavior of a tool guardrail's verdict is made by its allow(), "
-                f"reject_content(message) or raise_exception(), got {given!r}"
+                f"reject_content(message) or raise_exception(), got {repr_of(given)}"
             )
 
     @classmethod

@@ -179,10 +179,21 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
 ]
 
 
+@pytest.mark.parametrize("text", ["no such", "int(", "a\0b", "\ud800"])
+def test_a_text_that_names_no_type_is_no_output_type(text: str) -> None:
+    with pytest.raises(UserError, match="The output type"):
+        Agent("A", output_type=text)  # type: ignore[arg-type]
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+
 @pytest.mark.parametrize("door", DOORS, ids=[f"{n}-{door[1]}" for n, door in enumerate(DOORS)])
 def test_options_of_the_wrong_kind_are_refused(door: Any) -> None:
     make, option, values = door
-    for value in values:
+    for value in [*values, Unshowable()]:
         with pytest.raises(UserError, match=f"{option[:8]}|has no|cannot (name|be)|initial"):
             make(**{option: value})
 
@@ -198,7 +209,7 @@ def test_numbers_of_other_packages_are_numbers_and_true_is_none() -> None:
     third = Fraction(1, 3)
     assert function_tool(print, timeout=third).timeout == third  # type: ignore[arg-type]
     ResponsesClient(read_timeout=third, max_retry_wait=third, api_key="k")  # type: ignore[arg-type]
-    for refused in (True, None, "1", float("nan")):
+    for refused in (True, None, "1", float("nan"), 10**5000):
         with pytest.raises(UserError, match="delay"):
             ResponsesClient(retry_delay=refused, api_key="k")  # type: ignore[arg-type]
 

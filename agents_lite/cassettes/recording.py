@@ -17,6 +17,7 @@ from ..exceptions import CassetteLeftover, CassetteMiss, UserError
 from ..running import stand_ins
 from ..running.stand_ins import Made
 from ..running.turn.function_call import read_arguments
+from ..shown import repr_of
 from ..tool import ComputerTool
 from . import modes
 from .entries import JSON, Entries, Entry
@@ -73,9 +74,9 @@ def cassette(
         UserError: The file is no cassette, or an argument is not one of those named.
     """
     if record not in MODES:
-        raise UserError(f"record must be one of {', '.join(MODES)}, got {record!r}")
+        raise UserError(f"record must be one of {', '.join(MODES)}, got {repr_of(record)}")
     if tools not in ("live", "recorded"):
-        raise UserError(f"tools must be 'live' or 'recorded', got {tools!r}")
+        raise UserError(f"tools must be 'live' or 'recorded', got {repr_of(tools)}")
     check_kind(path, (str, os.PathLike), "The path of a cassette", "a path")
     if mask is not None:
         check_takes(mask, "mask", "a JSON value")

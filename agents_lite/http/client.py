@@ -16,6 +16,7 @@ from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
 from ..response_types import ResponseStreamEvent
+from ..shown import repr_of
 from .address import Address, parse_address, without_query
 from .answer import Limits, Translate
 from .assembly import SettledEvents
@@ -392,6 +393,6 @@ def _check_kinds(base_url: Any, headers: Any, max_retries: Any, session: Any) ->
     check_kind(base_url, (str, NoneType), "base_url", "text")
     check_kind(headers, (Mapping, NoneType), "default_headers", "a dict")
     if not isinstance(max_retries, int) or max_retries < 0:
-        raise UserError(f"max_retries must be 0 or more, got {max_retries!r}")
+        raise UserError(f"max_retries must be 0 or more, got {repr_of(max_retries)}")
     if session is not None and not hasattr(session, "get_adapter"):
         raise UserError(f"session must be a requests.Session, not a {type(session).__name__}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from ..checks import check_kind, check_takes
 from ..exceptions import ModelBehaviorError, UserError, words_of
 from ..response_types import as_json, json_text
+from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from ..tool import LocalTool, NeedsApproval, OnApproval
 
@@ -178,7 +179,8 @@ class ShellTool(LocalTool):
             result = ShellResult([ShellCommandOutput(result)])
         if not isinstance(result, ShellResult):
             raise UserError(
-                f"The executor of {self.name} must return a text or a ShellResult, got {result!r}"
+                f"The executor of {self.name} must return a text or a ShellResult, got "
+                f"{repr_of(result)}"
             )
         return _fields(result, wanted.max_output_length), result
 

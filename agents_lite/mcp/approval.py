@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ..checks import check_takes
 from ..exceptions import UserError
 from ..run_context import RunContextWrapper
+from ..shown import repr_of
 from .objects import MCPTool
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def check_approval(policy: Any) -> None:
             return
     raise UserError(
         "require_approval must be 'always', 'never', 'auto', a function of context, tool and "
-        f"arguments, or such a rule for each tool's name, got {policy!r}"
+        f"arguments, or such a rule for each tool's name, got {repr_of(policy)}"
     )
 
 

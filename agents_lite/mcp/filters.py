@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from ..checks import check_takes
 from ..exceptions import UserError
 from ..run_context import RunContextWrapper
+from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from .objects import MCPTool
 
@@ -75,11 +76,13 @@ def check_filter(tool_filter: Any) -> None:
     if not isinstance(tool_filter, dict) or not set(tool_filter) <= known:
         raise UserError(
             "tool_filter must be create_static_tool_filter(...), or a function of a "
-            f"ToolFilterContext and a tool, got {tool_filter!r}"
+            f"ToolFilterContext and a tool, got {repr_of(tool_filter)}"
         )
     for name, names in tool_filter.items():
         if isinstance(names, str) or not isinstance(names, Collection):
-            raise UserError(f"{name} of a tool_filter must be a list of names, got {names!r}")
+            raise UserError(
+                f"{name} of a tool_filter must be a list of names, got {repr_of(names)}"
+            )
 
 
 def passes(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..exceptions import UserError
+from ..shown import repr_of
 from .objects import MCPElicitation
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -28,7 +29,7 @@ def accepted(question: MCPElicitation, content: Mapping[str, Any] | None) -> dic
             raise UserError(f"A page is to be visited, {question.url}; there are no fields")
         return {"action": "accept"}
     if not isinstance(content, Mapping):
-        raise UserError(f"The answer must be a dict of the form's fields, got {content!r}")
+        raise UserError(f"The answer must be a dict of the form's fields, got {repr_of(content)}")
     schema = question.requested_schema or {}
     fields = schema.get("properties")
     if isinstance(fields, dict):

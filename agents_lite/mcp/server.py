@@ -17,6 +17,7 @@ from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
+from ..shown import repr_of
 from ..tool import ToolErrorFunction, default_tool_error_function
 from .approval import RequireApproval, check_approval
 from .filters import ToolFilter, ToolFilterContext, check_filter, passes
@@ -127,7 +128,7 @@ class MCPServer(ABC):
         check_filter(tool_filter)
         check_approval(require_approval)
         if on_failure not in ("raise", "skip"):
-            raise UserError(f"on_failure must be 'raise' or 'skip', got {on_failure!r}")
+            raise UserError(f"on_failure must be 'raise' or 'skip', got {repr_of(on_failure)}")
         if client_session_timeout_seconds is not None:
             check_seconds(client_session_timeout_seconds, "client_session_timeout_seconds")
         check_number(max_retry_attempts, "max_retry_attempts")

@@ -16,7 +16,7 @@ from ..concurrency.forks import new_lock, release_if_held
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from ..http.assembly import words_of_error
-from ..shown import escaped
+from ..shown import escaped, repr_of
 from .objects import MCPElicitation
 from .protocol import (
     CLIENT_INFO,
@@ -507,7 +507,7 @@ class Session:
         if not isinstance(said, Mapping):
             raise UserError(
                 "on_elicitation must return the form's fields as a dict, "
-                f"{{'action': 'cancel'}}, or None to decline; got {said!r}"
+                f"{{'action': 'cancel'}}, or None to decline; got {repr_of(said)}"
             )
         if said.get("action") in ("accept", "decline", "cancel") and set(said) <= _SAID:
             return dict(said)

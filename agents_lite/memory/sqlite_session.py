@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import absolute_path, check_number
 from ..concurrency.calling import Done
 from ..exceptions import SessionError, UserError
+from ..shown import repr_of
 from .session_settings import SessionSettings
 from .sqlite_file import IN_MEMORY, SQLiteFile
 from .stored_session import StoredSession
@@ -57,7 +58,7 @@ class SQLiteSession(StoredSession):
         for name in (sessions_table, messages_table):
             if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
                 raise UserError(
-                    f"{name!r} cannot name a table: use letters, digits and underscores."
+                    f"{repr_of(name)} cannot name a table: use letters, digits and underscores."
                 )
         self.db_path = IN_MEMORY if db_path == IN_MEMORY else absolute_path(db_path, "db_path")
         self.timeout = timeout

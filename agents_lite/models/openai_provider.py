@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import forgetful
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
+from ..shown import repr_of
 from .default_client import OpenAIClient, as_client, default_api, default_client
 from .interface import Model, ModelProvider
 from .openai_responses import OpenAIResponsesModel
@@ -105,7 +106,9 @@ def choose_model(agent: Agent[object], config: RunConfig) -> Model:
         return _default_provider.get_model(wanted)
     model = provider.get_model(wanted)
     if not isinstance(model, Model):
-        raise UserError(f"{provider!r}.get_model({wanted!r}) must return a Model, got {model!r}")
+        raise UserError(
+            f"{provider!r}.get_model({wanted!r}) must return a Model, got {repr_of(model)}"
+        )
     return model
 
 

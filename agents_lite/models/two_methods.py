@@ -15,6 +15,7 @@ from ..concurrency.calling import Callbacks
 from ..exceptions import UserError
 from ..items import ItemHelpers, ModelResponse, TResponseInputItem
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
+from ..shown import repr_of
 from ..tracing import get_current_span
 from .answer import answering
 from .interface import Model, ModelRequest, ModelTracing, stream_of_two_methods
@@ -74,7 +75,7 @@ def _tracing() -> ModelTracing:
 def _completed(answer: Any, model: Any) -> ResponseStreamEvent:
     if not isinstance(answer, ModelResponse):
         name = type(model).__name__
-        raise UserError(f"{name}.get_response must return a ModelResponse, got {answer!r}")
+        raise UserError(f"{name}.get_response must return a ModelResponse, got {repr_of(answer)}")
     usage = answer.usage.model_dump(exclude={"requests", "request_usage_entries"})
     response = {
         "id": answer.response_id,

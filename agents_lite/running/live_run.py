@@ -15,6 +15,7 @@ from ..concurrency.forks import new_lock
 from ..exceptions import MaxTurnsExceeded, UserError
 from ..run_config import RunConfig
 from ..run_context import RunContextWrapper
+from ..shown import repr_of
 from ..stream_events import RunItemStreamEvent, StreamEvent, item_event
 from ..tracing import Span, get_current_span, sensitive_data_by_default
 from .facts import Asked, Telling, Told
@@ -227,7 +228,9 @@ class LiveRun:
         step: Any = self.config.step  # there is one
         kept = step(name, work)
         if not isinstance(kept, dict):
-            raise UserError(f"step must return what the function it is given returns, got {kept!r}")
+            raise UserError(
+                f"step must return what the function it is given returns, got {repr_of(kept)}"
+            )
         return kept
 
     def tell_once(self, what: Telling, agent: Agent[Any], *facts: Any) -> None:

@@ -17,6 +17,7 @@ from ..concurrency.parallel import as_they_end, run_in_threads
 from ..exceptions import AgentsException, UserError, words_of
 from ..result import RunResult
 from ..run_config import RunConfig, as_run_config
+from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from . import stand_ins
 from .start import RunOptions, new_run
@@ -64,10 +65,13 @@ def run_many(
 ) -> Iterator[RunOutcome]:
     """Outcomes as they come; see `Runner.run_many`."""
     if not isinstance(max_workers, int) or max_workers < 1:
-        raise UserError(f"max_workers must be a whole number of at least 1, got {max_workers!r}")
+        raise UserError(
+            f"max_workers must be a whole number of at least 1, got {repr_of(max_workers)}"
+        )
     is_iterable = isinstance(inputs, Iterable) or hasattr(inputs, "__getitem__")
     if isinstance(inputs, str) or not is_iterable:
-        raise UserError(f"The inputs of many runs are a list, or any iterable, not {inputs!r}")
+        shown = repr_of(inputs)
+        raise UserError(f"The inputs of many runs are a list, or any iterable, not {shown}")
     if on_result is not None:
         check_takes(on_result, "on_result", "an outcome")
     if executor is not None:

@@ -19,6 +19,7 @@ from ..handoffs import TAgent
 from ..items import ItemHelpers, ToolApprovalItem
 from ..response_types import read_json
 from ..run_context import TContext
+from ..shown import repr_of
 from .fact_json import fact_from_json, fact_to_json
 from .facts import Added, Answered, Awaited, Decided, Fact, Saved, Started, TurnEnded
 from .record import Record
@@ -173,7 +174,9 @@ class RunState(Ready, Generic[TContext, TAgent]):
             UserError: The run is finished.
         """
         if not isinstance(input, str | list):
-            raise UserError(f"The input must be a string or a list of input items, got {input!r}")
+            raise UserError(
+                f"The input must be a string or a list of input items, got {repr_of(input)}"
+            )
         if self._record.is_finished:
             raise UserError(_FINISHED)
         self._record.add(Added(ItemHelpers.input_to_new_input_list(input)))
@@ -255,7 +258,8 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 context, and none is given.
         """
         if not isinstance(getattr(agent, "name", None), str):
-            raise UserError(f"The first argument must be the agent that began, got {agent!r}"[:300])
+            shown = repr_of(agent)[:200]
+            raise UserError(f"The first argument must be the agent that began, got {shown}")
         if not isinstance(state_json, dict) or "format" not in state_json:
             raise UserError("This is not the state of a run")
         if state_json["format"] != FORMAT:

@@ -33,6 +33,7 @@ from ..lifecycle import RunHooks, check_hooks
 from ..result import RunErrorDetails, RunResult
 from ..run_config import RunConfig, RunErrorHandler, as_run_config, check_error_handlers
 from ..run_context import TContext
+from ..shown import repr_of
 from ..tracing import get_current_trace, trace
 from . import stand_ins
 from .facts import Failed
@@ -257,7 +258,8 @@ def _taken_up(
     take_up = getattr(state, "take_up", None)
     if take_up is None:
         raise UserError(
-            f"The input must be a string or a list of input items, got {state!r}; or a RunState"
+            f"The input must be a string or a list of input items, got {repr_of(state)}; or a "
+            "RunState"
         )
     record, kept = take_up(agent)
     if options.get("previous_response_id") or options.get("conversation_id"):
@@ -273,22 +275,26 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
         raise TypeError(f"A run has no option {name}")
     max_turns, timeout = options.get("max_turns"), options.get("timeout")
     if not isinstance(max_turns, int | None):
-        raise UserError(f"max_turns must be a whole number or None, got {max_turns!r}")
+        raise UserError(f"max_turns must be a whole number or None, got {repr_of(max_turns)}")
     if timeout is not None:
         check_seconds(timeout, "timeout")
     if options.get("on_timeout", "raise") not in ("raise", "pause"):
-        raise UserError(f"on_timeout must be 'raise' or 'pause', got {options['on_timeout']!r}")
+        raise UserError(
+            f"on_timeout must be 'raise' or 'pause', got {repr_of(options['on_timeout'])}"
+        )
     if not isinstance(agent, Agent):
-        raise UserError(f"The starting agent must be an Agent, got {agent!r}")
+        raise UserError(f"The starting agent must be an Agent, got {repr_of(agent)}")
     if isinstance(input, list):
         as_input_items(input, "The input")
     check_error_handlers(options.get("error_handlers"))
     hooks, run_config = options.get("hooks"), options.get("run_config")
     if not isinstance(hooks, RunHooks | None):
-        raise UserError(f"hooks must be RunHooks, got {hooks!r}; AgentHooks go to Agent(hooks=...)")
+        raise UserError(
+            f"hooks must be RunHooks, got {repr_of(hooks)}; AgentHooks go to Agent(hooks=...)"
+        )
     check_hooks(hooks)
     if not isinstance(run_config, RunConfig | None):
-        raise UserError(f"run_config must be a RunConfig, got {run_config!r}")
+        raise UserError(f"run_config must be a RunConfig, got {repr_of(run_config)}")
     session = options.get("session")
     if session is not None:
         check_session(session, "session")

@@ -28,6 +28,10 @@ class _QuietGenerator(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
 
+_NO_TYPE = (NameError, TypeError, KeyError, ValueError, SyntaxError)
+"""What comes of what is no type, also of a text that names none."""
+
+
 def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
     """What reads JSON of a type.
 
@@ -46,7 +50,7 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
         return adapter
     except RecursionError as error:
         raise UserError(f"{subject} nests too deeply.") from error
-    except (PydanticUserError, SchemaError, NameError, TypeError, KeyError) as error:
+    except (*_NO_TYPE, PydanticUserError, SchemaError) as error:
         raise _no_schema(subject, error) from error
 
 
@@ -69,7 +73,7 @@ def make_object(title: str, fields: dict[str, Any], subject: str) -> Any:
     make: Any = TypedDict  # which type checkers know in another form
     try:
         return make(title, fields)
-    except TypeError as error:  # such as a ClassVar
+    except _NO_TYPE as error:  # such as a ClassVar
         raise _no_schema(subject, error) from error
 
 

@@ -28,6 +28,7 @@ from pydantic_core import SchemaValidator, ValidationError
 
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
+from ..shown import repr_of
 from .plain import Argument, Schemas, describe_arguments
 from .strict_schema import schema_for_api
 
@@ -384,7 +385,7 @@ def _annotated_text(annotation: Any) -> str | None:
 def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[str, str]]:
     """The text before a docstring's sections, and the descriptions of parameters by name."""
     if style not in (None, *_PARSER_STYLES):
-        raise UserError(f"docstring_style {style!r} is none of {', '.join(_PARSER_STYLES)}.")
+        raise UserError(f"docstring_style {repr_of(style)} is none of {', '.join(_PARSER_STYLES)}.")
     doc = "\n".join(doc.splitlines())
     if not _SECTION_MARK.search(doc):
         return inspect.cleandoc(doc), {}

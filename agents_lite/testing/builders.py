@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from ..checks import check_kind, check_number
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply, json_reply
+from ..shown import repr_of
 from ..tool import fit_for_tool
 
 OutputItem: TypeAlias = dict[str, Any]
@@ -153,9 +154,13 @@ def turn(
     """
     for item in output:
         if not isinstance(item, str | dict):
-            raise UserError(f"turn() takes output items one by one, turn(a, b), got {item!r}")
+            raise UserError(
+                f"turn() takes output items one by one, turn(a, b), got {repr_of(item)}"
+            )
         if isinstance(item, dict) and "role" in item and "type" not in item:
-            raise UserError(f"An output item has a type; text(...) makes a message, got {item!r}")
+            raise UserError(
+                f"An output item has a type; text(...) makes a message, got {repr_of(item)}"
+            )
     for name, seconds in (("delay", delay), ("pause", pause)):
         if seconds is not None:
             check_number(seconds, f"turn(): {name}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..local_server.messages import HTTPReply, json_reply
 from ..schema.acceptance import find_complaints
+from ..shown import repr_of
 
 Json = dict[str, Any]
 
@@ -163,7 +164,7 @@ def _check_range(name: str, value: Any, least: float, most: float) -> None:
         return
     if not is_number:
         raise RequestRejected(
-            f"Invalid type for '{name}': expected a decimal, but got {value!r} instead.",
+            f"Invalid type for '{name}': expected a decimal, but got {repr_of(value)} instead.",
             name,
             "invalid_type",
         )

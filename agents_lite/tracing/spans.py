@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..exceptions import UserError, words_of
+from ..shown import repr_of
 from .current import Activity, get_current_activity
 from .ids import exported_span_id, exported_trace_id, gen_span_id
 from .span_data import (
@@ -57,9 +58,11 @@ class Span(Activity, Generic[Data]):
         if parent is None:
             parent = get_current_activity()
         elif not isinstance(parent, Activity):
-            raise UserError(f"The parent of a span must be a trace or a span, got {parent!r}")
+            raise UserError(
+                f"The parent of a span must be a trace or a span, got {repr_of(parent)}"
+            )
         if not isinstance(span_id, str | None):
-            raise UserError(f"A span_id must be text, got {span_id!r}")
+            raise UserError(f"A span_id must be text, got {repr_of(span_id)}")
         self.disabled = disabled or parent is None or parent.disabled
         self.hides_content = parent is not None and parent.hides_content
         self.span_data = span_data

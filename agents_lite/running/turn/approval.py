@@ -14,6 +14,7 @@ from ...items import (
 )
 from ...response_types import ResponsesObject, as_json
 from ...run_config import ToolErrorFormatterArgs
+from ...shown import repr_of
 from ...tool import FunctionTool, HostedMCPTool, LocalTool, MCPToolApprovalRequest, OnApproval
 from ...tool_output import output_for_model
 from ..facts import Asked, Called, Decided
@@ -168,10 +169,10 @@ def _decide(call: ToolCall, on_approval: OnApproval) -> Decided:
 def _verdict(answer: Any, name: str) -> tuple[bool, str | None]:
     """Whether a function of the user approves, and why not."""
     if not isinstance(answer, dict) or "approve" not in answer:
-        raise UserError(f"{name} must return {{'approve': True or False}}, got {answer!r}")
+        raise UserError(f"{name} must return {{'approve': True or False}}, got {repr_of(answer)}")
     why = answer.get("reason")
     if not isinstance(why, str | None):
-        raise UserError(f"{name} must give its reason as a text, got {why!r}")
+        raise UserError(f"{name} must give its reason as a text, got {repr_of(why)}")
     return bool(answer["approve"]), why
 
 
@@ -226,5 +227,5 @@ def why_not_made(
     )
     words = ask(formatter, facts)
     if not isinstance(words, str | None):
-        raise UserError(f"tool_error_formatter must return a text or None, got {words!r}")
+        raise UserError(f"tool_error_formatter must return a text or None, got {repr_of(words)}")
     return usual if words is None else words

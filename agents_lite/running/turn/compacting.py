@@ -27,6 +27,7 @@ from ...models.interface import Model, ModelRequest
 from ...models.openai_provider import choose_model
 from ...models.tool_json import handoff_to_request, tool_to_request
 from ...run_config import RunConfig
+from ...shown import repr_of
 from ...tracing import custom_span, generation_span
 from ...usage import Usage
 from ..facts import Compacted
@@ -241,7 +242,7 @@ class _Summary:
         except Exception as error:
             raise _UsersFault(f"{type(error).__name__}: {error}") from error
         if not isinstance(text, str):
-            raise _UsersFault(f"Compaction.summarize must return text, got {text!r}")
+            raise _UsersFault(f"Compaction.summarize must return text, got {repr_of(text)}")
         return text
 
     def _model(self) -> Model:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...agent import FunctionToolResult, ToolsToFinalOutputResult
 from ...exceptions import ModelRefusalError, UserError, words_of
 from ...items import ItemHelpers, ToolCallOutputItem
+from ...shown import repr_of
 from ...tool import FunctionTool
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def final_output_of_tools(plan: Plan, run: LiveRun) -> FinalOutput | None:
     if not isinstance(decision, ToolsToFinalOutputResult):
         raise UserError(
             f"The tool_use_behavior of agent {run.agent.name} must return "
-            f"ToolsToFinalOutputResult, got {decision!r}"
+            f"ToolsToFinalOutputResult, got {repr_of(decision)}"
         )
     return _as_final(decision.final_output, run) if decision.is_final_output else None
 

@@ -21,6 +21,7 @@ from ...exceptions import (
     UserError,
     words_of,
 )
+from ...shown import repr_of
 from ...tool import Invocation, default_tool_error_function
 from ...tool_guardrails import (
     ToolGuardrailFunctionOutput,
@@ -164,7 +165,7 @@ def _first_refusal(
         if not isinstance(verdict, ToolGuardrailFunctionOutput):
             raise UserError(
                 f"Tool guardrail {guardrail.get_name()} must return ToolGuardrailFunctionOutput, "
-                f"got {verdict!r}"
+                f"got {repr_of(verdict)}"
             )
         is_input = isinstance(guardrail, ToolInputGuardrail)
         kind: Any = ToolInputGuardrailResult if is_input else ToolOutputGuardrailResult

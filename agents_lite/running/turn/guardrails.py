@@ -25,6 +25,7 @@ from ...guardrail import (
     OutputGuardrail,
     OutputGuardrailResult,
 )
+from ...shown import repr_of
 from ...tracing import guardrail_span
 from ..facts import Checked
 
@@ -241,7 +242,7 @@ def _ask(
         if not isinstance(verdict, GuardrailFunctionOutput):
             raise UserError(
                 f"Guardrail {guardrail.get_name()} must return GuardrailFunctionOutput, "
-                f"got {verdict!r}"
+                f"got {repr_of(verdict)}"
             )
         span.span_data.triggered = verdict.tripwire_triggered
         return verdict

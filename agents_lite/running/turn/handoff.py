@@ -12,6 +12,7 @@ from ...exceptions import UserError
 from ...handoffs import Handoff, HandoffInputData, HandoffInputFilter
 from ...items import HandoffOutputItem, ItemHelpers, RunItem, output_item
 from ...response_types import ResponsesObject
+from ...shown import repr_of
 from ...tracing import handoff_span
 from ..facts import Filtered, HandedOver
 
@@ -58,7 +59,7 @@ def _make_handoff(
     source = run.agent
     target = run.call(chosen.on_invoke_handoff, run.context, call.get("arguments") or "")
     if not isinstance(target, Agent):
-        raise UserError(f"Handoff {chosen.tool_name} must lead to an Agent, got {target!r}")
+        raise UserError(f"Handoff {chosen.tool_name} must lead to an Agent, got {repr_of(target)}")
     items: list[RunItem] = [output_item(source, other, IGNORED, IGNORED) for other, _ in others]
     output = ItemHelpers.tool_call_output_item(call, chosen.get_transfer_message(target))
     items.append(HandoffOutputItem(source, ResponsesObject(output), source, target))
@@ -90,7 +91,9 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
         change = _nesting(run)
     filtered = run.call(change, conversation.handoff_data(run.context))
     if not isinstance(filtered, HandoffInputData):
-        raise UserError(f"A handoff input filter must return HandoffInputData, got {filtered!r}")
+        raise UserError(
+            f"A handoff input filter must return HandoffInputData, got {repr_of(filtered)}"
+        )
     run.record.add(Filtered(filtered))
 
 

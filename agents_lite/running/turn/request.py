@@ -20,6 +20,7 @@ from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
 from ...prompts import GenerateDynamicPromptData
 from ...run_config import CallModelData, ModelInputData
+from ...shown import repr_of
 from ...tool import FunctionTool
 from .background import awaited_answer
 from .plan import as_handoff
@@ -141,7 +142,7 @@ def _instructions(agent: Agent[Any], run: LiveRun) -> str | None:
             ) from None
         text = run.call(instructions, run.context, agent)
     if text is not None and not isinstance(text, str):
-        raise UserError(f"The instructions of agent {agent.name} must be text, got {text!r}")
+        raise UserError(f"The instructions of agent {agent.name} must be text, got {repr_of(text)}")
     return text
 
 
@@ -155,7 +156,8 @@ def _prompt(agent: Agent[Any], run: LiveRun) -> dict[str, Any] | None:
         return None
     if not isinstance(prompt, Mapping):
         raise UserError(
-            f"The prompt of agent {agent.name} must be a dict such as {{'id': ...}}, got {prompt!r}"
+            f"The prompt of agent {agent.name} must be a dict such as {{'id': ...}}, got "
+            f"{repr_of(prompt)}"
         )
     return dict(prompt)
 
@@ -179,7 +181,9 @@ def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
     data = CallModelData(given, run.agent, run.context.context)
     changed = run.call(change, data)
     if not isinstance(changed, ModelInputData):
-        raise UserError(f"call_model_input_filter must return ModelInputData, got {changed!r}")
+        raise UserError(
+            f"call_model_input_filter must return ModelInputData, got {repr_of(changed)}"
+        )
     items = as_input_items(changed.input, "The input that call_model_input_filter returns")
     changed = replace(changed, input=items)
     if not isinstance(changed.instructions, str | None):
