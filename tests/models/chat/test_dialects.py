@@ -355,6 +355,13 @@ def test_a_signature_is_kept_with_its_call() -> None:
             id="vLLM of old: an error without a wrapper",
         ),
         pytest.param(
+            lines(
+                '{"id":"m","choices":null,"base_resp":{"status_code":1004,"status_msg":"no login"}}'
+            ),
+            "no login",
+            id="MiniMax: an error beside no choices",
+        ),
+        pytest.param(
             "event: error\ndata: {\"error\": \"model crashed\"}\n\n", "crashed", id="error as text"
         ),
         pytest.param(
