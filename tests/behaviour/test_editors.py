@@ -14,10 +14,10 @@ from typing import Any
 
 import jedi
 import pytest
-from mypy import api
 
 from agents_lite import Runner, RunOptions, walk_through
 from tests.support import run_stub
+from tests.support.types_checked import mypy_report
 
 OPTIONS = list(RunOptions.__annotations__)
 WAYS = ["stream", "run_sync", "run", "run_streamed", "run_many", "replay"]
@@ -68,7 +68,7 @@ def test_what_type_checkers_read_is_made_of_what_runs() -> None:
 
 
 def test_what_runs_is_checked_too() -> None:
-    report, _, status = api.run(["--strict", str(run_stub.SOURCE)])
+    report, status = mypy_report(run_stub.SOURCE)
     assert status == 0, report
 
 
@@ -163,7 +163,7 @@ def pyright_in(folder: Path) -> Iterator[LanguageServer]:
         yield server
         server.ask("shutdown")
         server.tell("exit")
-        process.wait(60)
+        process.wait(300)
     finally:
         process.kill()
         process.communicate()

@@ -7,17 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
-from mypy import api
+
+from tests.support.types_checked import mypy_report
 
 HERE = Path(__file__).parents[1]
 DOCUMENTS = HERE.parent.parent / "shared" / "spec"
 
-def complaints(program: Path, *options: str) -> list[tuple[int, str, str]]:
+
+def complaints(program: Path) -> list[tuple[int, str, str]]:
     """Line, code and text of each error that mypy reports in a program."""
-    report, _, _ = api.run(
-        ["--strict", "--show-error-codes", "--config-file", str(HERE.parent / "pyproject.toml"),
-         *options, str(program)]
-    )
+    report, _ = mypy_report(program)
     pattern = rf"^\S*{re.escape(program.name)}:(\d+): error: (.*)  \[([a-z-]+)\]$"
     return [
         (int(line), code, text) for line, text, code in re.findall(pattern, report, re.MULTILINE)
@@ -56,9 +55,7 @@ def test_the_documents_examples_are_accepted(tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         program = re.sub(r"\b(from|import) agents\b", r"\1 agents_lite", block)
         (tmp_path / f"block_{number}.py").write_text(program)
-    report, _, _ = api.run(
-        ["--strict", "--config-file", str(HERE.parent / "pyproject.toml"), str(tmp_path)]
-    )
+    report, _ = mypy_report(tmp_path)
     errors = re.findall(r"block_\d+\.py:\d+: error: .*", report)
     ours = [line for line in errors if "agents_lite" in line or "incompatible with super" in line]
     assert errors and not ours, report  # the blocks have errors of their own: names left out

@@ -70,7 +70,7 @@ class Engine:
             yield
         finally:
             server.terminate()
-            server.wait(60)
+            server.wait(300)
             log.close()
 
     @property

@@ -92,7 +92,7 @@ def client(
         yield ResponsesClient(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY)
     finally:
         proxy.terminate()
-        proxy.wait(20)
+        proxy.wait(300)
 
 
 def wait_until_it_answers(url: str, proxy: subprocess.Popen[bytes], folder: Path) -> None:
