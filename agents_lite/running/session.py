@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..handoffs import Handoff
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from ..items import TResponseInputItem
     from .live_run import LiveRun
     from .record import Record
+
+_METHODS = ("get_items", "add_items", "pop_item", "clear_session")
+
 
 def open_conversation(run: LiveRun) -> None:
     """Begin: read the session and put its history before the input. Or go on, all saved first.
@@ -69,13 +75,28 @@ def save_turn(run: LiveRun) -> None:
     def save() -> None:
         lacking = unsaved = conversation.unsaved
         if conversation.may_be_saved:
-            held = run.call(session.get_items)
+            held = _ask(run, session.get_items)
             lacking = _lacking(unsaved, held, conversation.session_size)
         if lacking:
-            run.call(session.add_items, lacking)
+            _ask(run, session.add_items, lacking)
 
     run.at_work("Saving the session", save)
     run.record.add(Saved())
+
+
+def _ask(run: LiveRun, method: Callable[..., Any], *given: Any) -> Any:
+    """What a method of the session gives. It is told the context if all take a `wrapper`."""
+    methods = (getattr(run.session, name, None) for name in _METHODS)
+    if all(_takes_wrapper(each) for each in methods):
+        method = partial(method, wrapper=run.context)
+    return run.call(method, *given)
+
+
+def _takes_wrapper(method: Any) -> bool:
+    try:
+        return "wrapper" in inspect.signature(method).parameters
+    except (TypeError, ValueError):  # not to be had
+        return False
 
 
 def _lacking(
@@ -128,7 +149,7 @@ def _with_history(
     owners = (run.config, session)
     limits = (getattr(getattr(each, "session_settings", None), "limit", None) for each in owners)
     limit = next((limit for limit in limits if limit is not None), None)
-    history = run.call(session.get_items, *([] if limit is None else [limit]))
+    history = _ask(run, session.get_items, *([] if limit is None else [limit]))
     history = as_input_items(history, f"What {session!r}.get_items() returns")
     size = len(history) if limit is None else None
     merge = run.config.session_input_callback

@@ -304,6 +304,6 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
         or options.get("auto_previous_response_id")
     ):
         raise UserError(
-            "Session persistence keeps the history here, previous_response_id and conversation_id "
-            "keep it at the server: use one of them"
+            "Session persistence keeps the history in the session, previous_response_id and "
+            "conversation_id keep it at the server: use one of them"
         )

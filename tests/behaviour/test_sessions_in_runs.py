@@ -415,6 +415,37 @@ def test_a_session_must_give_input_items(items: Any) -> None:
         Runner.run_sync(calculator_with([]), "hi", session=OddSession())
 
 
+@every_driver
+@pytest.mark.parametrize("takes_it", [True, False])
+def test_a_session_that_takes_the_context_in_all_methods_is_given_it(
+    run: Any, takes_it: bool
+) -> None:
+    told: list[Any] = []
+
+    class TenantSession(ListSession):
+        async def get_items(self, limit: int | None = None, *, wrapper: Any = None) -> Any:
+            told.append(wrapper)
+            return super().get_items(limit)
+
+        async def add_items(self, items: list[Any], *, wrapper: Any = None) -> Any:
+            told.append(wrapper)
+            super().add_items(items)
+
+        async def pop_item(self, *, wrapper: Any = None) -> Any:
+            return super().pop_item()
+
+        async def clear_session(self, *, wrapper: Any = None) -> Any:
+            super().clear_session()
+
+    class Partly(TenantSession):
+        def clear_session(self) -> Any:  # type: ignore[override]
+            super().clear_session()
+
+    session = TenantSession() if takes_it else Partly()
+    run(calculator_with(["ok"]), "hi", session=session, context="tenant")
+    assert [wrapper and wrapper.context for wrapper in told] == ["tenant" if takes_it else None] * 2
+
+
 def test_the_callback_cannot_reach_into_the_session() -> None:
     session = ListSession({"role": "user", "content": "old"})
 
