@@ -95,7 +95,7 @@ def chat_events(
             if streamed and (event := translation.more_text(chunk)) is not None:
                 yield event
                 continue
-            if "choices" not in chunk or chunk.get("error"):
+            if chunk.get("choices") is None or chunk.get("error"):
                 error = _error_in(chunk)
                 if error is not None:
                     yield {"type": "error", "error": error}
@@ -429,6 +429,9 @@ def _grow(pieces: list[Json], piece: Json) -> None:
 
 def _error_in(answer: Json) -> Any:
     """The error in the place of an answer, or None. Older vLLM sends it without a wrapper."""
+    told = answer.get("base_resp")  # of MiniMax, which says it with a status of 200
+    if isinstance(told, dict) and told.get("status_code"):
+        return {"code": told["status_code"], "message": told.get("status_msg")}
     kinds = [str(answer[name]) for name in ("object", "type") if answer.get(name)]
     # What names itself something else, and has words, is a sign of life.
     is_named = not kinds or "code" in answer or any("error" in kind for kind in kinds)
