@@ -94,7 +94,11 @@ def _find(name: str, what: str) -> tuple[ModuleType, str]:
     place, colon, attribute = name.rpartition(":")
     if not (place and colon and attribute):
         raise UserError(f"{name!r} names no {what}: write module:{what} or file.py:{what}")
-    return _load_file(Path(place)) if place.endswith(".py") else _import_module(place), attribute
+    if place.endswith(".py"):
+        return _load_file(Path(place)), attribute
+    if not all(place.split(".")):
+        raise UserError(f"{place!r} names no module")
+    return _import_module(place), attribute
 
 
 def _given(module: ModuleType, attribute: str) -> Any:

@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the Batch API, 130 when Ctrl-C ended it. Wrong usage raises SystemExit(2), as `argparse`
         does.
     """
+    _open_what_is_closed()
     abouts = {name: command.__doc__ for name, command in _COMMANDS.items()}
     main_parser = _choosing_parser("agents-lite", "Agents on the command line.", abouts, "COMMAND")
     main_parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -91,6 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command_parsers() -> dict[str, argparse.ArgumentParser]:
     """The parsers by the words that they are for: "run", "traces list"."""
     return {name: _parser_of(name, action) for name, action in _all_actions().items()}
+
+
+def _open_what_is_closed() -> None:
+    """Let standard input and outputs that are closed lead nowhere.
+
+    Else a file that is opened takes their place, a database maybe, and what is printed goes there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
 
 
 def _drop_output() -> None:

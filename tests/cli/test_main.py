@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import agents_lite
 from agents_lite.cli.main import command_parsers
 from agents_lite.testing.offline import NOTICE
+from agents_lite.tracing import TraceStore
 from tests.cli.conftest import COMMAND, Run
 
 
@@ -65,6 +67,7 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
         (["run", "nowhere:agent", "hi"], "There is no module 'nowhere'"),
         (["run", "nowhere.py:agent", "hi"], "There is no file 'nowhere.py'"),
         (["run", "agents.py", "hi"], "'agents.py' names no agent: write module:agent"),
+        (["run", ".agents:agent", "hi"], "'.agents' names no module"),
         (["run", "agents.py:nobody", "hi"], "'nobody' does not exist in agents.py; its agents"),
         (["run", "agents:number", "hi"], "'number' is not an Agent in agents; its agents are"),
         (["chat", "json:agent"], "there are no agents in it"),
@@ -117,6 +120,16 @@ def test_output_that_finds_no_room_is_told(arguments: list[str]) -> None:
     told = done.stderr.removeprefix(f"{NOTICE}\n")
     assert told.startswith("agents-lite: The output cannot be written: [Errno 28]")
     assert told.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes them")
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "0<&- 1>&- 2>&-"])
+def test_who_closes_standard_input_or_output_needs_neither(closed: str, tmp_path: Path) -> None:
+    words = "run --offline Hi --trace traces.db".split()
+    line = f"{shlex.join([*COMMAND, *words])} {closed}"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr.removeprefix(f"{NOTICE}\n")) == (0, "")
+    assert TraceStore(tmp_path / "traces.db").list_traces()
 
 
 def test_importing_the_package_leaves_the_command_line_alone() -> None:
