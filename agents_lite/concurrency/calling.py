@@ -20,6 +20,7 @@ from .workers import GRACE_SECONDS, Outcome, let_others_begin, wait_a_moment, wa
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
 
+_LOOP_CLOSED = "The event loop of the run was closed"
 _ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 
@@ -184,6 +185,8 @@ class Callbacks:
     def _check_open(self) -> None:
         if self._is_closed:
             raise RunCancelled("The run is over")
+        if self._loop is not None and self._loop.is_closed():
+            raise RunCancelled(_LOOP_CLOSED)
 
     def _running_loop(self) -> AbstractEventLoop:
         self._check_open()
@@ -219,7 +222,7 @@ class _Errand:
         if self.loop.is_closed():
             if self._task is None:
                 _close_unstarted(self._awaitable)
-            self.future.set_exception(RunCancelled("The event loop of the run was closed"))
+            self.future.set_exception(RunCancelled(_LOOP_CLOSED))
 
     def _send(self, callback: Callable[[], None]) -> None:
         try:
@@ -238,7 +241,7 @@ class _Errand:
 
     async def _settle(self) -> None:
         try:
-            self.future.set_result(await self._come_back())
+            result = await self._come_back()
         except _ENDS as error:
             told = _no_end(self._awaitable, error)
             told.__cause__ = error
@@ -247,6 +250,8 @@ class _Errand:
             # A cancelled task as an Exception, for whom it may concern.
             is_cancelled = _is_cancelled_task(error)
             self.future.set_exception(CancelledError(*error.args) if is_cancelled else error)
+        else:
+            self.future.set_result(result)
 
     async def _come_back(self) -> Any:
         process_id = os.getpid()

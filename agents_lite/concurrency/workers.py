@@ -35,7 +35,7 @@ GRACE_SECONDS = 1.5
 ABANDON_SECONDS = 0.1
 """How long work that cannot be told to stop is waited for."""
 LOOK_SECONDS = 1.0
-"""How often who waits for an event loop looks whether there still is one."""
+"""How often who waits for work on an event loop looks whether that still goes on."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -205,8 +205,8 @@ def wait_for(
     Args:
         future: Whose outcome.
         cancellation: Ends the waiting.
-        look: Called each second: it settles a future whose work has ended without a word. None:
-            that cannot be.
+        look: Called each second, for work on an event loop: it settles the future where that is
+            closed. None: the work is on a thread of its own.
 
     Raises:
         BaseException: What it holds; or, as soon as it is cancelled, the cancellation's reason. A
@@ -216,14 +216,15 @@ def wait_for(
     future.add_done_callback(over.put)
     let_others_begin()
     with cancellation.interrupting(lambda: over.put(None)):
-        while look is not None:
+        while True:
             try:
-                over.get(timeout=LOOK_SECONDS)
+                over.get(timeout=None if look is None else LOOK_SECONDS)
                 break
             except Empty:
-                look()
-        else:
-            over.get()
+                if look is not None:
+                    look()
+                if future.done():  # an interrupt of who settled it may have come before the word
+                    break
     if not future.done() or future.exception() is not None:
         cancellation.check()
     return future.result()

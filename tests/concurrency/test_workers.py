@@ -20,7 +20,9 @@ from agents_lite.concurrency.workers import (
     wait_a_moment,
     wait_for,
 )
+from tests.support.interrupts import interrupts
 from tests.support.threads import no_thread_left
+from tests.support.waiting import SOON, wait_until
 
 LONG = 60
 
@@ -209,3 +211,28 @@ def test_where_no_thread_can_be_started_an_event_loop_is_not_left_waiting() -> N
     done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
     why = "No thread can be started to work beside an event loop: can't start new thread"
     assert (done.stderr, done.stdout.splitlines()) == ("", [why, why])
+
+
+def test_an_outcome_is_found_wherever_its_settling_was_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents_lite.concurrency.workers.LOOK_SECONDS", 0.01)
+    outcomes: list[Outcome[int]] = []
+    found: list[Future[int]] = []
+
+    def settle() -> None:
+        outcomes[-1].set_result(3)
+
+    def begin_waiting() -> None:
+        outcomes.append(Outcome())
+        found.append(run_in_thread(wait_for, outcomes[-1], Cancellation(), lambda: None))
+        wait_until(lambda: bool(outcomes[-1]._callbacks))
+
+    begin_waiting()
+    for _kept in interrupts(settle, every=1):
+        if not outcomes[-1].done():
+            settle()
+        begin_waiting()
+    settle()
+    assert {each.result(SOON) for each in found} == {3}
+    assert len(found) > 5
