@@ -172,6 +172,9 @@ def begin(job: _Job) -> None:
         try:
             thread.start()
         except RuntimeError as error:
+            interrupt = error.__context__
+            if interrupt is not None and not isinstance(interrupt, Exception):
+                raise interrupt from None  # which came while threading held a lock of its own
             raise UserError(
                 f"No thread can be started to work beside an event loop: {error}"
             ) from None

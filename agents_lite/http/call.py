@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import marshal
 import math
 import os
 import time
@@ -12,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from marshal import dumps
 from typing import Any, TypeAlias
 
 import requests
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from ..concurrency.timers import call_at
 from ..exceptions import (
@@ -312,14 +312,13 @@ def serialized(body: Mapping[str, Any]) -> bytes:
 def _tools_json(tools: Any) -> bytes:
     """The JSON of a request's tools, written anew where they have changed."""
     try:
-        told = marshal.dumps(tools)  # `==` would take 1, 1.0 and True for the same
+        told = dumps(tools)  # `==` would take 1, 1.0 and True for the same
     except ValueError:  # there are other kinds of values in them
         return _json(tools)
     written = _written_tools.get(told)
     if written is None:
         written = _json(tools)
-        # An array, or bytes, could be taken for another with the same content.
-        if to_json(marshal.loads(told), bytes_mode="base64") == written:
+        if from_json(written) == tools:  # else bytes or an array could be taken for each other
             if len(_written_tools) >= MOST_WRITTEN:
                 _written_tools.clear()
             _written_tools[told] = written

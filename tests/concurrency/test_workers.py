@@ -17,6 +17,7 @@ from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.concurrency.workers import (
     Outcome,
     run_in_thread,
+    run_in_thread_or_here,
     wait_a_moment,
     wait_for,
 )
@@ -236,3 +237,22 @@ def test_an_outcome_is_found_wherever_its_settling_was_interrupted(
     settle()
     assert {each.result(SOON) for each in found} == {3}
     assert len(found) > 5
+
+
+def test_an_interrupted_start_of_a_thread_is_not_taken_for_the_lack_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Nobody(list[Any]):
+        def pop(self, _place: Any = -1) -> Any:
+            raise IndexError
+
+    monkeypatch.setattr("agents_lite.concurrency.workers._idle", Nobody())
+    places: list[int] = []
+
+    def work() -> None:
+        places.append(threading.get_ident())
+
+    for _kept in interrupts(lambda: run_in_thread_or_here(work), every=1):
+        pass
+    assert len(places) > 5
+    assert threading.get_ident() not in places
