@@ -78,6 +78,14 @@ class Cancellation:
             self._parent._remove(self._follow)
 
     @property
+    def root(self) -> Cancellation:
+        """That of which this one is a part, of a part ...; itself where it is of none."""
+        scope = self
+        while scope._parent is not None:
+            scope = scope._parent
+        return scope
+
+    @property
     def reason(self) -> BaseException | None:
         """What the stopped work raises, or None as long as it may go on."""
         return self.reasons[0] if self.reasons else None

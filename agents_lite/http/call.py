@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from marshal import dumps
 from typing import Any, TypeAlias
@@ -38,8 +38,8 @@ from .errors import ErrorWriter
 from .frames import hide_frames
 from .retries import parse_poll_after
 
-Reword: TypeAlias = Callable[[APIStatusError], dict[str, Any] | None]
-"""Gives another body that asks for the same, after a refusal; None where there is none."""
+Reword: TypeAlias = Callable[[APIStatusError], dict[str, Any]]
+"""Gives the body that asks for the same as it should be after a refusal; maybe it is as it was."""
 
 logger = logging.getLogger("agents_lite")
 
@@ -55,7 +55,7 @@ class Question:
     """What a caller asks of a server."""
 
     body: Mapping[str, Any]
-    """The request as JSON."""
+    """The request as JSON; empty once it is written, since its bytes are enough from then on."""
     headers: Mapping[str, str]
     """Added to those of the client."""
     query: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Question:
     translate: Translate | None
     """Makes events of the Responses API out of the answer; None: it has some."""
     reword: Reword | None
-    """Has another body for a server that refuses this one; None: nobody has."""
+    """Has another body for a server that refuses this one, if there is one; None: nobody has."""
 
 
 class Call:
@@ -85,19 +85,17 @@ class Call:
         self._endpoint = endpoint
         self._limits = limits
         self._question = question
-        self._outgoing = self._first = _first_request(question, endpoint)
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
         self._include = question.body.get("include")
-        question.body = {}  # while the answer is waited for, its JSON is enough
+        secrets = [*endpoint.secrets, *map(str, question.headers.values())]
+        self._outgoing = self._first = _first_request(question, secrets)
         self._response: requests.Response | None = None
         self._so_far = ResponseSoFar()
         self._resumed_after = -math.inf
         self._background = background
         self._collects = False
-        self._errors = ErrorWriter(
-            endpoint.address.host, endpoint.timeout, self._outgoing.secrets
-        )
+        self._errors = ErrorWriter(endpoint.address.host, endpoint.timeout, secrets)
         if background is not None and background.response_id is not None:
             self._collects = self._is_background = True
             self._so_far.response = {"id": background.response_id, "status": "queued"}
@@ -169,11 +167,11 @@ class Call:
         reword = self._question.reword
         if reword is None or not isinstance(failure, APIStatusError):
             return False
-        body = reword(failure)
-        if body is None:
+        self._question.body = reword(failure)
+        outgoing = _first_request(self._question, self._first.secrets)
+        if outgoing.content == self._first.content:
             return False
-        self._question = replace(self._question, body=body)
-        self._outgoing = self._first = _first_request(self._question, self._endpoint)
+        self._outgoing = self._first = outgoing
         return True
 
     def give_up(self, error: BaseException) -> None:
@@ -274,7 +272,9 @@ class Call:
         )
 
 
-def _first_request(question: Question, endpoint: Endpoint) -> Outgoing:
+def _first_request(question: Question, secrets: list[str]) -> Outgoing:
+    """The request with a question's body, which is let go of."""
+    body, question.body = question.body, {}
     names = {name.lower() for name in question.headers}
     own = {"Idempotency-Key": f"agents-lite-{os.urandom(16).hex()}"}
     return Outgoing(
@@ -282,8 +282,8 @@ def _first_request(question: Question, endpoint: Endpoint) -> Outgoing:
         question.path,
         question.headers if "idempotency-key" in names else {**question.headers, **own},
         question.query,
-        serialized(question.body),
-        [*endpoint.secrets, *map(str, question.headers.values())],
+        serialized(body),
+        secrets,
     )
 
 

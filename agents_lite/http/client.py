@@ -181,7 +181,8 @@ class ResponsesClient:
             path: Where to post it, behind the base URL.
             translate: Makes events of the Responses API out of what another API answers: it is
                 given the JSON objects of a stream, up to `[DONE]`, or a whole answer.
-            reword: Has another body that asks for the same, for a server that refuses this one.
+            reword: Has the body that asks for the same as it should be after a refusal; it is sent
+                if it is another one.
             headers: Added to the request's.
             query: Added to the URL.
             timeout: Seconds for the whole request, retries and the use of the events included;
@@ -309,17 +310,16 @@ class ResponsesClient:
         """
         if call.begin_anew(failure):
             return 0.0
-        if not call.may_be_tried_again:
-            raise call.final_error(failure)
-        if call.resume():
-            retries.restart()
-        delay = retries.delay_after(failure)
-        if delay is not None:
-            return delay
-        if not call.ask_in_other_words(failure):
-            raise call.final_error(failure)
-        retries.restart()
-        return 0.0
+        if call.may_be_tried_again:
+            if call.resume():
+                retries.restart()
+            delay = retries.delay_after(failure)
+            if delay is not None:
+                return delay
+            if call.ask_in_other_words(failure):
+                retries.restart()
+                return 0.0
+        raise call.final_error(failure)
 
     def close(self) -> None:
         """Close idle connections; the client can still be used."""

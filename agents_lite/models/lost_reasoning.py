@@ -43,7 +43,7 @@ _HOSTED = (
 _logger = logging.getLogger("agents_lite")
 
 _lost: WeakKeyDictionary[Cancellation, set[str]] = WeakKeyDictionary()
-"""The ids and secrets that were refused in each run, by what stops it."""
+"""The ids and secrets that were refused in each run, by what stops it and all of its parts."""
 
 
 def without_lost(request: ModelRequest) -> ModelRequest:
@@ -51,30 +51,32 @@ def without_lost(request: ModelRequest) -> ModelRequest:
 
     With them go calls of tools at the server, such as searches, which it takes by their ids alone.
     """
-    lost = _lost.get(request.cancellation)
+    lost = _lost.get(request.cancellation.root)
     if not lost:
         return request
-    kept = [
-        item if _name(item) not in lost else {k: v for k, v in item.items() if k != "id"}
-        for item in request.input
-        if (item.get("type") or "message") in _NAMED or _name(item) not in lost
-    ]
+    kept = []
+    for item in request.input:
+        if _name(item) in lost:
+            if (item.get("type") or "message") not in _NAMED:
+                continue
+            item = {name: value for name, value in item.items() if name != "id"}
+        kept.append(item)
     return replace(request, input=kept)
 
 
-def note_lost(request: ModelRequest, client: ResponsesClient, refusal: APIStatusError) -> bool:
-    """Note what a request was refused for, reasoning and ids; False if it was not for these."""
-    sent = without_lost(request).input
-    refused = {name for item in sent if (name := _name(item)) is not None}
+def note_lost(request: ModelRequest, client: ResponsesClient, refusal: APIStatusError) -> None:
+    """Note the reasoning and ids of a request, if it was refused for these."""
+    run = request.cancellation.root
+    refused = {name for item in request.input if (name := _name(item)) is not None}
+    known = _lost.get(run, set())
     text = f"{refusal.code} {refusal} {refusal.body}"[:_MOST_READ]
-    if not refused or not _REFUSAL.search(text):
-        return False
+    if refused <= known or not _REFUSAL.search(text):
+        return
     _logger.warning(
         "%s refuses the earlier reasoning of the conversation, which goes on without it",
         client.base_url,
     )
-    _lost[request.cancellation] = _lost.get(request.cancellation, set()) | refused
-    return True
+    _lost[run] = known | refused
 
 
 def _name(item: Item) -> str | None:

@@ -19,6 +19,7 @@ from ..tool import FunctionTool
 from .default_client import OpenAIClient, as_client, default_client
 from .foreign_ids import is_foreign, without_foreign_ids
 from .interface import Model, ModelRequest
+from .lost_reasoning import note_lost, without_lost
 from .replayed_reasoning import REPLAYED, without_replayed
 from .sending import send
 from .tool_json import handoff_to_request, tool_to_request, tools_to_include
@@ -100,12 +101,8 @@ class OpenAIResponsesModel(Model):
             UserError: The request cannot be sent, for want of an API key for example.
         """
         client = self._client or default_client()
-        if any("id" in item or item.get("type") == "reasoning" for item in request.input):
-            from .lost_reasoning import without_lost  # only those who need it pay for it
-
-            body = self.request_body(without_lost(request))
-            return send(client, body, request, reword=partial(self._other_body, request, client))
-        return send(client, self.request_body(request), request)
+        body = self.request_body(request)
+        return send(client, body, request, reword=partial(self._other_body, request, client))
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
         """The JSON that is sent for a request.
@@ -114,15 +111,14 @@ class OpenAIResponsesModel(Model):
             UserError: A setting is not one of this API.
         """
         is_named = not self._is_default or request.prompt is None
-        return request_body(self.model if is_named else None, request)
+        return request_body(self.model if is_named else None, without_lost(request))
 
     def _other_body(
         self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
-    ) -> dict[str, Any] | None:
-        from .lost_reasoning import note_lost, without_lost
-
-        is_lost = note_lost(request, client, refusal)
-        return self.request_body(without_lost(request)) if is_lost else None
+    ) -> dict[str, Any]:
+        """The body without reasoning that the server turns out to be unable to read."""
+        note_lost(request, client, refusal)
+        return self.request_body(request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"

@@ -214,9 +214,9 @@ def test_a_refused_body_is_followed_by_another_as_long_as_there_is_one():
     refused = http_answer(400, {"error": {"message": "no"}})
     told: list[str] = []
 
-    def other_body(refusal: APIStatusError) -> dict[str, Any] | None:
+    def other_body(refusal: APIStatusError) -> dict[str, Any]:
         told.append(str(refusal))
-        return {"model": "m", "input": f"take {len(told)}"} if len(told) < 3 else None
+        return {"model": "m", "input": f"take {min(len(told), 2)}"}
 
     with LoopbackServer(refused, http_answer(503), refused, GOOD) as server:
         assert ask(client_of(server), reword=other_body) == [COMPLETED]
@@ -224,10 +224,32 @@ def test_a_refused_body_is_followed_by_another_as_long_as_there_is_one():
         "hi", "take 1", "take 1", "take 2"
     ]  # fmt: skip
     assert len({request.headers["idempotency-key"] for request in server.requests}) == 3
-    with LoopbackServer(refused) as server, pytest.raises(APIStatusError, match="no") as caught:
-        ask(client_of(server), reword=other_body)
-    assert len(told) == 3
+    with LoopbackServer(refused, refused) as server:
+        with pytest.raises(APIStatusError, match="no") as caught:
+            ask(client_of(server), reword=other_body)
+    assert len(told) == 4
     assert caught.value.status_code == 400
+
+
+def test_no_refusal_shows_a_key_that_was_sent_with_the_other_body():
+    def quote_key(peer: Peer) -> None:
+        assert peer.request is not None
+        message = f"no {peer.request.headers['authorization']}"
+        peer.send(http_answer(400, {"error": {"message": message}}))
+
+    keys = iter(["the-first-key", "the-second-key", "the-third-key"])
+    told: list[str] = []
+
+    def other_body(refusal: APIStatusError) -> dict[str, Any]:
+        told.append(str(refusal))
+        return {"input": "take 1"}
+
+    with LoopbackServer(quote_key, quote_key) as server:
+        client = client_of(server, api_key=lambda: next(keys))
+        with pytest.raises(APIStatusError) as caught:
+            ask(client, reword=other_body)
+    assert told == [str(caught.value)] * 2
+    assert str(caught.value).endswith("no ***")
 
 
 def test_a_body_that_is_no_json_is_refused_before_anything_is_sent():

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, APIStatusError, OpenAIResponsesModel, ResponsesClient, function_tool
+from agents_lite import (
+    Agent,
+    APIStatusError,
+    GuardrailFunctionOutput,
+    InputGuardrail,
+    OpenAIResponsesModel,
+    ResponsesClient,
+    function_tool,
+)
 from agents_lite.testing import ResponsesServer, call, reasoning, status, turn
 from tests.support.drivers import whole_and_streamed
 
@@ -66,6 +74,18 @@ def test_a_conversation_goes_on_without_reasoning_that_is_refused(
     assert [item.get("id") for item in inputs[2]][:4] == [None, None, None, "rs_2"]
     assert OLD[1] in result.to_input_list()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@whole_and_streamed
+def test_what_was_refused_beside_guardrails_at_work_is_left_out_of_later_turns_too(
+    run: Any,
+) -> None:
+    with ResponsesServer([REFUSALS[0], call("look"), "done"]) as server:
+        agent = agent_at(server)
+        agent.input_guardrails = [InputGuardrail(lambda *_: GuardrailFunctionOutput(None, False))]
+        assert run(agent, OLD).final_output == "done"
+        inputs = [request.body["input"] for request in server.requests]
+    assert inputs[2][:3] == inputs[1]
 
 
 @pytest.mark.parametrize(

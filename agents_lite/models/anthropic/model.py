@@ -14,6 +14,7 @@ from .request import messages_request
 
 if TYPE_CHECKING:
     from ...http.answer import Translate
+    from ..chat.model import Known
     from ..interface import ModelRequest
 
 BASE_URL = "https://api.anthropic.com"
@@ -63,9 +64,9 @@ class AnthropicModel(OpenAIChatCompletionsModel):
         return lambda answer: events_of(as_chunks(answer))
 
     def _body(
-        self, request: ModelRequest, client: ResponsesClient, host: str
+        self, request: ModelRequest, client: ResponsesClient, known: Known
     ) -> dict[str, Any]:
-        chat = self._chat_body(request, client, host)
+        chat = self._chat_body(request, client, known)
         try:
             for name in _UNKNOWN:
                 if getattr(request.model_settings, name) is not None:

@@ -292,30 +292,36 @@ _learned: WeakKeyDictionary[ResponsesClient, dict[str, list[Demand]]] = WeakKeyD
 """What servers, by their clients, demand for a model."""
 
 
-def meet_demands(body: Json, client: ResponsesClient) -> None:
-    """Change a body in place, so that it meets what the server is known to demand."""
-    demands = _learned.get(client, {}).get(body["model"], ())
+def known_demands(client: ResponsesClient, model: str) -> tuple[Demand, ...]:
+    """What the server is known to demand for a model."""
+    return tuple(_learned.get(client, {}).get(model, ()))
+
+
+def meet_demands(body: Json, demands: tuple[Demand, ...]) -> None:
+    """Change a body in place, so that it meets what is demanded."""
     if demands:
         body["messages"] = deepcopy(body["messages"])  # those of the next request are made of them
     for demand in demands:
         demand.meet(body)
 
 
-def learn_demand(body: Json, client: ResponsesClient, refusal: APIStatusError) -> bool:
-    """Learn from the refusal of a body what the server demands.
-
-    Returns:
-        Whether the same request is worth another try, as its body would change.
-    """
+def learn_demand(
+    client: ResponsesClient,
+    model: str,
+    body: Json,
+    met: tuple[Demand, ...],
+    refusal: APIStatusError,
+) -> None:
+    """Learn from the refusal of a body what the server demands beyond what the body meets."""
     text = f"{refusal.code} {refusal} {refusal.body}"[:MOST_READ]
-    learned = _learned.get(client, {}).get(body["model"], ())
     for demand in DEMANDS:
-        if demand in learned or not all(each.search(text) for each in demand.refusal):
+        if demand in met or not all(each.search(text) for each in demand.refusal):
             continue
         changed = deepcopy(body)
         demand.meet(changed)
         if changed != body:
-            _learned.setdefault(client, {}).setdefault(body["model"], []).append(demand)
-            _logger.warning("%s demands for %s: %s", client.base_url, body["model"], demand.what)
-            return True
-    return False
+            learned = _learned.setdefault(client, {}).setdefault(model, [])
+            if demand not in learned:  # by what was sent at the same time
+                learned.append(demand)
+                _logger.warning("%s demands for %s: %s", client.base_url, model, demand.what)
+            return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ...checks import check_kind
 from ...response_types import ResponseStreamEvent
@@ -12,14 +12,24 @@ from ..default_client import OpenAIClient, as_client, default_client
 from ..interface import Model, ModelRequest
 from ..sending import send
 from .answer import chat_events
-from .demands import learn_demand, meet_demands
-from .output_format import format_for, next_format
+from .demands import Demand, known_demands, learn_demand, meet_demands
+from .output_format import OutputFormat, format_for, next_format
 from .request import chat_request_body
 
 if TYPE_CHECKING:
     from ...exceptions import APIStatusError
     from ...http.answer import Translate
+    from ...http.call import Reword
     from ...http.client import ResponsesClient
+
+
+class Known(NamedTuple):
+    """What is known of a server when a request is written."""
+
+    output_format: OutputFormat
+    """How it is held to an output type."""
+    demands: tuple[Demand, ...]
+    """What it wants beyond the API."""
 
 
 class OpenAIChatCompletionsModel(Model):
@@ -74,15 +84,15 @@ class OpenAIChatCompletionsModel(Model):
                 what only the Responses API knows.
         """
         client = self._client or default_client()
-        host = client.address.host
-        body = self._body(request, client, host)
+        known = self._known(request, client)
+        body = self._body(request, client, known)
         return send(
             client,
             body,
             request,
             path=self._path,
-            translate=self._translation(request, body, host),
-            reword=partial(self._other_body, request, client),
+            translate=self._translation(request, body, client.address.host),
+            reword=self._rewording(request, client, known),
         )
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
@@ -92,7 +102,7 @@ class OpenAIChatCompletionsModel(Model):
             UserError: It asks for what this API does not know.
         """
         client = self._client or default_client()
-        return self._body(request, client, client.address.host)
+        return self._body(request, client, self._known(request, client))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
@@ -107,29 +117,40 @@ class OpenAIChatCompletionsModel(Model):
             is_json=request.output_schema is not None,
         )
 
+    def _known(self, request: ModelRequest, client: ResponsesClient) -> Known:
+        return Known(
+            format_for(client, self.model, request), known_demands(client, self.model)
+        )
+
     def _chat_body(
-        self, request: ModelRequest, client: ResponsesClient, host: str
+        self, request: ModelRequest, client: ResponsesClient, known: Known
     ) -> dict[str, Any]:
-        is_typed = request.output_schema is not None
         body = chat_request_body(
             self.model,
             request,
-            host=host,
-            output_format=format_for(client, self.model, request) if is_typed else "text",
+            host=client.address.host,
+            output_format=known.output_format,
             replay_reasoning=self._replay_reasoning,
         )
-        meet_demands(body, client)
+        meet_demands(body, known.demands)
         return body
 
     _body = _chat_body
     """The JSON that is sent; models behind other APIs have it made of that of a chat completion."""
 
-    def _other_body(
-        self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
-    ) -> dict[str, Any] | None:
-        """The body for a server that turns out to want something otherwise; None: it does not."""
-        host = client.address.host
-        if request.output_schema is None or not next_format(client, self.model, request, refusal):
-            if not learn_demand(self._chat_body(request, client, host), client, refusal):
-                return None
-        return self._body(request, client, host)
+    def _rewording(self, request: ModelRequest, client: ResponsesClient, sent: Known) -> Reword:
+        """What has another body for a server that turns out to want something otherwise.
+
+        Of a refusal only what was sent is learned from: others may have learned the same by now.
+        """
+
+        def reword(refusal: APIStatusError) -> dict[str, Any]:
+            nonlocal sent
+            asked, model = sent.output_format, self.model
+            if not next_format(client, model, request, asked, refusal):
+                body = self._chat_body(request, client, sent)
+                learn_demand(client, model, body, sent.demands, refusal)
+            sent = self._known(request, client)
+            return self._body(request, client, sent)
+
+        return reword

@@ -31,18 +31,28 @@ _taken: WeakKeyDictionary[ResponsesClient, dict[_Asked, OutputFormat]] = WeakKey
 
 
 def format_for(client: ResponsesClient, model: str, request: ModelRequest) -> OutputFormat:
-    """The form to ask for: the strictest that the server has not refused."""
+    """The form to ask for: the strictest that the server has not refused; text for a text."""
+    if request.output_schema is None:
+        return "text"
     return _taken.get(client, {}).get(_asked(model, request), "json_schema")
 
 
 def next_format(
-    client: ResponsesClient, model: str, request: ModelRequest, refusal: APIStatusError
+    client: ResponsesClient,
+    model: str,
+    request: ModelRequest,
+    refused: OutputFormat,
+    refusal: APIStatusError,
 ) -> bool:
-    """Fall back to the next form if the server refused this one; False if that was not it."""
-    refused = format_for(client, model, request)
+    """Fall back to the form next to the one that was refused; False if that was not it.
+
+    What was sent at the same time may have been refused before: it does not fall any deeper.
+    """
     text = f"{refusal.code} {refusal} {refusal.body}"
     if refused == "text" or _ABOUT_THE_SCHEMA.search(text) or not _ABOUT_THE_FORMAT.search(text):
         return False
+    if format_for(client, model, request) != refused:
+        return True
     fallback = _FORMATS[_FORMATS.index(refused) + 1]
     _taken.setdefault(client, {})[_asked(model, request)] = fallback
     _logger.warning(

@@ -6,6 +6,8 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -41,7 +43,7 @@ from agents_lite.testing import (
     turn,
 )
 from tests.support.drivers import every_driver, every_stream, whole_and_streamed
-from tests.support.loopback import LoopbackServer, http_answer, stream_answer
+from tests.support.loopback import LoopbackServer, Peer, http_answer, stream_answer
 from tests.support.spans import recorded_spans
 
 PATH = "/v1/responses"
@@ -418,6 +420,48 @@ def test_another_refusal_is_raised(serve: Any, refused: list[str], message: str)
     server = serve(picky(*refused, answer=ANSWER, message=message))
     with pytest.raises(BadRequestError, match=re.escape(message)):
         Runner.run_sync(Agent("A", model=chat_model(server), output_type=Weather), "Hi")
+
+
+NO_SYSTEM = "System role not supported"
+
+
+@pytest.mark.parametrize(
+    ("options", "is_refused", "message"),
+    [
+        ({"instructions": "Tell."}, lambda body: '"system"' in json.dumps(body), NO_SYSTEM),
+        (
+            {"output_type": Weather},
+            lambda body: body.get("response_format", {}).get("type") == "json_schema",
+            "response_format json_schema is unavailable",
+        ),
+    ],
+    ids=["a demand", "a format"],
+)
+def test_requests_that_are_refused_at_the_same_time_all_learn_one_thing(
+    options: Any, is_refused: Callable[[Any], bool], message: str
+) -> None:
+    both_are_here, one_has_learned = Barrier(2), Event()
+    taken = []
+
+    def answer(peer: Peer) -> None:
+        assert peer.request is not None
+        body = peer.request.json
+        if is_refused(body):
+            if both_are_here.wait(60) and not one_has_learned.wait(60):
+                return
+            peer.send(http_answer(400, {"error": {"message": message}}))
+            return
+        taken.append(body)
+        one_has_learned.set()
+        choice = {"message": {"content": ANSWER}, "finish_reason": "stop"}
+        peer.send(http_answer(content={"id": "c", "choices": [choice]}))
+
+    with LoopbackServer(always=answer) as server, ThreadPoolExecutor() as threads:
+        agent = Agent("A", model=chat_model(server), **options)
+        results = [threads.submit(Runner.run_sync, agent, "Hi") for _ in range(2)]
+        assert [result.result() for result in results]
+    assert len(server.requests) == 4
+    assert taken[0] == taken[1]
 
 
 # Errors, retries, cancelling: those of the client
