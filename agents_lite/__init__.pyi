@@ -50,4 +50,6 @@ from .usage import *
 
 __version__: str
 
+_MODULE_OF: dict[str, str]
+
 def _load(module: str) -> object: ...

@@ -61,12 +61,14 @@ __all__ = [
 _ROOT = os.path.dirname(__file__)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "RunErrorDetails":  # of a module that needs this one
-        from .result import RunErrorDetails
+if not TYPE_CHECKING:  # or a misspelt name passes
 
-        return RunErrorDetails
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name == "RunErrorDetails":  # of a module that needs this one
+            from .result import RunErrorDetails
+
+            return RunErrorDetails
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def explain_lost_import(error: OSError | ImportError) -> None:

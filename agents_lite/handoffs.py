@@ -207,10 +207,10 @@ def handoff(
         from .schema.adapter import json_schema_of, make_adapter  # loads all of pydantic
 
         adapter = make_adapter(input_type, f"handoff(): input_type {repr_of(input_type)}")
-        schema = json_schema_of(adapter, f"handoff(): input_type {input_type!r}")
+        schema = json_schema_of(adapter, f"handoff(): input_type {repr_of(input_type)}")
         if schema.get("type") != "object" and "$ref" not in schema:
             raise UserError(
-                f"handoff(): the model can fill in an object only, not {input_type!r}; make "
+                f"handoff(): the model can fill in an object only, not {repr_of(input_type)}; make "
                 "input_type a BaseModel, a dataclass or a TypedDict"
             )
 

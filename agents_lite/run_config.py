@@ -369,7 +369,7 @@ class RunConfig(TakenWhole):
                 check_takes(value, f"{name}, if no text,", "the input")
 
 
-_as_usual: dict[str, Any] = {}
+_as_usual: dict[str, Any] = {}  # first of all, as making a RunConfig looks at it
 """The fields where none is chosen."""
 _as_usual.update(vars(RunConfig()))
 

@@ -25,6 +25,7 @@ from typing import (
 
 from typing_extensions import TypedDict, TypeVar
 
+from . import _MODULE_OF, _load
 from .checks import check_kind, check_takes, forgetful_class, is_number
 from .computer import AsyncComputer, Computer, perform_action
 from .concurrency import calling
@@ -50,9 +51,12 @@ from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from .agent import *  # noqa: F403
     from .agent import Agent
     from .items import ToolApprovalItem
+    from .local_tools import *  # noqa: F403
     from .running.turn.tool_call import ToolCall
+    from .tool_output import *  # noqa: F403
 
 __all__ = [
     "CodeInterpreterTool",
@@ -73,14 +77,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if not name.startswith("_"):
-        from . import agent, local_tools, tool_output  # two of them need this module
+if not TYPE_CHECKING:  # or a misspelt name passes
 
-        for module in (agent, local_tools, tool_output):
-            if name in module.__all__:
-                return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        home = _MODULE_OF.get(name)
+        if home in ("agent", "local_tools", "tool_output"):  # two of them need this module
+            return getattr(_load(home), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 TComputer = TypeVar("TComputer", bound=Computer | AsyncComputer, default=Any)
@@ -215,7 +218,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         if self.timeout is not None and not (is_number(self.timeout) and self.timeout > 0):
             raise UserError(
                 f"Tool {self.name}: the timeout has to be more than 0 seconds, or None for as long"
-                f" as the call wants, not {self.timeout!r}."
+                f" as the call wants, not {repr_of(self.timeout)}."
             )
         wanted = "text that tells the model of it"
         check_kind(self.description, (str, NoneType), f"Tool {self.name}: description", wanted)

@@ -244,7 +244,9 @@ class Usage(_Counts):
         )
 
     def _fits(self) -> bool:
-        return super()._fits() and {*map(type, self.request_usage_entries)} <= {RequestUsage}
+        return super()._fits() and all(
+            isinstance(entry, RequestUsage) for entry in self.request_usage_entries
+        )
 
     def add(self, other: Usage) -> None:
         """Add another count to this one, with its entries."""

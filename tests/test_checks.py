@@ -37,14 +37,17 @@ from agents_lite import (
     ResponsesClient,
     RunConfig,
     Runner,
+    SessionSettings,
     ShellTool,
     SQLiteJournal,
     SQLiteSession,
     UserError,
+    add_trace_processor,
     custom_span,
     function_tool,
     handoff,
     set_prices,
+    trace,
 )
 from agents_lite.checks import check_takes, from_fields
 from agents_lite.exceptions import AgentsException
@@ -196,6 +199,36 @@ def test_options_of_the_wrong_kind_are_refused(door: Any) -> None:
     for value in [*values, Unshowable()]:
         with pytest.raises(UserError, match=f"{option[:8]}|has no|cannot (name|be)|initial"):
             make(**{option: value})
+
+
+class ModelOf(Model):
+    """One whose events are what it is given."""
+
+    def __init__(self, events: Any) -> None:
+        self.events = events
+
+    def stream(self, request: Any) -> Any:
+        return self.events
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        ScriptedModel,
+        lambda value: run_sync(Agent("A", model=ScriptedModel([value])), "Hi"),
+        lambda value: run_sync(Agent("A", model=ModelOf(value)), "Hi"),
+        lambda value: run_sync(Agent("A", model=ModelOf(iter([value]))), "Hi"),
+        add_trace_processor,
+        lambda value: trace("w", trace_id=value),
+        SessionSettings,
+        SQLiteSession,
+        ApplyPatchTool,
+        lambda value: function_tool(print, timeout=value),
+    ],
+)
+def test_what_cannot_be_shown_is_told_of_by_its_class(give: Any) -> None:
+    with pytest.raises(UserError, match="<Unshowable>"):
+        give(Unshowable())
 
 
 def test_a_dict_stands_for_settings_of_its_fields() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -59,6 +60,21 @@ def test_type_checkers_are_shown_where_a_place_has_its_names_from(place: str) ->
     home = agents_lite._PLACES[place].removeprefix(f"{place.rpartition('.')[0]}.")
     stub = package.joinpath(*place.split(".")).with_suffix(".pyi")
     assert stub.read_text("utf-8") == f"from .{home} import *\n"
+
+
+def test_a_name_that_there_is_not_loads_nothing() -> None:
+    program = """
+        import sys
+        import agents_lite.exceptions, agents_lite.mcp.server, agents_lite.tool
+        loaded = set(sys.modules)
+        for place in (agents_lite.exceptions, agents_lite.mcp.server, agents_lite.tool):
+            assert not hasattr(place, "function_tol") and not hasattr(place, "function_tool_")
+        print(set(sys.modules) - loaded)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_a_name_is_the_same_thing_at_each_of_its_places() -> None:

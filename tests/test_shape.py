@@ -44,8 +44,6 @@ EXCEPTIONS = {
     ("memory", "models"): "a session at the model's server asks through the default client",
     ("run", "replay"): "Runner.replay plays a run again",
     ("exceptions", "result"): "RunErrorDetails can be had from exceptions, too",
-    ("tool", "agent"): "FunctionToolResult can be had from tool, too",
-    ("tool", "local_tools"): "ShellTool and the like can be had from tool, too",
 }
 """Imports against the order, inside functions only."""
 

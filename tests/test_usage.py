@@ -64,6 +64,15 @@ def test_tokens_have_their_older_names_too() -> None:
     assert (usage.prompt_tokens, usage.completion_tokens) == (100, 20)
 
 
+def test_an_entry_of_a_class_of_ones_own_stays_what_it_is() -> None:
+    class Billed(RequestUsage):
+        pass
+
+    entry = Billed(1, 1, 2)
+    (kept,) = Usage(request_usage_entries=[entry]).request_usage_entries
+    assert kept is entry
+
+
 def test_usages_add_up() -> None:
     total = Usage()
     total.add(usage_of_request({"usage": FULL}))

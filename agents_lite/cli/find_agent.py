@@ -51,9 +51,7 @@ def find_tool(name: str) -> Tool:
         Exception: Whatever importing it raises.
     """
     module, attribute = _find(name, "tool")
-    found = _at(module, attribute)
-    if found is _NOTHING:
-        raise UserError(f"{attribute!r} does not exist in {name.rpartition(':')[0]}")
+    found = _found(_at(module, attribute), name)
     if isfunction(found):
         return function_tool(found)
     check_tool(found, f"--tool {name}")
@@ -83,10 +81,14 @@ def find_context(name: str) -> Any:
         Exception: Whatever importing it raises.
     """
     module, attribute = _find(name, "context")
-    found = _given(module, attribute)
-    if found is _NOTHING:
-        raise UserError(f"{attribute!r} does not exist in {name.rpartition(':')[0]}")
-    return found
+    return _found(_given(module, attribute), name)
+
+
+def _found(value: Any, name: str) -> Any:
+    if value is _NOTHING:
+        place, _, attribute = name.rpartition(":")
+        raise UserError(f"{attribute!r} does not exist in {place}")
+    return value
 
 
 def _find(name: str, what: str) -> tuple[ModuleType, str]:

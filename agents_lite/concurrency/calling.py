@@ -175,8 +175,10 @@ class Callbacks:
         finally:
             close = getattr(events, "aclose", None)
             if close is not None:
-                closing = _Errand(close(), self._running_loop())
-                wait_a_moment([("Closing the model's stream", closing.future)])
+                with suppress(RunCancelled):  # no loop is left to close it on
+                    loop = self._running_loop()
+                    closing = _Errand(close(), loop)
+                    wait_a_moment([("Closing the model's stream", closing.future)])
 
     def close(self) -> None:
         """Call nothing more: the run is over."""

@@ -219,15 +219,13 @@ def wait_for(
     future.add_done_callback(over.put)
     let_others_begin()
     with cancellation.interrupting(lambda: over.put(None)):
-        while True:
+        while not future.done():  # also where an interrupt of who settled it came before the word
             try:
                 over.get(timeout=None if look is None else LOOK_SECONDS)
                 break
             except Empty:
                 if look is not None:
                     look()
-                if future.done():  # an interrupt of who settled it may have come before the word
-                    break
     if not future.done() or future.exception() is not None:
         cancellation.check()
     return future.result()

@@ -20,7 +20,9 @@ _HOMES = {
 __all__ = ["RedisJournal", "SQLAlchemyJournal", "ToolOutputTrimmer"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(_load(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or a misspelt name passes
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(_load(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, r
 from ..checks import check_kind
 from ..exceptions import ModelBehaviorError, UserError, words_of
 from ..response_types import as_json, json_text
+from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from ..tool import LocalTool, NeedsApproval, OnApproval
 from .diffs import apply_diff
@@ -90,7 +91,7 @@ class ApplyPatchTool(LocalTool):
         if not all(callable(getattr(self.editor, kind, None)) for kind in _KINDS):
             raise UserError(
                 "ApplyPatchTool needs an editor with create_file, update_file and delete_file, "
-                f"such as FolderEditor('.'), not {self.editor!r}"
+                f"such as FolderEditor('.'), not {repr_of(self.editor)}"
             )
         self.check_approvals()
 

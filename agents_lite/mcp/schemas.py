@@ -96,7 +96,8 @@ def _without_nonsense(schema: Schema) -> Schema:
         schema = {**schema, "properties": {}}
     if "required" in schema and not isinstance(schema["required"], list):
         schema = {name: value for name, value in schema.items() if name != "required"}
-    return {name: _plain_value(name, value) for name, value in schema.items()}
+    plain: Schema = _plain_part(schema)
+    return plain
 
 
 def _plain_part(part: Any) -> Any:

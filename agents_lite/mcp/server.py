@@ -37,16 +37,20 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..agent import Agent
+    from .servers import MCPServerStdio as MCPServerStdio
+    from .servers import MCPServerStreamableHttp as MCPServerStreamableHttp
 
 logger = logging.getLogger("agents_lite")
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("MCPServerStdio", "MCPServerStreamableHttp"):  # of a module that needs this one
-        from . import servers
+if not TYPE_CHECKING:  # or a misspelt name passes
 
-        return getattr(servers, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in ("MCPServerStdio", "MCPServerStreamableHttp"):  # of a module that needs this one
+            from . import servers
+
+            return getattr(servers, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 LONGEST_BACK_OFF = 8.0

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..checks import check_kind, from_fields
 from ..exceptions import UserError
+from ..shown import repr_of
 
 __all__ = ["SessionSettings"]
 
@@ -47,10 +48,12 @@ def as_settings(given: Any) -> SessionSettings | None:
 def check_limit(limit: Any) -> None:
     """Raise UserError for a limit of items that is neither a whole number nor None."""
     if not isinstance(limit, int | None):
-        raise UserError(f"The limit of a session's items is a whole number or None, not {limit!r}")
+        shown = repr_of(limit)
+        raise UserError(f"The limit of a session's items is a whole number or None, not {shown}")
 
 
 def check_count(count: Any) -> None:
     """Raise UserError for what is no number of items."""
     if not isinstance(count, int) or count < 0:
-        raise UserError(f"The count of items to replace is a whole number from 0, not {count!r}")
+        shown = repr_of(count)
+        raise UserError(f"The count of items to replace is a whole number from 0, not {shown}")

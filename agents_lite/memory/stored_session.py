@@ -13,6 +13,7 @@ from ..concurrency.calling import Done, Ready
 from ..exceptions import SessionError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
+from ..shown import repr_of
 from .session import SessionABC
 from .session_settings import SessionSettings, as_settings, check_count, check_limit
 
@@ -53,7 +54,7 @@ class StoredSession(SessionABC):
             session_id.encode()
         except (AttributeError, UnicodeEncodeError) as error:
             raise UserError(
-                f"A session_id is a string without lone surrogates, not {session_id!r}."
+                f"A session_id is a string without lone surrogates, not {repr_of(session_id)}."
             ) from error
         self.session_id = session_id
         self.session_settings = as_settings(session_settings)

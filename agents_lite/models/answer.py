@@ -18,6 +18,7 @@ from ..response_types import (
     as_object,
     as_stream_event,
 )
+from ..shown import repr_of
 from ..usage import usage_of_request
 from .mending import mend_output
 
@@ -53,9 +54,6 @@ class ModelEvents:
 
     def __enter__(self) -> Iterator[ResponseStreamEvent]:
         events = self._stream(self._request)
-        if isinstance(events, SettledEvents):
-            self._close: Callable[[], object] | None = events.close
-            return events
         scope, callbacks = self._request.cancellation, self._callbacks
         if not isinstance(events, Iterator):
             if isawaitable(events):  # an `async def` that returns the events
@@ -64,9 +62,11 @@ class ModelEvents:
                 events = callbacks.iterate(scope, events)
         if not isinstance(events, Iterator):
             name = type(self._model).__name__
-            raise UserError(f"{name}.stream must be a generator function, it returned {events!r}")
-        self._close = getattr(events, "close", None)
-        return _assembled(events)
+            raise UserError(
+                f"{name}.stream must be a generator function, it returned {repr_of(events)}"
+            )
+        self._close: Callable[[], object] | None = getattr(events, "close", None)
+        return events if isinstance(events, SettledEvents) else _assembled(events)
 
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         try:
@@ -140,7 +140,8 @@ def _assembled(events: Iterator[ResponseStreamEvent]) -> Iterator[ResponseStream
         if not so_far.is_finished:
             fields = as_json(event)
             if not isinstance(fields, dict):
-                raise UserError(f"A model's events are objects, such as dicts, not {event!r}")
+                shown = repr_of(event)
+                raise UserError(f"A model's events are objects, such as dicts, not {shown}")
             taken = so_far.take(fields)
             is_seen = taken is fields and (
                 not so_far.is_finished or type(event) is ResponseCompletedEvent

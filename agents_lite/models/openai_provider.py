@@ -107,7 +107,7 @@ def choose_model(agent: Agent[object], config: RunConfig) -> Model:
     model = provider.get_model(wanted)
     if not isinstance(model, Model):
         raise UserError(
-            f"{provider!r}.get_model({wanted!r}) must return a Model, got {repr_of(model)}"
+            f"{repr_of(provider)}.get_model({wanted!r}) must return a Model, got {repr_of(model)}"
         )
     return model
 

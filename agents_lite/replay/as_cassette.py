@@ -13,13 +13,12 @@ from ..running.turn.function_call import read_arguments
 from ..tracing.sqlite_store import StoredTrace
 from .recorded import RecordedCall, RecordedRun, RecordedTurn
 from .stand_in import response_of
-from .traces import reads_traces, runs_of_trace
+from .traces import runs_of_trace
 
 _APART = ("tools", "output")
 """What a span tells among the settings, and a cassette beside them."""
 
 
-@reads_traces
 def cassette_of_trace(trace: StoredTrace) -> str:
     """The text of a cassette with all that the models and tools of a trace were asked.
 

@@ -13,7 +13,7 @@ from ..exceptions import UserError
 from ..tool import fit_for_tool
 from ..tracing.sqlite_store import StoredTrace
 from .recorded import RecordedCall, RecordedRun, RecordedTurn
-from .traces import reads_traces, runs_of_trace
+from .traces import runs_of_trace
 
 Json = dict[str, Any]
 
@@ -41,7 +41,6 @@ _ANY_OBJECT: Json = {"type": "object", "properties": {}}
 _USED = {"pytest", "model", "result", "recorded", "handoff", "call"}
 
 
-@reads_traces
 def test_of_trace(trace: StoredTrace) -> str:
     """A Python file with a test for each run of a trace.
 

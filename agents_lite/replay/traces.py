@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from ..exceptions import UserError
 from ..guardrail import GuardrailFunctionOutput
 from ..items import ItemHelpers
 from ..response_types import as_object
 from ..running.facts import Decided, Started
+from ..shown import in_few_words
 from ..tracing.sqlite_store import StoredSpan, StoredTrace
 from ..usage import Usage, usage_of_request
 from .recorded import (
@@ -27,32 +27,30 @@ from .recorded import (
     same_words,
 )
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_KINDS: dict[str, Any] = {
+    "type": str,
+    "role": str,
+    "id": str,
+    "call_id": str,
+    "name": str,
+    "arguments": str,
+    "content": str | list,
+    "summary": list,
+}
+"""Of the fields of an answer's items, where they are not None."""
 
 
-def reads_traces(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, to which spans of another form than this package's are a UserError."""
-
-    @wraps(function)
-    def read(*traces: P.args, **named: P.kwargs) -> T:
-        try:
-            return function(*traces, **named)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise UserError(f"The trace holds what is no span of a run: {error!r}") from error
-
-    return read
-
-
-@reads_traces
 def runs_of_trace(trace: StoredTrace) -> list[RecordedRun]:
     """The runs of a trace, in their order; runs inside tools and guardrails are parts of others.
 
     Raises:
-        UserError: There are none, or the trace tells nothing of what was said.
+        UserError: There are none, or the trace tells nothing of what was said, or in another form.
     """
-    tree = _Tree(trace.spans)
-    runs = [tree.run(parts) for parts in _split(tree, tree.agents_below(None))]
+    try:
+        tree = _Tree(trace.spans)
+        runs = [tree.run(parts) for parts in _split(tree, tree.agents_below(None))]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"The trace holds what is no span of a run: {error!r}") from error
     if not runs:
         raise UserError(f"Trace {trace.trace_id} has no model call, and so no run to be replayed")
     for run in runs:
@@ -241,7 +239,7 @@ class _Reader:
             self._run.started = self._run.started._replace(given=sent, prepared=sent)
         self._note_outputs(sent)
         number = len(self._run.turns) + 1
-        items, usage = _items(output), _usage(facts.get("usage"))
+        items, usage = list(map(_checked, _items(output))), _usage(facts.get("usage"))
         turn = RecordedTurn(
             number,
             agent,
@@ -251,7 +249,7 @@ class _Reader:
             response_id=facts.get("response_id"),
             model=asked_model(usage) or facts.get("model"),
             instructions=instructions,
-            settings=facts.get("model_config") or {},
+            settings=_checked_settings(facts.get("model_config") or {}),
             calls=calls_of(items),
         )
         self._run.unanswered = None if output is not None else turn
@@ -325,8 +323,40 @@ def _kind(span: StoredSpan) -> str:
 
 def _items(value: Any) -> list[JSON]:
     """Items as they were traced; the mark of what was cut off is none."""
-    items = value if isinstance(value, list) else []
-    return [item for item in items if isinstance(item, dict) and "cut" not in item]
+    return [item for item in _list(value) if isinstance(item, dict) and "cut" not in item]
+
+
+def _checked(item: JSON) -> JSON:
+    """An item of an answer, whose fields are taken for what they should be from here on.
+
+    Raises:
+        ValueError: One is missing, or of another kind.
+    """
+    told = {name: value for name in _KINDS if (value := item.get(name)) is not None}
+    wrong = [name for name, value in told.items() if not isinstance(value, _KINDS[name])]
+    parts = [] if wrong else [*_list(told.get("content")), *_list(told.get("summary"))]
+    if item.get("type") == "function_call":
+        wrong += {"name", "arguments", "call_id"} - set(told)
+    if wrong or not all(isinstance(part, dict) for part in parts):
+        raise ValueError(f"{in_few_words(item)} is no item of an answer")
+    return item
+
+
+def _checked_settings(settings: Any) -> JSON:
+    """What a model was called with.
+
+    Raises:
+        ValueError: It is no dict, or its tools are no list of them.
+    """
+    tools = settings.get("tools") or [] if isinstance(settings, dict) else None
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise ValueError(f"{in_few_words(settings)} are no settings of a model")
+    known: JSON = settings
+    return known
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _is_output(item: JSON) -> bool:

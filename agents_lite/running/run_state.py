@@ -19,7 +19,7 @@ from ..handoffs import TAgent
 from ..items import ItemHelpers, ToolApprovalItem
 from ..response_types import read_json
 from ..run_context import TContext
-from ..shown import repr_of
+from ..shown import in_few_words, repr_of
 from .fact_json import fact_from_json, fact_to_json
 from .facts import Added, Answered, Awaited, Decided, Fact, Saved, Started, TurnEnded
 from .record import Record
@@ -258,7 +258,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 context, and none is given.
         """
         if not isinstance(getattr(agent, "name", None), str):
-            shown = repr_of(agent)[:200]
+            shown = in_few_words(agent)
             raise UserError(f"The first argument must be the agent that began, got {shown}")
         if not isinstance(state_json, dict) or "format" not in state_json:
             raise UserError("This is not the state of a run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..handoffs import Handoff
@@ -87,14 +87,15 @@ def save_turn(run: LiveRun) -> None:
 def _ask(run: LiveRun, method: Callable[..., Any], *given: Any) -> Any:
     """What a method of the session gives. It is told the context if all take a `wrapper`."""
     methods = (getattr(run.session, name, None) for name in _METHODS)
-    if all(_takes_wrapper(each) for each in methods):
+    if all(_takes_wrapper(getattr(each, "__func__", each)) for each in methods):
         method = partial(method, wrapper=run.context)
     return run.call(method, *given)
 
 
-def _takes_wrapper(method: Any) -> bool:
+@lru_cache(64)  # each read and save asks
+def _takes_wrapper(function: Any) -> bool:
     try:
-        return "wrapper" in inspect.signature(method).parameters
+        return "wrapper" in inspect.signature(function).parameters
     except (TypeError, ValueError):  # not to be had
         return False
 
@@ -150,7 +151,7 @@ def _with_history(
     limits = (getattr(getattr(each, "session_settings", None), "limit", None) for each in owners)
     limit = next((limit for limit in limits if limit is not None), None)
     history = _ask(run, session.get_items, *([] if limit is None else [limit]))
-    history = as_input_items(history, f"What {session!r}.get_items() returns")
+    history = as_input_items(history, f"What {type(session).__name__}.get_items() returns")
     size = len(history) if limit is None else None
     merge = run.config.session_input_callback
     if merge is not None:

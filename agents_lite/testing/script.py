@@ -11,6 +11,7 @@ from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply
+from ..shown import repr_of
 from .builders import ScriptedTurn, Turn, turn
 
 
@@ -28,7 +29,7 @@ class Script:
 
     def __init__(self, turns: Sequence[ScriptedTurn] | Callable[[Any], ScriptedTurn]) -> None:
         if isinstance(turns, str | bytes) or not (callable(turns) or isinstance(turns, Iterable)):
-            raise UserError(f"A script is a list of turns, [turn, ...], not {turns!r}")
+            raise UserError(f"A script is a list of turns, [turn, ...], not {repr_of(turns)}")
         self.requests: list[Any] = []
         """The requests so far; the n-th got the n-th turn."""
         steps: list[Any] = [turns] if callable(turns) else list(turns)
@@ -73,5 +74,5 @@ def _as_turn(step: ScriptedTurn, request: Any) -> Turn | HTTPReply | BaseExcepti
     if isinstance(step, (str, dict)):
         return turn(step)
     if not isinstance(step, Sequence) or isinstance(step, bytes):
-        raise UserError(f"A turn is a text, an output item or a list of them, not {step!r}")
+        raise UserError(f"A turn is a text, an output item or a list of them, not {repr_of(step)}")
     return turn(*step)

@@ -95,9 +95,11 @@ __all__ = [
 _OF_STORE = ("SQLiteTraceProcessor", "StoredSpan", "StoredTrace", "TraceStore")
 
 
-def __getattr__(name: str) -> object:
-    if name not in _OF_STORE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import sqlite_store  # only those who keep traces here pay for it
+if not TYPE_CHECKING:  # or a misspelt name passes
 
-    return getattr(sqlite_store, name)
+    def __getattr__(name: str) -> object:
+        if name not in _OF_STORE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import sqlite_store  # only those who keep traces here pay for it
+
+        return getattr(sqlite_store, name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
+from ..shown import repr_of
 from .default import OpenAITraceProcessor, environment_processors
 from .processor_interface import TracingProcessor
 from .warnings import WarnOnce
@@ -118,7 +119,7 @@ class TraceProvider:
 def _check(processor: Any) -> None:
     """Raise UserError for what is no processor, such as a class of them."""
     if isinstance(processor, type) or not hasattr(processor, "on_span_end"):
-        raise UserError(f"A trace processor is a TracingProcessor, not {processor!r}")
+        raise UserError(f"A trace processor is a TracingProcessor, not {repr_of(processor)}")
 
 
 _provider: TraceProvider | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
+from ..shown import repr_of
 from .current import Activity, get_current_activity
 from .ids import exported_trace_id, gen_trace_id, is_valid_trace_id
 from .provider import TraceProvider, get_trace_provider
@@ -129,7 +130,7 @@ def trace(
     if trace_id is None:
         trace_id = gen_trace_id()
     elif not isinstance(trace_id, str):
-        raise UserError(f"A trace id is a str, not {trace_id!r}; leave it out for a new one")
+        raise UserError(f"A trace id is a str, not {repr_of(trace_id)}; leave it out for a new one")
     elif not is_valid_trace_id(trace_id):
         logger.warning(
             "Trace id %r is not of the form trace_<32 letters or digits>; it is exported as %s.",

@@ -8,13 +8,12 @@ from typing import Any
 
 from ..replay.comparison import Comparison, compare
 from ..replay.recorded import RecordedRun
-from ..replay.traces import reads_traces, runs_of_trace
+from ..replay.traces import runs_of_trace
 from ..tracing.sqlite_store import StoredTrace
 
 Json = dict[str, Any]
 
 
-@reads_traces
 def compare_traces(one: StoredTrace, other: StoredTrace) -> list[Comparison]:
     """How each run of a trace differs from that of the other.
 

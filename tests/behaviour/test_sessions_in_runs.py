@@ -411,8 +411,13 @@ def test_a_session_must_give_input_items(items: Any) -> None:
         def get_items(self, limit: int | None = None) -> Any:
             return items
 
-    with pytest.raises(UserError, match=r"What .*OddSession.*get_items\(\) returns"):
+        def __repr__(self) -> str:
+            raise ValueError("no words")
+
+    with pytest.raises(UserError, match=r"What OddSession\.get_items\(\) returns"):
         Runner.run_sync(calculator_with([]), "hi", session=OddSession())
+    items = []
+    assert Runner.run_sync(calculator_with(["ok"]), "hi", session=OddSession()).final_output == "ok"
 
 
 @every_driver

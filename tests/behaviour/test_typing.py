@@ -23,9 +23,11 @@ def complaints(program: Path) -> list[tuple[int, str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("context_types", 6), ("lists_and_items", 3)])
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("context_types", 6), ("lists_and_items", 3), ("misspelt", 7)]
+)
 def test_what_does_not_fit_and_nothing_else_is_refused(name: str, wrong: int) -> None:
-    """Types of contexts; lists that grow, items that narrow, hooks that take less."""
+    """Types of contexts; lists that grow, items that narrow, hooks that take less; names."""
     program = HERE / "typing" / f"{name}.py"
     expected = [
         (number, line.rpartition("# wrong: ")[2])

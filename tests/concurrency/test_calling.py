@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -310,6 +311,35 @@ def test_an_async_iterator_is_stepped_and_closed_on_the_loop():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("error")
+def test_events_are_left_unclosed_where_the_loop_is_closed() -> None:
+    """The error at hand is told; nothing makes a coroutine that nobody can await."""
+
+    class Events:
+        def __aiter__(self) -> Events:
+            return self
+
+        async def __anext__(self) -> int:
+            return 1
+
+        async def aclose(self) -> None: ...
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    callbacks = Callbacks()
+    callbacks.use_loop(loop)
+    events = callbacks.iterate(Cancellation(), Events())
+    assert next(events) == 1
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(LONG)
+    loop.close()
+    with pytest.raises(Stop) as stopped:
+        events.throw(Stop())  # type: ignore[attr-defined]
+    assert stopped.value.__context__ is None
+    gc.collect()
+
+
 def test_a_child_has_a_loop_of_its_own_and_at_exit_all_tasks_end():
     program = """
         import asyncio, os

@@ -15,7 +15,9 @@ __all__ = ["RedisJournal", "SQLAlchemyJournal"]
 _MODULES = {"RedisJournal": "redis_journal", "SQLAlchemyJournal": "sqlalchemy_journal"}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_load(f"extensions.journal.{_MODULES[name]}"), name)
+if not TYPE_CHECKING:  # or a misspelt name passes
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(_load(f"extensions.journal.{_MODULES[name]}"), name)

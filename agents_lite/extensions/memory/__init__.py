@@ -32,7 +32,9 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_load(f"extensions.memory.{_MODULES[name]}"), name)
+if not TYPE_CHECKING:  # or a misspelt name passes
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(_load(f"extensions.memory.{_MODULES[name]}"), name)

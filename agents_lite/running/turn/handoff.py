@@ -71,24 +71,23 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
 
     The run's record, its result and the session keep everything.
     """
-    change = chosen.input_filter
-    if change is None:
-        change = run.config.handoff_input_filter
-    nests = chosen.nest_handoff_history
-    nests = run.config.nest_handoff_history if nests is None else nests
-    if change is None and not nests:
-        return
+    given = (chosen.input_filter, run.config.handoff_input_filter)
+    change = next((each for each in given if each is not None), None)
     conversation = run.record.conversation
-    if conversation.server_keeps_history or conversation.previous_response_id is not None:
-        if change is None:
+    is_kept = conversation.server_keeps_history or conversation.previous_response_id is not None
+    if change is None:
+        nests = chosen.nest_handoff_history
+        if not (run.config.nest_handoff_history if nests is None else nests):
+            return
+        if is_kept:
             logger.warning("nest_handoff_history does nothing to a history that the server keeps.")
             return
+        change = _nesting(run)
+    elif is_kept:
         raise UserError(
             "A handoff input filter cannot change a history that the server keeps; do without it, "
             "or without previous_response_id and conversation_id"
         )
-    if change is None:
-        change = _nesting(run)
     filtered = run.call(change, conversation.handoff_data(run.context))
     if not isinstance(filtered, HandoffInputData):
         raise UserError(
