@@ -75,12 +75,12 @@ def without_query(url: str) -> str:
     return without_login(url).partition("?")[0]
 
 
-def redirect_target(status: int, url: str, headers: Mapping[str, str]) -> str | None:
+def redirect_target(status: int, url: str, location: str | None) -> str | None:
     """Where the same request is to be sent again, or None: never to another origin."""
-    if status not in (307, 308) or not headers.get("location"):
+    if status not in (307, 308) or not location:
         return None
     try:
-        target = urljoin(url, headers["location"])
+        target = urljoin(url, location)
         return target if _origin(urlsplit(target)) == _origin(urlsplit(url)) else None
     except ValueError:  # the location is no URL
         return None

@@ -97,6 +97,7 @@ class Answer:
         self._limits = limits
         self._translate = translate
         self._is_background = is_background
+        self._read, self._has_ended = _reader(response)
 
     def events(self, is_stream_wanted: bool, after: float) -> Iterator[ResponseStreamEvent]:
         """The events, the terminal one last; none if a whole answer says that there is none yet.
@@ -121,11 +122,10 @@ class Answer:
         return self._whole(b"".join(blocks))
 
     def _blocks(self) -> Iterator[bytes]:
-        read, self._has_ended = _reader(self._response)
         size = 0
         while not self._exchange.is_cut:
             try:
-                block = read()
+                block = self._read()
             except WIRE_ERRORS as error:
                 raise self._errors.lost(error) from error
             if not block:
@@ -191,7 +191,7 @@ class Answer:
         decoder = EventDecoder()
         for pieces in self._event_data(blocks, decoder):
             events = [] if is_foreign else _typed_events(pieces)
-            if events:
+            if events:  # which is the rule; else each is looked at by itself
                 yield events
                 continue
             for data in pieces:
@@ -255,7 +255,7 @@ class Answer:
         ending, response = event["type"].removeprefix("response."), event["response"]
         if ending == "completed":
             output = response.get("output")
-            if not isinstance(output, list) or {*map(type, output)} - {dict}:
+            if type(output) is not list or not all(type(item) is dict for item in output):
                 raise self._errors.no_output(response)
             completed = ResponseCompletedEvent(event)
             completed.request_id = self._errors.request_id

@@ -240,7 +240,8 @@ def _bare(authorization: str | None) -> list[str]:
 
 def redirect_of(response: requests.Response) -> str | None:
     """Where an answer sends its request to within the server, or None."""
-    return redirect_target(response.status_code, response.url, response.headers)
+    location = response.headers.get("location")
+    return redirect_target(response.status_code, response.url, location)
 
 
 def response_path(response_id: str) -> str:

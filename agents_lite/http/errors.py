@@ -233,7 +233,7 @@ def cause_in_words(error: BaseException) -> str:
     words = root_cause(error)
     if isinstance(error, requests.exceptions.ProxyError):
         words = f"at the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names: {words}"
-    remedy = next((_REMEDIES[part] for part in _REMEDIES if part in words), None)
+    remedy = next((remedy for part, remedy in _REMEDIES.items() if part in words), None)
     return words if remedy is None else f"{words}; {remedy}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import requests
@@ -42,7 +43,9 @@ def session_settings(session: requests.Session, url: str) -> dict[str, Any]:
 def _is_proxy(text: str) -> bool:
     try:
         parts = parse_url(text)
-        (parts.host or "").encode("idna")
+        host = parts.host or ""
+        host.encode("idna")
     except ValueError:
         return False
-    return bool(parts.host) and parts.scheme in _SCHEMES
+    is_host = re.fullmatch(r"\S+", host) is not None  # older urllib3 lets spaces pass
+    return is_host and parts.scheme in _SCHEMES

@@ -188,7 +188,7 @@ class HTTPTransport(Transport):
             response = self._send(wire, method, content, headers)
             status = response.status_code
             status = 308 if status == 301 else status  # it is no reason to ask in another way
-            target = redirect_target(status, response.url, response.headers)
+            target = redirect_target(status, response.url, response.headers.get("location"))
             if target is None:
                 return response
             response.close()

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from ...exceptions import APIConnectionError, APIResponseError
@@ -246,9 +246,8 @@ class ChatAnswer:
             "output": [],
             "usage": None,
         }
-        if self._streamed:
-            for kind in ("response.created", "response.in_progress"):
-                self._events.append({"type": kind, "response": self._response})
+        for kind in ("response.created", "response.in_progress"):
+            self._tell(lambda kind: {"type": kind, "response": self._response}, kind)
 
     def _note_facts(self, chunk: Json) -> None:
         """Keep what a server says besides, such as citations or its name for the provider."""
@@ -323,8 +322,8 @@ class ChatAnswer:
             if call.place is None:
                 if call.name:
                     self._begin_call(call)
-            elif arguments and self._streamed:
-                self._events.append(call.more(arguments))
+            elif arguments:
+                self._tell(call.more, arguments)
 
     def _take_annotations(self, annotations: Any) -> None:
         for annotation in _listed(annotations):
@@ -335,8 +334,8 @@ class ChatAnswer:
     def _begin_call(self, call: GrowingCall) -> None:
         call.place = len(self._items)
         self._begin_item(call)
-        if call.pieces and self._streamed:
-            self._events.append(call.more(call.arguments))
+        if call.pieces:
+            self._tell(call.more, call.arguments)
 
     def _say(self, kind: str, piece: Any) -> None:
         piece = piece if type(piece) is str else text_of(piece)
@@ -344,8 +343,7 @@ class ChatAnswer:
             text = self._texts.get(kind) or self._text(kind)
             text.pieces.append(piece)
             self._said = text
-            if self._streamed:
-                self._events.append(text.more(piece))
+            self._tell(text.more, piece)
 
     def _text(self, kind: str) -> GrowingText:
         """The part of that kind, begun if need be."""
@@ -353,8 +351,7 @@ class ChatAnswer:
         if text is None:
             content = self._content("reasoning" if kind == "reasoning_text" else "message")
             text = self._texts[kind] = content.new_text(kind)
-            if self._streamed:
-                self._events.append(text.begun())
+            self._tell(text.begun)
         return text
 
     def _content(self, kind: str) -> GrowingContent:
@@ -367,8 +364,12 @@ class ChatAnswer:
 
     def _begin_item(self, item: _Item) -> None:
         self._items.append(item)
+        self._tell(item.begun)
+
+    def _tell(self, event: Callable[..., Json], *about: Any) -> None:
+        """Make an event, where they are wanted before the last one."""
         if self._streamed:
-            self._events.append(item.begun())
+            self._events.append(event(*about))
 
     def _end_items(self, state: str) -> list[Json]:
         for call in self._calls.all:
@@ -376,7 +377,8 @@ class ChatAnswer:
                 self._begin_call(call)
         if "reasoning" in self._contents:
             self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
-            # What it carries may come late, but it stands before what it belongs to.
+            # What it carries may come late, when others have their output_index already, and still
+            # stands before what it belongs to: so the next request needs it, as sessions keep it.
             self._items.sort(key=lambda item: item is not self._contents["reasoning"])
         output = []
         for growing in self._items:

@@ -148,6 +148,24 @@ def test_signatures_that_come_late_stand_before_what_they_belong_to(
     assert done == output
 
 
+def test_the_output_holds_each_item_in_the_place_that_was_told_of_it() -> None:
+    picture = {"images": [{"image_url": {"url": "data:image/png;base64,eA=="}}]}
+    events = streamed(
+        {"reasoning": "Hm"},
+        {"content": "A"},
+        piece("{}", index=0, id="c1", name="add"),
+        picture,
+        {"content": "B"},
+        piece("{}", index=1, id="c2", name="sub"),
+    )
+    output = output_of(events)
+    for state in ("added", "done"):
+        told = [event for event in events if event["type"] == f"response.output_item.{state}"]
+        assert [event["output_index"] for event in told] == [0, 1, 2, 3, 4]
+        assert [event["item"]["type"] for event in told] == [item["type"] for item in output]
+        assert [event["item"].get("id") for event in told] == [item.get("id") for item in output]
+
+
 def test_signed_reasoning_in_pieces_is_put_together_by_index() -> None:
     output = output_of(
         streamed(
