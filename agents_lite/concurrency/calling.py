@@ -111,10 +111,10 @@ class Callbacks:
         cancellation.check()
         self._check_open()
         let_others_begin()
-        process_id = os.getpid()
         around = current_cancellation.set(cancellation)
         try:
-            outcome = function(*args)
+            with _InOneProcess(function):
+                outcome = function(*args)
         except _ENDS as error:
             raise _no_end(function, error) from error
         except BaseException as error:
@@ -122,8 +122,6 @@ class Callbacks:
                 raise UserError(f"{name_of(function)} was cancelled: {error!r}") from error
             raise
         finally:
-            if os.getpid() != process_id:
-                end_child(name_of(function))
             current_cancellation.reset(around)
         awaited = None  # clients and pools that are awaited give themselves
         while isawaitable(outcome) and outcome is not awaited and not isinstance(outcome, Ready):
@@ -198,6 +196,23 @@ class Callbacks:
         return _private_loop(self._depth)
 
 
+class _InOneProcess:
+    """A block of a user's function, which a child that it forks does not leave."""
+
+    __slots__ = ("_function", "_process_id")
+
+    def __init__(self, function: object) -> None:
+        self._function = function
+        self._process_id = os.getpid()
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, *_error: object) -> None:
+        if os.getpid() != self._process_id:
+            end_child(name_of(self._function))
+
+
 class _Errand:
     """An awaitable sent to an event loop, with a future of its outcome for another thread."""
 
@@ -243,7 +258,8 @@ class _Errand:
 
     async def _settle(self) -> None:
         try:
-            result = await self._come_back()
+            with _InOneProcess(self._awaitable):
+                result = await self._awaitable
         except _ENDS as error:
             told = _no_end(self._awaitable, error)
             told.__cause__ = error
@@ -254,14 +270,6 @@ class _Errand:
             self.future.set_exception(CancelledError(*error.args) if is_cancelled else error)
         else:
             self.future.set_result(result)
-
-    async def _come_back(self) -> Any:
-        process_id = os.getpid()
-        try:
-            return await self._awaitable
-        finally:
-            if os.getpid() != process_id:
-                end_child(name_of(self._awaitable))
 
     def _settle_unstarted(self, _: Task[None]) -> None:
         if not self.future.done():  # it was cancelled before its first step

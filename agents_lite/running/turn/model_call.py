@@ -64,8 +64,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     request = with_cache_key(request, model, run)
     if run.cached_prompt is not None:
         warn_of_change(run.cached_prompt, sent_prompt(request, run))
-    if run.hooks.hears_of(agent):
-        run.hooks.model_started(agent, request.system_instructions, request.input)
+    run.hooks.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
     name = getattr(model, "model", type(model).__name__)
@@ -93,8 +92,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
     run.cached_prompt = sent_prompt(request, run) if is_cached else None
     if run.compaction is not None:
         run.measure(response.usage.input_tokens)
-    if run.hooks.hears_of(agent):
-        run.hooks.model_ended(agent, response)
+    run.hooks.model_ended(agent, response)
     if completed is not None:
         yield RawResponsesStreamEvent(completed)
         run.cancellation.check()  # whoever reads the events may have stopped the run

@@ -80,7 +80,7 @@ class ToolCall:
         """Tell the hooks that the tool is about to run."""
         hooks, agent = self.run.hooks, self.agent
         if hooks.hears_of(agent) and not self.goes_on:
-            given = self.asked_for
+            given = self.asked_for  # which is read for them
             arguments = given if isinstance(given, dict) else {}
             hooks.tool_started(self.context, agent, self.tool, arguments)
 
@@ -98,9 +98,8 @@ class ToolCall:
 
     def announce_end(self, item: ToolCallOutputItem | None) -> None:
         """Tell the hooks that the tool has run."""
-        hooks, agent = self.run.hooks, self.agent
-        if item is not None and hooks.hears_of(agent):
-            hooks.tool_ended(self.context, agent, self.tool, item.output)
+        if item is not None:
+            self.run.hooks.tool_ended(self.context, self.agent, self.tool, item.output)
 
     def _make_in_span(self) -> ToolCallOutputItem | None:
         run = self.run
