@@ -14,7 +14,7 @@ from .items import ModelResponse, RunItem
 from .response_types import ResponseCompletedEvent
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper
-from .shown import escaped, html_table, in_few_words
+from .shown import escaped, html_table, in_few_words, repr_of
 from .stream_events import RawResponsesStreamEvent, StreamEvent
 from .usage import Usage
 
@@ -171,7 +171,7 @@ class RunResultBase:
             UserError: There is no such mode.
         """
         if mode not in ("preserve_all", "normalized"):
-            raise UserError(f"mode is {mode!r}; use 'preserve_all' or 'normalized'")
+            raise UserError(f"mode is {repr_of(mode)}; use 'preserve_all' or 'normalized'")
         items = self._run.record.conversation.to_input_list(as_sent=mode == "normalized")
         return without_reasoning_ids(items) if self._run.omits_ids else items
 

@@ -225,8 +225,8 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         self._check_functions()
         if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
             raise UserError(
-                f"Tool {self.name}: on_unknown_end is {self.on_unknown_end!r}; use 'rerun', 'ask',"
-                " 'fail' or None."
+                f"Tool {self.name}: on_unknown_end is {repr_of(self.on_unknown_end)}; use 'rerun', "
+                "'ask', 'fail' or None."
             )
         if self.tool_input_guardrails is not None:
             self.tool_input_guardrails = check_guardrails(
@@ -254,8 +254,8 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
                 check_takes(explain, f"{what}: {name}", "context", "error")
         if self.timeout_behavior not in (None, "error_as_result", "raise_exception"):
             raise UserError(
-                f"{what}: timeout_behavior is {self.timeout_behavior!r}; use 'error_as_result', "
-                "'raise_exception' or None."
+                f"{what}: timeout_behavior is {repr_of(self.timeout_behavior)}; use "
+                "'error_as_result', 'raise_exception' or None."
             )
         check_is_enabled(self.is_enabled, what)
         check_needs_approval(self.needs_approval, what)

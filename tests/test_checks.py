@@ -47,6 +47,7 @@ from agents_lite import (
     function_tool,
     handoff,
     set_prices,
+    set_trace_processors,
     trace,
 )
 from agents_lite.checks import check_takes, from_fields
@@ -224,6 +225,15 @@ class ModelOf(Model):
         SQLiteSession,
         ApplyPatchTool,
         lambda value: function_tool(print, timeout=value),
+        lambda value: function_tool(print, timeout_behavior=value),
+        lambda value: function_tool(print, on_unknown_end=value),
+        lambda value: FunctionTool("f", "", value, lambda context, arguments: ""),
+        lambda value: call("f", value),
+        lambda value: run_sync(AGENT, "Hi", run_config=RunConfig(run_id=lambda given: value)),
+        set_trace_processors,
+        lambda value: run_sync(Agent("A", model=ScriptedModel(["x"])), "Hi").to_input_list(
+            mode=value
+        ),
     ],
 )
 def test_what_cannot_be_shown_is_told_of_by_its_class(give: Any) -> None:

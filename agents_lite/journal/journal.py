@@ -21,6 +21,7 @@ from ..exceptions import (
 )
 from ..running.facts import Failed
 from ..running.record import Record
+from ..shown import repr_of
 from .entries import (
     Mask,
     decode,
@@ -236,7 +237,7 @@ class Journal(ABC):
             name = next(iter(asked), "") if question is None and len(asked) == 1 else question
             if name not in asked:
                 names = ", ".join(map(repr, asked)) or "nothing"
-                raise UserError(f"The call {call_id!r} asks {names}, not {question!r}")
+                raise UserError(f"The call {call_id!r} asks {names}, not {repr_of(question)}")
             answer = accepted(MCPElicitation(**asked[name]), content)
             return [_verdict(call, verdict="input", question=name, output=answer)]
 

@@ -57,7 +57,8 @@ def _check(name: str, value: Any, field: Mapping[str, Any]) -> None:
     kinds = _TYPES.get(str(field.get("type")), (object,))
     is_kind = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
     if not is_kind and kinds != (object,):
-        raise UserError(f"The form's field {name!r} is of type {field['type']}, not {value!r}")
+        shown = repr_of(value)
+        raise UserError(f"The form's field {name!r} is of type {field['type']}, not {shown}")
     allowed = choices(field)
     if allowed is not None and value not in allowed:
-        raise UserError(f"The form's field {name!r} is one of {allowed}, not {value!r}")
+        raise UserError(f"The form's field {name!r} is one of {allowed}, not {repr_of(value)}")

@@ -9,6 +9,7 @@ from ..concurrency.calling import Done, settled
 from ..exceptions import UserError
 from ..history import without_lost_reasoning
 from ..items import TResponseInputItem
+from ..shown import repr_of
 from .session import Session, SessionABC, is_later, then
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class OpenAIResponsesCompactionSession(SessionABC):
         """
         if compaction_mode not in ("auto", "input"):
             raise UserError(
-                f"compaction_mode is {compaction_mode!r}; use 'auto' or 'input': the conversation "
-                "is sent, whatever the server has of it"
+                f"compaction_mode is {repr_of(compaction_mode)}; use 'auto' or 'input': the "
+                "conversation is sent, whatever the server has of it"
             )
         self.session_id = session_id
         self.underlying_session = underlying_session

@@ -413,7 +413,8 @@ def _run_id(chosen: Any, given: Any, record: Record, around: LiveRun | None) -> 
     try:
         run_id.encode()
     except (AttributeError, UnicodeEncodeError):
-        raise UserError(f"A run_id is a text without lone surrogates, not {run_id!r}") from None
+        shown = repr_of(run_id)
+        raise UserError(f"A run_id is a text without lone surrogates, not {shown}") from None
     if not run_id:
         raise UserError("A run_id cannot be empty; None makes one")
     return str(run_id)

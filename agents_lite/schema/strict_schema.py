@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from pydantic_core import to_json
 
 from ..exceptions import UserError
+from ..shown import repr_of
 from .acceptance import (
     DEEPEST,
     FORMATS,
@@ -264,7 +265,7 @@ def _loose(schema: Any, path: Path, owner: str) -> Any:
 
 def _checked(schema: Any, owner: str) -> Json:
     if not isinstance(schema, dict):
-        raise UserError(f"The JSON schema of {owner} has to be a dict, not {schema!r}.")
+        raise UserError(f"The JSON schema of {owner} has to be a dict, not {repr_of(schema)}.")
     return schema or {"type": "object", "properties": {}}
 
 

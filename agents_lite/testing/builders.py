@@ -88,7 +88,8 @@ def call(
     """
     check_kind(name, str, "call(): name", "a tool's name")
     if not isinstance(arguments, str | Mapping | None):
-        raise UserError(f"The arguments of a call are a dict or raw text, not {arguments!r}")
+        shown = repr_of(arguments)
+        raise UserError(f"The arguments of a call are a dict or raw text, not {shown}")
     if not isinstance(arguments, str):
         arguments = to_json({**(arguments or {}), **named}).decode()
     item = {"type": "function_call", "name": name, "arguments": arguments, "status": "completed"}

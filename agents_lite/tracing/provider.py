@@ -60,7 +60,7 @@ class TraceProvider:
     def set_processors(self, processors: Iterable[TracingProcessor]) -> None:
         """Let these processors hear of traces, and no others."""
         if not isinstance(processors, Iterable):
-            raise UserError(f"Trace processors are given as a list, not as {processors!r}")
+            raise UserError(f"Trace processors are given as a list, not as {repr_of(processors)}")
         given = tuple(processors)
         for processor in given:
             _check(processor)
