@@ -50,9 +50,16 @@ class Peer:
         for byte in content:
             self._sock.sendall(bytes([byte]))
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """End what is read and sent, from any thread; its own thread closes the connection.
+
+        TLS that is at work sends an alert then, which would go to whatever has the number next.
+        """
         with suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.end()
         self._sock.close()
 
     def reset(self) -> None:
@@ -163,8 +170,7 @@ class LoopbackServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for peer in self.peers:
-            with suppress(OSError):
-                peer.close()
+            peer.end()
         if exc_type is None and self._too_many:
             raise AssertionError(f"{self._too_many} requests came for which there was no answer")
 
@@ -180,11 +186,12 @@ class LoopbackServer:
         with suppress(OSError):
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True)
-            peer = Peer(sock)
-            self.peers.append(peer)
-            while (request := peer.receive()) is not None:
-                peer.request = request
-                self._play(self._next_answer(request), peer)
+            with sock:
+                peer = Peer(sock)
+                self.peers.append(peer)
+                while (request := peer.receive()) is not None:
+                    peer.request = request
+                    self._play(self._next_answer(request), peer)
 
     def _next_answer(self, request: Received) -> Answer:
         with self._lock:

@@ -76,6 +76,8 @@ class Shop:
             yield worker
         finally:
             kill_all(worker)
+            # Else Redis may give the next message to the dead, whose end it has not noticed yet.
+            wait_until(lambda: not any("b" in each["flags"] for each in self.store.client_list()))
 
 
 @pytest.fixture
