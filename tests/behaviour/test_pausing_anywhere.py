@@ -73,7 +73,8 @@ def test_a_run_cut_once_after_any_fact_ends_as_one_that_was_not_cut(
         again = calls(cut) - calls(tmp_path / "whole")
         assert set(calls(cut)) == set(calls(tmp_path / "whole"))
         made = [n for line, n in again.items() if line.split()[1] not in SIDE_BY_SIDE]
-        assert sum(made) <= 1  # the one that was cut before its output was a fact
+        # The one that was cut before its output was a fact; where all run side by side, several.
+        assert sum(made) <= 1 or undisturbed["parallel_tools"]
 
 
 def retrying() -> Agent[Any]:

@@ -306,6 +306,7 @@ def go_on(number: int, folder: Path, state: str | None, most_facts: int | None) 
         pass
     told: dict[str, Any] = {"state": run.to_state().to_string(key=b"k"), "is_over": record.is_over}
     told["facts"] = len(record.facts)
+    told["parallel_tools"] = options["run_config"].parallel_tools
     if record.is_over:
         told["outcome"] = outcome(run)
     return told
