@@ -47,12 +47,12 @@ class Ready:
         yield
 
 
-class Done(Ready):
+class Done:
     """What a method returns that has nothing to tell: it may be awaited, and gives None."""
 
     __slots__ = ()
 
-    def __await__(self) -> Generator[None, None, None]:  # type: ignore[override]
+    def __await__(self) -> Generator[None, None, None]:
         return
         yield
 
@@ -124,7 +124,11 @@ class Callbacks:
         finally:
             current_cancellation.reset(around)
         awaited = None  # clients and pools that are awaited give themselves
-        while isawaitable(outcome) and outcome is not awaited and not isinstance(outcome, Ready):
+        while (
+            isawaitable(outcome)
+            and outcome is not awaited
+            and not isinstance(outcome, Ready | Done)
+        ):
             outcome, awaited = self.wait_for(cancellation, outcome), outcome
         if isasyncgen(outcome):
             raise UserError(

@@ -16,7 +16,7 @@ from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.journal import Change, Journal
 from ...journal.stored_run import RunRow, Status, counted
-from ..redis_errors import in_words
+from ..redis_calls import in_words, watching
 
 try:
     import redis
@@ -149,9 +149,7 @@ class RedisJournal(Journal):
 
     def _change(self, run_id: str, change: Change) -> None:
         key = self._row_key(run_id)
-        with self._client.pipeline() as pipeline:
-            # The client retries no transaction that watches a key: a change is never sent twice.
-            pipeline.watch(key)  # type: ignore[no-untyped-call]
+        with watching(self._client, key) as pipeline:
             before = _row(run_id, pipeline.get(key))
             if before is None:  # or a server that drops keys has dropped this one only
                 counted(run_id, None, pipeline.llen(self._entries_key(run_id)) or None)
@@ -177,8 +175,7 @@ class RedisJournal(Journal):
 
     def _delete(self, run_id: str, status: Status, before: float) -> bool:
         key = self._row_key(run_id)
-        with self._client.pipeline() as pipeline:
-            pipeline.watch(key)  # type: ignore[no-untyped-call]
+        with watching(self._client, key) as pipeline:
             row = _row(run_id, pipeline.get(key), status)
             if row is None or row.status != status or row.changed_at >= before:
                 return False

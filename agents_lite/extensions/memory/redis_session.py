@@ -12,7 +12,7 @@ from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
 from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredSession
-from ..redis_errors import in_words
+from ..redis_calls import in_words, watching
 
 try:
     import redis
@@ -138,9 +138,7 @@ class RedisSession(StoredSession):
         """Run the command once, the TTL with it, and return its answer."""
 
         def change() -> Any:
-            with self._client.pipeline() as pipeline:
-                # The client retries no transaction that watches a key; this one nobody writes.
-                pipeline.watch(f"{self._key}:unwritten")  # type: ignore[no-untyped-call]
+            with watching(self._client, f"{self._key}:unwritten") as pipeline:  # by anybody
                 pipeline.multi()
                 command(pipeline)
                 if self._ttl is not None:
