@@ -47,12 +47,12 @@ class Ready:
         yield
 
 
-class Done:
+class Done(Ready):
     """What a method returns that has nothing to tell: it may be awaited, and gives None."""
 
     __slots__ = ()
 
-    def __await__(self) -> Generator[None, None, None]:
+    def __await__(self) -> Generator[None, None, None]:  # type: ignore[override]  # not itself
         return
         yield
 
@@ -124,11 +124,7 @@ class Callbacks:
         finally:
             current_cancellation.reset(around)
         awaited = None  # clients and pools that are awaited give themselves
-        while (
-            isawaitable(outcome)
-            and outcome is not awaited
-            and not isinstance(outcome, Ready | Done)
-        ):
+        while isawaitable(outcome) and outcome is not awaited and not isinstance(outcome, Ready):
             outcome, awaited = self.wait_for(cancellation, outcome), outcome
         if isasyncgen(outcome):
             raise UserError(
