@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from ..concurrency.calling import Done, Ready
-from ..exceptions import SessionError, UserError
+from ..exceptions import UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from ..shown import repr_of
@@ -19,6 +20,8 @@ from .session_settings import SessionSettings, as_settings, check_count, check_l
 
 if TYPE_CHECKING:
     from typing import Self
+
+_logger = logging.getLogger("agents_lite")
 
 
 class StoredItems(Ready, list[TResponseInputItem]):
@@ -62,16 +65,21 @@ class StoredSession(SessionABC):
     def get_items(self, limit: int | None = None) -> StoredItems:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output.
 
+        What is no item is left out, and the log tells of it.
+
         Raises:
-            SessionError: The store failed, or something in it is not JSON.
+            SessionError: The store failed.
         """
         if limit is None:
-            return StoredItems(self._decode(text) for text in self._read_texts(None))
+            return StoredItems(self._decoded(self._read_texts(None)))
         check_limit(limit)
         if limit <= 0:
             return StoredItems()
         # One more than asked for shows whether the limit would cut something in two.
-        items = [self._decode(text) for text in self._read_texts(limit + 1)]
+        texts = self._read_texts(limit + 1)
+        items = self._decoded(texts)
+        if len(items) < len(texts):
+            items = self._decoded(self._read_texts(None))
         return StoredItems(latest_items(items, limit))
 
     def add_items(self, items: list[TResponseInputItem]) -> Done:
@@ -100,11 +108,15 @@ class StoredSession(SessionABC):
     def pop_item(self) -> StoredItem | None:
         """Remove the newest item and return it, or None when there is none.
 
+        What is no item is removed with it.
+
         Raises:
             SessionError: The store failed.
         """
-        text = self._pop_text()
-        return None if text is None else StoredItem(self._decode(text))
+        while (text := self._pop_text()) is not None:
+            if (item := self._decode(text)) is not None:
+                return StoredItem(item)
+        return None
 
     def close(self) -> Done | None:  # noqa: B027  (a store with nothing to close need not say so)
         """Close what the session has opened itself; using it again opens it again."""
@@ -146,22 +158,21 @@ class StoredSession(SessionABC):
                 f"An item for session {self.session_id!r} cannot be written as JSON: {error}"
             ) from error
 
-    def _decode(self, text: str | bytes) -> TResponseInputItem:
+    def _decoded(self, texts: Sequence[str | bytes]) -> list[TResponseInputItem]:
+        """The items among these texts."""
+        return [item for item in map(self._decode, texts) if item is not None]
+
+    def _decode(self, text: str | bytes) -> TResponseInputItem | None:
+        """The item that a text is; None, and a line in the log, where it is none."""
         try:
             try:
-                item = from_json(text)
+                item: TResponseInputItem = from_json(text)
             except ValueError:
                 item = json.loads(text)  # reads escaped lone surrogates
+            if isinstance(item, dict) and isinstance(item.get("type"), str | None):
+                return item
+            why = "it is no JSON object whose type is a text"
         except (TypeError, ValueError, RecursionError) as error:
-            raise self._damaged(f"that is not JSON: {error}") from error
-        if not isinstance(item, dict):
-            raise self._damaged("that is no JSON object")
-        if not isinstance(item.get("type"), str | None):
-            raise self._damaged("whose type is no text")
-        return item
-
-    def _damaged(self, how: str) -> SessionError:
-        return SessionError(
-            f"Session {self.session_id!r} holds an item {how}. Repair the store, or start a "
-            "session with another id."
-        )
+            why = str(error)
+        _logger.warning("Session %r: what is no item is left out: %s", self.session_id, why)
+        return None

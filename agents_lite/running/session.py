@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..handoffs import Handoff
@@ -92,7 +92,6 @@ def _ask(run: LiveRun, method: Callable[..., Any], *given: Any) -> Any:
     return run.call(method, *given)
 
 
-@lru_cache(64)  # each read and save asks
 def _takes_wrapper(function: Any) -> bool:
     try:
         return "wrapper" in inspect.signature(function).parameters

@@ -193,7 +193,9 @@ class FuncSchema:
     def _argument(self, parameter: Parameter) -> Argument:
         annotation, default = self.types[parameter.name], parameter.default
         description = self.param_descriptions.get(parameter.name) or _annotated_text(annotation)
-        if parameter.kind is Parameter.VAR_POSITIONAL:
+        if _is_unpacked(annotation):
+            (annotation,) = get_args(annotation)
+        elif parameter.kind is Parameter.VAR_POSITIONAL:
             annotation, default = GenericAlias(list, (annotation,)), []
         elif parameter.kind is Parameter.VAR_KEYWORD:
             annotation, default = GenericAlias(dict, (str, annotation)), {}
@@ -241,10 +243,13 @@ def function_schema(
     takes_context = _find_context(parameters, types, name)
     if takes_context:
         parameters = parameters[1:]
-    if strict and any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
+    if strict and any(
+        p.kind is Parameter.VAR_KEYWORD and not _is_unpacked(types[p.name]) for p in parameters
+    ):
         raise UserError(
             f"Tool {name} takes **{parameters[-1].name}, any names at all, which a strict schema"
-            " cannot express. List them as parameters, or use strict_mode=False."
+            " cannot express. List them as parameters, say `Unpack[...]` of a TypedDict, or use"
+            " strict_mode=False."
         )
     schema = FuncSchema(
         name=name,
@@ -372,6 +377,11 @@ def _is_context(annotation: Any) -> bool:
     if isinstance(origin, type) and issubclass(origin, RunContextWrapper):
         return True
     return origin in (Annotated, Union, UnionType) and any(map(_is_context, get_args(annotation)))
+
+
+def _is_unpacked(annotation: Any) -> bool:
+    """Whether a type is `Unpack[...]`, whose arguments are those of a TypedDict, or of a tuple."""
+    return getattr(get_origin(annotation), "__name__", "") == "Unpack"
 
 
 def _annotated_text(annotation: Any) -> str | None:

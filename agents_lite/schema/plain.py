@@ -88,7 +88,8 @@ def describe(annotation: Any, levels: int = _MOST_LEVELS) -> Schemas | None:
 
     What nests deeper than some levels, or has many values, is not plain: the API has limits.
     """
-    if isinstance(annotation, Hashable) and annotation in _SCALARS:
+    is_class = isinstance(annotation, (type, NoneType))  # others may hold what has no hash
+    if is_class and isinstance(annotation, Hashable) and annotation in _SCALARS:
         return Schemas(*_SCALARS[annotation])
     if levels == 0:
         return None

@@ -9,13 +9,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from agents_lite import Agent, Runner
 from agents_lite.exceptions import RunTimeout, SessionError, UserError
+from agents_lite.extensions.memory import AdvancedSQLiteSession
 from agents_lite.memory import SQLiteSession
 from agents_lite.testing import ScriptedModel
 from tests.support.session_stores import make_turn, whole_turns
@@ -128,6 +131,7 @@ def test_a_file_that_may_only_be_read_is_named() -> None:
         program = f"""
 import os, sqlite3
 from agents_lite.exceptions import SessionError
+from agents_lite.extensions.memory import AdvancedSQLiteSession
 from agents_lite.memory import SQLiteSession
 
 path = {directory!r} + "/s.db"
@@ -171,19 +175,11 @@ def test_a_damaged_database_is_named(path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_a_row_that_is_not_json_is_named(path: Path) -> None:
-    session = SQLiteSession("s", path)
-    session.add_items(TURN)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE agent_messages SET message_data = '{' WHERE id = 2")
-    with pytest.raises(SessionError, match="'s' holds an item that is not JSON"):
-        session.get_items()
-
-
 def test_a_full_disk_leaves_the_turns_that_were_there(tmp_path: Path) -> None:
     program = f"""
 import resource, signal
 from agents_lite.exceptions import SessionError
+from agents_lite.extensions.memory import AdvancedSQLiteSession
 from agents_lite.memory import SQLiteSession
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -207,6 +203,7 @@ def test_forking_while_a_thread_writes_harms_neither_parent_nor_child(tmp_path: 
     path = tmp_path / "s.db"
     program = f"""
 import os, signal, threading, time
+from agents_lite.extensions.memory import AdvancedSQLiteSession
 from agents_lite.memory import SQLiteSession
 from tests.support.session_stores import make_turn
 
@@ -252,6 +249,7 @@ def test_a_child_goes_on_when_its_parent_has_closed_the_file(tmp_path: Path) -> 
     path = tmp_path / "s.db"
     program = f"""
 import os, signal
+from agents_lite.extensions.memory import AdvancedSQLiteSession
 from agents_lite.memory import SQLiteSession
 from tests.support.session_stores import make_turn
 
@@ -312,11 +310,23 @@ def test_a_file_deleted_while_it_is_in_use_is_written_anew_but_not_silently(path
     assert SQLiteSession("s", path).get_items() == TURN
 
 
-@pytest.mark.parametrize("row", ["[1]", "null", '"text"', '{"type": 5}', "[" * 5000 + "]" * 5000])
-def test_a_row_that_is_no_item_is_named(path: Path, row: str) -> None:
-    session = SQLiteSession("s", path)
-    session.add_items(TURN)
+@pytest.mark.parametrize(
+    "kind", [SQLiteSession, partial(AdvancedSQLiteSession, create_tables=True)]
+)
+def test_rows_that_are_no_items_are_left_out(path: Path, kind: Any, caplog: Any) -> None:
+    session = kind("s", db_path=path)
+    session.add_items([*TURN, *TURN])
+    rows = ["{", "[1]", "null", '"text"', '{"type": 5}', "[" * 5000 + "]" * 5000]
+    newest = len(session.get_items()) + 1
+    session.add_items([*TURN[:1]] * len(rows))
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE agent_messages SET message_data = ? WHERE id = 2", [row])
-    with pytest.raises(SessionError, match="'s' holds an item"):
-        session.get_items()
+        for number, row in enumerate(rows):
+            connection.execute(
+                "UPDATE agent_messages SET message_data = ? WHERE id = ?", [row, newest + number]
+            )
+    assert session.get_items() == [*TURN, *TURN]
+    assert session.get_items(len(TURN)) == TURN
+    assert "Session 's': what is no item is left out" in caplog.text
+    assert session.pop_item() == TURN[-1]
+    session.replace_items(TURN[:1], 2)
+    assert session.get_items() == [TURN[0], *[*TURN, *TURN][2:-1]]

@@ -21,6 +21,7 @@ from typing import (
     Literal,
     NotRequired,
     Optional,
+    ParamSpec,
     TypeVar,
     Union,
 )
@@ -30,7 +31,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, Json
 from pydantic_core import from_json, to_json, to_jsonable_python
-from typing_extensions import TypeAliasType, TypedDict
+from typing_extensions import TypeAliasType, TypedDict, Unpack
 
 from agents_lite.exceptions import ModelBehaviorError, UserError
 from agents_lite.run_context import RunContextWrapper
@@ -40,6 +41,7 @@ from agents_lite.tool_context import ToolContext
 if TYPE_CHECKING:
     from decimal import Decimal as Unknown  # known to type checkers only
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -498,6 +500,36 @@ def test_named_extras_need_the_loose_mode() -> None:
     assert properties_of(f, strict=False)["options"]["additionalProperties"] == {"type": "integer"}
     assert call(f, '{"a": 1, "options": {"b": 2}}', strict=False) == (1, {"b": 2})
     assert call(f, '{"a": 1}', strict=False) == (1, {})
+
+
+def test_unpacked_extras_are_described_by_what_they_unpack() -> None:
+    def f(**options: Unpack[Place]) -> Any:
+        return options
+
+    def g(*pair: Unpack[tuple[int, str]]) -> Any:  # noqa: UP044  (that is told apart from `*`)
+        return pair
+
+    place = function_schema(f).params_json_schema["$defs"]["Place"]
+    assert list(place["properties"]) == ["lat", "label"]
+    assert call(f, '{"options": {"lat": 1, "label": "x"}}') == {"lat": 1.0, "label": "x"}
+    assert call(f, '{"options": {"lat": 1}}', strict=False) == {"lat": 1.0}
+    with pytest.raises(InvalidToolArguments, match=r"options\.lat"):
+        call(f, '{"options": {"lat": "x"}}')
+    assert call(g, '{"pair": [1, "a"]}') == (1, "a")
+
+
+def test_annotations_may_hold_what_has_no_hash() -> None:
+    def f(
+        a: Annotated[int, {"unit": "cm"}], b: list[Annotated[int, ["x"]]], c: Literal[[1]]
+    ) -> Any:
+        return a, b, c
+
+    def g(*args: P.args, **kwargs: P.kwargs) -> None: ...
+
+    assert properties_of(f)["a"] == {"type": "integer", "title": "A"}
+    assert call(f, '{"a": 1, "b": [2], "c": [1]}') == (1, [2], [1])
+    with pytest.raises(UserError, match="A parameter of tool g has no JSON schema"):
+        function_schema(g, strict=False)
 
 
 # --- kinds of callables ------------------------------------------------------------------------

@@ -195,7 +195,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         for row in self._on(
             branch_id, "branch_turn_number, message_data, s.created_at", "message_type = 'user'"
         ):
-            given = self._decode(row["message_data"]).get("content", "")
+            given = (self._decode(row["message_data"]) or {}).get("content", "")
             text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
             if search_term.casefold() in text.casefold():
                 shown = {"turn": row["branch_turn_number"], "content": text, "full_content": given}
@@ -309,7 +309,7 @@ class AdvancedSQLiteSession(SQLiteSession):
 
     def _append(self, texts: list[str], connection: sqlite3.Connection) -> None:
         super()._append(texts, connection)
-        self._branch.add_newest(connection, [self._decode(text) for text in texts])
+        self._branch.add_newest(connection, [self._decode(text) or {} for text in texts])
 
     def _pop_text(self) -> str | None:
         here = self._branch

@@ -95,8 +95,16 @@ class EncryptedSession(SessionABC):
         return self.underlying_session.add_items([self._sealed(item) for item in items])
 
     def pop_item(self) -> Any:
-        """Remove the newest item and return it, or None when there is none, or it is too old."""
-        return then(self.underlying_session.pop_item(), self._open)
+        """Remove the newest item and return it, or None when there is none.
+
+        What is too old is removed with it.
+        """
+
+        def opened(held: TResponseInputItem | None) -> Any:
+            item = self._open(held)
+            return self.pop_item() if item is None and held is not None else item
+
+        return then(self.underlying_session.pop_item(), opened)
 
     def clear_session(self) -> Any:
         """Forget the conversation."""

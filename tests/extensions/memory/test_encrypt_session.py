@@ -51,6 +51,9 @@ def test_items_are_forgotten_after_a_while() -> None:
     late = EncryptedSession("a", store, "secret", ttl=-1)
     assert late.get_items() == []
     assert late.pop_item() is None
+    EncryptedSession("a", store, "secret").add_items([HELLO])
+    EncryptedSession("a", store, "other").add_items([ANSWER, ANSWER])
+    assert EncryptedSession("a", store, "secret").pop_item() == HELLO
 
 
 def test_items_that_grew_old_since_they_were_seen_are_replaced_with_the_others() -> None:
