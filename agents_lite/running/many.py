@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.reduction import ForkingPickler
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
 from ..checks import check_kind, check_takes
-from ..concurrency.cancellation import Cancellation
+from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
 from ..exceptions import AgentsException, UserError, words_of
@@ -112,9 +113,9 @@ def _in_executor(
     max_workers: int,
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
-    run: Callable[..., RunOutcome] = _run_one
-    if not isinstance(executor, ThreadPoolExecutor):
-        run = _run_portably
+    scope = Cancellation()
+    in_threads = isinstance(executor, ThreadPoolExecutor)
+    if not in_threads:
         if stand_ins.current() is not None:
             raise UserError("A cassette does not reach the processes of an executor; use threads")
         _check_portable(options)
@@ -123,14 +124,20 @@ def _in_executor(
     def submit() -> Iterator[Future[RunOutcome]]:
         for index, input in enumerate(inputs):
             running[index] = input
+            run: Callable[..., RunOutcome] = _run_portably
+            if in_threads:
+                run = partial(copy_context().run, partial(_run_one, scope=scope))
             yield _submit(executor, run, agent, index, input, options)
 
-    for index, future in as_they_end(submit(), max_workers, Cancellation()):
-        input, error = running.pop(index), future.exception()
-        if isinstance(error, Exception):  # of the executor: a worker died, for example
-            yield RunOutcome(index, input, error=_explained(error, index))
-        else:
-            yield future.result()
+    try:
+        for index, future in as_they_end(submit(), max_workers, scope):
+            input, error = running.pop(index), future.exception()
+            if isinstance(error, Exception):  # of the executor: a worker died, for example
+                yield RunOutcome(index, input, error=_explained(error, index))
+            else:
+                yield future.result()
+    finally:
+        scope.cancel(RunCancelled())
 
 
 def _explained(error: Exception, index: int) -> Exception:

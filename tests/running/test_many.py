@@ -23,6 +23,8 @@ from agents_lite import (
     RunOutcome,
     SQLiteJournal,
     UserError,
+    get_current_trace,
+    trace,
 )
 from agents_lite.exceptions import BadRequestError
 from agents_lite.testing import ResponsesServer, ScriptedModel, call, refusal, status, turn
@@ -176,7 +178,8 @@ def test_fewer_than_one_worker_is_refused(workers: Any) -> None:
         next(Runner.run_many(agents.calculator, ["a"], max_workers=workers))
 
 
-def test_leaving_the_loop_stops_what_runs() -> None:
+@pytest.mark.parametrize("pooled", [False, True], ids=["threads", "executor"])
+def test_leaving_the_loop_stops_what_runs(pooled: bool) -> None:
     slow = threading.Event()
 
     def answer(request: Any) -> Any:
@@ -188,12 +191,26 @@ def test_leaving_the_loop_stops_what_runs() -> None:
 
     with ResponsesServer(answer) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_BASE_URL", server.base_url)
-        with no_thread_left():
-            for outcome in Runner.run_many(Agent("A"), ["slow", "quick"]):
+        with no_thread_left(), ThreadPoolExecutor(2) as pool:
+            executor = pool if pooled else None
+            for outcome in Runner.run_many(Agent("A"), ["slow", "quick"], executor=executor):
                 assert outcome.input == "quick"
                 break
         left = next(each for each in server.requests if message_of(each) == "slow")
         assert left.client_left.wait(60)
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["threads", "executor"])
+def test_many_runs_belong_to_the_trace_around_them(scripted: Scripted, pooled: bool) -> None:
+    seen = []
+
+    def note(context: RunContextWrapper[Any], agent: Agent[Any]) -> None:
+        seen.append(get_current_trace())
+
+    agent = Agent("A", note, model=scripted(["one", "two"]))
+    with ThreadPoolExecutor(2) as pool, trace("All") as around:
+        list(Runner.run_many(agent, ["a", "b"], executor=pool if pooled else None))
+    assert seen == [around] * 2
 
 
 def test_leaving_the_loop_takes_back_what_an_executor_has_not_begun(scripted: Scripted) -> None:
