@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pydantic_core import from_json, to_json
 
-from agents_lite import Agent, RunConfig, Runner, function_tool
+from agents_lite import (
+    Agent,
+    Model,
+    ModelRequest,
+    ResponseFailedError,
+    RunConfig,
+    Runner,
+    function_tool,
+)
 from agents_lite.testing import ScriptedModel, call
 from tests.support.drivers import every_driver
 
@@ -58,3 +66,13 @@ def test_an_engine_that_has_the_results_is_asked_for_them(run: Any) -> None:
         *("Outer: model", "work", "work"),
         *("Inner: model", "work", "Inner: model", "Outer: model"),
     ]
+
+
+@pytest.mark.parametrize("step", [None, Engine()], ids=["alone", "engine"])
+def test_a_model_without_an_event_is_told_of(step: Any) -> None:
+    class Silent(Model):
+        def stream(self, request: ModelRequest) -> Iterator[Any]:
+            return iter(())
+
+    with pytest.raises(ResponseFailedError, match="ended with no event at all"):
+        Runner.run_sync(Agent("A", model=Silent()), "Go", run_config=RunConfig(step=step))

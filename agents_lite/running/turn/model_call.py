@@ -104,7 +104,7 @@ def in_step(events: Iterator[ResponseStreamEvent], run: LiveRun) -> Iterator[Res
     """The last event, as the engine keeps it; it may have it already, then nothing is sent."""
 
     def last_event() -> Any:
-        *_, last = events
+        *_, last = ({}, *events)
         return as_json(last)
 
     yield as_stream_event(run.take_step(f"{run.agent.name}: model", last_event))
