@@ -13,6 +13,7 @@ from .exceptions import UserError
 from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
+from .shown import repr_of
 from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
@@ -202,9 +203,11 @@ def check_guardrails(guardrails: Any, kind: type[TGuardrail]) -> list[TGuardrail
     """
     decorator = kind.decorator
     if not isinstance(guardrails, list | tuple | None):
-        raise UserError(f"{decorator}s must be a list of @{decorator} functions: {guardrails!r}")
+        shown = repr_of(guardrails)
+        raise UserError(f"{decorator}s must be a list of @{decorator} functions: {shown}")
     for guardrail in guardrails or ():
         if not isinstance(guardrail, kind):
-            raise UserError(f"{guardrail!r} is no {kind.__name__}; decorate it with @{decorator}")
+            shown = repr_of(guardrail)
+            raise UserError(f"{shown} is no {kind.__name__}; decorate it with @{decorator}")
         guardrail.check_bound(f"{decorator}s")
     return list(guardrails or ())

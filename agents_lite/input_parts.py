@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from .exceptions import UserError
+from .shown import repr_of
 
 __all__ = ["input_audio", "input_file", "input_image"]
 
@@ -110,7 +111,7 @@ def _read(source: Source) -> bytes:
 
 
 def _shown(source: Source) -> str:
-    return f"what begins with {source[:8]!r}" if isinstance(source, bytes) else repr(source)
+    return f"what begins with {source[:8]!r}" if isinstance(source, bytes) else repr_of(source)
 
 
 def _data_url(content: bytes, kind: str) -> str:

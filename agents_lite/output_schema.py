@@ -16,6 +16,7 @@ from .exceptions import InvalidFinalOutputError, UserError
 from .schema.adapter import json_schema_of, make_adapter, make_object
 from .schema.plain_meaning import read_json
 from .schema.strict_schema import check_schema, schema_for_api
+from .shown import repr_of
 
 __all__ = ["AgentOutputSchema", "AgentOutputSchemaBase"]
 
@@ -153,9 +154,9 @@ def check_output_type(output_type: Any, owner: str) -> None:
         return
     if isinstance(output_type, dict | list | tuple | set | BaseModel | FunctionType):
         raise UserError(
-            f"{owner}: output_type must be a type, and {output_type!r} is a value. Write a class"
-            " with the fields, class Output(BaseModel): a: int; or subclass AgentOutputSchemaBase"
-            " for a JSON schema of your own."
+            f"{owner}: output_type must be a type, and {repr_of(output_type)} is a value. Write a "
+            "class with the fields, class Output(BaseModel): a: int; or subclass "
+            "AgentOutputSchemaBase for a JSON schema of your own."
         )
     try:
         AgentOutputSchema(output_type)
@@ -216,4 +217,4 @@ def _type_name(annotation: Any) -> str:
         return "None"
     if annotation is ...:
         return "..."
-    return str(getattr(annotation, "__name__", repr(annotation)))
+    return str(getattr(annotation, "__name__", repr_of(annotation)))

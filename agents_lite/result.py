@@ -178,7 +178,7 @@ class RunResultBase:
     def __repr__(self) -> str:
         return (
             f"<{type(self).__name__} of {self.last_agent.name}: "
-            f"{in_few_words(repr(self.final_output))}, "
+            f"{in_few_words(repr_of(self.final_output))}, "
             f"{len(self.new_items)} new items, {self.usage.requests} requests>"
         )
 

@@ -193,7 +193,7 @@ def check_error_handlers(handlers: Any) -> None:
         if name not in _ERROR_HANDLERS:
             raise UserError(
                 f"error_handlers takes functions for {', '.join(_ERROR_HANDLERS)}, got "
-                f"{name!r}: {handler!r}"
+                f"{repr_of(name)}: {repr_of(handler)}"
             )
         check_takes(handler, f"error_handlers[{name!r}]", "the error's data")
 

@@ -102,7 +102,8 @@ def check_tool_name(name: str, kind: str, remedy: str) -> None:
     """Raise UserError for a name that the API does not take; the message names the remedy."""
     if not (isinstance(name, str) and _TOOL_NAME.fullmatch(name)):
         raise UserError(
-            f"A {kind} cannot be named {name!r}: use 1 to 64 letters, digits, _ and - ({remedy})."
+            f"A {kind} cannot be named {repr_of(name)}: use 1 to 64 letters, digits, _ and - "
+            f"({remedy})."
         )
 
 
@@ -714,9 +715,12 @@ def check_tool(candidate: object, owner: str) -> None:
         candidate.check_bound(owner)
     if isinstance(candidate, _TOOL_CLASSES):
         return
-    remedy = ""
-    if callable(candidate):
+    shown, remedy = repr_of(candidate), ""
+    if isinstance(candidate, Mapping):  # it may hold a token
+        shown = "a dict"
+        remedy = " A tool of the model's server is an object, such as HostedMCPTool({...})."
+    elif callable(candidate):
         remedy = " Decorate the function with @function_tool."
     elif hasattr(candidate, "as_tool"):
         remedy = " Use the agent's as_tool(...)."
-    raise UserError(f"{owner}: {candidate!r} is no tool.{remedy}")
+    raise UserError(f"{owner}: {shown} is no tool.{remedy}")

@@ -301,6 +301,12 @@ def test_agent_among_tools_is_a_user_error_that_names_as_tool() -> None:
         check_tool("search", "Agent A")
 
 
+def test_the_json_of_a_tool_is_not_shown_as_it_may_hold_a_token() -> None:
+    with pytest.raises(UserError, match=r"a dict is no tool\. .*HostedMCPTool") as refused:
+        check_tool({"type": "mcp", "authorization": "s3cr3t"}, "Agent A")
+    assert "s3cr3t" not in str(refused.value)
+
+
 def test_tools_of_every_kind_pass_the_check() -> None:
     for tool in (function_tool(len), WebSearchTool(), FileSearchTool(["vs_1"]), HostedMCPTool({})):
         check_tool(tool, "Agent A")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..items import HandoffOutputItem, ItemHelpers, RunItem, ToolApprovalItem, ToolCallOutputItem
 from ..response_types import as_json, as_object, read_json
+from ..shown import repr_of
 from ..stream_events import RawResponsesStreamEvent, StreamEvent
 from ..usage import Usage
 from ..viewer.text import count, plain
@@ -76,7 +77,7 @@ class RunView:
     def show_end(self, output: Any, used: Mapping[str, Usage], together: Usage) -> None:
         """The final output, and what the run has used, by the names of the agents."""
         print(paint(f"\nfinal output, of type {type(output).__name__}", "bold"))
-        print("  " + paint(safe(output if isinstance(output, str) else repr(output)), "green"))
+        print("  " + paint(safe(output if isinstance(output, str) else repr_of(output)), "green"))
         self.show_usage(used, together)
 
     def show_usage(self, used: Mapping[str, Usage], together: Usage) -> None:

@@ -11,6 +11,7 @@ from ..checks import forgetful
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
+from ..shown import repr_of
 from ..tracing import get_trace_provider
 
 __all__ = ["set_default_openai_api", "set_default_openai_client", "set_default_openai_key"]
@@ -161,4 +162,5 @@ def _checked(api: str) -> OpenAIAPI:
     for known in get_args(OpenAIAPI):
         if api == known:
             return known  # type: ignore[no-any-return]
-    raise UserError(f"There is no API {api!r}: choose one of {', '.join(get_args(OpenAIAPI))}")
+    known_ones = ", ".join(get_args(OpenAIAPI))
+    raise UserError(f"There is no API {repr_of(api)}: choose one of {known_ones}")

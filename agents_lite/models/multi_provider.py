@@ -7,6 +7,7 @@ from types import NoneType
 
 from ..checks import check_kind, forgetful
 from ..exceptions import UserError
+from ..shown import repr_of
 from .interface import Model, ModelProvider
 from .known_servers import KNOWN_SERVERS
 from .openai_provider import OpenAIProvider
@@ -46,7 +47,7 @@ class MultiProvider(ModelProvider):
         check_kind(providers, (Mapping, NoneType), "providers", "a dict of providers by prefix")
         for prefix, provider in (providers or {}).items():
             if not isinstance(prefix, str) or not prefix or "/" in prefix:
-                raise UserError(f"{prefix!r} cannot be the prefix of a model's name")
+                raise UserError(f"{repr_of(prefix)} cannot be the prefix of a model's name")
             check_kind(provider, ModelProvider, f"The provider {prefix!r}", "a ModelProvider")
         check_kind(default, (ModelProvider, NoneType), "default", "a ModelProvider")
         self._providers = dict(providers or {})

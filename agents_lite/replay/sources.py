@@ -13,6 +13,7 @@ from ..exceptions import UserError
 from ..journal import Journal
 from ..response_types import read_json
 from ..running.run_state import RunState
+from ..shown import in_few_words
 from ..tracing.sqlite_store import StoredTrace, TraceStore
 from .recorded import RecordedRun, run_of_record
 from .traces import runs_of_trace, trace_of_json
@@ -54,7 +55,8 @@ def _found(source: Any, run_id: str | None) -> Any:
     if isinstance(source, RunState | StoredTrace | Journal | dict):
         return source
     raise UserError(
-        f"A recorded run is a RunState, its text, a trace, a journal or a file, not {source!r:.100}"
+        "A recorded run is a RunState, its text, a trace, a journal or a file, not "
+        f"{in_few_words(source)}"
     )
 
 

@@ -13,6 +13,7 @@ from ..run_config import as_run_config
 from ..running.facts import Started
 from ..running.run_state import RunState
 from ..running.signatures import shows_options
+from ..shown import in_few_words
 from ..stream_events import RawResponsesStreamEvent
 from ..tracing.sqlite_store import StoredTrace
 from .moments import Moment, moments_of
@@ -331,7 +332,8 @@ def _answer_items(answer: str | list[JSON], turn: int) -> list[JSON]:
     items = []
     for number, item in enumerate(answer):
         if not isinstance(item, dict) or not isinstance(item.get("type"), str):
-            raise UserError(f"An answer is a text or a list of output items, not {item!r:.100}")
+            shown = in_few_words(item)
+            raise UserError(f"An answer is a text or a list of output items, not {shown}")
         made = {"id": f"edited_{turn}_{number}", "status": "completed", **item}
         if item["type"] == "function_call":
             made.setdefault("call_id", f"call_edited_{turn}_{number}")

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from ..concurrency.forks import without_fork
 from ..exceptions import UserError
+from ..shown import repr_of
 from .plain import CONFIG, Argument
 
 _OF_USERS = ("function-before", "function-wrap", "function-plain")
@@ -43,7 +44,7 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
         UserError: There is no such type, or none that pydantic knows.
     """
     if isinstance(annotation, Mapping) or isroutine(annotation):  # pydantic's own notations
-        raise _no_schema(subject, f"{annotation!r} is no type")
+        raise _no_schema(subject, f"{repr_of(annotation)} is no type")
     try:
         adapter: TypeAdapter[Any] = without_fork(TypeAdapter, annotation)
         _check_readable(adapter.core_schema, subject)

@@ -281,8 +281,8 @@ def _read_parameters(function: Callable[..., Any], tool_name: str) -> list[Param
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"Tool {tool_name}: {function!r} has no signature to read. Wrap it in a `def` with"
-            " annotated parameters."
+            f"Tool {tool_name}: {repr_of(function)} has no signature to read. Wrap it in a "
+            "`def` with annotated parameters."
         ) from error
     settled = function.keywords if isinstance(function, functools.partial) else {}
     return [parameter for parameter in parameters if parameter.name not in settled]

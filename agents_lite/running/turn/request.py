@@ -189,7 +189,7 @@ def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
     if not isinstance(changed.instructions, str | None):
         raise UserError(
             "The instructions that call_model_input_filter returns must be text, got "
-            f"{changed.instructions!r}"
+            f"{repr_of(changed.instructions)}"
         )
     if run.record.conversation.server_keeps_history:
         return changed
