@@ -45,10 +45,15 @@ class OpenAIConversationsSession(SessionABC):
             conversation_id: None begins a conversation when the session is first used.
             openai_client: None takes the default client.
             session_settings: How much of it runs read; None: all of it.
+
+        Raises:
+            UserError: The settings, or the client, are none.
         """
+        from ..models.default_client import as_client
+
         self.session_settings = as_settings(session_settings)
         self._id = conversation_id
-        self._client = openai_client
+        self._client = None if openai_client is None else as_client(openai_client)
         self._lock = new_lock()
 
     @property
@@ -170,9 +175,9 @@ class OpenAIConversationsSession(SessionABC):
             release_if_held(self._lock)
 
     def _connected(self) -> ResponsesClient:
-        from ..models.default_client import as_client, default_client
+        from ..models.default_client import default_client
 
-        return default_client() if self._client is None else as_client(self._client)
+        return self._client or default_client()
 
 
 def _is_anonymous(item: TResponseInputItem) -> bool:

@@ -56,8 +56,10 @@ class OpenAIResponsesCompactionSession(SessionABC):
                 on.
 
         Raises:
-            UserError: There is no such mode.
+            UserError: There is no such mode, or it is no client.
         """
+        from ..models.default_client import as_client
+
         if compaction_mode not in ("auto", "input"):
             raise UserError(
                 f"compaction_mode is {repr_of(compaction_mode)}; use 'auto' or 'input': the "
@@ -67,7 +69,7 @@ class OpenAIResponsesCompactionSession(SessionABC):
         self.underlying_session = underlying_session
         self.session_settings = getattr(underlying_session, "session_settings", None)
         self.model = model
-        self._client = client
+        self._client = None if client is None else as_client(client)
         decide = should_trigger_compaction
         self._is_time = _is_long if decide is None else decide
 
@@ -142,9 +144,9 @@ class OpenAIResponsesCompactionSession(SessionABC):
         return awaited(added) if is_later(added) else added
 
     def _connected(self) -> ResponsesClient:
-        from ..models.default_client import as_client, default_client
+        from ..models.default_client import default_client
 
-        return default_client() if self._client is None else as_client(self._client)
+        return self._client or default_client()
 
 
 def _is_candidate(item: TResponseInputItem) -> bool:

@@ -60,6 +60,41 @@ def test_runs_share_a_conversation(client: ResponsesClient) -> None:
     assert again.get_items() == session.get_items()
 
 
+class ForeignClient:
+    """What a client of the `openai` package tells of itself."""
+
+    api_key, organization, project, max_retries = "sk-foreign", None, None, 0
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+
+def test_a_client_of_the_openai_package_keeps_its_connection() -> None:
+    kept: dict[str, Any] = {"data": [], "has_more": False, "output": []}
+    with LoopbackServer(always=http_answer(content=kept)) as server:
+        client: Any = ForeignClient(server.base_url)
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        below = SQLiteSession("below")
+        compacting = OpenAIResponsesCompactionSession("mine", below, client=client)
+        for _ in range(3):
+            session.get_items()
+            below.add_items(said(1))
+            compacting.run_compaction({"force": True})
+        assert (len(server.requests), server.connections) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda client: OpenAIConversationsSession(openai_client=client),
+        lambda client: OpenAIResponsesCompactionSession("s", SQLiteSession("s"), client=client),
+    ],
+)
+def test_what_is_no_client_is_refused_at_once(make: Any) -> None:
+    with pytest.raises(UserError, match="not str"):
+        make("client")
+
+
 def test_items_are_read_page_by_page_and_added_in_small_parts(
     client: ResponsesClient, server: ResponsesServer
 ) -> None:
