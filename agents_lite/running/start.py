@@ -137,22 +137,27 @@ def new_run(
 
 def _drive_durably(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
     """The run from where its journal has it; of a finished one only the result."""
-    with _time_limit(run):
-        writer = _taken_from_journal(run)
-        if writer is None:
-            run.is_over = True
-            run.callbacks.close()
-            return RunResult(run)
-        try:
+    try:
+        with _time_limit(run):
+            writer = _taken_from_journal(run)
+            if writer is None:
+                return RunResult(run)
             try:
-                result = yield from _drive(run, nullcontext())
-            except BaseException as error:
-                writer.close_after(error)
-                raise
-            writer.close()
-            return result
-        finally:
-            writer.leave()
+                try:
+                    result = yield from _drive(run, nullcontext())
+                except BaseException as error:
+                    writer.close_after(error)
+                    raise
+                writer.close()
+                return result
+            finally:
+                writer.leave()
+    except AgentsException as error:
+        error.run_data = RunErrorDetails(run)
+        raise
+    finally:
+        run.is_over = True
+        run.callbacks.close()
 
 
 def _taken_from_journal(run: LiveRun) -> Any:
@@ -163,9 +168,6 @@ def _taken_from_journal(run: LiveRun) -> Any:
     except RunPaused as pause:
         run.pause_reason = pause.reason
         return None
-    except AgentsException as error:
-        error.run_data = RunErrorDetails(run)
-        raise
 
 
 def _drive(

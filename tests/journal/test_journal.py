@@ -194,6 +194,26 @@ def test_a_run_at_work_is_busy(journal: Journal, scripted: Scripted) -> None:
     assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
 
 
+class NotLeft(SQLiteJournal):
+    """A journal of which runs cannot let go."""
+
+    def let_go(self, *_: Any) -> None:
+        raise JournalError("The disk is full")
+
+
+def test_what_a_journal_refuses_is_over_and_tells_what_was_done(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    agent = Agent("A", model=scripted(["done"]))
+    full = config(NotLeft(tmp_path / "runs.db"))
+    for given, kind, output in [("Go", JournalError, "done"), ("Stop", JournalMismatch, None)]:
+        stream = Runner.run_streamed(agent, given, run_config=full)
+        with pytest.raises(kind) as failed:
+            list(stream.stream_events())
+        assert stream.is_complete and stream.run_loop_exception is failed.value
+        assert failed.value.run_data is not None and failed.value.run_data.final_output == output
+
+
 def held_elsewhere(journal: Journal, seconds: float) -> None:
     """Have the run held by a process of another machine, for so many seconds from now."""
 
