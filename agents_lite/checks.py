@@ -115,6 +115,12 @@ def check_number(value: Any, owner: str, least: float = 0) -> None:
         raise UserError(f"{owner} must be {least} or more, got {repr_of(value)}")
 
 
+def check_count(value: Any, owner: str, least: int = 0) -> None:
+    """Raise UserError for what is no whole number, or one below the least."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f"{owner} must be a whole number from {least} on, got {repr_of(value)}")
+
+
 def check_seconds(value: Any, owner: str) -> None:
     """Raise UserError for what is no number of seconds above 0."""
     if not is_number(value) or not value > 0:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
-from .checks import check_kind, check_takes, forgetful_class, from_fields
+from .checks import check_count, check_kind, check_takes, forgetful_class, from_fields
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
@@ -325,11 +325,8 @@ class RunConfig(TakenWhole):
             self.model_settings = from_fields(ModelSettings, self.model_settings)
         check_error_handlers(self.error_handlers)
         self._check_kinds()
-        limit = self.max_tool_concurrency
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(
-                f"max_tool_concurrency must be 1 or more, or None, got {repr_of(limit)}"
-            )
+        if self.max_tool_concurrency is not None:
+            check_count(self.max_tool_concurrency, "max_tool_concurrency", 1)
         for name, choices in _CHOICES.items():
             if (value := getattr(self, name)) not in choices:
                 raise UserError(f"{name} must be one of {choices}, got {repr_of(value)}")

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_kind, check_number, check_takes
+from ..checks import check_count, check_kind, check_number, check_takes
 from ..exceptions import UserError
-from ..shown import repr_of
 from ..taken_whole import TakenWhole
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ class Compaction(TakenWhole):
                 f"target={self.target!r}, threshold={self.threshold!r}"
             )
         for name in ("window", "keep_turns", "summary_words"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"Compaction({name}=...) must be 1 or more, got {repr_of(value)}")
+            check_count(getattr(self, name), f"Compaction: {name}", 1)
         check_kind(self.instructions, str, "Compaction: instructions", "text")
         if self.summarize is not None:
             check_takes(self.summarize, "Compaction: summarize", "the summary so far", "items")

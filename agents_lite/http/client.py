@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from ..checks import check_kind, check_number, check_seconds, check_takes, forgetful
+from ..checks import check_count, check_kind, check_number, check_seconds, check_takes, forgetful
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.timers import call_at
 from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, words_of
 from ..response_types import ResponseStreamEvent
-from ..shown import repr_of
 from .address import Address, parse_address, without_query
 from .answer import Limits, Translate
 from .assembly import SettledEvents
@@ -392,7 +391,6 @@ def _check_kinds(base_url: Any, headers: Any, max_retries: Any, session: Any) ->
     """Raise UserError for settings of the wrong kind, of which some may be secret."""
     check_kind(base_url, (str, NoneType), "base_url", "text")
     check_kind(headers, (Mapping, NoneType), "default_headers", "a dict")
-    if not isinstance(max_retries, int) or max_retries < 0:
-        raise UserError(f"max_retries must be 0 or more, got {repr_of(max_retries)}")
+    check_count(max_retries, "max_retries")
     if session is not None and not hasattr(session, "get_adapter"):
         raise UserError(f"session must be a requests.Session, not a {type(session).__name__}")

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..agent import Agent
-from ..checks import check_number, check_seconds, check_takes
+from ..checks import check_count, check_number, check_seconds, check_takes
 from ..concurrency.cancellation import current_cancellation
 from ..exceptions import (
     JournalError,
@@ -135,8 +135,8 @@ class Journal(ABC):
             JournalError: The store failed.
             UserError: There is no such status, or a number is below 0.
         """
-        check_number(limit, "limit")
-        check_number(offset, "offset")
+        check_count(limit, "limit")
+        check_count(offset, "offset")
         shown = map(_shown, self.rows(_statuses(status), limit, offset))
         return [run for run in shown if status in (None, "unfinished", run.status)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from ..checks import check_kind, check_number, check_seconds
+from ..checks import check_count, check_kind, check_seconds
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.processes import end_group, has_ended, small_environment, start_process
 from ..exceptions import UserError
@@ -63,7 +63,7 @@ class LocalShell:
         check_kind(folder, (str, os.PathLike), "LocalShell: folder", "a path")
         check_kind(env, (Mapping, NoneType), "LocalShell: env", "a dict")
         check_seconds(timeout, "LocalShell: timeout")
-        check_number(max_output, "LocalShell: max_output", 1)
+        check_count(max_output, "LocalShell: max_output", 1)
         self.folder = Path(folder).resolve()
         self.timeout = timeout
         self.max_output = max_output

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
-from ..checks import check_number, check_seconds, check_takes
+from ..checks import check_count, check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
 from ..concurrency.forks import in_child, new_lock, release_if_held
 from ..concurrency.workers import run_in_thread
@@ -135,7 +135,7 @@ class MCPServer(ABC):
             raise UserError(f"on_failure must be 'raise' or 'skip', got {repr_of(on_failure)}")
         if client_session_timeout_seconds is not None:
             check_seconds(client_session_timeout_seconds, "client_session_timeout_seconds")
-        check_number(max_retry_attempts, "max_retry_attempts")
+        check_count(max_retry_attempts, "max_retry_attempts")
         check_number(retry_backoff_seconds_base, "retry_backoff_seconds_base")
         check_number(max_message_bytes, "max_message_bytes", 1)
         if failure_error_function is not None:

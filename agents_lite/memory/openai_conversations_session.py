@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_count
 from ..concurrency.calling import Done
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock, release_if_held
@@ -13,7 +14,7 @@ from ..exceptions import NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
-from .session_settings import SessionSettings, as_settings, check_count, check_limit
+from .session_settings import SessionSettings, as_settings, check_limit
 from .stored_session import StoredItem, StoredItems
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class OpenAIConversationsSession(SessionABC):
             UserError: These are no items; the count is none.
             APIError: The server could not be reached, or refused; nothing is lost then.
         """
-        check_count(count)
+        check_count(count, "The count of items to replace")
         old = [item["id"] for item in self.get_items()[:count]]
         given = as_input_items(items, "What the conversation is to add")
         self.add_items([_without_id(item) if item.get("id") in old else item for item in given])

@@ -50,10 +50,3 @@ def check_limit(limit: Any) -> None:
     if not isinstance(limit, int | None):
         shown = repr_of(limit)
         raise UserError(f"The limit of a session's items is a whole number or None, not {shown}")
-
-
-def check_count(count: Any) -> None:
-    """Raise UserError for what is no number of items."""
-    if not isinstance(count, int) or count < 0:
-        shown = repr_of(count)
-        raise UserError(f"The count of items to replace is a whole number from 0, not {shown}")

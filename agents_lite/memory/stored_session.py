@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from ..checks import check_count
 from ..concurrency.calling import Done, Ready
 from ..exceptions import UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from ..shown import repr_of
 from .session import SessionABC
-from .session_settings import SessionSettings, as_settings, check_count, check_limit
+from .session_settings import SessionSettings, as_settings, check_limit
 
 if TYPE_CHECKING:
     from typing import Self
@@ -101,7 +102,7 @@ class StoredSession(SessionABC):
             UserError: An item is no dict, or cannot be written as JSON; the count is none.
             SessionError: The store failed.
         """
-        check_count(count)
+        check_count(count, "The count of items to replace")
         self._replace_texts(self._encoded(items), count)
         return Done()
 

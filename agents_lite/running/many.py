@@ -11,7 +11,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
-from ..checks import check_kind, check_takes
+from ..checks import check_count, check_kind, check_takes
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
@@ -65,10 +65,7 @@ def run_many(
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
     """Outcomes as they come; see `Runner.run_many`."""
-    if not isinstance(max_workers, int) or max_workers < 1:
-        raise UserError(
-            f"max_workers must be a whole number of at least 1, got {repr_of(max_workers)}"
-        )
+    check_count(max_workers, "max_workers", 1)
     is_iterable = isinstance(inputs, Iterable) or hasattr(inputs, "__getitem__")
     if isinstance(inputs, str) or not is_iterable:
         shown = repr_of(inputs)

@@ -485,8 +485,9 @@ def test_runs_are_listed_and_forgotten(store: JournalStore) -> None:
     assert [each.run_id for each in journal.runs("finished", limit=1, offset=1)] == ["two"]
     with pytest.raises(UserError, match="no runs of status 'done'"):
         journal.runs("done")  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="limit must be 0 or more"):
-        journal.runs(limit=-1)
+    for limit in (-1, 2.5):
+        with pytest.raises(UserError, match="limit must be a whole number from 0 on"):
+            journal.runs(limit=limit)  # type: ignore[arg-type]
     for days in (-5, float("nan")):
         with pytest.raises(UserError, match="older_than must be 0 or more"):
             journal.forget(older_than=days)

@@ -172,9 +172,9 @@ def test_settings_of_many_runs_may_be_a_dict_but_name_no_run(
         next(Runner.run_many(agent, ["a"], run_config=config))
 
 
-@pytest.mark.parametrize("workers", [0, -1, None, "2", 1.5])
+@pytest.mark.parametrize("workers", [0, -1, None, "2", 1.5, True])
 def test_fewer_than_one_worker_is_refused(workers: Any) -> None:
-    with pytest.raises(UserError, match="max_workers must be a whole number of at least 1"):
+    with pytest.raises(UserError, match="max_workers must be a whole number from 1 on"):
         next(Runner.run_many(agents.calculator, ["a"], max_workers=workers))
 
 

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
-from ...checks import check_kind, check_number, forgetful
+from ...checks import check_count, check_kind, check_number, forgetful
 from ...exceptions import UserError
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, then
-from ...memory.session_settings import SessionSettings, check_count
+from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredItem, StoredItems
 
 try:
@@ -121,7 +121,7 @@ class EncryptedSession(SessionABC):
         put = below.replace_items
 
         def replace(items: list[TResponseInputItem], count: int) -> Any:
-            check_count(count)
+            check_count(count, "The count of items to replace")
             seen = self._seen  # some of them may have become too old since, others were added
 
             def replaced(held: list[TResponseInputItem]) -> Any:

@@ -84,7 +84,7 @@ def test_what_was_added_since_the_items_were_read_stays_though_some_grew_old() -
     assert fresh.get_items() == [ANSWER]
     fresh.replace_items([HELLO], 0)
     assert fresh.get_items() == [HELLO, ANSWER]
-    with pytest.raises(UserError, match="whole number from 0, not -1"):
+    with pytest.raises(UserError, match="whole number from 0 on, got -1"):
         fresh.replace_items([], -1)
 
 
