@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 __all__ = ["ResponseStreamEvent", "ResponsesObject"]
 
@@ -156,6 +156,10 @@ def read_json(text: str | bytes) -> Any:
     Raises:
         ValueError: It is none, or is nested too deep.
     """
+    try:
+        return from_json(text)
+    except (ValueError, TypeError):  # the latter of half a character that is no escape
+        pass
     try:
         return json.loads(text)
     except RecursionError:

@@ -6,16 +6,13 @@ inside the run that it belongs to, `"in": [[turn, call id], ...]`; left out for 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
-
-from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from ..agent import Agent
 from ..exceptions import JournalError, JournalMismatch
 from ..items import ItemHelpers
-from ..response_types import read_json
+from ..response_types import json_text, read_json
 from ..running.fact_json import fact_from_json, fact_to_json
 from ..running.facts import Answered, Begun, Fact
 from ..running.record import Record
@@ -47,29 +44,9 @@ def told_facts(record: Record, mask: Mask | None) -> Iterator[JSON]:
             yield from told_facts(left.pop((turn, fact.call_id)), mask)
 
 
-def encode(value: Any) -> str:
-    """A JSON value as text."""
-    try:
-        return to_json(value).decode()
-    except PydanticSerializationError:
-        return json.dumps(value)  # slower, but escapes lone surrogates
-
-
-def decode(text: str | bytes) -> Any:
-    """The JSON value of a text.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        return from_json(text)
-    except ValueError:
-        return read_json(text)  # reads escaped lone surrogates
-
-
 def json_value(value: Any) -> Any:
     """The value as it comes back from JSON."""
-    return decode(encode(value))
+    return read_json(json_text(value))
 
 
 def decode_entries(run_id: str, texts: list[str]) -> tuple[list[JSON], bool]:
@@ -95,7 +72,7 @@ def decode_entries(run_id: str, texts: list[str]) -> tuple[list[JSON], bool]:
 
 
 def _facts_in(text: str) -> list[JSON]:
-    facts = decode(text)
+    facts = read_json(text)
     if not isinstance(facts, list) or not all(isinstance(f, dict) and "type" in f for f in facts):
         raise ValueError("it is no list of facts")
     return facts
@@ -175,7 +152,7 @@ def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:
                 raw = calls.get(place, {})
                 name, arguments = raw.get("name") or raw.get("type"), raw.get("arguments")
                 if arguments is None:
-                    arguments = encode(raw.get("actions") or raw.get("action"))
+                    arguments = json_text(raw.get("actions") or raw.get("action"))
                 waiting[place] = WaitingCall(
                     place[1], str(name), str(arguments), told["reason"], address
                 )

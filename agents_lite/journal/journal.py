@@ -19,14 +19,13 @@ from ..exceptions import (
     RunBusy,
     UserError,
 )
+from ..response_types import json_text, read_json
 from ..running.facts import Failed
 from ..running.record import Record
 from ..shown import repr_of
 from .entries import (
     Mask,
-    decode,
     decode_entries,
-    encode,
     facts_behind,
     input_difference,
     json_value,
@@ -346,7 +345,7 @@ class Journal(ABC):
             return replace(
                 self._held(run.run_id, row, holder),
                 status=status,
-                note=encode(note),
+                note=json_text(note),
                 holder=None,
                 lease_until=0.0,
                 changed_at=now,
@@ -359,7 +358,7 @@ class Journal(ABC):
         """Claim a run and give it its record; None: it is finished, and has its record, too."""
         about = {"format": FORMAT, "agent": run.agent.name}
         about["graph"] = describe_graph(run.record.starting_agent)
-        row = self._claim(run, encode(about), holder)
+        row = self._claim(run, json_text(about), holder)
         writer = None
         try:
             texts = [] if row.entries == 0 else self._texts(run.run_id)[1]
@@ -415,7 +414,7 @@ class Journal(ABC):
             return replace(
                 row,
                 status="working",
-                note=encode(note),
+                note=json_text(note),
                 holder=holder.text,
                 lease_until=now + self.lease,
                 changed_at=now,
@@ -477,7 +476,7 @@ class Journal(ABC):
                 + f" by the id {call_id!r}; journal.state(...) shows those that do"
             )
         decided = decide(facts, waiting[0])
-        entry = encode(decided)
+        entry = json_text(decided)
 
         def add(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
             if now_there is None or now_there.entries != row.entries:
@@ -485,7 +484,7 @@ class Journal(ABC):
             _check_free(now_there, now)
             left = [asdict(call) for call in waiting_calls([*facts, *decided])]
             note = {**_decoded(now_there.note), "waiting": left}
-            return replace(now_there, note=encode(note), entries=row.entries + 1), entry
+            return replace(now_there, note=json_text(note), entries=row.entries + 1), entry
 
         self.change(run_id, add)
 
@@ -636,7 +635,7 @@ def _statuses(status: str | None) -> list[Status]:
 
 def _decoded(text: str) -> dict[str, Any]:
     try:
-        told = decode(text)
+        told = read_json(text)
     except ValueError:
         told = None
     return told if isinstance(told, dict) else {}

@@ -13,6 +13,7 @@ from ..concurrency.forks import new_lock
 from ..concurrency.timers import Watch, call_at
 from ..concurrency.workers import GRACE_SECONDS, run_in_thread_or_here
 from ..exceptions import AgentsException, JournalError, RunBusy, RunTimeout
+from ..response_types import json_text
 from ..running.facts import (
     Answered,
     Awaited,
@@ -25,7 +26,7 @@ from ..running.facts import (
 )
 from ..running.record import Record
 from ..running.turn.plan import found_at
-from .entries import encode, tell
+from .entries import tell
 
 if TYPE_CHECKING:
     from ..running.live_run import LiveRun
@@ -105,7 +106,7 @@ class JournalWriter:
                 count = len(self._pending)
                 if count == 0:
                     return
-                self._sent = count, encode(self._pending[:count])
+                self._sent = count, json_text(self._pending[:count])
             count, entry = self._sent
             append = partial(self._journal.append, self._run_id, self._holder)
             self._insist(partial(append, self._entries, entry), scope)
@@ -149,7 +150,7 @@ class JournalWriter:
         self.take_back()
         if self._sent is not None:
             self._write(scope)
-        entry = encode(self._pending) if self._pending else None
+        entry = json_text(self._pending) if self._pending else None
         let_go = partial(self._journal.let_go, self._run, self._holder, self._entries, entry)
         self._insist(let_go, scope)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from ..checks import check_count
 from ..concurrency.calling import Done, Ready
 from ..exceptions import UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
+from ..response_types import json_text, read_json
 from ..shown import repr_of
 from .session import SessionABC
 from .session_settings import SessionSettings, as_settings, check_limit
@@ -90,7 +88,7 @@ class StoredSession(SessionABC):
             UserError: An item is no dict, or cannot be written as JSON.
             SessionError: The store failed.
         """
-        texts = self._encoded(items)
+        texts = as_texts(items, self.session_id)
         if texts:
             self._append_texts(texts)
         return Done()
@@ -103,7 +101,7 @@ class StoredSession(SessionABC):
             SessionError: The store failed.
         """
         check_count(count, "The count of items to replace")
-        self._replace_texts(self._encoded(items), count)
+        self._replace_texts(as_texts(items, self.session_id), count)
         return Done()
 
     def pop_item(self) -> StoredItem | None:
@@ -144,21 +142,6 @@ class StoredSession(SessionABC):
     def _pop_text(self) -> str | bytes | None:
         """Remove the newest text and return it, or None when there is none."""
 
-    def _encoded(self, items: list[TResponseInputItem]) -> list[str]:
-        given = as_input_items(items, f"What session {self.session_id!r} is to add")
-        return [self._encode(item) for item in given]
-
-    def _encode(self, item: TResponseInputItem) -> str:
-        try:
-            try:
-                return to_json(item).decode()
-            except PydanticSerializationError:
-                return json.dumps(item)  # slower, but escapes lone surrogates
-        except (TypeError, ValueError, RecursionError) as error:
-            raise UserError(
-                f"An item for session {self.session_id!r} cannot be written as JSON: {error}"
-            ) from error
-
     def _decoded(self, texts: Sequence[str | bytes]) -> list[TResponseInputItem]:
         """The items among these texts."""
         return [item for item in map(self._decode, texts) if item is not None]
@@ -166,14 +149,25 @@ class StoredSession(SessionABC):
     def _decode(self, text: str | bytes) -> TResponseInputItem | None:
         """The item that a text is; None, and a line in the log, where it is none."""
         try:
-            try:
-                item: TResponseInputItem = from_json(text)
-            except ValueError:
-                item = json.loads(text)  # reads escaped lone surrogates
+            item: TResponseInputItem = read_json(text)
             if isinstance(item, dict) and isinstance(item.get("type"), str | None):
                 return item
             why = "it is no JSON object whose type is a text"
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError) as error:
             why = str(error)
         _logger.warning("Session %r: what is no item is left out: %s", self.session_id, why)
         return None
+
+
+def as_texts(items: list[TResponseInputItem], session_id: str) -> list[str]:
+    """Items as a session keeps them.
+
+    Raises:
+        UserError: One is no dict, or cannot be written as JSON.
+    """
+    try:
+        return list(map(json_text, as_input_items(items, f"What session {session_id!r} is to add")))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"An item for session {session_id!r} cannot be written as JSON: {error}"
+        ) from error

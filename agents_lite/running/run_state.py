@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic
 
-from pydantic_core import from_json, to_json, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from ..checks import check_kind, check_takes, forgetful
 from ..concurrency.calling import Callbacks, Ready
@@ -17,7 +16,7 @@ from ..concurrency.cancellation import Cancellation
 from ..exceptions import UserError
 from ..handoffs import TAgent
 from ..items import ItemHelpers, ToolApprovalItem
-from ..response_types import read_json
+from ..response_types import json_text, read_json
 from ..run_context import TContext
 from ..shown import in_few_words, repr_of
 from .fact_json import fact_from_json, fact_to_json
@@ -231,7 +230,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         """
         try:
             _check_key(key)
-            text = _to_text(self.to_json(context_serializer=context_serializer))
+            text = json_text(self.to_json(context_serializer=context_serializer))
             return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
         finally:
             del key  # or an error tracker records it
@@ -298,7 +297,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
                 a key is missing on one side.
         """
         try:
-            told = _from_text(_verified(state_string, key))
+            told = read_json(_verified(state_string, key))
         except ValueError as error:
             raise UserError(f"This text is not the state of a run: {error}") from error
         finally:
@@ -469,20 +468,6 @@ def _context_from_json(told: dict[str, Any], deserialize: Callable[[Any], Any] |
             "context_serializer wrote"
         )
     return None
-
-
-def _to_text(told: dict[str, Any]) -> str:
-    try:
-        return to_json(told).decode()
-    except ValueError:  # half a character, of a model or a tool; the standard library writes it
-        return json.dumps(told)
-
-
-def _from_text(text: str) -> Any:
-    try:
-        return from_json(text)
-    except (ValueError, TypeError):  # the latter of half a character
-        return read_json(text)
 
 
 @forgetful

@@ -7,7 +7,6 @@ import binascii
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
 from ...checks import check_count, check_kind, check_number, forgetful
@@ -15,7 +14,8 @@ from ...exceptions import UserError
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, then
 from ...memory.session_settings import SessionSettings
-from ...memory.stored_session import StoredItem, StoredItems
+from ...memory.stored_session import StoredItem, StoredItems, as_texts
+from ...response_types import json_text, read_json
 
 try:
     from cryptography.fernet import Fernet, InvalidToken
@@ -91,8 +91,12 @@ class EncryptedSession(SessionABC):
         return then(self.underlying_session.get_items(limit), opened)
 
     def add_items(self, items: list[TResponseInputItem]) -> Any:
-        """Append the items of a turn."""
-        return self.underlying_session.add_items([self._sealed(item) for item in items])
+        """Append the items of a turn.
+
+        Raises:
+            UserError: An item is no dict, or cannot be written as JSON.
+        """
+        return self.underlying_session.add_items(self._sealed(items))
 
     def pop_item(self) -> Any:
         """Remove the newest item and return it, or None when there is none.
@@ -130,29 +134,32 @@ class EncryptedSession(SessionABC):
                 for place, item in enumerate(held, start=1):
                     if (mark := _mark(item)) in oldest:  # those before it may be gone
                         oldest, end = oldest[oldest.index(mark) + 1 :], place
-                return put([self._sealed(item) for item in items], end)
+                return put(self._sealed(items), end)
 
             return then(below.get_items(), replaced)
 
         return replace
 
-    def _sealed(self, item: TResponseInputItem) -> TResponseInputItem:
-        payload = self._cipher.encrypt(to_json(item)).decode()
-        return {"__enc__": 1, "v": 1, "kid": "hkdf-v1", "payload": payload}
+    def _sealed(self, items: list[TResponseInputItem]) -> list[TResponseInputItem]:
+        texts = as_texts(items, self.session_id)
+        payloads = (self._cipher.encrypt(text.encode()).decode() for text in texts)
+        return [
+            {"__enc__": 1, "v": 1, "kid": "hkdf-v1", "payload": payload} for payload in payloads
+        ]
 
     def _open(self, item: TResponseInputItem | None) -> TResponseInputItem | None:
         """The item in an envelope; None for one that is too old, or sealed with another key."""
         if item is None or item.get("__enc__") != 1:
             return item
         try:
-            return StoredItem(from_json(self._cipher.decrypt(item["payload"], self.ttl)))
+            return StoredItem(read_json(self._cipher.decrypt(item["payload"], self.ttl)))
         except InvalidToken:
             return None
 
 
 def _mark(item: TResponseInputItem) -> int:
     """What tells an item from others, in an envelope or not."""
-    return hash(item.get("payload") or to_json(item))
+    return hash(item.get("payload") or json_text(item))
 
 
 def _session_key(encryption_key: str, session_id: str) -> bytes:

@@ -37,6 +37,17 @@ def test_a_run_reads_what_the_store_cannot() -> None:
     assert len(session.get_items(limit=2)) == 2
 
 
+def test_items_are_taken_as_other_stores_take_them() -> None:
+    session = EncryptedSession("chat", SQLiteSession("chat"), "secret")
+    half = {"role": "user", "content": "\ud83d"}  # a character cut in two, as models say it
+    session.add_items([half])
+    assert session.get_items() == [half]
+    for item in (5, {"role": "user", "content": object()}):
+        with pytest.raises(UserError, match="'chat'"):
+            session.add_items([HELLO, item])  # type: ignore[list-item]
+    assert session.get_items() == [half]
+
+
 def test_each_conversation_has_a_key_of_its_own() -> None:
     store = SQLiteSession("chat")
     EncryptedSession("a", store, "secret").add_items([HELLO])
