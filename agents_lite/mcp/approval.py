@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..checks import check_takes
 from ..exceptions import UserError
-from ..run_context import RunContextWrapper
 from ..shown import repr_of
+from ..tool_context import ToolContext
 from .objects import MCPTool
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
+    from ..agent import Agent
+
 Rule: TypeAlias = Literal["always", "never", "auto"] | bool
 ApprovalFunction: TypeAlias = Callable[
-    [RunContextWrapper[Any], MCPTool, dict[str, Any]], bool | Awaitable[bool]
+    [ToolContext[Any], "Agent[Any] | None", MCPTool], bool | Awaitable[bool]
 ]
 RequireApproval: TypeAlias = Rule | ApprovalFunction | Mapping[str, Any] | None
 """A rule for all tools: "auto" asks for those that may destroy something, by their annotations; a
-function of context, tool and arguments (`def` or `async def`); rules by the tool's name; or
+function of the call's context, the agent and the tool (`def` or `async def`); rules by the tool's
+name; or
 {"always": {"tool_names": [...]}, "never": {"tool_names": [...]}}. None: never."""
 
 _BY_LIST = {"always", "never"}
@@ -31,13 +34,13 @@ def check_approval(policy: Any) -> None:
     if policy is None or _is_rule(policy):
         return
     if callable(policy):
-        return check_takes(policy, "require_approval", "the context", "a tool", "its arguments")
+        return check_takes(policy, "require_approval", "the context", "the agent", "a tool")
     if isinstance(policy, Mapping):
         if _is_by_list(policy) or all(map(_is_rule, policy.values())):
             return
     raise UserError(
-        "require_approval must be 'always', 'never', 'auto', a function of context, tool and "
-        f"arguments, or such a rule for each tool's name, got {repr_of(policy)}"
+        "require_approval must be 'always', 'never', 'auto', a function of context, agent and "
+        f"tool, or such a rule for each tool's name, got {repr_of(policy)}"
     )
 
 
@@ -45,7 +48,7 @@ def approval_for(tool: MCPTool, policy: RequireApproval) -> bool | Callable[...,
     """Whether calls of a tool wait, as `FunctionTool.needs_approval` says it."""
     if callable(policy):
         decide: Any = policy
-        return lambda context, arguments, _call_id: decide(context, tool, arguments)
+        return lambda context, _arguments, _call_id: decide(context, context.agent, tool)
     if isinstance(policy, Mapping):
         policy = _rule_for(tool.name, policy)
     if policy == "auto":

@@ -51,7 +51,7 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
         return adapter
     except RecursionError as error:
         raise UserError(f"{subject} nests too deeply.") from error
-    except (*_NO_TYPE, PydanticUserError, SchemaError) as error:
+    except (*_NO_TYPE, RuntimeError, SchemaError) as error:  # the second is pydantic's, too
         raise _no_schema(subject, error) from error
 
 

@@ -26,7 +26,7 @@ from agents_lite import (
 )
 from agents_lite.mcp.agent_tools import as_function_tool
 from agents_lite.mcp.objects import MCPTool
-from agents_lite.testing import call
+from agents_lite.testing import ScriptedModel, call
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
 from tests.support.waiting import LIMIT, PATIENCE, time_is_up_once, wait_until
@@ -283,13 +283,17 @@ def test_who_is_asked_for_consent(script: Script, policy: Any, hints: Any, asks:
 
 
 def test_a_function_decides_who_is_asked(script: Script) -> None:
-    def large(context: Any, tool: Any, arguments: Any) -> bool:
-        return bool(tool.name == "t" and arguments["amount"] > 100)
+    async def large(context: Any, agent: Any, tool: Any) -> bool:
+        asked.append((agent.name, tool.name))
+        return bool(len(json.loads(context.tool_arguments)["text"]) > 5)
 
-    tool = as_function_tool(MCPTool({"name": "t"}), script(require_approval=large), "t")
-    assert callable(tool.needs_approval)
-    assert tool.needs_approval(None, {"amount": 200}, "id")
-    assert not tool.needs_approval(None, {"amount": 2}, "id")
+    asked: list[Any] = []
+    server = script({"tools": ["echo"]}, require_approval=large)
+    model = ScriptedModel([[call("echo", text="hi"), call("echo", text="much longer")]])
+    with server:
+        result = Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "x")
+    assert [item.arguments for item in result.interruptions] == ['{"text":"much longer"}']
+    assert asked == [("A", "echo")] * 2
 
 
 @pytest.mark.parametrize(("hints", "end"), [({}, "ask"), ({"idempotentHint": True}, None)])

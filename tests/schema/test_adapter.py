@@ -49,6 +49,7 @@ def tool_of(kind: Any, **options: Any) -> Any:
 UNREADABLE = [
     Literal[Color.RED], Literal[Color.RED, "blue"], list[Literal[Color.RED]], Paint, Room,
     type[int], type[Paint], list[type[int]], Final[int], ClassVar[int], Literal, typing.Callable,
+    Annotated[int, Field(union_mode="left_to_right")],
 ]  # fmt: skip
 
 
