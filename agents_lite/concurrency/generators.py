@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextvars import Context
 from inspect import GEN_CLOSED, getgeneratorstate
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, final
 
 TEvent = TypeVar("TEvent")
 TResult = TypeVar("TResult")
+TEach = TypeVar("TEach", covariant=True)
+
+
+@final
+class Burst(Generic[TEach]):
+    """Events that have come at once, where a generator yields them in one step."""
+
+    __slots__ = ("events",)
+
+    def __init__(self, events: Iterator[TEach]) -> None:
+        self.events = events
 
 
 def step_in_context(
-    generator: Generator[TEvent, None, TResult], context: Context
+    generator: Generator[TEvent | Burst[TEvent], None, TResult], context: Context
 ) -> Generator[TEvent, None, TResult]:
     """Run each step of `generator`, its closing too, inside `context`.
+
+    The events of a burst are given one by one, without a step of it.
 
     What it sets there (the current span, above all) does not leak to the caller between two
     events, and it can be closed from any thread.
@@ -27,7 +40,10 @@ def step_in_context(
             except StopIteration as stop:
                 result: TResult = stop.value
                 return result
-            yield event
+            if type(event) is Burst:
+                yield from event.events
+            else:
+                yield event
     finally:
         context.run(generator.close)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from ..exceptions import APIConnectionError, APIError
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_stream_event
-from .assembly import ResponseSoFar, reason_of
+from .assembly import Deltas, ResponseSoFar, reason_of
 from .chunked import BLOCK_SIZE
 from .connections import Exchange
 from .endpoint import redirect_of
@@ -99,7 +99,9 @@ class Answer:
         self._is_background = is_background
         self._read, self._has_ended = _reader(response)
 
-    def events(self, is_stream_wanted: bool, after: float) -> Iterator[ResponseStreamEvent]:
+    def events(
+        self, is_stream_wanted: bool, after: float
+    ) -> Iterator[ResponseStreamEvent | Deltas]:
         """The events, the terminal one last; none if a whole answer says that there is none yet.
 
         Args:
@@ -138,62 +140,72 @@ class Answer:
                 return
         raise APIConnectionError("The request was cut short")
 
-    def _streamed(self, blocks: Iterator[bytes], after: float) -> Iterator[ResponseStreamEvent]:
-        so_far, exchange = self._so_far, self._exchange
-        place_of, place = so_far.place_of, None
-        is_resumed = after > -math.inf
-        pieces, kind = so_far.text.pieces, ResponseStreamEvent
-        new = object.__new__
-        events: Iterator[dict[str, Any]] = chain.from_iterable(self._received(blocks))
-        is_foreign = self._translate is not None
+    def _streamed(
+        self, blocks: Iterator[bytes], after: float
+    ) -> Iterator[ResponseStreamEvent | Deltas]:
+        self._so_far.place = None  # one that is taken up again may begin with what was there before
+        parts: Iterator[Any] = self._received(blocks)
         if self._translate is not None:
-            events, place_of = self._translate(events), _TYPE
-        for event in events:
-            try:
-                is_more = place is not None and place_of(event) == place
-            except KeyError:
-                is_more = False
-            if is_more:  # thousands of deltas: what `take` and `as_stream_event` do, without a call
-                seen = new(kind)
-                seen._fields = event
-                seen.delta = delta = event.get("delta")
-                pieces.append(delta)
+            parts = iter([self._translate(chain.from_iterable(parts))])
+        for part in parts:
+            if type(part) is Deltas:
+                yield part
             else:
-                if is_resumed and event_number(event, default=math.inf) <= after:
-                    continue
-                # Translated events are put together already; there it is the ends that count.
-                if not is_foreign:
-                    event = so_far.take_other(event)
-                elif "response" in event or "error" in event:
-                    so_far.note(event)
-                if so_far.is_finished:
-                    self._read_to_end(blocks)
-                    yield from self._ending(event)
+                yield from self._one_by_one(part, blocks, after)
+                if self._so_far.is_finished:
                     return
-                if so_far.error is not None:
-                    self._check_unseen(self._errors.error_event(so_far.error, {}))
-                    exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
-                seen = as_stream_event(event)
-                if is_foreign:
-                    place = event["type"] if "delta" in event else None
-                else:
-                    place_of, place, pieces = so_far.place_of, so_far.place, so_far.text.pieces
-                kind = type(seen)
-            so_far.last_event = event
-            yield seen
-            if exchange.is_cut:
+            if self._exchange.is_cut:
                 break
         raise APIConnectionError("the server ended it without a terminal event")
 
-    def _received(self, blocks: Iterator[bytes]) -> Iterator[list[dict[str, Any]]]:
+    def _one_by_one(
+        self, events: Iterable[dict[str, Any]], blocks: Iterator[bytes], after: float
+    ) -> Iterator[ResponseStreamEvent]:
+        """The events, up to the end of the response or until the exchange is cut."""
+        so_far, exchange = self._so_far, self._exchange
+        is_foreign = self._translate is not None
+        new, kind, like_last = object.__new__, ResponseStreamEvent, None
+        for event in events:
+            if is_foreign and event["type"] == like_last:  # thousands, each without a call
+                seen = new(kind)
+                seen._fields = so_far.last_event = event
+                seen.delta = event["delta"]
+                yield seen
+                if exchange.is_cut:
+                    return
+                continue
+            if after > -math.inf and event_number(event, default=math.inf) <= after:
+                continue
+            # Translated events are put together already; there it is the ends that count.
+            if not is_foreign:
+                event = so_far.take(event)
+            elif "response" in event or "error" in event:
+                so_far.note(event)
+            if so_far.is_finished:
+                self._read_to_end(blocks)
+                yield from self._ending(event)
+                return
+            if so_far.error is not None:
+                self._check_unseen(self._errors.error_event(so_far.error, {}))
+                exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
+            seen = as_stream_event(event)
+            if is_foreign:
+                kind, like_last = type(seen), event["type"] if "delta" in event else None
+            so_far.last_event = event
+            yield seen
+            if exchange.is_cut:
+                return
+
+    def _received(self, blocks: Iterator[bytes]) -> Iterator[list[dict[str, Any]] | Deltas]:
         """The JSON objects of a stream, block by block; for another API, up to `[DONE]`."""
         is_foreign = self._translate is not None
         decoder = EventDecoder()
         for pieces in self._event_data(blocks, decoder):
-            events = [] if is_foreign else _typed_events(pieces)
-            if events:  # which is the rule; else each is looked at by itself
-                yield events
+            parsed = None if is_foreign else self._parsed(pieces)
+            if parsed:  # which is the rule; else each is looked at by itself
+                yield parsed
                 continue
+            events: list[dict[str, Any]] = []
             for data in pieces:
                 try:
                     event = from_json(data)
@@ -216,6 +228,18 @@ class Answer:
                 events.append(event)
             yield events
         raise APIConnectionError("the server ended it without a terminal event")
+
+    def _parsed(self, pieces: list[bytes]) -> list[dict[str, Any]] | Deltas:
+        """The JSON objects of a block, in a few steps for all; none if there is one without a type.
+
+        Of deltas that go on with the last one, the events themselves.
+        """
+        try:
+            events = [*map(from_json, pieces)]
+            deltas = self._so_far.take_deltas(events, self._exchange)
+            return deltas or (events if all(map(_TYPE, events)) else [])
+        except (ValueError, TypeError, KeyError):
+            return []
 
     def _event_data(
         self, blocks: Iterator[bytes], decoder: EventDecoder
@@ -293,15 +317,6 @@ class Answer:
         if not isinstance(value, dict):
             raise self._errors.no_response(content)
         return value
-
-
-def _typed_events(pieces: list[bytes]) -> list[dict[str, Any]]:
-    """The JSON objects of a block, in a few steps for all; none if there is one without a type."""
-    try:
-        events = [*map(from_json, pieces)]
-        return events if all(map(_TYPE, events)) else []
-    except (ValueError, TypeError, KeyError):
-        return []
 
 
 def event_number(event: dict[str, Any], default: float) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from operator import itemgetter
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator
+from operator import countOf, itemgetter
+from typing import TYPE_CHECKING, Any, final
 
-from ..response_types import ResponseStreamEvent
+from ..response_types import ResponseStreamEvent, class_of_event
 from .streamed_texts import Slot, StreamedText, StreamedTexts, as_id
+
+if TYPE_CHECKING:
+    from .connections import Exchange
 
 Item = dict[str, Any]
 
@@ -21,6 +24,9 @@ _ERROR_EVENTS = frozenset({"error", "response.error"})
 _OF_RESPONSES = frozenset(f"response.{status}" for status in ("created", *_UNDER_WAY, *ENDINGS))
 _OF_ITEMS = ("response.output_item.added", "response.output_item.done")
 
+MANY = 8
+"""Events that are worth to be looked at together."""
+
 _PLACE = itemgetter("type", "item_id", "output_index")
 _PLACE_OF_PART = itemgetter("type", "item_id", "output_index", "content_index")
 
@@ -28,14 +34,40 @@ _PLACE_OF_PART = itemgetter("type", "item_id", "output_index", "content_index")
 _NO_TEXT = StreamedText()
 
 
-class SettledEvents(Iterator[ResponseStreamEvent]):
-    """The events of a response that has been put together, so that nobody else need do it."""
+@final
+class Deltas(Iterable[ResponseStreamEvent]):
+    """Deltas that came together, all to one place: events that end where their request is cut."""
 
-    def __init__(self, events: Generator[ResponseStreamEvent, None, None]) -> None:
+    def __init__(self, events: list[dict[str, Any]], texts: list[Any], exchange: Exchange) -> None:
         self._events = events
+        self._texts = texts
+        self._exchange = exchange
 
     def __iter__(self) -> Iterator[ResponseStreamEvent]:
-        return self._events  # a loop is as quick as without this class
+        new, kind, exchange = object.__new__, class_of_event(self._events[0]), self._exchange
+        # Thousands come: what `as_stream_event` does, without a call.
+        for fields, text in zip(self._events, self._texts, strict=True):
+            if exchange.is_cut:
+                return
+            event = new(kind)
+            event._fields = fields
+            event.delta = text
+            yield event
+
+
+class SettledEvents(Iterator[ResponseStreamEvent]):
+    """The events of a response that has been put together, so that nobody else need do it.
+
+    Attributes:
+        parts: The same events, some of which stand together.
+    """
+
+    def __init__(self, parts: Generator[ResponseStreamEvent | Deltas, None, None]) -> None:
+        self.parts = parts
+        self._events = self._one_by_one()
+
+    def __iter__(self) -> Iterator[ResponseStreamEvent]:
+        return self._events
 
     def __next__(self) -> ResponseStreamEvent:
         return next(self._events)
@@ -43,6 +75,18 @@ class SettledEvents(Iterator[ResponseStreamEvent]):
     def close(self) -> None:
         """Close the connection, if the answer has not been read to its end."""
         self._events.close()
+        self.parts.close()
+
+    def _one_by_one(self) -> Generator[ResponseStreamEvent, None, None]:
+        parts = self.parts
+        try:
+            for part in parts:
+                if type(part) is Deltas:
+                    yield from part
+                else:
+                    yield part
+        finally:
+            parts.close()
 
 
 class ResponseSoFar:
@@ -81,6 +125,24 @@ class ResponseSoFar:
             except KeyError:
                 pass
         return self.take_other(event)
+
+    def take_deltas(self, events: list[dict[str, Any]], exchange: Exchange) -> Deltas | None:
+        """Note events together, if they are many and all are deltas to the place of the last one.
+
+        Returns:
+            They, until the exchange is cut; None: they are to be taken one by one.
+        """
+        if self.place is None or len(events) < MANY:
+            return None
+        try:
+            if countOf(map(self.place_of, events), self.place) != len(events):
+                return None
+            texts = [event["delta"] for event in events]
+        except (KeyError, TypeError):  # one has no place, no text, or is no object
+            return None
+        self.text.pieces += texts
+        self.last_event = events[-1]
+        return Deltas(events, texts, exchange)
 
     def note(self, event: dict[str, Any]) -> None:
         """Note an event of a response, or an error, where nothing need be put together."""

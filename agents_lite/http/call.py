@@ -30,7 +30,7 @@ from ..exceptions import (
 from ..response_types import ResponseStreamEvent, as_python
 from ..shown import escaped
 from .answer import WIRE_ERRORS, Answer, Limits, Translate, event_number
-from .assembly import ResponseSoFar
+from .assembly import Deltas, ResponseSoFar
 from .background import Background
 from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
@@ -105,7 +105,7 @@ class Call:
             self._so_far.response = {"id": background.response_id, "status": "queued"}
             self.ask_later()
 
-    def events(self, exchange: Exchange) -> Iterator[ResponseStreamEvent]:
+    def events(self, exchange: Exchange) -> Iterator[ResponseStreamEvent | Deltas]:
         """Send the request once and give the events of its answer, the terminal one last.
 
         Raises:
@@ -241,7 +241,9 @@ class Call:
         failure.__cause__ = failure.__context__ = None
         return failure
 
-    def _noted(self, events: Iterator[ResponseStreamEvent]) -> Iterator[ResponseStreamEvent]:
+    def _noted(
+        self, events: Iterator[ResponseStreamEvent | Deltas]
+    ) -> Iterator[ResponseStreamEvent | Deltas]:
         """The events; the response's id is noted before anybody waits for it."""
         for event in events:
             self._note()

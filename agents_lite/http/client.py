@@ -18,7 +18,7 @@ from ..exceptions import AgentsException, APIError, APITimeoutError, UserError, 
 from ..response_types import ResponseStreamEvent
 from .address import Address, parse_address, without_query
 from .answer import Limits, Translate
-from .assembly import SettledEvents
+from .assembly import Deltas, SettledEvents
 from .background import Background
 from .call import Call, Question, Reword
 from .connections import Exchange, WaitLimits, renew_connections
@@ -266,7 +266,7 @@ class ResponsesClient:
         cancellation: Cancellation,
         policy: RetryPolicy,
         on_retry: Callable[[RetryNote], None] | None,
-    ) -> Generator[ResponseStreamEvent, None, None]:
+    ) -> Generator[ResponseStreamEvent | Deltas, None, None]:
         call = begin()
         deadline = time.monotonic() + seconds
         retries = Retries(policy, deadline, on_retry)

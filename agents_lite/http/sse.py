@@ -9,7 +9,7 @@ import re
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DATA = re.compile(rb"\ndata(?:: ?|(?=\n))(.*(?:\n.+)*+)")
-"""An event from its first line of data on, which as a rule is the only one."""
+"""An event from its first line of data on."""
 
 
 class EventDecoder:
@@ -67,7 +67,13 @@ class EventDecoder:
         return self.feed(b"\n\n")
 
     def _events(self, text: bytes) -> list[bytes]:
-        events: list[bytes] = _DATA.findall(text)
+        head, mark, rest = text.partition(b"\ndata: ")
+        if mark and b"\ndata" not in head:
+            # As a rule all begin like the first one, and have one line of data.
+            events = rest[:-2].split(b"\n" + head + mark)
+            if b"\n" not in b"".join(events):
+                return events
+        events = _DATA.findall(text)
         if b"\n" in b"".join(events):
             return [b"\n".join(_lines_of_data(event)) for event in events]
         return events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from ..concurrency.generators import Burst
 from ..exceptions import InvalidFinalOutputError, OutputGuardrailTripwireTriggered
 from ..handoffs import Handoff
 from ..items import ItemHelpers
@@ -22,7 +23,7 @@ from .turn.request import build_request
 from .turn.tool_calls import call_tools
 
 
-def run_loop(run: LiveRun) -> Generator[StreamEvent, None, None]:
+def run_loop(run: LiveRun) -> Generator[StreamEvent | Burst[StreamEvent], None, None]:
     """Run agents until there is a final output, yielding what happens.
 
     A turn is one model call with what follows from it: a final output ends the run, a handoff

@@ -15,7 +15,7 @@ from ..agent import Agent
 from ..checks import check_seconds, check_session
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation, RunCancelled
-from ..concurrency.generators import step_in_context
+from ..concurrency.generators import Burst, step_in_context
 from ..concurrency.timers import call_at
 from ..exceptions import (
     AgentsException,
@@ -135,7 +135,7 @@ def new_run(
     return run
 
 
-def _drive_durably(run: LiveRun) -> Generator[StreamEvent, None, RunResult]:
+def _drive_durably(run: LiveRun) -> Generator[StreamEvent | Burst[StreamEvent], None, RunResult]:
     """The run from where its journal has it; of a finished one only the result."""
     try:
         with _time_limit(run):
@@ -172,7 +172,7 @@ def _taken_from_journal(run: LiveRun) -> Any:
 
 def _drive(
     run: LiveRun, time_limit: AbstractContextManager[None]
-) -> Generator[StreamEvent, None, RunResult]:
+) -> Generator[StreamEvent | Burst[StreamEvent], None, RunResult]:
     """The loop inside its trace and its time limit, cleaned up however it ends."""
     error: BaseException | None = None
     run.stand_in = stand_ins.current()

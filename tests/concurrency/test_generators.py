@@ -6,7 +6,7 @@ from inspect import GEN_CLOSED, GEN_CREATED, getgeneratorstate
 
 import pytest
 
-from agents_lite.concurrency.generators import drain, step_in_context
+from agents_lite.concurrency.generators import Burst, drain, step_in_context
 from agents_lite.concurrency.workers import run_in_thread
 from tests.support.interrupts import interrupts
 
@@ -32,6 +32,15 @@ def test_steps_share_a_context_that_does_not_leak_between_them():
 
     assert [(event, current.get()) for event in events] == [(n, "outside") for n in range(3)]
     assert seen == ["inside"] * 3 + ["closed"]
+
+
+def test_the_events_of_a_burst_are_given_one_by_one():
+    def bursts() -> Generator[int | Burst[int], None, None]:
+        yield 1
+        yield Burst(iter([2, 3]))
+        yield 4
+
+    assert list(step_in_context(bursts(), copy_context())) == [1, 2, 3, 4]
 
 
 def test_the_result_is_passed_on():

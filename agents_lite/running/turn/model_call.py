@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ...concurrency.generators import Burst
 from ...exceptions import APIError, ModelBehaviorError
+from ...http.assembly import Deltas, SettledEvents
 from ...items import ModelResponse
 from ...models.answer import ModelEvents, read_response
 from ...models.interface import ModelRequest
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from ..live_run import LiveRun
 
 
-def ask_model(
-    request: ModelRequest, run: LiveRun
-) -> Generator[RawResponsesStreamEvent, None, None]:
+Passed: TypeAlias = RawResponsesStreamEvent | Burst[RawResponsesStreamEvent]
+"""What is passed on of a model's stream."""
+
+
+def ask_model(request: ModelRequest, run: LiveRun) -> Generator[Passed, None, None]:
     """One model call; `request.cancellation` cuts it short.
 
     A request that is too large for the model is compacted and made once more, if the run is to.
@@ -41,9 +45,7 @@ def ask_model(
     return _ask(request, run) if run.compaction is None else _ask_again(request, run)
 
 
-def _ask_again(
-    request: ModelRequest, run: LiveRun
-) -> Generator[RawResponsesStreamEvent, None, None]:
+def _ask_again(request: ModelRequest, run: LiveRun) -> Generator[Passed, None, None]:
     """A model call that may be made once more, after compacting."""
     try:
         yield from _ask(request, run)
@@ -55,7 +57,7 @@ def _ask_again(
         yield from _ask(build_request(run, request.cancellation), run)
 
 
-def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEvent, None, None]:
+def _ask(request: ModelRequest, run: LiveRun) -> Generator[Passed, None, None]:
     """One model call with its hooks and its span."""
     agent = run.agent
     stand_in = run.stand_in
@@ -73,18 +75,22 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
         describe_request(span, request, run.records_content)
         event = completed = None
         with ModelEvents(model, request, run.callbacks) as events:
-            step, reasons, new = run.config.step, request.cancellation.reasons, object.__new__
-            for event in events if step is None else in_step(events, run):
+            if run.config.step is not None:
+                events = in_step(events, run)
+            reasons = request.cancellation.reasons
+            for part in events.parts if isinstance(events, SettledEvents) else events:
                 if reasons:
                     raise reasons[0]
+                if type(part) is Deltas:
+                    yield Burst(_passed_on(part))
+                    continue
+                event = part
                 if type(event) is ResponseCompletedEvent:  # kept, even if nobody reads on
                     response = read_response(event, model)
                     fault = _take(response, request, agent, run)
                     completed = event
                 else:
-                    passed_on = new(RawResponsesStreamEvent)  # thousands come: without a call
-                    passed_on.data = event
-                    yield passed_on
+                    yield RawResponsesStreamEvent(event)
         if response is None:
             response = read_response(event, model)  # which says what is wrong
         describe_response(span, response, run.records_content)
@@ -98,6 +104,15 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[RawResponsesStreamEve
         run.cancellation.check()  # whoever reads the events may have stopped the run
     if fault is not None:
         raise fault
+
+
+def _passed_on(deltas: Deltas) -> Iterator[RawResponsesStreamEvent]:
+    """Deltas as events of the run."""
+    new = object.__new__
+    for event in deltas:
+        passed_on = new(RawResponsesStreamEvent)  # thousands come: without a call
+        passed_on.data = event
+        yield passed_on
 
 
 def in_step(events: Iterator[ResponseStreamEvent], run: LiveRun) -> Iterator[ResponseStreamEvent]:
