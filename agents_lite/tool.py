@@ -572,6 +572,10 @@ class LocalTool(ABC, TakenWhole):
     def asked_of(self, raw: Any) -> Any:
         """What a call asks for, as JSON."""
 
+    def request_of(self, call: ToolCall) -> Any:
+        """The same as a `needs_approval` function is given it; None where it cannot be read."""
+        return self.asked_of(call.raw)
+
     @abstractmethod
     def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
         """Make a call.

@@ -78,7 +78,7 @@ class ApplyPatchTool(LocalTool):
     """Changes the files; its methods are `def` or `async def`."""
     name: str = "apply_patch"
     needs_approval: NeedsApproval = False
-    """Whether a call waits for consent, or a function of context, operation and call id."""
+    """Whether a call waits for consent, or a function of context, ApplyPatchOperation, call id."""
     on_approval: OnApproval | None = None
     """Decides about a call that needs an approval; None asks a person: the run pauses."""
 
@@ -103,18 +103,25 @@ class ApplyPatchTool(LocalTool):
         """The operation."""
         return as_json(raw.get("operation"))
 
+    def request_of(self, call: ToolCall) -> ApplyPatchOperation | None:
+        """The operation, or None where there is no such operation."""
+        asked = call.asked_for if isinstance(call.asked_for, dict) else {}
+        kind, path, diff = asked.get("type"), asked.get("path"), asked.get("diff")
+        if kind not in _KINDS or not path or (diff is None) != (kind == "delete_file"):
+            return None
+        return ApplyPatchOperation(kind, path, diff, call.context, asked.get("move_to"))
+
     def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
         """Have the editor do it.
 
         Raises:
             ModelBehaviorError: There is no such operation.
         """
-        asked = call.asked_for if isinstance(call.asked_for, dict) else {}
-        kind, path, diff = asked.get("type"), asked.get("path"), asked.get("diff")
-        if kind not in _KINDS or not path or (diff is None) != (kind == "delete_file"):
+        operation = self.request_of(call)
+        if operation is None:
+            asked = call.asked_for
             raise ModelBehaviorError(f"The model asked for an impossible patch: {asked!r}")
-        operation = ApplyPatchOperation(kind, path, diff, call.context, asked.get("move_to"))
-        told = call.ask(getattr(self.editor, kind), operation)
+        told = call.ask(getattr(self.editor, operation.type), operation)
         result = told if isinstance(told, ApplyPatchResult) else ApplyPatchResult(output=told)
         return _fields(result.status or "completed", result.output), result
 

@@ -117,7 +117,7 @@ class ShellTool(LocalTool):
     """Runs the commands, `def` or `async def`."""
     name: str = "shell"
     needs_approval: NeedsApproval = False
-    """Whether a call waits for consent, or a function of context, action and call id."""
+    """Whether a call waits for consent, or a function of context, ShellActionRequest, call id."""
     on_approval: OnApproval | None = None
     """Decides about a call that needs an approval; None asks a person: the run pauses."""
     environment: Mapping[str, Any] | None = None
@@ -158,6 +158,16 @@ class ShellTool(LocalTool):
         """The action."""
         return as_json(raw.get("action"))
 
+    def request_of(self, call: ToolCall) -> ShellActionRequest | None:
+        """The action, or None where there are no commands."""
+        action = call.asked_for
+        commands = action.get("commands") if isinstance(action, dict) else None
+        if not isinstance(commands, list) or not all(isinstance(each, str) for each in commands):
+            return None
+        return ShellActionRequest(
+            commands, _number(action.get("timeout_ms")), _number(action.get("max_output_length"))
+        )
+
     def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
         """Run the commands.
 
@@ -165,13 +175,11 @@ class ShellTool(LocalTool):
             ModelBehaviorError: There are none.
             UserError: The executor returns something else than it may.
         """
-        action = call.asked_for
-        commands = action.get("commands") if isinstance(action, dict) else None
-        if not isinstance(commands, list) or not all(isinstance(each, str) for each in commands):
-            raise ModelBehaviorError(f"The model called the shell with no commands: {action!r}")
-        wanted = ShellActionRequest(
-            commands, _number(action.get("timeout_ms")), _number(action.get("max_output_length"))
-        )
+        wanted = self.request_of(call)
+        if wanted is None:
+            raise ModelBehaviorError(
+                f"The model called the shell with no commands: {call.asked_for!r}"
+            )
         data = ShellCallData(call.raw.call_id, wanted, call.raw.get("status"), call.raw)
         executor: Any = self.executor  # there is one, or the call would not be ours
         result = call.ask(executor, ShellCommandRequest(call.context, data))

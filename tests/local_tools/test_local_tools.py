@@ -13,6 +13,7 @@ import pytest
 
 from agents_lite import (
     Agent,
+    ApplyPatchOperation,
     ApplyPatchResult,
     ApplyPatchTool,
     CustomTool,
@@ -25,6 +26,7 @@ from agents_lite import (
     Runner,
     RunState,
     RunTimeout,
+    ShellActionRequest,
     ShellCommandOutput,
     ShellCommandRequest,
     ShellResult,
@@ -430,8 +432,20 @@ def test_a_rule_is_given_what_is_asked_for(make: Any, called: dict[str, Any]) ->
         return False
 
     answer_of(make(needs_approval=needed), called)
-    what = called.get("action") or called.get("operation") or called.get("input")
-    assert json.loads(json.dumps(asked)) == json.loads(json.dumps([(what, called["call_id"])]))
+    wanted = called.get("action") or called.get("operation") or called.get("input")
+    ((what, call_id),) = asked
+    assert call_id == called["call_id"]
+    if isinstance(what, ShellActionRequest | ApplyPatchOperation):
+        assert {name: getattr(what, name) for name in wanted} == wanted
+    else:
+        assert what == wanted
+
+
+@pytest.mark.parametrize(("make", "called"), [TOOLS[0], TOOLS[2]], ids=["shell", "apply_patch"])
+def test_what_a_rule_cannot_read_is_asked_about(make: Any, called: dict[str, Any]) -> None:
+    odd = {**called, "action": {}, "operation": {"type": "odd"}}
+    agent = agent_with(make(needs_approval=lambda *given: False), odd)
+    assert len(Runner.run_sync(agent, "Go.").interruptions) == 1
 
 
 def test_a_function_may_decide_at_once() -> None:

@@ -145,10 +145,8 @@ def _question(call: ToolCall, known: CallRecord) -> Any:
     tool = call.tool
     needed = tool.needs_approval
     if callable(needed):
-        asked_for = call.asked_for
-        needed = asked_for is None or call.ask(
-            needed, call.context, asked_for, call.context.tool_call_id
-        )
+        given = call.asked_for if isinstance(tool, FunctionTool) else tool.request_of(call)
+        needed = given is None or call.ask(needed, call.context, given, call.context.tool_call_id)
     if not known.is_begun:
         return "approval" if needed else None
     policy = tool.on_unknown_end if isinstance(tool, FunctionTool) else None
