@@ -36,6 +36,7 @@ from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
 from .errors import ErrorWriter
 from .frames import hide_frames
+from .repeated import RepeatedList
 from .retries import parse_poll_after
 
 Reword: TypeAlias = Callable[[APIStatusError], dict[str, Any]]
@@ -308,7 +309,7 @@ def serialized(body: Mapping[str, Any]) -> bytes:
         if "input" in rest:
             parts.append(b'"input":' + _json(rest.pop("input")))
         if "messages" in rest:
-            parts.append(b'"messages":' + _json(rest.pop("messages")))
+            parts.append(b'"messages":' + _messages_json(rest.pop("messages")))
         if rest:
             parts.append(_json(rest)[1:-1])
         return b"{%b}" % b",".join(parts)
@@ -317,6 +318,10 @@ def serialized(body: Mapping[str, Any]) -> bytes:
             text = json.dumps(body, default=as_python, ensure_ascii=False)
             return text.encode("utf-8", "replace")
         raise UserError(f"The request holds something that is not JSON: {error}") from error
+
+
+def _messages_json(messages: Any) -> bytes:
+    return messages.to_json(_json) if isinstance(messages, RepeatedList) else _json(messages)
 
 
 def _tools_json(tools: Any) -> bytes:

@@ -63,10 +63,8 @@ class AnthropicModel(OpenAIChatCompletionsModel):
         events_of = super()._translation(request, body, host)
         return lambda answer: events_of(as_chunks(answer))
 
-    def _body(
-        self, request: ModelRequest, client: ResponsesClient, known: Known
-    ) -> dict[str, Any]:
-        chat = self._chat_body(request, client, known)
+    def _body(self, request: ModelRequest, known: Known) -> dict[str, Any]:
+        chat = self._chat_body(request, known)
         try:
             for name in _UNKNOWN:
                 if getattr(request.model_settings, name) is not None:

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from ...exceptions import APIConnectionError, APIResponseError
@@ -142,14 +142,15 @@ class ChatAnswer:
         self._count = 0
         self._said: GrowingText | None = None
         """What the last chunk said some more of."""
-        self._like_last: tuple[list[Json], Json, str, GrowingText] | None = None
-        """Its choices, if they say nothing else; the delta in there, the field, and that text."""
+        self._like_last: tuple[list[Json], Json, str, list[str], Json] | None = None
+        """Its choices, if they say nothing else; the delta in there, the field, the pieces of that
+        text, and the event."""
 
     def more_text(self, chunk: Json) -> Json | None:
         """The event for a chunk that is like the last one but for its text, as thousands are."""
         if self._like_last is None:
             return None
-        last_choices, last_delta, name, growing = self._like_last
+        last_choices, last_delta, name, pieces, event = self._like_last
         try:
             choices = chunk["choices"]
             text = last_delta[name] = choices[0]["delta"][name]
@@ -159,9 +160,9 @@ class ChatAnswer:
             return None
         if chunk.get("usage") or chunk.get("error"):
             return None
-        growing.pieces.append(text)
-        event = growing.more(text)
-        event["sequence_number"] = self._count
+        pieces.append(text)
+        event = event.copy()  # quicker than to build it
+        event["delta"], event["sequence_number"] = text, self._count
         self._count += 1
         return event
 
@@ -173,7 +174,7 @@ class ChatAnswer:
             return []
         choices = _listed(choices)
         if not self._response and choices:
-            self._begin(chunk)
+            self._begin_response(chunk)
         choice = self._followed(choices) if self._several else choices[0] if choices else None
         for told in (chunk, chunk["x_groq"] or {}) if "x_groq" in chunk else (chunk,):
             self._usage = told.get("usage") or self._usage
@@ -234,7 +235,7 @@ class ChatAnswer:
                 return choice
         return None
 
-    def _begin(self, chunk: Json) -> None:
+    def _begin_response(self, chunk: Json) -> None:
         self._response = {
             "id": chunk.get("id") or None,
             "object": "response",
@@ -246,8 +247,9 @@ class ChatAnswer:
             "output": [],
             "usage": None,
         }
-        for kind in ("response.created", "response.in_progress"):
-            self._tell(lambda kind: {"type": kind, "response": self._response}, kind)
+        if self._streamed:
+            kinds = ("response.created", "response.in_progress")
+            self._events += [{"type": kind, "response": self._response} for kind in kinds]
 
     def _note_facts(self, chunk: Json) -> None:
         """Keep what a server says besides, such as citations or its name for the provider."""
@@ -260,7 +262,8 @@ class ChatAnswer:
         delta = choice.get("delta") or {}
         said = [name for name, value in delta.items() if value and name != "role"]
         if choices == [choice] and len(said) == 1 and not any(map(choice.get, _OF_CHOICE)):
-            self._like_last = choices, delta, said[0], text
+            event = self._events[-1].copy()
+            self._like_last = choices, delta, said[0], text.pieces, event
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta")
@@ -311,7 +314,7 @@ class ChatAnswer:
             self._take_annotations(delta["annotations"])
         for image in _listed(delta.get("images")) if "images" in delta else ():
             if url := _url_of(image):
-                self._begin_item(Picture(url, len(self._items)))
+                self._begin(Picture(url))
         calls = _listed(delta.get("tool_calls"))
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
@@ -321,9 +324,9 @@ class ChatAnswer:
                 self._content("reasoning")  # which carries it
             if call.place is None:
                 if call.name:
-                    self._begin_call(call)
-            elif arguments:
-                self._tell(call.more, arguments)
+                    self._begin(call)
+            elif arguments and self._streamed:
+                self._events.append(call.more(arguments))
 
     def _take_annotations(self, annotations: Any) -> None:
         for annotation in _listed(annotations):
@@ -331,19 +334,14 @@ class ChatAnswer:
             flat = {"type": kind, **(annotation.get(kind) or {})}
             self._text("output_text").annotations.append(flat)
 
-    def _begin_call(self, call: GrowingCall) -> None:
-        call.place = len(self._items)
-        self._begin_item(call)
-        if call.pieces:
-            self._tell(call.more, call.arguments)
-
     def _say(self, kind: str, piece: Any) -> None:
         piece = piece if type(piece) is str else text_of(piece)
         if piece:
             text = self._texts.get(kind) or self._text(kind)
             text.pieces.append(piece)
-            self._said = text
-            self._tell(text.more, piece)
+            if self._streamed:
+                self._said = text
+                self._events.append(text.more(piece))
 
     def _text(self, kind: str) -> GrowingText:
         """The part of that kind, begun if need be."""
@@ -351,30 +349,28 @@ class ChatAnswer:
         if text is None:
             content = self._content("reasoning" if kind == "reasoning_text" else "message")
             text = self._texts[kind] = content.new_text(kind)
-            self._tell(text.begun)
+            if self._streamed:
+                self._events.append(text.begun())
         return text
 
     def _content(self, kind: str) -> GrowingContent:
         """The message or the reasoning of the answer, begun if need be."""
         content = self._contents.get(kind)
         if content is None:
-            content = self._contents[kind] = GrowingContent(kind, len(self._items))
-            self._begin_item(content)
+            content = self._contents[kind] = GrowingContent(kind)
+            self._begin(content)
         return content
 
-    def _begin_item(self, item: _Item) -> None:
+    def _begin(self, item: _Item) -> None:
+        item.place = len(self._items)
         self._items.append(item)
-        self._tell(item.begun)
-
-    def _tell(self, event: Callable[..., Json], *about: Any) -> None:
-        """Make an event, where they are wanted before the last one."""
         if self._streamed:
-            self._events.append(event(*about))
+            self._events += item.begun()
 
     def _end_items(self, state: str) -> list[Json]:
         for call in self._calls.all:
             if call.place is None:  # its function was never named
-                self._begin_call(call)
+                self._begin(call)
         if "reasoning" in self._contents:
             self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
             # What it carries may come late, when others have their output_index already, and still
@@ -406,10 +402,10 @@ def _url_of(image: Any) -> str | None:
 
 def _listed(told: Any) -> list[Json]:
     """What a list holds besides nulls; a single object may stand where there should be one."""
-    if isinstance(told, dict):
-        return [told]
     if type(told) is list and None not in told:
         return told
+    if isinstance(told, dict):
+        return [told]
     return [each for each in told or () if each is not None]
 
 

@@ -46,7 +46,10 @@ class Calls:
                 return call, ""
             call = self._find(index, given_id, name)
         if call is None:
-            call = self._begin(index, given_id, name)
+            call = GrowingCall(index, given_id, name)
+            if self.all and any(other.call_id == call.call_id for other in self.all):
+                call.call_id = new_call_id()  # two calls have the same id
+            self.all.append(call)
         call.name = call.name or name
         call.given_id = call.given_id or given_id
         if not _KNOWN_FIELDS.issuperset(piece):
@@ -58,13 +61,6 @@ class Calls:
                 call.pieces.clear()
             call.pieces.append(text)
         return call, text
-
-    def _begin(self, index: Any, given_id: str | None, name: str) -> GrowingCall:
-        call = GrowingCall(index, given_id, name)
-        if self.all and any(other.call_id == call.call_id for other in self.all):
-            call.call_id = new_call_id()  # two calls have the same id
-        self.all.append(call)
-        return call
 
     def _that_said(self, text: str, index: Any, given_id: Any, name: str) -> GrowingCall | None:
         """The call whose arguments a piece says once more, all of them, as some do at the end."""

@@ -26,7 +26,6 @@ class GrowingText:
         self.annotations: list[Json] = []
         self.logprobs: list[Json] = []
         self._where = where
-        self._delta: Json = {}
 
     @property
     def text(self) -> str:
@@ -44,15 +43,11 @@ class GrowingText:
 
     def begun(self) -> Json:
         """The event for its beginning."""
-        kind = f"response.{self.kind}.delta"
-        self._delta = {"type": kind, **self._where, "delta": "", "sequence_number": 0}
         return {"type": "response.content_part.added", **self._where, "part": self.part("")}
 
     def more(self, piece: str) -> Json:
         """The event for a further piece."""
-        event = self._delta.copy()  # quicker than to build it
-        event["delta"] = piece
-        return event
+        return {"type": f"response.{self.kind}.delta", **self._where, "delta": piece}
 
     def ended(self, part: Json) -> list[Json]:
         """The events for its end."""
@@ -66,12 +61,13 @@ class GrowingText:
 class GrowingContent:
     """A message or reasoning. Reasoning bears no id, since no server of the other API knows it."""
 
-    def __init__(self, kind: str, place: int) -> None:
+    def __init__(self, kind: str) -> None:
+        self.place: int | None = None
+        """Where it stands in the output, once it has begun."""
         self.texts: list[GrowingText] = []
         self.extra: Json = {}
         """Further fields of the whole item."""
         self._id = _new_id("msg" if kind == "message" else "rs")
-        self._place = place
         self._fields: Json = {"type": "reasoning", "summary": []}
         if kind == "message":
             self._fields = {"type": "message", "id": self._id, "role": "assistant"}
@@ -80,7 +76,7 @@ class GrowingContent:
         """A further part."""
         where = {
             "item_id": self._id,
-            "output_index": self._place,
+            "output_index": self.place,
             "content_index": len(self.texts),
         }
         self.texts.append(GrowingText(kind, where))
@@ -91,14 +87,14 @@ class GrowingContent:
         content = [text.part(text.text) for text in self.texts]
         return {**self._fields, "status": status, "content": content, **self.extra}
 
-    def begun(self) -> Json:
-        """The event for its beginning."""
-        return _added(self._place, {**self._fields, "status": "in_progress", "content": []})
+    def begun(self) -> list[Json]:
+        """The events for its beginning."""
+        return [_added(self.place, {**self._fields, "status": "in_progress", "content": []})]
 
     def ended(self, item: Json) -> list[Json]:
         """The events for the end of the item."""
         ends = [text.ended(part) for text, part in zip(self.texts, item["content"], strict=True)]
-        return [*sum(ends, []), _done(self._place, item)]
+        return [*sum(ends, []), _done(self.place, item)]
 
 
 class GrowingCall:
@@ -136,9 +132,10 @@ class GrowingCall:
             "arguments": "".join(self.pieces),
         }
 
-    def begun(self) -> Json:
-        """The event for its beginning."""
-        return _added(self.place, {**self.item("in_progress"), "arguments": ""})
+    def begun(self) -> list[Json]:
+        """The events for its beginning, and for the arguments so far."""
+        added = _added(self.place, {**self.item("in_progress"), "arguments": ""})
+        return [added, self.more(self.arguments)] if self.pieces else [added]
 
     def more(self, piece: str) -> Json:
         """The event for some more of its arguments."""
@@ -160,8 +157,9 @@ class GrowingCall:
 class Picture:
     """An image that the model made; it comes whole."""
 
-    def __init__(self, url: str, place: int) -> None:
-        self._place = place
+    def __init__(self, url: str) -> None:
+        self.place: int | None = None
+        """Where it stands in the output, once it has begun."""
         self._id = _new_id("ig")
         self._result = url.partition(";base64,")[2] or url
 
@@ -174,13 +172,13 @@ class Picture:
             "result": self._result,
         }
 
-    def begun(self) -> Json:
-        """The event for its beginning."""
-        return _added(self._place, {**self.item("in_progress"), "result": None})
+    def begun(self) -> list[Json]:
+        """The events for its beginning."""
+        return [_added(self.place, {**self.item("in_progress"), "result": None})]
 
     def ended(self, item: Json) -> list[Json]:
         """The events for its end."""
-        return [_done(self._place, item)]
+        return [_done(self.place, item)]
 
 
 def new_call_id() -> str:

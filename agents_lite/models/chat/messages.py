@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from pydantic_core import from_json, to_json
 
 from ...concurrency.cancellation import Cancellation
+from ...http.repeated import RepeatedList, Written
 from ...shown import escaped
 from ..replayed_reasoning import REPLAYED
 from .limits import CannotSay
@@ -63,7 +64,7 @@ def messages_of(
     if run is not None:
         _begun[run] = conversation
     system = [{"role": "system", "content": instructions}] if instructions else []
-    return [*system, *conversation.finish()]
+    return conversation.finish(system)
 
 
 class _Conversation:
@@ -85,6 +86,10 @@ class _Conversation:
         self._signed: dict[str, Json] = {}
         """Fields to send back with its calls, by their ids."""
         self._left_out: set[str] = set()
+        self._whole = 0
+        """How many messages nothing is added to any more."""
+        self._written = Written()
+        """Their JSON, as far as it was sent."""
 
     def goes_on(
         self, items: Sequence[Json], host: str, replay_reasoning: Literal["auto"] | bool
@@ -103,14 +108,18 @@ class _Conversation:
                 raise CannotSay(f"such an item: {item!r}"[:300]) from error
         self._items = list(items)
 
-    def finish(self) -> list[Json]:
-        """The messages, for a request with these items."""
+    def finish(self, system: list[Json]) -> list[Json]:
+        """The messages behind those of the system, for a request with these items."""
         if self._left_out:
             _logger.info(
                 "Not sent, as Chat Completions cannot say it: %s",
                 escaped(", ".join(sorted(self._left_out))),
             )
-        return [*self._messages, *self._held]
+        messages = self._messages
+        if self._turn is None:
+            self._whole = len(messages)
+        rest = [*messages[self._whole :], *self._held]
+        return RepeatedList(system, messages[: self._whole], rest, self._written)
 
     def _add(self, item: Json) -> None:
         kind = item.get("type") or "message"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class Known(NamedTuple):
     """What is known of a server when a request is written."""
 
+    host: str
+    """Its name and port."""
     output_format: OutputFormat
     """How it is held to an output type."""
     demands: tuple[Demand, ...]
@@ -85,13 +87,13 @@ class OpenAIChatCompletionsModel(Model):
         """
         client = self._client or default_client()
         known = self._known(request, client)
-        body = self._body(request, client, known)
+        body = self._body(request, known)
         return send(
             client,
             body,
             request,
             path=self._path,
-            translate=self._translation(request, body, client.address.host),
+            translate=self._translation(request, body, known.host),
             reword=self._rewording(request, client, known),
         )
 
@@ -102,7 +104,7 @@ class OpenAIChatCompletionsModel(Model):
             UserError: It asks for what this API does not know.
         """
         client = self._client or default_client()
-        return self._body(request, client, self._known(request, client))
+        return self._body(request, self._known(request, client))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
@@ -119,16 +121,16 @@ class OpenAIChatCompletionsModel(Model):
 
     def _known(self, request: ModelRequest, client: ResponsesClient) -> Known:
         return Known(
-            format_for(client, self.model, request), known_demands(client, self.model)
+            client.address.host,
+            format_for(client, self.model, request),
+            known_demands(client, self.model),
         )
 
-    def _chat_body(
-        self, request: ModelRequest, client: ResponsesClient, known: Known
-    ) -> dict[str, Any]:
+    def _chat_body(self, request: ModelRequest, known: Known) -> dict[str, Any]:
         body = chat_request_body(
             self.model,
             request,
-            host=client.address.host,
+            host=known.host,
             output_format=known.output_format,
             replay_reasoning=self._replay_reasoning,
         )
@@ -148,9 +150,9 @@ class OpenAIChatCompletionsModel(Model):
             nonlocal sent
             asked, model = sent.output_format, self.model
             if not next_format(client, model, request, asked, refusal):
-                body = self._chat_body(request, client, sent)
+                body = self._chat_body(request, sent)
                 learn_demand(client, model, body, sent.demands, refusal)
             sent = self._known(request, client)
-            return self._body(request, client, sent)
+            return self._body(request, sent)
 
         return reword

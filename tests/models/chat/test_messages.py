@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from agents_lite.concurrency.cancellation import Cancellation
+from agents_lite.http.call import serialized
+from agents_lite.http.repeated import RepeatedList
 from agents_lite.models.chat.limits import CannotSay
 from agents_lite.models.chat.messages import messages_of
 
@@ -272,9 +274,35 @@ def test_a_run_that_goes_on_has_the_messages_that_a_new_one_has(sizes: Iterable[
     run = Cancellation()
     for size in sizes:
         items = CONVERSATION[:size]
-        assert messages_of(items, f"{size}", "h", "auto", run) == converted(
-            *items, instructions=f"{size}"
-        )
+        messages = messages_of(items, f"{size}", "h", "auto", run)
+        assert messages == converted(*items, instructions=f"{size}")
+        assert json.loads(serialized({"messages": messages})) == {"messages": messages}
+
+
+def test_requests_of_a_run_at_the_same_time_write_what_each_of_them_holds() -> None:
+    run = Cancellation()
+    lists = [messages_of(CONVERSATION[:size], None, "h", "auto", run) for size in (4, 9, 9, 15)]
+    for messages in (*reversed(lists), *lists):
+        assert json.loads(serialized({"messages": messages})) == {"messages": messages}
+
+
+def test_a_message_that_was_sent_is_not_written_again() -> None:
+    run = Cancellation()
+    items = [user("a"), called("c1"), gave("c1", "3"), said("b"), user("c"), said("d")]
+    written: list[Any] = []
+    for size in (1, 3, 5, 6):
+        messages = messages_of(items[:size], "Be brief.", "h", "auto", run)
+        assert isinstance(messages, RepeatedList)
+        messages.to_json(lambda message: written.append(message) or b"")  # type: ignore[func-returns-value]
+    system = {"role": "system", "content": "Be brief."}
+    assert [message for message in written if message != system] == list(messages)[1:]
+
+
+def test_halves_of_characters_in_a_run_are_replaced_each_time() -> None:
+    run, items = Cancellation(), [user("\ud800"), said("a"), user("b")]
+    for size in (1, 3):
+        sent = serialized({"messages": messages_of(items[:size], None, "h", "auto", run)})
+        assert json.loads(sent)["messages"] == converted(user("?"), *items[1:size])
 
 
 def test_items_that_are_others_than_before_are_converted_anew() -> None:
