@@ -48,7 +48,8 @@ _HOMES = {  # module: the names it is home to
     "running.many": "RunOutcome",
     "mcp": (
         "create_static_tool_filter MCPCallResult MCPElicitation MCPObject MCPPromptResult "
-        "MCPServer MCPServerStdio MCPServerStreamableHttp MCPTool MCPUtil ToolFilter "
+        "MCPServer MCPServerStdio MCPServerStdioParams MCPServerStreamableHttp "
+        "MCPServerStreamableHttpParams MCPTool MCPUtil ToolFilter "
         "ToolFilterContext ToolFilterStatic"
     ),
     "memory": (

@@ -166,13 +166,13 @@ class ToolTimeoutError(AgentsException):
 
     Attributes:
         tool_name: The tool.
-        timeout: Its limit in seconds.
+        timeout_seconds: Its limit.
     """
 
-    def __init__(self, tool_name: str, timeout: float) -> None:
-        super().__init__(f"Tool '{tool_name}' timed out after {timeout:g} seconds.")
+    def __init__(self, tool_name: str, timeout_seconds: float) -> None:
+        super().__init__(f"Tool '{tool_name}' timed out after {timeout_seconds:g} seconds.")
         self.tool_name = tool_name
-        self.timeout = timeout
+        self.timeout_seconds = timeout_seconds
 
 
 class UnknownEndError(AgentsException):

@@ -14,7 +14,12 @@ from .objects import (
     MCPTool,
 )
 from .server import MCPServer
-from .servers import MCPServerStdio, MCPServerStreamableHttp
+from .servers import (
+    MCPServerStdio,
+    MCPServerStdioParams,
+    MCPServerStreamableHttp,
+    MCPServerStreamableHttpParams,
+)
 from .util import MCPUtil
 
 __all__ = [
@@ -24,7 +29,9 @@ __all__ = [
     "MCPPromptResult",
     "MCPServer",
     "MCPServerStdio",
+    "MCPServerStdioParams",
     "MCPServerStreamableHttp",
+    "MCPServerStreamableHttpParams",
     "MCPTool",
     "MCPUtil",
     "ToolFilter",

@@ -572,7 +572,7 @@ def test_a_timeout_may_be_raised() -> None:
     tool = slow(True, threading.Event(), timeout=0.05, failure_error_function=None)
     with pytest.raises(ToolTimeoutError) as caught:
         Runner.run_sync(agent_of(tool, calls=[call("slow")]), "x")
-    assert (caught.value.tool_name, caught.value.timeout) == ("slow", 0.05)
+    assert (caught.value.tool_name, caught.value.timeout_seconds) == ("slow", 0.05)
 
 
 def test_a_tool_says_what_is_told_when_its_time_is_over() -> None:
