@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
@@ -70,7 +71,7 @@ async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     work.callbacks.use_loop(loop)
     over, bell = loop.create_future(), _bell_of(loop)
     future: Future[TResult] = run_in_thread(drain, work.events)
-    future.add_done_callback(lambda _: bell.ring(over))
+    future.add_done_callback(partial(bell.ring, over))
     try:
         await over
     except asyncio.CancelledError:
@@ -246,7 +247,7 @@ class Bell:
     def __init__(self) -> None:
         self._last = ref(_Waiting())
 
-    def ring(self, future: asyncio.Future[None]) -> bool:
+    def ring(self, future: asyncio.Future[None], _work: object = None) -> bool:
         """Settle a future on its loop. False: the loop is closed."""
         loop = future.get_loop()
         waiting = self._last()

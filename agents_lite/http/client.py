@@ -268,12 +268,14 @@ class ResponsesClient:
         on_retry: Callable[[RetryNote], None] | None,
     ) -> Generator[ResponseStreamEvent | Deltas, None, None]:
         call = begin()
+        del begin  # and what it holds: hundreds may wait at once
         deadline = time.monotonic() + seconds
         retries = Retries(policy, deadline, on_retry)
         exchange = Exchange()
-        limit = call_at(deadline, exchange.cut)
+        cut = exchange.cut
+        limit = call_at(deadline, cut)
         try:
-            with cancellation.interrupting(exchange.cut):
+            with cancellation.interrupting(cut):
                 while True:
                     cancellation.check()
                     failure = None

@@ -175,13 +175,13 @@ class Endpoint:
     def _sent(self, request: requests.PreparedRequest) -> requests.Response:
         url = str(request.url)
         if self._is_ours:
-            return self._session.send(request, allow_redirects=False, **self._settings)
+            return self._session.send(request, **self._settings)
         settings = self._session_settings(url)
         watch_connections(self._session.get_adapter(url), url, settings["proxies"])
         last_hook = _LastHook()
         request.hooks.setdefault("response", []).append(last_hook)
         try:
-            response = self._session.send(request, allow_redirects=False, **settings)
+            response = self._session.send(request, **settings)
         except requests.HTTPError as error:
             if error.response is None:
                 raise
@@ -192,7 +192,7 @@ class Endpoint:
 
     def _session_settings(self, url: str) -> dict[str, Any]:
         settings = session_settings(self._session, url)
-        return {**settings, "stream": True, "timeout": self.timeout}
+        return {**settings, "stream": True, "timeout": self.timeout, "allow_redirects": False}
 
 
 class _LastHook:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelBehaviorError
@@ -34,7 +35,7 @@ class Conversation:
         """The input after a session's history was put before it."""
         self.new_items: list[RunItem] = []
         """All items of the run."""
-        self.added_items: list[RunItem] = []
+        self.added_items: tuple[RunItem, ...] = ()
         """What the caller, or the run itself, has said since the last turn."""
         self.history: str | tuple[TResponseInputItem, ...] = ""
         """The prepared input, as the agent at work is sent it."""
@@ -59,7 +60,7 @@ class Conversation:
         self._response_id: str | None = None  # of the latest answer
         self._server_lacks_turn = False
         self._is_filtered = False
-        self._owed: list[TResponseInputItem] = []  # to be saved with the turn at hand
+        self._owed: Sequence[TResponseInputItem] = ()  # to be saved with the turn at hand
         self._turn_start = 0
         self._outputs_start = 0
         self._output_ranks: list[int] = []
@@ -94,7 +95,7 @@ class Conversation:
         self.session_size = started.session_size
         self.server_keeps_history = bool(self.previous_response_id or self.conversation_id)
         self._chosen_ids = self.previous_response_id, self.conversation_id
-        self._owed = list(started.owed)
+        self._owed = started.owed
         prepared = self.prepared
         self.history = prepared if isinstance(prepared, str) else tuple(prepared)
         self._send(ItemHelpers.input_to_new_input_list(prepared))
@@ -120,20 +121,20 @@ class Conversation:
     def take_added(self, items: list[RunItem]) -> None:
         """Take what the caller added between two turns."""
         inputs = [item.to_input_item() for item in items]
-        self.added_items = [*self.added_items, *items]
+        self.added_items += tuple(items)
         self.new_items += items
         self.shown_items += items
         self.next_input = [*self.next_input, *inputs]
-        self._owed += inputs
+        self._owed = [*self._owed, *inputs]
         self._turn_start = len(self.new_items)
 
     def end_turn(self) -> None:
         """Put the turn's items before the next model call, and up for saving."""
         items = self.turn_items
-        self.added_items = []
+        self.added_items = ()
         inputs = mend_history([item.to_input_item() for item in items])
         self.unsaved += [*self._owed, *inputs]
-        self._owed = []
+        self._owed = ()
         self.shown_items += items
         self.server_keeps_history |= self.previous_response_id == ""
         if self.server_keeps_history and not self._server_lacks_turn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..checks import takes
@@ -10,6 +9,8 @@ from ..lifecycle import AgentHooks, RunHooks, StepHooks, check_hooks
 
 if TYPE_CHECKING:
     from ..agent import Agent
+    from ..concurrency.calling import Callbacks
+    from ..concurrency.cancellation import Cancellation
     from ..items import ModelResponse
     from ..tool import Tool
     from ..tool_context import ToolContext
@@ -22,11 +23,16 @@ class Hooks:
     """
 
     def __init__(
-        self, run_hooks: RunHooks[Any] | None, call: Callable[..., Any], context: Any
+        self,
+        run_hooks: RunHooks[Any] | None,
+        callbacks: Callbacks,
+        cancellation: Cancellation,
+        context: Any,
     ) -> None:
-        """Take the run's hooks, its way to call functions, and its context wrapper."""
+        """Take the run's hooks, what calls them and stops the calls, and its context wrapper."""
         self._run_hooks = run_hooks
-        self._call = call
+        self._callbacks = callbacks
+        self._cancellation = cancellation
         self._context = context
 
     def agent_started(self, agent: Agent[Any], input_data: Any) -> None:
@@ -85,7 +91,7 @@ class Hooks:
 
     def _tell(self, hooks: Any, name: str, *facts: Any) -> None:
         if hooks is not None and _overrides(hooks, name):
-            self._call(getattr(hooks, name), *facts)
+            self._callbacks.call(self._cancellation, getattr(hooks, name), *facts)
 
 
 def _overrides(hooks: Any, name: str) -> bool:

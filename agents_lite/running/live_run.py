@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..concurrency.calling import Callbacks
@@ -141,8 +140,7 @@ class LiveRun:
         self.depth: int = 0 if around is None else around.depth + 1
         self.streamed = streamed
         # With `self.call` the run would hold itself, and be left to the garbage collector.
-        call = partial(callbacks.call, cancellation)
-        self.hooks = Hooks(options.get("hooks"), call, self.context)
+        self.hooks = Hooks(options.get("hooks"), callbacks, cancellation, self.context)
         self.stand_in: StandIn | None = None
         chosen = config.trace_include_sensitive_data
         span = get_current_span()

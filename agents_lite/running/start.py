@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _FAULTS_OF_ANSWERS = (ModelBehaviorError, OutputGuardrailTripwireTriggered, UsageLimitExceeded)
 """After these a run that is taken up asks the model again."""
+_ENDLESS = nullcontext()
+"""The time limit of a run that has none."""
 
 
 class RunOptions(TypedDict, Generic[TContext], total=False):
@@ -144,7 +146,7 @@ def _drive_durably(run: LiveRun) -> Generator[StreamEvent | Burst[StreamEvent], 
                 return RunResult(run)
             try:
                 try:
-                    result = yield from _drive(run, nullcontext())
+                    result = yield from _drive(run, _ENDLESS)
                 except BaseException as error:
                     writer.close_after(error)
                     raise
@@ -232,7 +234,7 @@ def _run_trace(run: LiveRun) -> AbstractContextManager[Any]:
 
 def _time_limit(run: LiveRun) -> AbstractContextManager[None]:
     seconds = run.options.get("timeout")
-    return nullcontext() if seconds is None else _limited(run, seconds)
+    return _ENDLESS if seconds is None else _limited(run, seconds)
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class SideBySide:
         self._run = run
         self._checks = checks
         self._check = check
-        self._running: list[tuple[int, str, Future[Any]]] = []
+        self._running: tuple[tuple[int, str, Future[Any]], ...] = ()
 
     def __enter__(self) -> Self:
         """Start them."""
@@ -102,7 +102,7 @@ class SideBySide:
             )
             future.add_done_callback(self._stop_if_bad)
             future.add_done_callback(lambda _, begin=begin: begin())  # type: ignore[misc]
-            self._running.append((index, f"Guardrail {guardrail.get_name()}", future))
+            self._running += ((index, f"Guardrail {guardrail.get_name()}", future),)
         return self
 
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
@@ -134,7 +134,7 @@ class SideBySide:
         Returns:
             The error for the first that tripped, or None.
         """
-        running, self._running = self._running, []
+        running, self._running = self._running, ()
         if not running:
             return None
         with self._scope, self._scope_of_checks:
