@@ -179,23 +179,21 @@ def begin(job: _Job) -> None:
             ) from None
 
 
-class _Here(threading.local):
-    tell: Callable[[], object] | None = None
-
-
-_here = _Here()
+_tells: dict[int, Callable[[], object]] = {}  # by threads; a `threading.local` costs each of them
 
 
 def before_waiting(tell: Callable[[], object] | None) -> None:
     """Call `tell` when this thread may first wait for something; None: call nothing any more."""
-    _here.tell = tell
+    if tell is not None:
+        _tells[threading.get_ident()] = tell
+    else:
+        _tells.pop(threading.get_ident(), None)
 
 
 def let_others_begin() -> None:
     """Say that this thread may wait now for something that is not the interpreter's lock."""
-    tell = _here.tell
+    tell = _tells.pop(threading.get_ident(), None)
     if tell is not None:
-        _here.tell = None
         tell()
 
 
@@ -288,3 +286,4 @@ def _work(mailbox: SimpleQueue[_Job]) -> None:
 
 
 in_child(_idle.clear)  # it has none of its parent's threads
+in_child(_tells.clear)

@@ -35,7 +35,7 @@ from urllib3.exceptions import (
 )
 from urllib3.util import SKIP_HEADER, Timeout, wait_for_read
 
-from ..concurrency.forks import new_lock
+from ..concurrency.forks import in_child, new_lock
 from ..concurrency.timers import call_at
 from ..concurrency.workers import let_others_begin
 from .address import without_query
@@ -107,23 +107,26 @@ class Exchange:
     def __enter__(self) -> None:
         """Watch the connection that this thread sends a request on inside the block."""
         _urllib3_log.addFilter(_hide_query)
-        _sending.exchange = self
+        _sending[threading.get_ident()] = self
 
     def __exit__(self, *_exception: object) -> None:
-        _sending.exchange = None
+        _sending.pop(threading.get_ident(), None)
 
 
-class _Sending(threading.local):
-    exchange: Exchange | None = None
-
-
-_sending = _Sending()  # how a connection, made deep inside urllib3, finds the exchange it serves
+# How a connection, made deep inside urllib3, finds the exchange it serves: by the thread.
+# Each of hundreds of threads would have objects of its own for a `threading.local`.
+_sending: dict[int, Exchange] = {}
+in_child(_sending.clear)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
+
+
+def _exchange_here() -> Exchange | None:
+    return _sending.get(threading.get_ident())
 
 
 def _hide_query(record: logging.LogRecord) -> bool:
     """Leave out of the log of urllib3, which names each URL, what a query of ours may hold."""
-    if _sending.exchange is not None and isinstance(record.args, tuple):
+    if _exchange_here() is not None and isinstance(record.args, tuple):
         record.args = tuple(
             without_query(each) if isinstance(each, str) else each for each in record.args
         )
@@ -175,7 +178,7 @@ class _Watched(HTTPConnection):
     _held_headers = b""
 
     def request(self, *args: Any, **options: Any) -> None:
-        self.exchange = _sending.exchange
+        self.exchange = _exchange_here()
         if self.sock is None:
             self.connect()
         elif self.exchange is not None:
@@ -214,7 +217,7 @@ class _Watched(HTTPConnection):
         super().send(headers + data if headers else data)
 
     def connect(self) -> None:
-        exchange = self.exchange = _sending.exchange
+        exchange = self.exchange = _exchange_here()
         try:
             super().connect()
         except TimeoutError as error:  # of a proxy's or a TLS handshake
