@@ -35,7 +35,7 @@ def offline() -> Iterator[ResponsesServer]:
             yield server
         finally:
             for name, value in before.items():
-                os.environ.pop(name)
+                os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
 

@@ -34,6 +34,15 @@ def test_variables_that_were_set_come_back_even_after_an_error(
     assert os.environ["no_proxy"] == "example.com"
 
 
+def test_variables_that_were_set_come_back_even_after_the_block_removed_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://example.com")
+    with offline():
+        del os.environ["OPENAI_BASE_URL"], os.environ["no_proxy"]
+    assert os.environ["OPENAI_BASE_URL"] == "http://example.com"
+
+
 def test_notice_is_given_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     with offline_unless_configured():
         assert Runner.run_sync(AGENT, "Hi").final_output == "Hello!"
