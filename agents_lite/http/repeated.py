@@ -26,6 +26,8 @@ class Written:
 class RepeatedList(list[Any]):
     """A list in the body of a request. What the next one repeats is put into JSON once.
 
+    A copy of it, deep or not, is a plain list, and anybody's to change.
+
     Args:
         first: What it begins with.
         repeated: What follows, and begins that part of the next one, too. It stays as it is.
@@ -43,5 +45,10 @@ class RepeatedList(list[Any]):
     def to_json(self, write: Write) -> bytes:
         """Its JSON, of which `write` writes what is missing."""
         first, repeated, last = self._parts
+        if self != [*first, *repeated, *last]:  # somebody has added something, maybe
+            return write(self)
         beginning = self._written.beginning(repeated, write)
         return b"[%b]" % b",".join([*map(write, first), *beginning, *map(write, last)])
+
+    def __reduce__(self) -> tuple[type, tuple[list[Any]]]:
+        return list, ([*self],)

@@ -300,8 +300,7 @@ def known_demands(client: ResponsesClient, model: str) -> tuple[Demand, ...]:
 def meet_demands(body: Json, demands: tuple[Demand, ...]) -> None:
     """Change a body in place, so that it meets what is demanded."""
     if demands:
-        # Those of the next request are made of the same ones.
-        body["messages"] = [deepcopy(message) for message in body["messages"]]
+        body["messages"] = deepcopy(body["messages"])  # those of the next request are made of them
     for demand in demands:
         demand.meet(body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -296,6 +297,19 @@ def test_a_message_that_was_sent_is_not_written_again() -> None:
         messages.to_json(lambda message: written.append(message) or b"")  # type: ignore[func-returns-value]
     system = {"role": "system", "content": "Be brief."}
     assert [message for message in written if message != system] == list(messages)[1:]
+
+
+def test_messages_that_somebody_changes_are_sent_as_they_are_then() -> None:
+    run, items = Cancellation(), [user("a"), called("c1"), gave("c1", "3")]
+    for size in (1, 3):
+        messages = messages_of(items[:size], None, "h", "auto", run)
+        serialized({"messages": messages})
+        edited = deepcopy(messages)
+        edited[0]["content"] = "b"
+        messages.insert(0, user("c"))
+        messages[1:2] = [user("d")]
+        for changed in (edited, messages):
+            assert json.loads(serialized({"messages": changed})) == {"messages": changed}
 
 
 def test_halves_of_characters_in_a_run_are_replaced_each_time() -> None:
