@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import to_json
 
@@ -134,8 +134,8 @@ class SchemaReader:
         if all(value is _NOTHING for value in found.values()):
             return _NOTHING
         for name in schema.get("required", ()):
-            if found[name] is _NOTHING:
-                found[name] = self._make_up(properties[name], name, depth)
+            if found.get(name, _NOTHING) is _NOTHING:
+                found[name] = self._make_up(properties.get(name, {}), name, depth)
         return {name: value for name, value in found.items() if value is not _NOTHING}
 
     def _find_array(self, schema: Json, name: str, depth: int) -> Any:
@@ -205,13 +205,13 @@ class SchemaReader:
         if "enum" in schema:
             return schema["enum"][0]
         if options := schema.get("anyOf"):
-            nullable = any(option.get("type") == "null" for option in options)
+            nullable = any(self._resolve(option).get("type") == "null" for option in options)
             return None if nullable else self._make_up(options[0], name, depth)
         kind = _type(schema)
         if kind == "object":
             parts = schema.get("properties", {})
             required = schema.get("required", ())
-            return {key: self._make_up(parts[key], key, depth) for key in required}
+            return {key: self._make_up(parts.get(key, {}), key, depth) for key in required}
         if kind == "array":
             items = schema.get("items", {})
             return [self._make_up(items, name, depth) for _ in range(schema.get("minItems", 0))]
@@ -222,7 +222,10 @@ class SchemaReader:
             return made_up[: schema.get("maxLength")]
         return False if kind == "boolean" else None
 
-    def _resolve(self, schema: Json) -> Json:
+    def _resolve(self, schema: Json | Literal[True]) -> Json:
+        """The schema without references; `true`, which takes everything, as the empty one."""
+        if schema is True:
+            return {}
         while "$ref" in schema or len(schema.get("allOf", ())) == 1:
             target: Any = self._schema
             if "$ref" in schema:
@@ -304,7 +307,9 @@ def _number(text: str, schema: Json) -> float | int:
 
 def _type(schema: Json) -> str:
     kind = schema.get("type", "")
-    return kind if isinstance(kind, str) else next(each for each in kind if each != "null")
+    return (
+        kind if isinstance(kind, str) else next((each for each in kind if each != "null"), "null")
+    )
 
 
 def _accepts(schema: Json, value: Any) -> bool:

@@ -146,3 +146,21 @@ def test_every_type_gets_a_value_that_it_accepts(read_type: Any, text: str):
     adapter = TypeAdapter(read_type)
     value = SchemaReader(adapter.json_schema(), text).read()
     adapter.validate_json(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {},
+        {"count": {"type": "integer"}},
+        {"value": True},
+        {"value": {"anyOf": [True, {"type": "null"}]}},
+        {"value": {"type": "array", "items": True, "minItems": 2}},
+        {"value": {"type": ["null"]}},
+    ],
+    ids=str,
+)
+def test_schemas_that_say_little_of_a_required_value_get_one(properties: Any):
+    schema = {"type": "object", "properties": properties, "required": ["value"]}
+    for text in ("", "Take 12."):
+        assert "value" in SchemaReader(schema, text).read()
