@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from operator import countOf, itemgetter
 from typing import TYPE_CHECKING, Any, final
 
-from ..response_types import ResponseStreamEvent, class_of_event
+from ..response_types import ResponseStreamEvent, as_stream_event
 from .streamed_texts import Slot, StreamedText, StreamedTexts, as_id
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class Deltas(Iterable[ResponseStreamEvent]):
         self._exchange = exchange
 
     def __iter__(self) -> Iterator[ResponseStreamEvent]:
-        new, kind, exchange = object.__new__, class_of_event(self._events[0]), self._exchange
-        # Thousands come: what `as_stream_event` does, without a call.
+        new, exchange = object.__new__, self._exchange
+        kind = type(as_stream_event(self._events[0]))
+        # Thousands come: what that does, without a call.
         for fields, text in zip(self._events, self._texts, strict=True):
             if exchange.is_cut:
                 return

@@ -11,7 +11,8 @@ BLOCK_SIZE = 65536
 """Bytes asked of a socket at a time."""
 LONGEST_FRAMING_LINE = 65536
 """Bytes of a line between chunks."""
-_HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{1,15}")
+_SIZE = re.compile(rb"\s*+([0-9a-fA-F]{1,15})\s*?(?:;.*)?\n")
+"""The line with the size of a chunk, and the end of the chunk before it."""
 
 
 class BlockResponse(http.client.HTTPResponse):
@@ -65,29 +66,28 @@ class BlockResponse(http.client.HTTPResponse):
                 at += len(piece)
                 self._left_in_chunk -= len(piece)
                 continue
+            size = None if self._in_trailer else _SIZE.match(block, at)
+            if size is not None:
+                self._left_in_chunk = int(size[1], 16)
+                self._in_trailer = self._left_in_chunk == 0
+                at = size.end()
+                continue
             line_end = block.find(b"\n", at)
             if line_end < 0:
                 break
-            self._take_framing_line(block[at:line_end].strip())
+            self._take_other_line(block[at:line_end].strip())
             at = line_end + 1
         self._unparsed = block[at:]
         if len(self._unparsed) > LONGEST_FRAMING_LINE:
             self._fail("an endless line")
         return b"".join(pieces)
 
-    def _take_framing_line(self, line: bytes) -> None:
-        if self._in_trailer:
-            if not line:
-                self._close_conn()  # type: ignore[attr-defined]  # the body is complete
-            return
-        if not line:  # it ends the chunk before
-            return
-        size = line.split(b";", 1)[0].strip()
-        if not _HEXADECIMAL.fullmatch(size):
-            self._fail("a malformed chunk size")
-            return
-        self._left_in_chunk = int(size, 16)
-        self._in_trailer = self._left_in_chunk == 0
+    def _take_other_line(self, line: bytes) -> None:
+        if not self._in_trailer:
+            if line:  # else it ends the chunk before, and what follows is still to come
+                self._fail("a malformed chunk size")
+        elif not line:
+            self._close_conn()  # type: ignore[attr-defined]  # the body is complete
 
     def _fail(self, what: str) -> None:
         # Raised by the next read: what came before it in the same block is good.

@@ -54,6 +54,9 @@ class ModelEvents:
 
     def __enter__(self) -> Iterator[ResponseStreamEvent]:
         events = self._stream(self._request)
+        if isinstance(events, SettledEvents):
+            self._close: Callable[[], object] | None = events.close
+            return events
         scope, callbacks = self._request.cancellation, self._callbacks
         if not isinstance(events, Iterator):
             if isawaitable(events):  # an `async def` that returns the events
@@ -65,8 +68,8 @@ class ModelEvents:
             raise UserError(
                 f"{name}.stream must be a generator function, it returned {repr_of(events)}"
             )
-        self._close: Callable[[], object] | None = getattr(events, "close", None)
-        return events if isinstance(events, SettledEvents) else _assembled(events)
+        self._close = getattr(events, "close", None)
+        return _assembled(events)
 
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         try:
