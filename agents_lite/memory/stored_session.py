@@ -101,7 +101,13 @@ class StoredSession(SessionABC):
             SessionError: The store failed.
         """
         check_count(count, "The count of items to replace")
-        self._replace_texts(as_texts(items, self.session_id), count)
+        rows = 0
+        for text in self._read_texts(None):
+            if count == 0:
+                break
+            count -= self._decode(text) is not None
+            rows += 1
+        self._replace_texts(as_texts(items, self.session_id), rows)
         return Done()
 
     def pop_item(self) -> StoredItem | None:

@@ -328,5 +328,7 @@ def test_rows_that_are_no_items_are_left_out(path: Path, kind: Any, caplog: Any)
     assert session.get_items(len(TURN)) == TURN
     assert "Session 's': what is no item is left out" in caplog.text
     assert session.pop_item() == TURN[-1]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE agent_messages SET message_data = '{' WHERE id = 1")
     session.replace_items(TURN[:1], 2)
-    assert session.get_items() == [TURN[0], *[*TURN, *TURN][2:-1]]
+    assert session.get_items() == [TURN[0], *[*TURN, *TURN][3:-1]]
