@@ -82,10 +82,10 @@ def waiting_calls(calls: Sequence[ToolApprovalItem]) -> list[dict[str, Any]]:
 
 def _question(question: MCPElicitation, name: str) -> dict[str, Any]:
     """What an MCP server asks: its words, a page to be visited, or the fields of a form."""
-    from ..mcp.forms import choices
+    from ..mcp.forms import choices, form_fields
+    from ..mcp.schemas import required_in
 
-    schema = question.requested_schema or {}
-    required = schema.get("required") or ()
+    required = required_in(question.requested_schema)
     fields = [
         {
             "name": each,
@@ -96,7 +96,7 @@ def _question(question: MCPElicitation, name: str) -> dict[str, Any]:
             "choices": choices(field),
             "required": each in required,
         }
-        for each, field in (schema.get("properties") or {}).items()
+        for each, field in form_fields(question).items()
     ]
     words = f"{question.server_name} asks: {question.message}"
     return {"question": words, "question_name": name, "url": question.url, "fields": fields}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..mcp.forms import choices
+from ..mcp.forms import choices, form_fields
 from ..mcp.objects import MCPElicitation
+from ..mcp.schemas import required_in
 from ..shown import escaped
 from ..viewer.text import plain
 from .terminal import ask, tell
@@ -29,11 +30,10 @@ def filled_in(question: MCPElicitation, tool_name: str) -> dict[str, Any] | None
         pass
     if not _WORDS[word]:
         return None
-    schema = question.requested_schema or {}
-    required = schema.get("required") or ()
+    required = required_in(question.requested_schema)
     content = {}
-    for name, field in (schema.get("properties") or {}).items():
-        value = _field(name, field if isinstance(field, dict) else {}, name in required)
+    for name, field in form_fields(question).items():
+        value = _field(name, field, name in required)
         if value is not None:
             content[name] = value
     return content

@@ -156,8 +156,9 @@ def _told(fact: dict[str, Any]) -> str:
 
 
 def _asked(question: dict[str, Any]) -> str:
-    form = question.get("requested_schema") or {}
-    fields = ", ".join(form.get("properties") or ())
+    from ..mcp.schemas import properties_in
+
+    fields = ", ".join(properties_in(question.get("requested_schema")))
     return _clip(f"{question['message']} ({question.get('url') or fields})")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..exceptions import UserError
 from ..shown import repr_of
 from .objects import MCPElicitation
+from .schemas import properties_in, required_in
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -16,6 +17,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "array": (list,),
 }
+_NULL = {"type": "null"}
 
 
 def accepted(question: MCPElicitation, content: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -30,10 +32,9 @@ def accepted(question: MCPElicitation, content: Mapping[str, Any] | None) -> dic
         return {"action": "accept"}
     if not isinstance(content, Mapping):
         raise UserError(f"The answer must be a dict of the form's fields, got {repr_of(content)}")
-    schema = question.requested_schema or {}
-    fields = schema.get("properties")
-    if isinstance(fields, dict):
-        missing = [name for name in schema.get("required") or () if name not in content]
+    fields = form_fields(question)
+    if fields:
+        missing = [name for name in required_in(question.requested_schema) if name not in content]
         if missing:
             raise UserError(f"The form's fields {', '.join(missing)} are missing")
         for name, value in content.items():
@@ -43,14 +44,36 @@ def accepted(question: MCPElicitation, content: Mapping[str, Any] | None) -> dic
     return {"action": "accept", "content": dict(content)}
 
 
+def form_fields(question: MCPElicitation) -> dict[str, dict[str, Any]]:
+    """The schemas of a form's fields by name; of one that may be null, what else it may be."""
+    fields = properties_in(question.requested_schema)
+    return {name: _not_null(field) for name, field in fields.items()}
+
+
+def _not_null(field: Any) -> dict[str, Any]:
+    if not isinstance(field, dict):
+        return {}
+    options = field.get("anyOf")
+    match [each for each in options if each != _NULL] if isinstance(options, list) else ():
+        case [{**only}]:
+            rest = {keyword: value for keyword, value in field.items() if keyword != "anyOf"}
+            return {**only, **rest}
+    return field
+
+
 def choices(field: Mapping[str, Any]) -> list[Any] | None:
     """The values that a field of a form may have, or None where it is free."""
     if isinstance(field.get("enum"), list):
         return list(field["enum"])
     for several in ("oneOf", "anyOf"):
-        if isinstance(field.get(several), list):
-            return [each.get("const") for each in field[several]]
+        options = field.get(several)
+        if isinstance(options, list) and all(_is_constant(each) for each in options):
+            return [each["const"] for each in options]
     return None
+
+
+def _is_constant(option: Any) -> bool:
+    return isinstance(option, dict) and "const" in option
 
 
 def _check(name: str, value: Any, field: Mapping[str, Any]) -> None:

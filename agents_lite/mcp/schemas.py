@@ -39,26 +39,38 @@ def has_optional_parts(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return False
     properties = schema.get("properties")
-    if isinstance(properties, dict) and not set(properties) <= set(_required(schema)):
+    if isinstance(properties, dict) and not set(properties) <= set(required_in(schema)):
         return True
     is_open = schema.get("additionalProperties") is not False
-    if is_open and not _properties(schema) and schema.get("type") == "object":
+    if is_open and not properties_in(schema) and schema.get("type") == "object":
         return True
     return any(map(has_optional_parts, schema.values()))
+
+
+def properties_in(schema: Any) -> Schema:
+    """The schemas of an object's properties by name, none where it has none that make sense."""
+    found = schema.get("properties") if isinstance(schema, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def required_in(schema: Any) -> list[str]:
+    """The names of an object's properties that may not be left out."""
+    found = schema.get("required") if isinstance(schema, dict) else None
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _merged(schema: Schema) -> Schema:
     """The schema with what stands beside its alternatives and in them, as far as it is plain."""
     rest = {name: value for name, value in schema.items() if name not in (*_ALTERNATIVES, "allOf")}
-    properties = dict(_properties(rest))
-    required = set(_required(rest))
+    properties = dict(properties_in(rest))
+    required = set(required_in(rest))
     for word in (*_ALTERNATIVES, "allOf"):
         parts = [_resolved(part, schema) for part in schema.get(word) or ()]
-        for name, value in [each for part in parts for each in _properties(part).items()]:
+        for name, value in [each for part in parts for each in properties_in(part).items()]:
             known = properties.setdefault(name, value)
             if known != value:
                 properties[name] = {"anyOf": [*_options(known), value]}
-        wanted = [set(_required(part)) for part in parts]
+        wanted = [set(required_in(part)) for part in parts]
         if wanted:
             required |= set.union(*wanted) if word == "allOf" else set.intersection(*wanted)
     kept = [name for name in properties if name in required]
@@ -79,16 +91,6 @@ def _options(schema: Any) -> list[Any]:
     """The alternatives of a schema that has nothing else, or itself as the only one."""
     is_choice = isinstance(schema, dict) and list(schema) == ["anyOf"]
     return list(schema["anyOf"]) if is_choice else [schema]
-
-
-def _properties(schema: Any) -> Schema:
-    found = schema.get("properties") if isinstance(schema, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _required(schema: Any) -> list[str]:
-    found = schema.get("required") if isinstance(schema, dict) else None
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _without_nonsense(schema: Schema) -> Schema:
