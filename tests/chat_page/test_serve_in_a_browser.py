@@ -23,9 +23,8 @@ WIDE = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 
 @pytest.fixture(autouse=True)
 def leave(browser: Browser, served: Served) -> Iterator[None]:
-    """The browser leaves before the server does."""
     yield
-    browser.open("about:blank")
+    browser.leave()
 
 
 def open_wide(browser: Browser, url: str) -> None:
@@ -96,6 +95,7 @@ def test_conversations_are_begun_chosen_and_deleted(browser: Browser, served: Se
     browser.wait_for("#send")
     browser.click(".conversation:not(.current) a")
     browser.wait_for(ANSWER, "Hello Ada.")
+    browser.wait_for(".conversation.current", "I am Ada")
     browser.driver.execute_script("document.querySelector('.current button').click()")
     browser.wait_until_gone(".current")
     browser.wait_for(".conversation", "I am Grace")

@@ -51,9 +51,10 @@ def browser_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture
 def browser(browser_process: Any) -> Iterator[Browser]:
     """The browser with an empty page and no cookies; a test in which a script fails is failed."""
-    yield Browser(browser_process)
+    browser = Browser(browser_process)
+    yield browser
+    browser.leave()
     errors = [entry for entry in browser_process.get_log("browser") if entry["level"] == "SEVERE"]
-    browser_process.get("about:blank")
     browser_process.execute_cdp_cmd("Network.clearBrowserCookies", {})
     assert not errors, errors
 
@@ -67,6 +68,10 @@ class Browser:
     def open(self, url: str) -> None:
         """Go to a page."""
         self.driver.get(url)
+
+    def leave(self) -> None:
+        """Leave the page, before its server ends: to ask that one for more would be an error."""
+        self.open("about:blank")
 
     def texts(self, selector: str) -> list[str]:
         """The texts of the visible elements that a CSS selector finds, as they are shown."""

@@ -431,7 +431,7 @@ def test_narrow_window_scrolls_sideways_nowhere(
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[str]:
+def live(browser: Browser, tmp_path: Path) -> Iterator[str]:
     """The URL of a server for the store into which this process traces."""
     path = tmp_path / "traces.db"
     earlier, provider = get_trace_provider(), TraceProvider()
@@ -442,6 +442,7 @@ def live(tmp_path: Path) -> Iterator[str]:
     flush_traces()
     server = serve_store(TraceStore(path))
     yield server.url
+    browser.leave()
     server.close()
     provider.shutdown()
     set_trace_provider(earlier)
@@ -645,6 +646,7 @@ def test_runs_of_a_journal_lead_to_their_traces(
         browser.click("#tab-timeline")
         browser.wait_for("#rows", "Taken up from the journal")
     finally:
+        browser.leave()
         server.close()
 
 
