@@ -33,7 +33,7 @@ from agents_lite import (
 )
 from agents_lite.testing import ScriptedModel, call, final, handoff_to
 from tests.support.agents import agent_with
-from tests.support.drivers import every_driver, every_stream, kinds
+from tests.support.drivers import every_driver, kinds
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
 from tests.support.waiting import wait_until
@@ -134,20 +134,26 @@ def test_tools_handoffs_and_the_session_wait_for_the_verdict(run: Any) -> None:
     assert caught.value.run_data.usage.requests == 1
 
 
-@every_stream
-def test_deltas_come_before_the_verdict_and_items_after_it(read: Any) -> None:
+@pytest.mark.parametrize(
+    "events_of",
+    [Runner.stream, lambda *given: Runner.run_streamed(*given).stream_events()],
+    ids=["stream", "run_streamed"],
+)
+def test_deltas_come_before_the_verdict_and_items_after_it(events_of: Any) -> None:
     """A stream is not held back; what follows from the answer is."""
+    seen: list[str] = []
     verdict_is_out = threading.Event()
 
     @input_guardrail
     def check(context: Any, agent: Any, checked: Any) -> GuardrailFunctionOutput:
-        time.sleep(0.1)
+        wait_until(lambda: "raw_response_event" in seen)
         verdict_is_out.set()
         return PASS
 
-    events, _ = read(agent_with(["Well, hello"], input_guardrails=[check]), "hi")
-    assert [event.type for event in events][-2:] == ["raw_response_event", "run_item_stream_event"]
-    assert verdict_is_out.is_set()
+    for event in events_of(agent_with(["Well, hello"], input_guardrails=[check]), "hi"):
+        seen.append(event.type)
+        assert event.type != "run_item_stream_event" or verdict_is_out.is_set()
+    assert seen[-2:] == ["raw_response_event", "run_item_stream_event"]
 
 
 def test_a_stream_shows_what_came_before_the_trip() -> None:
