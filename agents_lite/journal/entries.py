@@ -112,8 +112,13 @@ def input_difference(before: Any, now: Any) -> str | None:
     return None
 
 
-def facts_behind(run_id: str, written: list[JSON], record: Record, mask: Mask | None) -> list[JSON]:
+def facts_behind(
+    run_id: str, written: list[JSON], record: Record, mask: Mask | None
+) -> list[JSON] | None:
     """What a record holds beyond the facts that were written down.
+
+    None: it holds fewer, and decisions that have been acted upon since, as when the task that goes
+    on with a state is delivered again.
 
     Raises:
         JournalMismatch: The journal holds what the record does not.
@@ -123,15 +128,22 @@ def facts_behind(run_id: str, written: list[JSON], record: Record, mask: Mask | 
         known.setdefault(_address(told), []).append(told)
     behind = []
     fits = True
+    decided: set[tuple[Address, str]] = set()
     for told in map(json_value, told_facts(record, mask)):
         before = known.get(_address(told))
         if before:
             fits = fits and before.pop(0) == told
         else:
             behind.append(told)
-    if not fits or any(known.values()):
+        place = _address(told), str(told.get("call_id"))
+        if told["type"] == "decided":
+            decided.add(place)
+        elif told["type"] == "called":
+            decided.discard(place)
+    has_gone_on = any(known.values())
+    if not fits or (has_gone_on and (behind or not decided)):
         raise JournalMismatch(run_id, "it has gone on from this state, or it is another run's")
-    return behind
+    return None if has_gone_on else behind
 
 
 def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:

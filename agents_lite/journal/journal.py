@@ -366,12 +366,14 @@ class Journal(ABC):
             if is_torn:
                 row = self._drop_last(row, holder)
             _check_agents(row, run.record.starting_agent)
+            behind: list[dict[str, Any]] | None = []
             if run.record.is_started:
                 behind = facts_behind(run.run_id, written, run.record, self.mask)
-                if behind and row.status == "finished":
+                if behind is None:
+                    run.take_up(read_record(run.record.starting_agent, written))
+                elif behind and row.status == "finished":
                     raise JournalMismatch(run.run_id, "it is finished")
             else:
-                behind = []
                 self._give_record(run, written)
         except BaseException:
             if row.status != "finished":
@@ -381,7 +383,7 @@ class Journal(ABC):
             holder.leave()
         else:
             writer = JournalWriter(self, run, holder, row.entries)
-            writer.note_told(behind)
+            writer.note_told(behind or [])
             run.record.write_to(writer)
         return writer
 

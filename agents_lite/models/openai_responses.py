@@ -20,6 +20,7 @@ from .default_client import OpenAIClient, as_client, default_client
 from .foreign_ids import is_foreign, without_foreign_ids
 from .interface import Model, ModelRequest
 from .lost_reasoning import note_lost, without_lost
+from .refused_streams import note_refused_stream, with_stream
 from .replayed_reasoning import REPLAYED, without_replayed
 from .sending import send
 from .tool_json import handoff_to_request, tool_to_request, tools_to_include
@@ -101,7 +102,7 @@ class OpenAIResponsesModel(Model):
             UserError: The request cannot be sent, for want of an API key for example.
         """
         client = self._client or default_client()
-        body = self.request_body(request)
+        body = with_stream(self.request_body(request), client)
         return send(client, body, request, reword=partial(self._other_body, request, client))
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
@@ -116,9 +117,11 @@ class OpenAIResponsesModel(Model):
     def _other_body(
         self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
     ) -> dict[str, Any]:
-        """The body without reasoning that the server turns out to be unable to read."""
+        """The body without what the server turns out to be unable to read, or not to stream."""
         note_lost(request, client, refusal)
-        return self.request_body(request)
+        body = self.request_body(request)
+        note_refused_stream(body, client, refusal)
+        return with_stream(body, client)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"

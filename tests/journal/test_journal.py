@@ -407,6 +407,39 @@ def test_a_state_goes_on_in_its_journal(journal: Journal, scripted: Scripted) ->
         Runner.run_sync(agent, RunState.from_string(agent, text), run_config=config(journal))
 
 
+def test_a_decided_state_that_is_given_again_goes_on_where_its_journal_is(
+    journal: Journal, scripted: Scripted
+) -> None:
+    made: list[int] = []
+
+    @function_tool(needs_approval=True)
+    def pay(amount: int) -> str:
+        """Pays."""
+        made.append(amount)
+        return f"paid {amount}"
+
+    pays = [call("pay", call_id="p", amount=7), call("pay", call_id="q", amount=8)]
+    inner = Agent("I", model=scripted([pays, Stopped(), "ok"]), tools=[pay])
+    outer_model = scripted([call("inner", call_id="i", input="Pay"), Stopped(), "done"])
+    outer = Agent("O", model=outer_model, tools=[inner.as_tool("inner")])
+    text = Runner.run_sync(outer, "Go", run_config=config(journal)).to_state().to_string()
+
+    def task(rejects: str = "q") -> Any:
+        state = RunState.from_string(outer, text)
+        for item in state.get_interruptions():
+            state.reject(item) if item.call_id == rejects else state.approve(item)
+        return Runner.run_sync(outer, state, run_config=config(journal))
+
+    for _ in range(2):  # what is done stays done, in the inner run and in the outer one
+        with pytest.raises(Stopped):
+            task()
+    assert [(task().final_output, task().usage.requests, made)] == [("done", 4, [7])]
+    with pytest.raises(JournalMismatch, match="has gone on from this state"):
+        task(rejects="p")
+    with pytest.raises(JournalMismatch, match="has gone on from this state"):
+        Runner.run_sync(outer, RunState.from_string(outer, text), run_config=config(journal))
+
+
 def test_a_state_is_read_from_the_journal(journal: Journal, scripted: Scripted) -> None:
     model = scripted([call("pay", call_id="p", amount=7), "done"])
     agent = Agent("A", model=model, tools=[pay])

@@ -202,8 +202,9 @@ class ChatAnswer:
         if self._finish_reason not in _GOOD_ENDS:
             word = str(self._finish_reason).partition(":")[0].lower()
             status, reason = _ENDS.get(word, (status, reason))
-        if self._error:
-            status = "failed"
+        is_empty = all(item is self._contents.get("reasoning") for item in self._items)
+        if self._error or (self._finish_reason == "tool_calls" and is_empty):
+            status = "failed"  # where a parser of vLLM's lost the calls, for one
         output = self._end_items("completed" if status == "completed" else "incomplete")
         if self._is_json and status == "completed":
             output = with_bare_json(output)
@@ -261,7 +262,8 @@ class ChatAnswer:
         """Note the choices of a chunk, if all that they say is some more of a text."""
         delta = choice.get("delta") or {}
         said = [name for name, value in delta.items() if value and name != "role"]
-        if choices == [choice] and len(said) == 1 and not any(map(choice.get, _OF_CHOICE)):
+        is_plain = len(said) == 1 and isinstance(delta[said[0]], str)  # parts may be of any kind
+        if choices == [choice] and is_plain and not any(map(choice.get, _OF_CHOICE)):
             event = self._events[-1].copy()
             self._like_last = choices, delta, said[0], text.pieces, event
 

@@ -11,6 +11,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from ..refused_streams import REFUSAL as REFUSED_STREAM
+
 if TYPE_CHECKING:
     from ...exceptions import APIStatusError
     from ...http.client import ResponsesClient
@@ -179,6 +181,18 @@ def _older_limit(body: Json) -> None:
         body["max_tokens"] = body.pop("max_completion_tokens")
 
 
+def _a_stream(body: Json) -> None:
+    """A stream, though nobody reads it before its end."""
+    if not body.get("stream"):
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+
+
+def _no_stream(body: Json) -> None:
+    body["stream"] = False
+    _no_stream_options(body)
+
+
 def _no_stream_options(body: Json) -> None:
     body.pop("stream_options", None)
 
@@ -272,6 +286,12 @@ DEMANDS = (
         _older_limit,
     ),
     _demand("no additionalProperties", (_UNKNOWN, "additionalProperties"), _open_schemas),
+    _demand(
+        "streams",
+        r"non-streaming calls|非流式|only supports? stream|thinking.{0,40}stream=false",
+        _a_stream,
+    ),
+    _demand("no streams", REFUSED_STREAM, _no_stream),
     _demand("no stream_options", (_UNKNOWN, "stream_options"), _no_stream_options),
     _demand(
         "thinking with calls whose outputs are read, or none",

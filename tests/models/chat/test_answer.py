@@ -302,8 +302,10 @@ def test_content_in_parts_is_text_and_thinking() -> None:
         {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
         {"type": "text", "text": "Hi"},
     ]
+    pieces = [{"content": parts[:1]}, {"content": "H"}, {"content": "i"}]
     for output in (
-        streamed({"content": parts})[-1]["response"]["output"],
+        output_of(streamed({"content": parts})),
+        output_of(streamed(*pieces)),
         whole({"content": parts})["output"],
     ):
         assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
@@ -338,6 +340,17 @@ def test_the_finish_reason_settles_how_it_ended(
     assert last["type"] == f"response.{status}"
     assert last["response"]["incomplete_details"] == details
     assert bool(last["response"]["error"]) == (status == "failed")
+
+
+@pytest.mark.parametrize("delta", [{"tool_calls": []}, {"reasoning_content": "I add."}])
+def test_an_answer_that_ends_with_calls_and_holds_nothing_has_failed(delta: Any) -> None:
+    for response in (
+        streamed(delta, chunk(finish_reason="tool_calls"))[-1]["response"],
+        whole(delta, choice={"finish_reason": "tool_calls"}),
+    ):
+        assert (response["status"], bool(response["error"])) == ("failed", True)
+    last = streamed({"content": "Hi", **delta}, chunk(finish_reason="tool_calls"))[-1]
+    assert last["response"]["status"] == "completed"
 
 
 def test_a_stream_that_breaks_off_behind_the_answer_is_whole() -> None:
