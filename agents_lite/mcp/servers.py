@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any, NotRequired
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -20,9 +20,6 @@ from .child import Child
 from .server import MCPServer
 from .stdio import StdioTransport
 from .streamable_http import HTTPTransport, new_session
-
-if TYPE_CHECKING:
-    from typing import NotRequired
 
 CONNECT_TIMEOUT = 10.0
 
