@@ -11,9 +11,10 @@ from typing_extensions import TypedDict
 
 from ...checks import check_count, check_kind, check_number, forgetful
 from ...exceptions import UserError
+from ...history import latest_items
 from ...items import TResponseInputItem
-from ...memory.session import Session, SessionABC, then
-from ...memory.session_settings import SessionSettings
+from ...memory.session import Session, SessionABC, is_later, then
+from ...memory.session_settings import SessionSettings, check_limit
 from ...memory.stored_session import StoredItem, StoredItems, as_texts
 from ...response_types import json_text, read_json
 
@@ -80,15 +81,22 @@ class EncryptedSession(SessionABC):
         return getattr(self.underlying_session, "session_settings", None)
 
     def get_items(self, limit: int | None = None) -> Any:
-        """The newest `limit` items (None: all), without those that are too old."""
+        """The newest `limit` items (None: all), without those that are too old; fewer, rather than
+        cut a call from its output.
+        """
+        check_limit(limit)
 
         def opened(held: list[TResponseInputItem]) -> StoredItems:
             found = [(_mark(item), self._open(item)) for item in held]
-            if limit is None:
-                self._seen = [mark for mark, item in found if item is not None]
-            return StoredItems(item for _, item in found if item is not None)
+            items = StoredItems(item for _, item in found if item is not None)
+            if limit is not None:
+                return StoredItems(latest_items(items, limit) if limit > 0 else ())
+            self._seen = [mark for mark, item in found if item is not None]
+            return items
 
-        return then(self.underlying_session.get_items(limit), opened)
+        # One more than asked for shows whether the limit would cut something in two.
+        newest = None if limit is None else limit + 1
+        return then(self.underlying_session.get_items(newest), opened)
 
     def add_items(self, items: list[TResponseInputItem]) -> Any:
         """Append the items of a turn.
@@ -104,11 +112,17 @@ class EncryptedSession(SessionABC):
         What is too old is removed with it.
         """
 
-        def opened(held: TResponseInputItem | None) -> Any:
-            item = self._open(held)
-            return self.pop_item() if item is None and held is not None else item
+        held: Any = self.underlying_session.pop_item()
+        if is_later(held):
+            return self._popped(held)
+        while held is not None and (item := self._open(held)) is None:
+            held = self.underlying_session.pop_item()
+        return None if held is None else item
 
-        return then(self.underlying_session.pop_item(), opened)
+    async def _popped(self, given: Any) -> TResponseInputItem | None:
+        while (held := await given) is not None and (item := self._open(held)) is None:
+            given = self.underlying_session.pop_item()
+        return None if held is None else item
 
     def clear_session(self) -> Any:
         """Forget the conversation."""
@@ -148,12 +162,14 @@ class EncryptedSession(SessionABC):
         ]
 
     def _open(self, item: TResponseInputItem | None) -> TResponseInputItem | None:
-        """The item in an envelope; None for one that is too old, or sealed with another key."""
+        """The item in an envelope; None for one that is too old, damaged, or sealed with another
+        key.
+        """
         if item is None or item.get("__enc__") != 1:
             return item
         try:
             return StoredItem(read_json(self._cipher.decrypt(item["payload"], self.ttl)))
-        except InvalidToken:
+        except (InvalidToken, KeyError, TypeError):
             return None
 
 

@@ -18,11 +18,23 @@ from agents_lite import (
     UserError,
 )
 from agents_lite.extensions.memory import AsyncSQLiteSession, EncryptedSession
+from agents_lite.memory.session import is_later
 from agents_lite.testing import ScriptedModel
 
 HELLO = {"role": "user", "content": "Hello"}
 USER = {"role": "user", "content": "Before"}
 ANSWER = {"role": "assistant", "content": "Hi"}
+CALL = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "seen"}
+
+
+def done(given: Any) -> Any:
+    """What a session gives, awaited where it has to be."""
+
+    async def waited() -> Any:
+        return await given
+
+    return asyncio.run(waited()) if is_later(given) else given
 
 
 def test_a_run_reads_what_the_store_cannot() -> None:
@@ -65,6 +77,27 @@ def test_items_are_forgotten_after_a_while() -> None:
     EncryptedSession("a", store, "secret").add_items([HELLO])
     EncryptedSession("a", store, "other").add_items([ANSWER, ANSWER])
     assert EncryptedSession("a", store, "secret").pop_item() == HELLO
+
+
+def test_any_number_of_items_may_have_grown_too_old() -> None:
+    """They are taken off one by one; so are envelopes that somebody has damaged."""
+    for store in (SQLiteSession("chat"), AsyncSQLiteSession("chat")):
+        session = EncryptedSession("chat", store, "secret", ttl=-10)
+        done(session.add_items([ANSWER] * 1200))
+        done(store.add_items([{"__enc__": 1}, {"__enc__": 1, "payload": 5}]))
+        assert done(session.get_items()) == []
+        done(store.add_items([HELLO]))
+        assert [done(session.pop_item()), done(session.pop_item())] == [HELLO, None]
+        assert done(store.get_items()) == []
+
+
+def test_a_limit_cuts_no_call_from_its_output() -> None:
+    session = EncryptedSession("chat", SQLiteSession("chat"), "secret")
+    session.add_items([HELLO, CALL, OUTPUT, ANSWER])
+    wanted = [[], [ANSWER], [ANSWER], [CALL, OUTPUT, ANSWER], [HELLO, CALL, OUTPUT, ANSWER]]
+    assert [session.get_items(limit) for limit in range(5)] == wanted
+    with pytest.raises(UserError, match="limit"):
+        session.get_items("all")  # type: ignore[arg-type]
 
 
 def test_items_that_grew_old_since_they_were_seen_are_replaced_with_the_others() -> None:
