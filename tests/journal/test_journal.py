@@ -29,6 +29,7 @@ from agents_lite import (
     RunBusy,
     RunConfig,
     Runner,
+    RunRow,
     RunState,
     SQLiteJournal,
     SQLiteSession,
@@ -729,6 +730,58 @@ def test_a_run_that_another_process_begins_between_two_statements_is_not_lost(
         to_begin.append(run_id)
         assert work(run_id) in ("finished", "done")
         assert not to_begin
+
+
+def test_a_run_that_another_process_takes_up_while_it_is_forgotten_keeps_all_or_nothing(
+    request: pytest.FixtureRequest,
+) -> None:
+    sa = pytest.importorskip("sqlalchemy")
+    store, run_id = make_store("postgresql", request), uuid.uuid4().hex
+    url = f"{store.location}?options=-c%20lock_timeout%3D200"
+    journal, other = store.open(), JournalStore("sqlalchemy", url).open()
+    with pytest.raises(OSError):
+        agent = Agent("A", model=ScriptedModel([OSError("no")]))
+        Runner.run_sync(agent, "Go", run_config=config(journal, run_id))
+    refusals: list[str] = []
+
+    def claim(row: RunRow, now: float) -> tuple[RunRow, None]:
+        return replace(row, status="working", holder=Holder.here().text), None
+
+    def take_up(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("DELETE FROM agent_run_entries"):
+            with pytest.raises(JournalError, match="lock timeout"):  # it would have to wait
+                other.change(run_id, claim)
+            refusals.append(statement)
+
+    sa.event.listen(journal._database.engine, "after_cursor_execute", take_up)  # type: ignore[attr-defined]
+    assert journal.forget(run_id, unfinished=True) == 1
+    assert refusals and journal.entries(run_id) is None
+
+
+def test_a_run_that_changes_while_redis_lists_runs_is_listed_as_it_was_asked_for(
+    redis_url: str,
+) -> None:
+    redis = pytest.importorskip("redis")
+    from agents_lite.extensions.journal import RedisJournal
+
+    class Slow(redis.Redis):  # type: ignore[misc]
+        """Another process changes a run before the rows of those listed are read."""
+
+        def mget(self, *names: Any) -> Any:
+            journal.change(run_id, set_to(statuses.pop(0)))
+            return super().mget(*names)
+
+    def set_to(status: Any) -> Any:
+        return lambda row, now: (replace(row or new, status=status, changed_at=now), None)
+
+    run_id = uuid.uuid4().hex
+    new = RunRow(run_id, "{}", "failed", "{}", None, 0.0, 0.0, 0.0, 0)
+    listing = RedisJournal(redis_client=Slow.from_url(redis_url), key_prefix=run_id)
+    journal = RedisJournal.from_url(redis_url, key_prefix=run_id)
+    for asked, found in ((["failed"], []), (["failed", "stopped"], ["stopped"])):
+        journal.change(run_id, set_to("failed"))
+        statuses: list[Any] = ["stopped", "stopped"]
+        assert [row.status for row in listing.rows(asked, 9, 0)] == found
 
 
 def test_who_has_lost_a_run_adds_nothing_behind_the_claim_of_another(

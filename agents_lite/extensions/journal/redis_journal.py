@@ -120,7 +120,7 @@ class RedisJournal(Journal):
                     some = names[start : start + 500]
                     texts = self._client.mget(map(self._row_key, some))
                     rows = (_row(*each, status) for each in zip(some, texts, strict=True))
-                    found += [row for row in rows if row is not None]
+                    found += [row for row in rows if row and row.status == status]
             found.sort(key=lambda row: row.changed_at, reverse=True)
             return found[offset : offset + limit]
 

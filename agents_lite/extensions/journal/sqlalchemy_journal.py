@@ -36,6 +36,7 @@ _CLOCKS = {
     **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
 }
 """Epoch seconds by the server's clock, which all machines go by."""
+_AT_A_TIME = 500  # runs that one statement deletes
 
 
 class SQLAlchemyJournal(Journal):
@@ -180,9 +181,17 @@ class SQLAlchemyJournal(Journal):
             chosen &= runs.run_id == run_id
 
         def work(connection: sa.Connection) -> int:
-            which = sa.select(runs.run_id).where(chosen)
-            connection.execute(sa.delete(self._entries).where(self._entries.c.run_id.in_(which)))
-            return connection.execute(sa.delete(self._runs).where(chosen)).rowcount
+            # Locked: none goes on between the two statements, without what it has done.
+            locked = sa.select(runs.run_id).where(chosen).with_for_update()
+            names = connection.execute(locked).scalars().all()
+            count = 0
+            for start in range(0, len(names), _AT_A_TIME):
+                some = chosen & runs.run_id.in_(names[start : start + _AT_A_TIME])
+                which = sa.select(runs.run_id).where(some)
+                entries = sa.delete(self._entries).where(self._entries.c.run_id.in_(which))
+                connection.execute(entries)
+                count += connection.execute(sa.delete(self._runs).where(some)).rowcount
+            return count
 
         return self._change(work)
 

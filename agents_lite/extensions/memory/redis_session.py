@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
-from ...checks import forgetful
+from ...checks import check_count, forgetful
 from ...concurrency.calling import Done, Ready
 from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
@@ -54,9 +54,11 @@ class RedisSession(StoredSession):
             session_settings: How much of it runs read; None: all of it.
 
         Raises:
-            UserError: The client is asynchronous, or one of a cluster.
+            UserError: The client is asynchronous, or one of a cluster; the `ttl` is none.
         """
         super().__init__(session_id, session_settings)
+        if ttl is not None:
+            check_count(ttl, "The ttl", 1)
         if iscoroutinefunction(redis_client.execute_command):
             raise UserError("RedisSession is synchronous: give it a redis.Redis client.")
         if isinstance(redis_client, RedisCluster):

@@ -63,8 +63,10 @@ class DjangoJournal(Journal):
             chosen = chosen.filter(run_id=run_id)
 
         def work(_: Any) -> int:
-            JournalEntry.objects.filter(run_id__in=chosen.values("run_id")).delete()
-            return chosen.delete()[0]
+            # Locked: none goes on between the two statements, without what it has done.
+            names = list(chosen.select_for_update().values_list("run_id", flat=True))
+            JournalEntry.objects.filter(run_id__in=names).delete()
+            return chosen.filter(run_id__in=names).delete()[0]
 
         return self.shared.change(work)
 

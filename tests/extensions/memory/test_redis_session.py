@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import uuid
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,6 +64,12 @@ def test_a_ttl_is_renewed_by_every_change(client: redis.Redis, session_id: str) 
         client.expire(key, 10)
     session.get_items()
     assert client.ttl(key) <= 10
+
+
+@pytest.mark.parametrize("ttl", [1.5, "60", 0, -1])
+def test_a_ttl_that_the_server_would_refuse_after_a_change_is_refused_before(ttl: Any) -> None:
+    with pytest.raises(UserError, match="ttl"):
+        RedisSession("s", redis_client=redis.Redis(), ttl=ttl)
 
 
 def test_without_a_ttl_a_session_is_kept(client: redis.Redis, session_id: str) -> None:
