@@ -60,9 +60,7 @@ class Starts:
         self._beginning: dict[Outcome[Any], float] = {}  # and since when
         self._room = 1
         self._queue: deque[_Turn] = deque()
-        self._is_look_due = False
-        self._next_look = 0.0
-        self._cpu = 0.0  # seconds that the process had taken when the look was arranged
+        self._next_look = 0.0  # when one is due; long past: none is
 
     def run(self, function: Callable[..., T], *args: Any) -> Outcome[T]:
         """As `run_in_thread`, but in turn where much is at work.
@@ -141,16 +139,23 @@ class Starts:
         except UserError:  # one that ends will take it
             self._beginning.pop(turn[0], None)
             self._queue.appendleft(turn)
+            self._look_later()
 
     def _look_later(self) -> None:
-        if not self._is_look_due:
-            self._next_look, self._cpu = time.monotonic() + self._moment, time.process_time()
-            call_at(self._next_look, self._look)
-            self._is_look_due = True
+        """Look a moment from now, unless a look is due; one that is noted too late is past."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            due = now + self._moment
+            call_at(due, partial(self._look, due, time.process_time()))
+            self._next_look = due
 
-    def _look(self) -> None:
-        """Count those no longer that have had their moment."""
-        self._is_look_due = False
+    def _look(self, due: float, cpu: float) -> None:
+        """Count those no longer that have had their moment.
+
+        Args:
+            due: When it was due.
+            cpu: Seconds that the process had taken when it was arranged.
+        """
         now = time.monotonic()
         early = now - self._moment / 2
         late = [each for each, since in self._beginning.copy().items() if since <= early]
@@ -158,16 +163,11 @@ class Starts:
             self._beginning.pop(outcome, None)
         if not late:
             self._room = max(1, self._room // 2)
-        elif self._is_idle(now):  # they wait for other things than the interpreter's lock
-            self._room *= 2
+        elif now - due <= AT_ONCE and time.process_time() - cpu < self._moment * IDLE:
+            self._room *= 2  # they wait for other things than the interpreter's lock
         self._begin_next()
         if self._queue:
             self._look_later()
-
-    def _is_idle(self, now: float) -> bool:
-        """Whether the lock is to be had at once, and was little used since the last look."""
-        is_late = now - self._next_look > AT_ONCE
-        return not is_late and time.process_time() - self._cpu < self._moment * IDLE
 
 
 _starts = Starts()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from agents_lite.concurrency.workers import Outcome, let_others_begin, wait_for
 from agents_lite.testing import ScriptedModel
 from tests.support.interrupts import cut_off_silently as cut_off_silently
 from tests.support.interrupts import interrupts
+from tests.support.waiting import wait_until
 
 LONG = 60
 
@@ -95,6 +97,33 @@ def test_what_blocks_as_it_begins_keeps_no_other_from_it() -> None:
     starts = Starts()
     outcomes = [starts.run(together.wait, LONG) for _ in range(4 * FREE)]
     assert sorted(each.result(LONG) for each in outcomes) == list(range(4 * FREE))
+
+
+def test_a_look_that_comes_before_it_is_noted_does_not_stand_for_later_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = Starts()
+    arrange: Callable[..., Watch] = starts_module.call_at  # type: ignore[attr-defined]
+    go_on = threading.Event()
+
+    def held_up(deadline: float, look: Callable[[], object]) -> None:
+        """As on a thread that waits for the interpreter's lock: the queue is empty meanwhile."""
+        monkeypatch.setattr(starts_module, "call_at", arrange)
+        go_on.set()
+        wait_until(lambda: not starts._queue and time.monotonic() > deadline)
+        look()
+
+    with crowded(starts):
+        monkeypatch.setattr(starts_module, "call_at", held_up)
+        for each in (starts.run(go_on.wait, LONG), starts.run(int)):
+            each.result(LONG)
+        go_on.clear()
+        blocked = starts.run(go_on.wait, LONG)
+        try:
+            assert starts.run(int).result(LONG) == 0
+        finally:
+            go_on.set()
+            blocked.result(LONG)
 
 
 def test_what_finds_no_thread_in_a_crowd_is_done_by_those_that_are_there(
