@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from ..checks import check_kind, check_takes
 from ..concurrency.forks import new_lock
-from ..exceptions import CassetteLeftover, CassetteMiss, UserError
+from ..exceptions import CassetteLeftover, CassetteMiss, UserError, words_of
 from ..running import stand_ins
 from ..running.stand_ins import Made
 from ..running.turn.function_call import read_arguments
@@ -277,7 +277,7 @@ class Cassette:
         try:
             made = make()
         except Exception as error:
-            self._keep(entry, {"raised": str(error)})
+            self._keep(entry, {"raised": words_of(error)})
             raise
         self._keep(entry, _told(made))
         return made

@@ -23,6 +23,7 @@ from ..exceptions import (
     RateLimitError,
     RunTimeout,
     UsageLimitExceeded,
+    words_of,
 )
 from ..items import ToolApprovalItem
 from ..result import RunResultStreaming
@@ -110,7 +111,7 @@ def error_event(error: Exception, *, with_details: bool = False) -> str:
         with_details: Tell them all the same, as the owner may want to be told on a page of their
             own.
     """
-    details = f"{type(error).__name__}: {error}" if with_details else None
+    details = f"{type(error).__name__}: {words_of(error)}" if with_details else None
     return sse("error", {"message": visitor_words(error), "details": details})
 
 

@@ -42,7 +42,8 @@ def named_input(line: Line, batch: str) -> str | list[Any]:
     given = line.fields["input"]
     named = _Text(given) if isinstance(given, str) else _Items(given)
     named.run_id = f"{batch} {line_key(line.entry)}"
-    named.name = str(line.fields["id"]) if "id" in line.fields else f"line {line.index + 1}"
+    name = line.fields.get("id")
+    named.name = f"line {line.index + 1}" if name is None else str(name)
     return named
 
 

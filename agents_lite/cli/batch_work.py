@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from pydantic_core import to_jsonable_python
 
-from ..exceptions import AgentsException, UserError
+from ..exceptions import AgentsException, UserError, words_of
 from ..prices import known_cost
 from ..running.many import RunOutcome
 from ..usage import Usage
@@ -135,7 +135,7 @@ class BatchWork:
         return True
 
     def _record_failure(self, entry: dict[str, Any], error: Exception) -> None:
-        told = {"type": type(error).__name__, "message": str(error)}
+        told = {"type": type(error).__name__, "message": words_of(error)}
         self._failed.append({**entry, "error": told})
         self._tally.failed += 1
         self.kinds[told["type"]] += 1
@@ -148,7 +148,7 @@ class BatchWork:
 
     def _consider(self, error: Exception) -> None:
         """Give up where all other lines would fail like this one."""
-        words = f"{type(error).__name__}: {error}"
+        words = f"{type(error).__name__}: {words_of(error)}"
         is_known, none_done = words in self._blames, not self._tally.done_now
         if is_hopeless(error, none_done=none_done, is_known=is_known) and not self.given_up:
             self.given_up = f"as all others would, with {words}"

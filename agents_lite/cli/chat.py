@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 from ..agent import Agent
-from ..exceptions import AgentsException
 from ..memory import SQLiteSession
 from ..result import RunResultStreaming
 from ..run import Runner, RunOptions
@@ -22,7 +21,7 @@ from .agent_options import add_agent_options, choose_agent, chosen_server, run_c
 from .answer import write_answer
 from .approval import decided_state
 from .chat_commands import Leave, obey
-from .errors import describe_error
+from .errors import describe_error, is_of_output
 from .markdown import can_show_markdown
 from .messages import message_reader
 from .show import describe_item
@@ -76,7 +75,9 @@ class Chat:
                 start = decided_state(run)
         except KeyboardInterrupt:
             print(paint("(stopped)", "dim"))
-        except AgentsException as error:
+        except Exception as error:  # the user's own code may raise anything
+            if is_of_output(error):
+                raise
             print(f"error: {describe_error(error)}", file=sys.stderr)
         if run is not None:
             self.usage.add(run.usage)

@@ -75,10 +75,11 @@ def _obeyed(chat: Chat, word: str, rest: str) -> str:
 
 
 def _undo(chat: Chat) -> str:
-    """Take items out of the session up to the newest message of the user's."""
-    while (item := chat.session.pop_item()) is not None:
-        if item.get("role") == "user":
-            return f"(taken back: {plain(_words(dict(item)))})"
+    """Take items out of the session up to the newest message of the user's, if there is one."""
+    if any(item.get("role") == "user" for item in chat.session.get_items()):
+        while (item := chat.session.pop_item()) is not None:
+            if item.get("role") == "user":
+                return f"(taken back: {plain(_words(dict(item)))})"
     return "There is nothing to take back"
 
 

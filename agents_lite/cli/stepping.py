@@ -79,7 +79,7 @@ def _wait(walk: Walk, view: RunView) -> tuple[bool, bool]:
                 return False, False
             if word in ("", "n"):
                 return walk.forward(), True
-            if word.isdigit():
+            if word.isdecimal():
                 if walk.to_turn(int(word)):
                     return True, False
                 print(f"  There is no turn {word}")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from inspect import isasyncgen, isawaitable
 from typing import TYPE_CHECKING, Any, Self
 
-from ..exceptions import UserError
+from ..exceptions import UserError, words_of
 from .cancellation import Cancellation, RunCancelled, current_cancellation
 from .forks import end_child, in_child, new_lock
 from .workers import GRACE_SECONDS, Outcome, let_others_begin, wait_a_moment, wait_for
@@ -34,7 +34,7 @@ def name_of(function: object) -> str:
 
 def _no_end(function: object, error: BaseException) -> UserError:
     """The error for one that means an end to generators, and to who reads them."""
-    return UserError(f"{name_of(function)} raised {type(error).__name__}: {error}")
+    return UserError(f"{name_of(function)} raised {type(error).__name__}: {words_of(error)}")
 
 
 class Ready:
@@ -119,7 +119,7 @@ class Callbacks:
             raise _no_end(function, error) from error
         except BaseException as error:
             if _is_cancelled_task(error):
-                raise UserError(f"{name_of(function)} was cancelled: {error!r}") from error
+                raise UserError(f"{name_of(function)} was cancelled: {words_of(error)}") from error
             raise
         finally:
             current_cancellation.reset(around)
@@ -152,7 +152,7 @@ class Callbacks:
             with cancellation.interrupting(errand.cancel):
                 return wait_for(errand.future, cancellation, errand.look)
         except CancelledError as error:
-            raise UserError(f"A coroutine of the run was cancelled: {error!r}") from error
+            raise UserError(f"A coroutine of the run was cancelled: {words_of(error)}") from error
         finally:
             if not errand.future.done():
                 errand.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -38,8 +37,8 @@ def serve_pages(
     try:
         return LocalServer(answer, host=host, port=port, refuse=refuse, largest_body=largest_body)
     except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        reason = error if number is None else os.strerror(number)
+        words = getattr(error, "strerror", None) or str(error)
+        reason = words.partition(" (while ")[0]  # behind that stands the address, once more
         where = "" if host == "127.0.0.1" else f" at {host}"
         what = f"Port {port}{where}" if port else f"The address {host}"
         raise UserError(f"{what} cannot be used ({reason}); choose another") from error

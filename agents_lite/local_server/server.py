@@ -33,6 +33,7 @@ class LocalServer:
 
     Attributes:
         url: The address, such as "http://127.0.0.1:50123".
+        is_closed: Whether it was closed.
     """
 
     def __init__(
@@ -52,14 +53,14 @@ class LocalServer:
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._listener.getsockname()[1]}"
         self._connections: set[socket.socket] = set()
-        self._closed = False
+        self.is_closed = False
         self._lock = new_lock()
         threading.Thread(target=self._accept, name="loopback-accept", daemon=True).start()
 
     def close(self) -> None:
         """Stop listening and cut all connections."""
         with self._lock:
-            self._closed = True
+            self.is_closed = True
             for connection in self._connections:
                 _shut_down(connection)
         _shut_down(self._listener)  # wakes a waiting accept on Linux, as closing does elsewhere
@@ -70,17 +71,20 @@ class LocalServer:
             try:
                 connection, address = self._listener.accept()
             except OSError:
-                if self._closed:
+                if self.is_closed:
                     return
                 time.sleep(0.01)  # such as too many open files, which may pass
                 continue
-            threading.Thread(
-                target=self._serve, args=(connection, address), name="loopback", daemon=True
-            ).start()
+            with suppress(RuntimeError):  # too many threads, which may pass
+                threading.Thread(
+                    target=self._serve, args=(connection, address), name="loopback", daemon=True
+                ).start()
+                continue
+            connection.close()
 
     def _serve(self, connection: socket.socket, address: Any) -> None:
         with self._lock:
-            if self._closed:
+            if self.is_closed:
                 _shut_down(connection)
             self._connections.add(connection)
         # An OSError: the client has gone, or `close` was called.
@@ -183,7 +187,8 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             for chunk in reply.body:
                 if isinstance(chunk, bytes):
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                    if chunk:  # an empty one would be the last
+                        self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
                 else:
                     self.wfile.flush()
                     self._wait(chunk)

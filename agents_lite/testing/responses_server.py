@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.forks import new_lock
-from ..exceptions import APIStatusError, UserError
+from ..exceptions import APIStatusError, UserError, words_of
 from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_reply
 from .batches import BATCHES as BATCHES_PATH
 from .batches import FILES as FILES_PATH
@@ -119,10 +119,11 @@ class ResponsesServer:
         return self._http.url + "/v1"
 
     def start(self) -> ResponsesServer:
-        """Begin to serve; returns the server itself."""
+        """Begin to serve, unless it does; returns the server itself."""
         from ..local_server.server import LocalServer
 
-        self._http = LocalServer(self._answer, port=self._port)
+        if self._http is None or self._http.is_closed:
+            self._http = LocalServer(self._answer, port=self._port)
         return self
 
     def close(self) -> None:
@@ -245,7 +246,7 @@ class ResponsesServer:
         except CutConnection:
             raise
         except Exception as error:  # of a function in the script
-            text = f"The script raised {type(error).__name__}: {error}"
+            text = f"The script raised {type(error).__name__}: {words_of(error)}"
             raise RequestRejected(text, None, "script_failed") from error
         if isinstance(turn, CutConnection):
             raise turn

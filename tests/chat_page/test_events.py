@@ -37,6 +37,14 @@ def test_visitors_are_told_in_words_of_their_own(error: Exception, words: str) -
     )
 
 
+def test_an_error_that_cannot_be_told_is_named() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError("no words")
+
+    assert '"Mute: Mute, whose text cannot be had"' in error_event(Mute(), with_details=True)
+
+
 def test_the_page_holds_texts_as_data() -> None:
     evil = "</script><script>alert(1)</script>"
     page = ChatPage(evil, title=evil, hints=[evil], notice=evil, fields={"token": evil}).html()

@@ -339,6 +339,8 @@ def test_a_port_that_is_taken_is_a_user_error(serve: Callable[..., Served], serv
     port = urlsplit(served.url).port
     with pytest.raises(UserError, match=f"Port {port} cannot be used"):
         serve(port=port)
+    with pytest.raises(UserError, match=r"address no host cannot be used \([A-Z][^()]*\);"):
+        serve(host="no host")
 
 
 def test_what_a_server_asks_is_answered_field_by_field(serve: Callable[..., Served]) -> None:

@@ -60,10 +60,11 @@ class TestLines:
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AGENTS_LITE_TRACE_DB", str(tmp_path / "traces.db"))
-        write_lines(tmp_path / "in.jsonl", "Add 1 and 2", {"id": "b", "input": "Add 3 and 4"})
+        lines = ["Add 1 and 2", *({"id": name, "input": "Add 3 and 4"} for name in ("b", None, 0))]
+        write_lines(tmp_path / "in.jsonl", *lines)
         assert run(*BATCH, "--offline").returncode == 0
         found = TraceStore(tmp_path / "traces.db").list_traces()
-        assert {trace.group_id for trace in found} == {"line 1", "b"}
+        assert {trace.group_id for trace in found} == {"line 1", "b", "line 3", "0"}
 
     def test_typed_output_is_json(self, run: Run, tmp_path: Path) -> None:
         write_lines(tmp_path / "in.jsonl", "Total: 7")

@@ -102,6 +102,14 @@ def test_error_is_told_and_the_chat_goes_on(tmp_path: Path) -> None:
         terminal.read_until("Hi.")
 
 
+def test_error_of_the_agents_own_code_is_told_and_the_chat_goes_on(tmp_path: Path) -> None:
+    with chat([], tmp_path, "agents:broken") as (terminal, _):
+        for _ in range(2):
+            terminal.type("Hello\n")
+            said = terminal.read_until("\n> ")
+            assert "error: " in said and "division by zero" in said
+
+
 def test_session_file_carries_a_conversation_over_to_the_next_chat(tmp_path: Path) -> None:
     for number in (1, 3):
         with chat(["Hi."], tmp_path, "--session", "chat.db") as (terminal, server):

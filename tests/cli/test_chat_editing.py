@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agents_lite import SQLiteSession
 from agents_lite.cli.markdown import end_of_blocks
 from agents_lite.testing import ResponsesServer, call, handoff_to
 from tests.cli.conftest import COMMAND
@@ -84,6 +85,14 @@ class TestCommands:
                 assert f"(taken back: {told})" in terminal.read_until("\n> ")
             terminal.type("/undo\n")
             assert "There is nothing to take back" in terminal.read_until("\n> ")
+
+    def test_undo_leaves_what_no_message_led_to(self, tmp_path: Path) -> None:
+        greeting = {"role": "assistant", "content": "How can I help?"}
+        SQLiteSession("default", tmp_path / "chat.db").add_items([greeting])
+        with chat([], tmp_path, "--session", "chat.db") as (terminal, _):
+            terminal.type("/undo\n")
+            assert "There is nothing to take back" in terminal.read_until("\n> ")
+        assert SQLiteSession("default", tmp_path / "chat.db").get_items() == [greeting]
 
     def test_new_forgets_the_conversation_and_goes_back_to_the_first_agent(
         self, tmp_path: Path

@@ -222,6 +222,7 @@ def test_a_trace_alone_is_walked_through_forwards_and_back(
     assert "response  " in step(program, "b")
     assert "turn 1" in step(program, "1")
     assert "There is no turn 9" in step(program, "9")
+    assert "back to the moment before" in step(program, "²")
     assert '"content": "Refund order 7"' in step(program, "items")
     assert "turn 2" in step(program, "2")
     assert "It was 70." in step(program, "answer")

@@ -63,6 +63,7 @@ def test_chunks_arrive_as_they_were_cut_and_waits_let_them_through():
         yield b"one"
         yield 0.01
         assert go_on.wait(60)
+        yield b""  # which would be the end
         yield b"two"
 
     with serving(lambda request: HTTPReply(body=chunks())) as server:
@@ -198,6 +199,18 @@ def test_a_body_larger_than_allowed_is_refused_before_it_is_read(head: str) -> N
         assert requests.post(server.url, data=b"1234567890", timeout=60).ok
     finally:
         server.close()
+
+
+def test_a_server_that_finds_no_thread_hangs_up_and_goes_on(monkeypatch: pytest.MonkeyPatch):
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with serving(lambda request: json_reply("there")) as server:
+        with monkeypatch.context() as crowded:
+            crowded.setattr(threading.Thread, "start", no_thread)
+            with connect(server) as client:
+                assert client.recv(1000) == b""
+        assert requests.get(server.url, timeout=20).json() == "there"
 
 
 def test_a_server_out_of_file_descriptors_goes_on_once_there_are_some():

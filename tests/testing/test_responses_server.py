@@ -131,13 +131,19 @@ def test_a_script_that_runs_out_is_a_bad_request_which_no_client_repeats():
 
 
 def test_a_function_that_raises_is_a_bad_request_that_says_so():
-    def answer(request: Any) -> str:
-        raise KeyError("colour")
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError("no words")
 
-    with ResponsesServer(answer) as server:
-        reply = post(server)
-    assert reply.status_code == 400
-    assert reply.json()["error"]["message"] == "The script raised KeyError: 'colour'"
+    for error, words in ((KeyError("colour"), "KeyError: 'colour'"), (Mute(), "Mute: Mute, whose")):
+
+        def answer(request: Any, error: Exception = error) -> str:
+            raise error
+
+        with ResponsesServer(answer) as server:
+            reply = post(server)
+        assert reply.status_code == 400
+        assert reply.json()["error"]["message"].startswith(f"The script raised {words}")
 
 
 def test_a_function_may_drop_the_connection():
@@ -248,6 +254,18 @@ def test_every_turn_goes_out_once_over_many_connections():
 def test_a_server_that_is_not_running_says_so():
     with pytest.raises(UserError, match="not running"):
         ResponsesServer().base_url  # noqa: B018
+
+
+def test_a_server_is_started_once_and_again_when_it_was_closed():
+    server = ResponsesServer(["Hello", "Again"]).start()
+    first = server.base_url
+    with server:
+        assert server.base_url == first
+        assert post(server).ok
+    with pytest.raises(requests.ConnectionError):
+        post(server)
+    with server:
+        assert post(server).ok
 
 
 def test_a_script_that_never_closes_its_server_ends():

@@ -18,7 +18,13 @@ from ...compaction.view import (
     summary_in,
 )
 from ...concurrency.cancellation import Cancellation
-from ...exceptions import AgentsException, APIError, ModelBehaviorError, RateLimitError
+from ...exceptions import (
+    AgentsException,
+    APIError,
+    ModelBehaviorError,
+    RateLimitError,
+    words_of,
+)
 from ...handoffs import Handoff
 from ...history import turn_starts
 from ...items import ItemHelpers, ModelResponse
@@ -240,7 +246,7 @@ class _Summary:
         except AgentsException:
             raise
         except Exception as error:
-            raise _UsersFault(f"{type(error).__name__}: {error}") from error
+            raise _UsersFault(f"{type(error).__name__}: {words_of(error)}") from error
         if not isinstance(text, str):
             raise _UsersFault(f"Compaction.summarize must return text, got {repr_of(text)}")
         return text
