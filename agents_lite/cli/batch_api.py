@@ -120,7 +120,7 @@ class Batches:
         for file_id in filter(None, files):
             content = self._client.download(f"/files/{file_id}/content")
             for line in map(_answer_line, content.splitlines()):
-                if (line.get("error") or {}).get("code") not in _NOT_TRIED:
+                if _fields(line.get("error")).get("code") not in _NOT_TRIED:
                     self.answers[line["custom_id"]] = line
 
 
@@ -145,11 +145,13 @@ def answer_in(line: Json) -> Json:
     Raises:
         APIStatusError: The line tells of an error.
     """
-    response = line.get("response") or {}
-    status, body = response.get("status_code", 0), response.get("body")
+    response = _fields(line.get("response"))
+    status, body = response.get("status_code"), response.get("body")
+    status = status if isinstance(status, int) else 0
     if 200 <= status < 300 and isinstance(body, dict):
         return {**body, "service_tier": "batch"}
-    error = (body or {}).get("error") or line.get("error") or {}
+    told = _fields(body).get("error") or line.get("error") or body
+    error = _fields(told) or {"message": told}
     kind = BadRequestError if status == 400 else APIStatusError
     raise kind(
         f"The Batch API answered {status}: {error.get('message')}",
@@ -158,6 +160,11 @@ def answer_in(line: Json) -> Json:
         code=error.get("code"),
         body=body,
     )
+
+
+def _fields(told: Any) -> Json:
+    """What an object holds; nothing where there is none."""
+    return told if isinstance(told, dict) else {}
 
 
 def _in_files(requests: dict[str, Json]) -> Iterator[list[tuple[str, str]]]:

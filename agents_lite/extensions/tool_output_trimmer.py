@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import check_count
 from ..exceptions import UserError
 from ..items import TResponseInputItem
 from ..run_config import CallModelData, ModelInputData
@@ -33,15 +34,15 @@ class ToolOutputTrimmer:
         """Check what was given.
 
         Raises:
-            UserError: A number is below 0, or previews are longer than what is shortened.
+            UserError: A number is none from 0 on, or previews are longer than what is shortened.
         """
         named = self.trimmable_tools
         if isinstance(named, str):
             self.trimmable_tools = [named]
         elif named is not None:
             self.trimmable_tools = frozenset(named)  # it may come from a generator
-        if min(self.recent_turns, self.max_output_chars, self.preview_chars) < 0:
-            raise UserError("ToolOutputTrimmer: numbers of turns and characters are 0 or more")
+        for name in ("recent_turns", "max_output_chars", "preview_chars"):
+            check_count(getattr(self, name), f"ToolOutputTrimmer: {name}")
         if self.preview_chars > self.max_output_chars:
             raise UserError(
                 "ToolOutputTrimmer: preview_chars is more than max_output_chars, so previews would "

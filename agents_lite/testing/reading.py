@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -113,7 +113,7 @@ class SchemaReader:
         if name in self._facts and _accepts(schema, self._facts[name]):
             return self._facts[name]
         if "enum" in schema or "const" in schema:
-            return self._find_option(schema.get("enum") or [schema["const"]])
+            return self._find_option(schema.get("enum", [schema.get("const")]))
         for option in schema.get("anyOf") or ():
             value = self._find(option, name, depth)
             if value is not _NOTHING:
@@ -202,7 +202,7 @@ class SchemaReader:
         for keyword in ("default", "const"):
             if keyword in schema:
                 return schema[keyword]
-        if "enum" in schema:
+        if schema.get("enum"):
             return schema["enum"][0]
         if options := schema.get("anyOf"):
             nullable = any(self._resolve(option).get("type") == "null" for option in options)
@@ -222,9 +222,9 @@ class SchemaReader:
             return made_up[: schema.get("maxLength")]
         return False if kind == "boolean" else None
 
-    def _resolve(self, schema: Json | Literal[True]) -> Json:
+    def _resolve(self, schema: Json | bool) -> Json:
         """The schema without references; `true`, which takes everything, as the empty one."""
-        if schema is True:
+        if isinstance(schema, bool):
             return {}
         while "$ref" in schema or len(schema.get("allOf", ())) == 1:
             target: Any = self._schema
@@ -232,10 +232,12 @@ class SchemaReader:
                 for key in schema["$ref"].split("/")[1:]:
                     target = target[key]
             else:
-                target = schema["allOf"][0]
+                target = self._resolve(schema["allOf"][0])
             schema = {**target, **{k: v for k, v in schema.items() if k not in ("$ref", "allOf")}}
         if "oneOf" in schema:
             schema = {**schema, "anyOf": schema["oneOf"]}
+        if isinstance(schema.get("items"), list):  # as tuples were told of earlier
+            schema = {**schema, "prefixItems": schema["items"], "items": True}
         return schema
 
 

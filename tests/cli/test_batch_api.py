@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from agents_lite.cli.batch_api import answer_in
+from agents_lite.exceptions import APIStatusError
 from agents_lite.testing import HTTPRequest, ResponsesServer, call, status, token_usage, turn
 from tests.cli.conftest import COMMAND, Run
 from tests.cli.test_batch import read_lines, write_lines
@@ -110,6 +112,20 @@ def test_a_line_that_is_refused_fails_and_is_tried_again(
     assert "not acceptable" in error["error"]["message"]
     assert start().returncode == WAITING
     assert asked(server).count("POST batches") == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"response": {"status_code": 500, "body": "Upstream"}}, "answered 500: Upstream"),
+        ({"response": {"status_code": 500, "body": {"error": "Down"}}}, "answered 500: Down"),
+        ({"response": {"status_code": None, "body": {}}, "error": "Lost"}, "answered 0: Lost"),
+        ({"response": None, "error": {"message": "Late"}}, "answered 0: Late"),
+    ],
+)
+def test_an_error_in_another_form_is_told_of(line: Any, words: str) -> None:
+    with pytest.raises(APIStatusError, match=words):
+        answer_in(line)
 
 
 def test_new_lines_are_submitted_beside_those_that_wait(

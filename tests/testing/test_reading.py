@@ -157,6 +157,10 @@ def test_every_type_gets_a_value_that_it_accepts(read_type: Any, text: str):
         {"value": {"anyOf": [True, {"type": "null"}]}},
         {"value": {"type": "array", "items": True, "minItems": 2}},
         {"value": {"type": ["null"]}},
+        {"value": False},
+        {"value": {"enum": []}},
+        {"value": {"allOf": [True]}},
+        {"value": {"type": "array", "items": [{"type": "integer"}, True]}},
     ],
     ids=str,
 )

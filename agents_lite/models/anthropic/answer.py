@@ -65,7 +65,8 @@ def _chunk(delta: Json, **facts: Any) -> Json:
 
 
 def _end(message: Json, usage: Json) -> Json:
-    reason = _FINISH_REASONS.get(message.get("stop_reason") or "", "stop")
+    why = message.get("stop_reason")  # None: there is more to come
+    reason = None if why is None else _FINISH_REASONS.get(why, "stop")
     return {"choices": [{"delta": {}, "finish_reason": reason}], "usage": _usage(usage)}
 
 

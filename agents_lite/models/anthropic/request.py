@@ -20,6 +20,7 @@ MOST_TOKENS = 8192
 """Tokens that an answer may have where nothing else was said: the API wants to be told."""
 _OF_CHAT = {
     "messages",
+    "max_completion_tokens",
     "tools",
     "tool_choice",
     "parallel_tool_calls",
@@ -64,7 +65,7 @@ def messages_request(chat: Json, *, cache_prompt: bool) -> Json:
                 blocks[-1] = {**blocks[-1], **_CACHED}
     tools = [_tool(tool["function"]) for tool in chat.get("tools") or ()]
     return {
-        "max_tokens": MOST_TOKENS + _thinking_budget(chat),
+        "max_tokens": chat.get("max_completion_tokens", MOST_TOKENS + _thinking_budget(chat)),
         **{name: value for name, value in chat.items() if name not in _OF_CHAT},
         "messages": messages,
         **({"system": system} if system else {}),

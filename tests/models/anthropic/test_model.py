@@ -254,6 +254,7 @@ def test_an_error_in_the_middle_is_an_error() -> None:
 
 def test_a_stream_that_breaks_off_is_an_error() -> None:
     begun = events_of(message({"type": "text", "text": "Hi"}))[:4]
+    begun += [{"type": "message_delta", "delta": {}, "usage": USAGE}]  # no reason: no end
     with LoopbackServer(stream_answer(b"".join(map(event_bytes, begun)))) as server:
         with pytest.raises(ResponseFailedError, match="broke off"):
             stream(Agent("A", model=model_at(server)), "Hi")
@@ -272,6 +273,7 @@ def sent(agent: Agent[Any], content: Any = "Hi", **options: Any) -> dict[str, An
     [
         ({}, {"max_tokens": 8192, "tool_choice": {"type": "auto"}}),
         ({"max_tokens": 9, "temperature": 0.5}, {"max_tokens": 9, "temperature": 0.5}),
+        ({"extra_args": {"max_completion_tokens": 9}}, {"max_tokens": 9}),
         ({"tool_choice": "required"}, {"tool_choice": {"type": "any"}}),
         ({"tool_choice": "add"}, {"tool_choice": {"type": "tool", "name": "add"}}),
         (
@@ -293,6 +295,7 @@ def sent(agent: Agent[Any], content: Any = "Hi", **options: Any) -> dict[str, An
 def test_settings_become_fields(settings: dict[str, Any], fields: dict[str, Any]) -> None:
     body = sent(Agent("A", tools=[add], model_settings=ModelSettings(**settings)))
     assert {name: body[name] for name in fields} == fields
+    assert "max_completion_tokens" not in body
 
 
 @pytest.mark.parametrize("name", ["frequency_penalty", "presence_penalty", "top_logprobs"])
