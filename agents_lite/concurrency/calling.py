@@ -38,13 +38,31 @@ def _no_end(function: object, error: BaseException) -> UserError:
 
 
 class Ready:
-    """A value that is there already, and may be awaited all the same."""
+    """A value that is there already, and may be awaited all the same.
+
+    Like a coroutine it may be given to `asyncio.gather`, which asks for its hash, and be made a
+    task of.
+    """
 
     __slots__ = ()
 
     def __await__(self) -> Generator[None, None, Self]:
         return self
         yield
+
+    if not TYPE_CHECKING:  # which says the same of lists and the like as they do
+        __hash__ = object.__hash__
+
+    def send(self, value: None) -> None:
+        """End as a coroutine does, with the value as its result."""
+        self.__await__().send(value)
+
+    def throw(self, *error: Any) -> None:
+        """Raise what is thrown into it."""
+        self.__await__().throw(*error)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class Done(Ready):

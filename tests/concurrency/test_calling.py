@@ -11,15 +11,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from agents_lite import Agent, Runner, function_tool
+from agents_lite import Agent, Runner, SQLiteSession, function_tool
 from agents_lite.concurrency import calling
 from agents_lite.concurrency.calling import Callbacks
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled, current_cancellation
 from agents_lite.concurrency.workers import run_in_thread
 from agents_lite.exceptions import UserError
+from agents_lite.extensions.memory.advanced_sqlite_session import BranchId
+from agents_lite.extensions.memory.redis_session import Truth
+from agents_lite.mcp.objects import MCPCallResult, MCPTools
 from agents_lite.testing import ScriptedModel, call
 
 CHECKOUT = Path(__file__).parents[2]
@@ -378,3 +382,36 @@ def test_a_child_has_a_loop_of_its_own_and_at_exit_all_tasks_end():
         "parent again ended",
         "parent ended",
     ]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda session: session.get_items(),
+        lambda session: session.add_items([{"role": "user", "content": "Hi"}]),
+        lambda session: session.pop_item(),
+        lambda session: MCPCallResult({"content": []}),
+        lambda session: MCPTools(),
+    ],
+    ids=["items", "nothing", "item", "object", "tools"],
+)
+def test_what_is_there_already_can_be_gathered_and_made_a_task_of(make: Any) -> None:
+    session = SQLiteSession("s")
+    session.add_items([{"role": "user", "content": str(number)} for number in range(9)])
+
+    async def work() -> list[Any]:
+        alone = await make(session)
+        gathered = await asyncio.gather(make(session), make(session))
+        task = await asyncio.create_task(make(session))
+        other = await asyncio.wait_for(make(session), LONG)
+        cancelled = asyncio.create_task(make(session))
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        return [alone, *gathered, task, other]
+
+    assert {type(each) for each in asyncio.run(work())} <= {type(make(session)), type(None)}
+
+
+def test_texts_and_numbers_that_can_be_awaited_are_keys_as_others_are() -> None:
+    assert {BranchId("main"): 1, Truth(1): 2} == {"main": 1, 1: 2}

@@ -44,6 +44,8 @@ Told: TypeAlias = dict[str, Any]
 class BranchId(Ready, str):
     """What a branch is called; it may be awaited."""
 
+    __hash__ = str.__hash__
+
 
 class AdvancedSQLiteSession(SQLiteSession):
     """A conversation that can go on from an earlier turn as well, on a branch.

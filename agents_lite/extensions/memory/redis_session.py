@@ -25,6 +25,8 @@ except ImportError as error:
 class Truth(Ready, int):
     """True or False, as 1 or 0; it may be awaited."""
 
+    __hash__ = int.__hash__
+
 
 class RedisSession(StoredSession):
     """A conversation in a Redis list.
