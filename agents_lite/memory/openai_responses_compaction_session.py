@@ -10,6 +10,7 @@ from ..exceptions import UserError
 from ..history import without_lost_reasoning
 from ..items import TResponseInputItem
 from ..shown import repr_of
+from ..usage import usage_of_request
 from .session import Session, SessionABC, is_later, then
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ CANDIDATES = 10
 class OpenAIResponsesCompactionSession(SessionABC):
     """Has the Responses API compact what another session keeps, when a run has made it long.
 
-    What the server makes of the conversation takes its place, in one step where the other session
+    In a run its requests count as the run's; `wrapper` is the run's context. What the server makes
+    of the conversation takes its place, in one step where the other session
     has `replace_items`, as all in this package have: what was said is gone. A `CompactionSession`
     keeps it.
 
@@ -73,11 +75,11 @@ class OpenAIResponsesCompactionSession(SessionABC):
         decide = should_trigger_compaction
         self._is_time = _is_long if decide is None else decide
 
-    def get_items(self, limit: int | None = None) -> Any:
+    def get_items(self, limit: int | None = None, *, wrapper: Any = None) -> Any:
         """The newest `limit` items (None: all)."""
         return self.underlying_session.get_items(limit)
 
-    def add_items(self, items: Items) -> Any:
+    def add_items(self, items: Items, *, wrapper: Any = None) -> Any:
         """Append the items of a turn, and compact what is long, unless the run has to go on.
 
         Raises:
@@ -86,21 +88,22 @@ class OpenAIResponsesCompactionSession(SessionABC):
         added = self.underlying_session.add_items(items)
         if not items or str(items[-1].get("type")).endswith("_output"):
             return added
-        return then(added, lambda _: self.run_compaction())
+        return then(added, lambda _: self.run_compaction(wrapper=wrapper))
 
-    def pop_item(self) -> Any:
+    def pop_item(self, *, wrapper: Any = None) -> Any:
         """Remove the newest item and return it, or None."""
         return self.underlying_session.pop_item()
 
-    def clear_session(self) -> Any:
+    def clear_session(self, *, wrapper: Any = None) -> Any:
         """Forget the conversation."""
         return self.underlying_session.clear_session()
 
-    def run_compaction(self, args: dict[str, Any] | None = None) -> Any:
+    def run_compaction(self, args: dict[str, Any] | None = None, *, wrapper: Any = None) -> Any:
         """Compact the conversation, if it is time.
 
         Args:
             args: {"force": True} does so whether or not it is time.
+            wrapper: Whose usage the request is added to; None: nobody's.
 
         Raises:
             APIError: The server could not be reached, or refused.
@@ -114,9 +117,11 @@ class OpenAIResponsesCompactionSession(SessionABC):
             facts = {"session_items": kept, "compaction_candidate_items": candidates}
             if not kept or not (is_forced or self._is_time(facts)):
                 return Done()
-            answer = self._connected().ask(
-                "POST", "/responses/compact", {"model": self.model, "input": as_sent(kept)}
-            )
+            client = self._connected()
+            asked = {"model": self.model, "input": as_sent(kept)}
+            answer = client.ask("POST", "/responses/compact", asked)
+            if wrapper is not None:
+                wrapper.usage.add(usage_of_request(answer, self.model, client.hostname))
             made = without_lost_reasoning(kept, answer["output"])
             replace = getattr(self.underlying_session, "replace_items", None)
             if replace is not None:

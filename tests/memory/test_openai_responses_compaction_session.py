@@ -21,6 +21,7 @@ from agents_lite import (
 from agents_lite.extensions.memory import AsyncSQLiteSession
 from agents_lite.local_server.messages import HTTPReply, HTTPRequest, json_reply
 from agents_lite.testing import ResponsesServer, ScriptedModel, call
+from tests.support.drivers import whole_and_streamed
 
 COMPACTED = [
     {"type": "compaction", "encrypted_content": "all of it"},
@@ -40,7 +41,8 @@ class CompactingServer(ResponsesServer):
     def _route(self, request: HTTPRequest) -> HTTPReply:
         self.asked.append(request.body)
         assert request.path == "/v1/responses/compact"
-        return json_reply({"output": COMPACTED}, self.status)
+        usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
+        return json_reply({"output": COMPACTED, "model": "m", "usage": usage}, self.status)
 
 
 @pytest.fixture
@@ -75,6 +77,19 @@ def test_a_long_conversation_is_compacted_when_a_run_has_ended(
     (asked,) = server.asked
     assert asked["model"] == "gpt-4.1" and len(asked["input"]) == 8
     assert session.get_items() == COMPACTED
+
+
+@whole_and_streamed
+def test_compacting_is_counted_with_the_run_that_it_is_done_for(run: Any, make: Make) -> None:
+    session = make(should_trigger_compaction=lambda facts: True)
+    agent = Agent("A", model=ScriptedModel(["one", "two"]))
+    for _ in range(2):
+        usage = run(agent, "Hi", session=session).usage
+        asked, compacted = usage.request_usage_entries
+        assert (compacted.model, compacted.total_tokens) == ("m", 120)
+        assert (usage.requests, usage.total_tokens) == (2, asked.total_tokens + 120)
+    session.run_compaction({"force": True})
+    assert usage.requests == 2
 
 
 def sealed(name: str) -> Any:
