@@ -102,7 +102,7 @@ def chosen_run(trace: StoredTrace, run_id: str | None) -> RecordedRun:
     _, _, number = (run_id or "").partition("#")
     if not number and len(runs) == 1:
         return runs[0]
-    if number.isdigit() and 1 <= int(number) <= len(runs):
+    if number.isdecimal() and 1 <= int(number) <= len(runs):
         return runs[int(number) - 1]
     names = ", ".join(f"#{at} ({run.agent})" for at, run in enumerate(runs, start=1))
     raise UserError(f"Trace {trace.trace_id} holds several runs, name one in run_id: {names}")
@@ -113,14 +113,16 @@ def _is_path(text: str) -> bool:
 
 
 def _open_file(path: Path, run_id: str | None) -> Any:
+    import sqlite3
+
     try:
         with path.open("rb") as file:
             is_database = file.read(len(_SQLITE)) == _SQLITE
         if not is_database:
             return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return _open_database(path)
+    except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a path or text that is none
         raise UserError(f"There is no recorded run in {path}: {error}") from error
-    return _open_database(path)
 
 
 def _open_database(path: Path) -> Any:

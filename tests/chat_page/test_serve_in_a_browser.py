@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents_lite import CustomTool, ShellTool, function_tool
+from agents_lite.chat_page.conversations import Conversations
 from agents_lite.testing import call, handoff_to, turn
 from tests.apps.test_chat_in_a_browser import send
 from tests.chat_page.conftest import Served, inn
@@ -192,6 +194,20 @@ def test_hostile_text_everywhere_is_shown_as_text(browser: Browser, served: Serv
     count = "return document.querySelectorAll('img, .agent script').length"
     assert browser.driver.execute_script(count) == 0
     assert browser.driver.execute_script("return window.hacked") is None
+
+
+def test_what_other_programs_have_put_into_the_file_is_shown(
+    browser: Browser, served: Served, tmp_path: Path
+) -> None:
+    told = ['{"assistant": "cut', '{"assistant": "Ada", "phone": 5}']
+    items = [{"role": "assistant", "content": "How can I help?"}]
+    for text in told:
+        output = {"type": "function_call_output", "call_id": text, "output": text}
+        items += [call("look", call_id=text), output]
+    Conversations(tmp_path / "chat.db").session("s").add_items(items)
+    browser.open(f"{served.url}chat/s/")
+    browser.wait_for(ANSWER, "How can I help?")
+    assert browser.texts(".tool .output") == told
 
 
 def test_a_narrow_window_shows_chat_and_run_one_at_a_time(browser: Browser, served: Served) -> None:

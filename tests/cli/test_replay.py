@@ -184,6 +184,8 @@ def test_questions_are_asked_until_none_is_left(
         (("shop.py", "--agent", "shop:clerk"), "neither a state nor a trace"),
         (("traces.db", "--agent", "shop:boss"), "run of agent 'Clerk', not of 'Boss'"),
         (("traces.db", "--step", "--run", "trace_nothing"), "Which trace?"),
+        (("traces.db", "--step", "--run", "#²"), "holds several runs"),
+        (("bad.db", "--step"), "There is no recorded run in bad.db: file is not a database"),
         (("run.json", "--step"), "States and journals are read with the agent"),
     ],
 )
@@ -193,6 +195,7 @@ def test_what_cannot_be_played_is_said(
     traced(clerk(TURNS))
     state = Runner.run_sync(clerk(TURNS), "Refund order 7").to_state()
     (folder / "run.json").write_text(state.to_string())
+    (folder / "bad.db").write_bytes(b"SQLite format 3\0 and no more")
     done = run("replay", *arguments)
     assert done.returncode == 1
     assert words in done.stderr

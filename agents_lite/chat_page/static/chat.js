@@ -78,7 +78,7 @@ const argumentsOf = ({ arguments: text, input, action, actions, operation }) =>
 function showItem(item) {
   known++;
   if (item.role === "user") showQuestion(textOf(item.content));
-  else if (item.type === "message") {
+  else if (item.role === "assistant") {
     if (!bubble) openBubble();
     endBubble(textOf(item.content));
   } else if (item.type?.endsWith("_call")) {
@@ -116,11 +116,22 @@ function shownArguments(text) {
   }
 }
 
+// The agent that takes over by what a handoff gave; null: it is the output of a tool.
+function takerOf(text) {
+  try {
+    const { assistant, ...rest } = JSON.parse(text);
+    return typeof assistant === "string" && !Object.keys(rest).length ? assistant : null;
+  } catch {
+    return null;
+  }
+}
+
 function showOutput(callId, text) {
   const card = cardOf(callId);
-  if (text.startsWith('{"assistant"')) {
+  const taker = takerOf(text);
+  if (taker !== null) {
     if (card) withdraw(card);
-    agent = JSON.parse(text).assistant;
+    agent = taker;
     add("note handoff", `handed over to ${agent}`);
   } else if (card) {
     card.querySelector(".output, .decision")?.remove();
@@ -355,7 +366,7 @@ function showKeptEnd(items) {
 // Whether the items end with what was done about a question, and no answer.
 function isOpen(items, question) {
   const asked = items.findLast((item) => item.role === "user");
-  return Boolean(asked) && items.at(-1).type !== "message" && textOf(asked.content) === question;
+  return Boolean(asked) && items.at(-1).role !== "assistant" && textOf(asked.content) === question;
 }
 
 async function askAgain() {
