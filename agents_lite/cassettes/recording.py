@@ -115,13 +115,13 @@ class Cassette:
         """The function, each of its calls in a block of its own.
 
         Raises:
-            UserError: It is a class, or a generator, whose code runs after the call.
+            UserError: It is no function; or a class or a generator, whose code runs after the call.
         """
         goes_on = isgeneratorfunction(function) or isasyncgenfunction(function)
-        if goes_on or isinstance(function, type):
+        if goes_on or isinstance(function, type) or not callable(function):
             raise UserError(
-                f"A cassette decorates functions, not classes or generators such as {function!r}: "
-                "use `with cassette(...)` inside"
+                "A cassette decorates functions, not classes or generators such as "
+                f"{repr_of(function)}: use `with cassette(...)` inside"
             )
         if iscoroutinefunction(function):
 

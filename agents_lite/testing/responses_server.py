@@ -150,6 +150,10 @@ class ResponsesServer:
             reply = self._route(request)
         except RequestRejected as rejected:
             reply = rejected.reply
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # What should be an object is none, for example.
+            words = f"This cannot be answered: {type(error).__name__}: {error}"
+            reply = RequestRejected(words).reply
         return replace(reply, headers={"x-request-id": new_id("req"), **reply.headers})
 
     def _check_key(self, request: HTTPRequest) -> None:

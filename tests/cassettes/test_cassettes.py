@@ -324,7 +324,7 @@ async def later_still() -> Any:
     yield
 
 
-@pytest.mark.parametrize("mistake", [later, later_still, Path])
+@pytest.mark.parametrize("mistake", [later, later_still, Path, 5])
 def test_what_runs_after_the_call_is_not_decorated(file: Path, mistake: Any) -> None:
     with pytest.raises(UserError, match="use `with cassette"):
         cassette(file)(mistake)

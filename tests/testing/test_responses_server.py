@@ -215,6 +215,23 @@ def test_unknown_paths_are_not_found():
         assert requests.get(server.base_url + "/nothing", timeout=60).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("responses", {"input": "x", "text": {"format": "json"}}),
+        ("responses", {"input": [{"role": "user", "content": [{"text": None}]}]}),
+        ("chat/completions", {"messages": [{"role": "user", "content": ["a"]}]}),
+        ("chat/completions", {"messages": [{"role": "user", "content": "a"}], "tools": ["a"]}),
+        ("conversations", {"items": [5]}),
+    ],
+)
+def test_what_is_not_shaped_like_a_request_is_refused(path: str, body: dict[str, Any]):
+    with ResponsesServer() as server:
+        reply = requests.post(f"{server.base_url}/{path}", json={"model": "m", **body}, timeout=60)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"].startswith("This cannot be answered: ")
+
+
 def test_the_delay_of_the_server_holds_for_turns_without_their_own():
     with ResponsesServer([turn("quick", delay=0), "slow"], delay=0.2) as server:
         post(server)
