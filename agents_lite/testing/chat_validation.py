@@ -22,7 +22,7 @@ _MESSAGE_FIELDS = {
     "user": {"role", "content", "name"},
     # As DeepSeek has it, `reasoning_content` comes back.
     "assistant": {"role", "content", "name", "refusal", "tool_calls", "reasoning_content"},
-    "tool": {"role", "content", "tool_call_id"},
+    "tool": {"role", "content", "tool_call_id", "name"},
 }
 _PARTS = {
     "system": ("text",),

@@ -26,6 +26,8 @@ Source: https://ai.google.dev/gemini-api/docs/thought-signatures
 """
 _BRIDGE = "I have read it."
 """What the model is taken to have said between a tool's output and the next question."""
+_NOTHING = "(nothing)"
+"""Stands for an output, or what else was said, without a word."""
 
 _logger = logging.getLogger("agents_lite")
 
@@ -130,6 +132,48 @@ def _no_text_beside_calls(body: Json) -> None:
     for message in body["messages"]:
         if message.get("tool_calls"):
             message["content"] = None
+
+
+def _nothing_blank(body: Json) -> None:
+    """No text without a word: a message of the model goes, for any other there is one."""
+    messages: list[Json] = []
+    for message in body["messages"]:
+        parts = [part for part in _parts(message["content"]) if not _is_blank(part)]
+        if not parts and message["role"] == "assistant":
+            if not message.get("tool_calls"):
+                continue
+            message["content"] = None
+        elif not parts:
+            message["content"] = _NOTHING
+        elif isinstance(message["content"], list):
+            message["content"] = parts
+        messages.append(message)
+    body["messages"] = messages
+
+
+def _is_blank(part: Json) -> bool:
+    return part.get("type") == "text" and not part["text"].strip()
+
+
+def _named_outputs(body: Json) -> None:
+    """The function's name with each output."""
+    names = {
+        call["id"]: call["function"]["name"]
+        for message in body["messages"]
+        for call in message.get("tool_calls") or ()
+    }
+    for message in body["messages"]:
+        if message["role"] == "tool" and message["tool_call_id"] in names:
+            message["name"] = names[message["tool_call_id"]]
+
+
+def _choice_in_a_word(body: Json) -> None:
+    """A tool that has to be called as the only one."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and "function" in choice:
+        name = choice["function"]["name"]
+        body["tools"] = [tool for tool in body["tools"] if tool["function"]["name"] == name]
+        body["tool_choice"] = "required"
 
 
 def _no_reasoning(body: Json) -> None:
@@ -285,6 +329,13 @@ DEMANDS = (
         (_UNKNOWN, r"\A(?!.*\bmax_tokens\b).*max_completion_tokens"),
         _older_limit,
     ),
+    _demand(
+        "no blank texts",
+        r"\bis blank\b|must not be empty|non-whitespace|non-?empty",
+        _nothing_blank,
+    ),
+    _demand("names with outputs", r"function_?response\.name", _named_outputs),
+    _demand("tool_choice in a word", r"tool_choice type: .?object", _choice_in_a_word),
     _demand("no additionalProperties", (_UNKNOWN, "additionalProperties"), _open_schemas),
     _demand(
         "streams",

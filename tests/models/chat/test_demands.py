@@ -36,6 +36,13 @@ HISTORY: list[Json] = [
     {"role": "user", "content": "And?"},
     {"role": "developer", "content": "Be brief."},
 ]
+BLANK: list[Json] = [
+    {**CALL, "call_id": "functions.add:1"},
+    {**OUTPUT, "call_id": "functions.add:1", "output": ""},
+    {"role": "user", "content": [{"type": "input_text", "text": " "}]},
+    {"role": "assistant", "content": " "},
+    {"role": "user", "content": "Go on"},
+]
 
 
 @function_tool
@@ -44,6 +51,7 @@ def add() -> int:
     return 3
 
 
+OTHER = function_tool(lambda: "no", name_override="other")
 NAMED_SO = function_tool(lambda additionalProperties: "3", name_override="add")
 
 
@@ -188,6 +196,29 @@ PICKY = [
             and '"additionalProperties": {' in json.dumps(body["tools"])
         ),
         {"tools": [NAMED_SO]},
+    ),
+    Picky(
+        "Bedrock behind a gateway: no output without a word",
+        "https://github.com/continuedev/continue/issues/11497",
+        "The text field in the ContentBlock object at messages.3.content.0 is blank. Add text.",
+        400,
+        lambda body: all(m["content"] is None or m["content"].strip() for m in body["messages"]),
+        {"input": [*HISTORY, *BLANK]},
+    ),
+    Picky(
+        "Gemini: the names of functions with their outputs",
+        "https://github.com/ollama/ollama/issues/14214",
+        "GenerateContentRequest.contents[2].parts[0].function_response.name: Name cannot be empty.",
+        400,
+        lambda body: all(m.get("name") == "add" for m in body["messages"] if m["role"] == "tool"),
+    ),
+    Picky(
+        "LM Studio: no tool_choice but words",
+        "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/670",
+        "Invalid tool_choice type: 'object'. Supported string values: none, auto, required",
+        400,
+        lambda body: body["tool_choice"] == "required" and len(body["tools"]) == 1,
+        {"tools": [OTHER, add], "model_settings": ModelSettings(tool_choice="add")},
     ),
     Picky(
         "an older server: the older name for the limit",
