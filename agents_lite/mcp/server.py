@@ -434,10 +434,10 @@ class MCPServer(ABC):
                     method, params, caller, seconds=self._seconds, headers=headers
                 )
             except MCPServerError as error:
-                may_repeat = called is None or called.is_repeatable
-                if not was_renewed and _did_nothing(error, may_repeat):
+                if not was_renewed and isinstance(error, ConnectionLost) and error.is_unsent:
                     was_renewed = True
                     continue
+                may_repeat = called is None or called.is_repeatable
                 if tries_left == 0 or error.code is not None or not may_repeat:
                     raise
             tries_left -= 1
@@ -510,13 +510,6 @@ _LISTED = {
     "resources/templates": "resourceTemplates",
 }
 """The field of a page that holds what is listed."""
-
-
-def _did_nothing(error: MCPServerError, may_repeat: bool) -> bool:
-    """Whether a request can be made again at once, over a new connection."""
-    if not isinstance(error, ConnectionLost):
-        return False
-    return error.is_unsent or (error.is_expired and may_repeat)
 
 
 @in_child

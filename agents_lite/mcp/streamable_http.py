@@ -229,7 +229,7 @@ class HTTPTransport(Transport):
         ):
             self.lose_session()
             expired = ConnectionLost("it does not know the session any more", self.server_name)
-            expired.is_expired = True
+            expired.is_unsent = True
             return expired
         text = text or "with an empty body"
         if 300 <= status < 400:

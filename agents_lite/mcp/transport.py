@@ -23,12 +23,11 @@ class ConnectionLost(MCPServerError):
     """The connection is of no use any more; the next request needs a new one.
 
     Attributes:
-        is_unsent: Whether the request never reached the server.
-        is_expired: Whether the server says that it does not know the session any more.
+        is_unsent: Whether the request never reached the server, or was refused unread for a session
+            that it does not know any more.
     """
 
     is_unsent = False
-    is_expired = False
 
 
 class ConnectionTimedOut(ConnectionLost, MCPTimeoutError):
