@@ -275,7 +275,7 @@ def _says_something(text: str, is_json: bool) -> bool:
         return text != ""
     try:
         return bool(from_json(text))
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: halves of characters
         return False
 
 

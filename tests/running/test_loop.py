@@ -29,7 +29,7 @@ from agents_lite.testing import (
     turn,
 )
 from tests.support.agents import add, calculator_with
-from tests.support.drivers import every_driver, kinds, types
+from tests.support.drivers import every_driver, every_driver_here, kinds, types
 
 
 class Sum(BaseModel):
@@ -307,3 +307,18 @@ def test_what_a_run_has_done_cannot_be_changed() -> None:
         for name in fact._fields:
             with pytest.raises(AttributeError):
                 setattr(fact, name, None)
+
+
+@every_driver_here
+def test_arguments_with_half_a_character_are_told_of_to_the_model(run: Any) -> None:
+    def echo(text: str) -> str:
+        return text
+
+    turns = [call("echo", '{"text":"\ud83d"}'), "Done."]
+    agent = Agent("A", tools=[function_tool(echo)], model=ScriptedModel(turns))
+    result = run(agent, "x")
+    assert result.final_output == "Done."
+    assert "Invalid JSON input for tool echo" in result.new_items[1].output
+    asking = function_tool(echo, needs_approval=lambda context, arguments, call_id: False)
+    asked = run(agent.clone(tools=[asking], model=ScriptedModel(turns)), "x")
+    assert len(asked.interruptions) == 1  # what cannot be read is decided by a person

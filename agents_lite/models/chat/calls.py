@@ -104,6 +104,6 @@ def _as_text(arguments: Any) -> str:
 def _is_json(text: str) -> bool:
     try:
         from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: halves of characters
         return False
     return True

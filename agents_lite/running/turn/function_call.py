@@ -183,6 +183,6 @@ def read_arguments(text: str) -> dict[str, Any] | None:
     """A call's arguments; None where they are no JSON object, or hold a number that is none."""
     try:
         arguments = from_json(text, allow_inf_nan=False)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: halves of characters
         return None
     return arguments if isinstance(arguments, dict) else None

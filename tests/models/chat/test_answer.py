@@ -464,6 +464,11 @@ def test_arguments_said_once_more_at_the_end_are_no_further_call() -> None:
         assert calls_in(output_of(streamed(*begun, again))) == [("one", '{"a":1}')]
 
 
+def test_a_character_in_halves_may_stand_in_two_pieces_of_a_call() -> None:
+    pieces = [piece(text, index=0, id="x", name="one") for text in ('{"a":"\ud83d', '\ude00"}')]
+    assert calls_in(output_of(streamed(*pieces))) == [("one", '{"a":"\ud83d\ude00"}')]
+
+
 def test_the_index_of_the_only_choice_may_change() -> None:
     chunks = [chunk({"content": text}, index=index) for index, text in enumerate("abc")]
     response = streamed(*chunks, chunk(index=9, finish_reason="length"))[-1]["response"]
