@@ -122,7 +122,11 @@ def _blocks(message: Json) -> list[Json]:
     content = message["content"]
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    blocks += [_part(part) for part in content or () if not _is_blank(part.get("text"))]
+    for part in content or ():
+        try:
+            blocks += [] if _is_blank(part.get("text")) else [_part(part)]
+        except (KeyError, TypeError) as error:
+            raise CannotSay(f"such content: {part!r}"[:300]) from error
     for call in message.get("tool_calls") or ():
         function = call["function"]
         arguments = from_json(function["arguments"])

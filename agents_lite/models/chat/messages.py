@@ -104,7 +104,7 @@ class _Conversation:
         for item in items[len(self._items) :]:
             try:
                 self._add(item)
-            except (KeyError, TypeError, AttributeError) as error:
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
                 raise CannotSay(f"such an item: {item!r}"[:300]) from error
         self._items = list(items)
 

@@ -408,6 +408,19 @@ def test_what_it_cannot_say_is_refused_before_anything_is_sent() -> None:
         Runner.run_sync(Agent("Ann", model=model_at(server), tools=[WebSearchTool()]), "Hi")
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_image", "image_url": 5},
+        {"type": "image_url", "image_url": {"detail": "low"}},
+        {"type": "input_file", "file_data": True},
+    ],
+)
+def test_content_that_is_none_is_refused_before_anything_is_sent(part: Any) -> None:
+    with pytest.raises(UserError, match="Agent A: The Messages API does not take such content"):
+        sent(Agent("A"), [part])
+
+
 def test_the_environment_names_key_and_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(message({"type": "text", "text": "Hi"})) as server:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant")

@@ -116,6 +116,13 @@ def test_an_item_that_lacks_something_is_refused(item: dict[str, Any]) -> None:
         converted(item)
 
 
+def test_reasoning_that_holds_nonsense_is_refused() -> None:
+    nonsense = thought()
+    nonsense["replayed"]["message"] = [["x"]]
+    with pytest.raises(CannotSay, match="such an item"):
+        converted(nonsense, said("Hi"))
+
+
 def test_the_items_of_one_answer_become_one_message_with_its_outputs_behind_it() -> None:
     items = [user("2 sums"), said("Let me see."), called("c1"), called("c2")]
     messages = converted(*items, gave("c1", "3"), gave("c2", "4"), said("3 and 4"))
