@@ -73,7 +73,7 @@ class Batches:
             name = f"agents-lite-{os.urandom(8).hex()}"
             content = "".join(text for _, text in lines).encode()
             upload = Upload("requests.jsonl", content, {"purpose": "batch"})
-            file_id = self._client.ask("POST", "/files", upload)["id"]
+            file_id = self._client.ask("POST", "/files", upload, has=("id", str))["id"]
             names = [custom_id for custom_id, _ in lines]
             self._record.append({"name": name, "requests": names})
             body = {
@@ -82,7 +82,9 @@ class Batches:
                 "completion_window": "24h",
                 "metadata": {"name": name},
             }
-            batch = self._client.ask("POST", "/batches", body, may_be_repeated=False)
+            batch = self._client.ask(
+                "POST", "/batches", body, may_be_repeated=False, has=("id", str)
+            )
             self._record.append({"name": name, "id": batch["id"]})
             self.waiting.update(names)
 
@@ -101,14 +103,14 @@ class Batches:
         """All batches that the server has, the newest first."""
         query: Json = {"limit": 100}
         while True:
-            page = self._client.ask("GET", "/batches", query=query)
+            page = self._client.ask("GET", "/batches", query=query, has=("data", list))
             yield from page["data"]
             if not page.get("has_more") or not page["data"]:
                 return
             query["after"] = page["data"][-1]["id"]
 
     def _look_at(self, batch: Json) -> None:
-        told = self._client.ask("GET", f"/batches/{batch['id']}")
+        told = self._client.ask("GET", f"/batches/{batch['id']}", has=("status", str))
         if told["status"] in _AT_WORK:
             self.waiting.update(batch["requests"])
             return

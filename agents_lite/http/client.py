@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from inspect import iscoroutinefunction
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -213,6 +214,7 @@ class ResponsesClient:
         query: Mapping[str, Any] | None = None,
         *,
         may_be_repeated: bool = True,
+        has: tuple[str, type] | None = None,
     ) -> Any:
         """The JSON that the server answers to any other request than one for a response.
 
@@ -222,6 +224,7 @@ class ResponsesClient:
             body: The request as JSON, a file, or None.
             query: Added to the URL.
             may_be_repeated: Whether it is tried again after a failure.
+            has: A field that an answer has, and its type; None: it may be any JSON.
 
         Raises:
             APIError: Of the class that says what happened.
@@ -231,7 +234,7 @@ class ResponsesClient:
 
         longest = self._limits.answer
         call = PlainCall(self._connected(), method, path, body, query or {}, longest)
-        return self._insist(call.json, may_be_repeated)
+        return self._insist(partial(call.json, has=has), may_be_repeated)
 
     def download(self, path: str) -> bytes:
         """The file that the server has under a path behind the base URL.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,18 +67,22 @@ class PlainCall:
             content = serialized(body)
         self._outgoing = Outgoing(method, path, headers, query, content, [*endpoint.secrets])
 
-    def json(self, deadline: float, scope: Cancellation) -> Any:
+    def json(
+        self, deadline: float, scope: Cancellation, has: tuple[str, type] | None = None
+    ) -> Any:
         """Send the request once and read the JSON that comes; see `content`.
 
         Raises:
-            APIError: As for `content`; or it is no JSON.
+            APIError: As for `content`; or it is no JSON, or no object that has such a field.
             UserError: A header cannot be sent.
         """
         content = self.content(deadline, scope)
-        try:
-            return parse_json(content)
-        except ValueError:
-            raise self._errors().no_response(content) from None
+        with suppress(ValueError):
+            answer = parse_json(content)
+            field, kind = has or ("", object)
+            if has is None or (isinstance(answer, dict) and isinstance(answer.get(field), kind)):
+                return answer
+        raise self._errors().no_response(content)
 
     def content(self, deadline: float, scope: Cancellation) -> bytes:
         """Send the request once and read what comes, until `deadline` (of `time.monotonic()`).

@@ -84,7 +84,7 @@ class OpenAIConversationsSession(SessionABC):
         found: list[TResponseInputItem] = []
         query: dict[str, Any] = {"order": "desc", "limit": _PAGE}
         while True:
-            page = self._ask("GET", "/items", query=query)
+            page = self._ask("GET", "/items", query=query, has=("data", list))
             found += page["data"]
             is_enough = limit is not None and len(found) > limit
             if is_enough or not page.get("has_more") or not page["data"]:
@@ -133,7 +133,8 @@ class OpenAIConversationsSession(SessionABC):
         Raises:
             APIError: The server could not be reached, or refused.
         """
-        found = self._ask("GET", "/items", query={"order": "desc", "limit": 1})["data"]
+        query = {"order": "desc", "limit": 1}
+        found = self._ask("GET", "/items", query=query, has=("data", list))["data"]
         if not found:
             return None
         item = StoredItem(found[0])
@@ -159,10 +160,11 @@ class OpenAIConversationsSession(SessionABC):
         path: str,
         body: dict[str, Any] | None = None,
         query: dict[str, Any] | None = None,
+        has: tuple[str, type] | None = None,
     ) -> Any:
         client = self._connected()
         conversation = self._id or self._begun(client)
-        return client.ask(method, f"/conversations/{conversation}{path}", body, query)
+        return client.ask(method, f"/conversations/{conversation}{path}", body, query, has=has)
 
     def _begun(self, client: ResponsesClient) -> str:
         scope = current_cancellation.get() or Cancellation()
@@ -170,7 +172,7 @@ class OpenAIConversationsSession(SessionABC):
             while not self._lock.acquire(timeout=_WAITING):
                 scope.check()
             if self._id is None:
-                self._id = client.ask("POST", "/conversations", {})["id"]
+                self._id = client.ask("POST", "/conversations", {}, has=("id", str))["id"]
             return self._id
         finally:
             release_if_held(self._lock)

@@ -119,7 +119,7 @@ class OpenAIResponsesCompactionSession(SessionABC):
                 return Done()
             client = self._connected()
             asked = {"model": self.model, "input": as_sent(kept)}
-            answer = client.ask("POST", "/responses/compact", asked)
+            answer = client.ask("POST", "/responses/compact", asked, has=("output", list))
             if wrapper is not None:
                 wrapper.usage.add(usage_of_request(answer, self.model, client.hostname))
             made = without_lost_reasoning(kept, answer["output"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -222,3 +223,23 @@ def test_an_answer_that_fills_the_memory_is_not_read_to_its_end() -> None:
         session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
         with pytest.raises(APIResponseError, match="max_answer_bytes"):
             session.get_items()
+
+
+@pytest.mark.parametrize("told", [{}, [], None, {"id": 5, "data": None, "output": "x"}], ids=repr)
+def test_an_answer_in_another_form_is_an_error_that_shows_it(told: Any) -> None:
+    with LoopbackServer(always=http_answer(content=json.dumps(told))) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        known = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        kept = SQLiteSession("s")
+        kept.add_items(said(1))
+        compacting = OpenAIResponsesCompactionSession("s", kept, client=client)
+        works: list[Callable[[], Any]] = [
+            known.get_items,
+            known.pop_item,
+            lambda: OpenAIConversationsSession(openai_client=client).add_items(said(1)),
+            lambda: compacting.run_compaction({"force": True}),
+        ]
+        for work in works:
+            with pytest.raises(APIResponseError, match="something else than its API says: "):
+                work()
+    assert kept.get_items() == said(1)
