@@ -188,6 +188,7 @@ def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
             # PgBouncer gives each transaction another connection, which lacks what was prepared.
             options["connect_args"] = {"prepare_threshold": None}
         engine = sa.create_engine(address, **options)
+        sa.event.listen(engine, "handle_error", _give_up)
         if dialect.name == "sqlite":
             sa.event.listen(engine, "before_cursor_execute", _note_cursor)
             sa.event.listen(engine, "invalidate", _let_go)
@@ -200,6 +201,15 @@ def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
         raise UserError(
             f"{user} cannot use its url: the port or an option is not a number"
         ) from None
+
+
+def _give_up(context: Any) -> None:
+    """Take a connection for lost that cannot even be looked at, whatever its driver says.
+
+    psycopg's says something else where the server has said that it ends, but is not gone yet.
+    """
+    if context.is_pre_ping:
+        context.is_disconnect = True
 
 
 def _note_cursor(connection: sa.Connection, cursor: Any, *_: Any) -> None:

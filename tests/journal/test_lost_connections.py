@@ -101,6 +101,18 @@ def test_a_connection_cut_in_the_middle_of_each_write_is_made_again(
     assert len(cuts) >= 3
 
 
+def test_a_connection_that_its_driver_takes_for_busy_is_made_again(
+    request: pytest.FixtureRequest,
+) -> None:
+    journal: Any = make_store("postgresql", request).open()
+    held = journal.runs()
+    with journal._database.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+    driver.pgconn.send_query(b"SELECT 1")  # as one looks that the server ended a moment ago
+    assert journal.runs() == held
+    assert driver.closed
+
+
 def test_an_entry_whose_confirmation_is_lost_is_written_once(store: JournalStore) -> None:
     lost: list[int] = []
     driver = threading.current_thread()
