@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
@@ -198,8 +198,11 @@ class Child:
         self._is_done = True
         _alive.discard(self)
 
-    def read_here(self) -> bool:
+    def read_here(self, is_needed: Callable[[], bool]) -> bool:
         """Wait for output and take it, on this thread, unless another one is reading.
+
+        Args:
+            is_needed: Whether something is still to come; asked once nobody else can take it.
 
         Returns:
             False when another thread reads, or there is nothing more to read.
@@ -207,7 +210,7 @@ class Child:
         if self._news is None:
             return False
         try:
-            if not self._reading.acquire(blocking=False) or self._is_at_end:
+            if not self._reading.acquire(blocking=False) or self._is_at_end or not is_needed():
                 return False
             wake_end = self._wake[0]
             ready = [each for each, _ in self._news.poll()]

@@ -263,7 +263,7 @@ class StdioExchange(Exchange):
     def _next_message(self) -> Message | None:
         """What comes next; None when it is over. Who finds nobody reading reads himself."""
         while True:
-            while self._mailbox.empty() and self._transport.child.read_here():
+            while self._transport.child.read_here(self._mailbox.empty):
                 pass
             message = self._mailbox.get()
             if message is not NOBODY_READS:

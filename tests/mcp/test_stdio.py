@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from operator import le
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -103,6 +104,21 @@ def test_twenty_threads_share_one_server(script: Script) -> None:
     with script() as server, ThreadPoolExecutor(20) as pool:
         texts = [str(number) for number in range(400)]
         assert list(pool.map(lambda text: say(server, "echo", text=text), texts)) == texts
+
+
+def test_an_answer_that_came_while_its_thread_was_about_to_read_is_found(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mailbox(SimpleQueue[Any]):
+        def empty(self) -> bool:
+            was_empty = super().empty()
+            time.sleep(0.002)  # others go on meanwhile
+            return was_empty
+
+    monkeypatch.setattr("agents_lite.mcp.stdio.SimpleQueue", Mailbox)
+    with script() as server, ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            assert [*pool.map(lambda text: say(server, "echo", text=text), "abcd")] == [*"abcd"]
 
 
 def test_twenty_threads_connect_one_server_once(script: Script) -> None:
