@@ -117,8 +117,9 @@ def facts_behind(
 ) -> list[JSON] | None:
     """What a record holds beyond the facts that were written down.
 
-    None: it holds fewer, and decisions that have been acted upon since, as when the task that goes
-    on with a state is delivered again.
+    Returns:
+        The facts; None: it holds fewer, and decisions that have been acted upon since, as when the
+        task that goes on with a state is delivered again.
 
     Raises:
         JournalMismatch: The journal holds what the record does not.

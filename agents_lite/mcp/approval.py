@@ -23,8 +23,7 @@ ApprovalFunction: TypeAlias = Callable[
 RequireApproval: TypeAlias = Rule | ApprovalFunction | Mapping[str, Any] | None
 """A rule for all tools: "auto" asks for those that may destroy something, by their annotations; a
 function of the call's context, the agent and the tool (`def` or `async def`); rules by the tool's
-name; or
-{"always": {"tool_names": [...]}, "never": {"tool_names": [...]}}. None: never."""
+name; or {"always": {"tool_names": [...]}, "never": {"tool_names": [...]}}. None: never."""
 
 _BY_LIST = {"always", "never"}
 

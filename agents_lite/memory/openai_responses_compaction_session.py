@@ -28,9 +28,8 @@ class OpenAIResponsesCompactionSession(SessionABC):
     """Has the Responses API compact what another session keeps, when a run has made it long.
 
     In a run its requests count as the run's; `wrapper` is the run's context. What the server makes
-    of the conversation takes its place, in one step where the other session
-    has `replace_items`, as all in this package have: what was said is gone. A `CompactionSession`
-    keeps it.
+    of the conversation takes its place, in one step where the other session has `replace_items`,
+    as all in this package have: what was said is gone. A `CompactionSession` keeps it.
 
     Source: https://platform.openai.com/docs/api-reference/responses/compact
     """

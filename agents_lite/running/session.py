@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..handoffs import Handoff
@@ -93,6 +93,14 @@ def _ask(run: LiveRun, method: Callable[..., Any], *given: Any) -> Any:
 
 
 def _takes_wrapper(function: Any) -> bool:
+    try:
+        return _names_wrapper(function)
+    except TypeError:  # an object that is called, and has no hash
+        return _names_wrapper.__wrapped__(function)
+
+
+@lru_cache(64)  # each read and save asks
+def _names_wrapper(function: Any) -> bool:
     try:
         return "wrapper" in inspect.signature(function).parameters
     except (TypeError, ValueError):  # not to be had

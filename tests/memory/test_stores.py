@@ -250,8 +250,11 @@ def test_a_killed_process_leaves_whole_turns(shared_store: Store) -> None:
             wait_for_items_of(f"k{kill}.0", session, writer)
             time.sleep(random.uniform(0, 0.05))
             writer.kill()
+    before = whole_turns(session.get_items())
     session.add_items(make_turn("survivor", 0))
     turns = whole_turns(session.get_items())  # a database may still write what it was sent
+    assert [turn for turn in turns if turn in before] == before
+    assert len(turns) <= len(before) + 1 + kills
     for kill in range(kills):
         own = [turn for turn in turns if turn.startswith(f"k{kill}.0/")]
         assert own and own == [f"k{kill}.0/{n}" for n in range(len(own))]

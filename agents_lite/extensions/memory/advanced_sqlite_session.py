@@ -41,10 +41,8 @@ Told: TypeAlias = dict[str, Any]
 """What is told of a turn, a branch or a usage, by name."""
 
 
-class BranchId(Ready, str):
+class BranchId(str, Ready):
     """What a branch is called; it may be awaited."""
-
-    __hash__ = str.__hash__
 
 
 class AdvancedSQLiteSession(SQLiteSession):

@@ -22,10 +22,8 @@ except ImportError as error:
     raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
 
 
-class Truth(Ready, int):
+class Truth(int, Ready):
     """True or False, as 1 or 0; it may be awaited."""
-
-    __hash__ = int.__hash__
 
 
 class RedisSession(StoredSession):

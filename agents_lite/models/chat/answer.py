@@ -202,8 +202,7 @@ class ChatAnswer:
         if self._finish_reason not in _GOOD_ENDS:
             word = str(self._finish_reason).partition(":")[0].lower()
             status, reason = _ENDS.get(word, (status, reason))
-        is_empty = all(item is self._contents.get("reasoning") for item in self._items)
-        if self._error or (self._finish_reason == "tool_calls" and is_empty):
+        if self._error or (self._finish_reason == "tool_calls" and not self._says_anything()):
             status = "failed"  # where a parser of vLLM's lost the calls, for one
         output = self._end_items("completed" if status == "completed" else "incomplete")
         if self._is_json and status == "completed":
@@ -218,6 +217,10 @@ class ChatAnswer:
             response["error"] = self._error or {"message": f"it ended with {self._finish_reason!r}"}
         self._events.append({"type": f"response.{status}", "response": response})
         return self._told()
+
+    def _says_anything(self) -> bool:
+        """Whether there is something in it besides reasoning."""
+        return any(item is not self._contents.get("reasoning") for item in self._items)
 
     def _told(self) -> list[Json]:
         """The events since the last time, numbered."""
