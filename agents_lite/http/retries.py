@@ -164,6 +164,8 @@ def _is_transient_status(error: APIStatusError) -> bool:
         return False
     if error.headers.get("x-should-retry") == "false":
         return False
+    if error.code == "conversation_locked":  # by another response, for some seconds; a 400
+        return True
     return error.status_code in (408, 409, 429) or error.status_code >= 500
 
 

@@ -20,6 +20,7 @@ from .default_client import OpenAIClient, as_client, default_client
 from .foreign_ids import is_foreign, without_foreign_ids
 from .interface import Model, ModelRequest
 from .lost_reasoning import note_lost, without_lost
+from .refused_fields import note_refused_field, without_refused_fields
 from .refused_streams import note_refused_stream, with_stream
 from .replayed_reasoning import REPLAYED, without_replayed
 from .sending import send
@@ -102,7 +103,7 @@ class OpenAIResponsesModel(Model):
             UserError: The request cannot be sent, for want of an API key for example.
         """
         client = self._client or default_client()
-        body = with_stream(self.request_body(request), client)
+        body = _as_taken(self.request_body(request), client)
         return send(client, body, request, reword=partial(self._other_body, request, client))
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
@@ -117,14 +118,20 @@ class OpenAIResponsesModel(Model):
     def _other_body(
         self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
     ) -> dict[str, Any]:
-        """The body without what the server turns out to be unable to read, or not to stream."""
+        """The body without what the server turns out not to read, to know or to stream."""
+        sent = self.request_body(request)
+        note_refused_field(sent, client, refusal)
+        note_refused_stream(sent, client, refusal)
         note_lost(request, client, refusal)
-        body = self.request_body(request)
-        note_refused_stream(body, client, refusal)
-        return with_stream(body, client)
+        return _as_taken(self.request_body(request), client)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
+
+
+def _as_taken(body: dict[str, Any], client: ResponsesClient) -> dict[str, Any]:
+    """A body as the server takes it, as far as it has refused others."""
+    return without_refused_fields(with_stream(body, client), client)
 
 
 def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class _Strictness:
             raise _impossible(self._owner, path, wrong)
         if len(path) > DEEPEST:
             raise _too_deep(self._owner)
-        part = _merged(schema)
+        part = merged(schema)
         strict = {key: value for key, value in part.items() if key in _KEPT}
         if strict.get("default", ...) is None:
             del strict["default"]
@@ -196,7 +196,7 @@ class _Strictness:
                 options.append(option)
         strict["items"] = options[0] if len(options) == 1 else {"anyOf": options}
         if len(options) > 1 or any("title" in each for each in parts):
-            _tell(strict, f"in this order: {', '.join(map(_name_of, parts))}")
+            tell(strict, f"in this order: {', '.join(map(_name_of, parts))}")
 
     def _of_each(self, schemas: Json, path: Path) -> Json:
         return {name: self._of(schema, (*path, str(name))) for name, schema in schemas.items()}
@@ -310,7 +310,7 @@ def _joined_options(schema: Json) -> Json:
     return part
 
 
-def _merged(schema: Json) -> Json:
+def merged(schema: Json) -> Json:
     """A copy with its `oneOf` in `anyOf`, and without an `allOf` of one element."""
     part = _joined_options(schema)
     while len(every := part.get("allOf", ())) == 1 and not find_misshapen(every[0]):
@@ -371,10 +371,11 @@ def _tell_the_unsayable(strict: Json, part: Json) -> None:
         if keyword in part and not sayable.get(keyword, lambda _: False)(value):
             strict.pop(keyword, None)
             shown = value if isinstance(value, str) else to_json(value, fallback=str).decode()
-            _tell(strict, f"{keyword}: {shown}")
+            tell(strict, f"{keyword}: {shown}")
 
 
-def _tell(strict: Json, words: str) -> None:
+def tell(strict: Json, words: str) -> None:
+    """Add words to a schema's description."""
     strict["description"] = " ".join(filter(None, [strict.get("description"), f"({words})"]))
 
 

@@ -83,6 +83,11 @@ def test_a_used_up_quota_is_not_waited_for():
     assert not is_transient(status_error(429, code="insufficient_quota"))
 
 
+def test_a_conversation_that_another_response_holds_is_waited_for():
+    # https://github.com/paulgmiller/careme/issues/379
+    assert is_transient(status_error(400, code="conversation_locked"))
+
+
 def test_the_server_may_forbid_a_retry_but_not_ask_for_one():
     assert not is_transient(status_error(400, x_should_retry="true"))
     assert not is_transient(status_error(500, x_should_retry="false"))

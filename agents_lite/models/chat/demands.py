@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..refused_streams import REFUSAL as REFUSED_STREAM
+from .plain_schemas import plain_schema
 
 if TYPE_CHECKING:
     from ...exceptions import APIStatusError
@@ -195,24 +196,14 @@ def _called_tools(body: Json) -> None:
         body["tool_choice"] = "none"
 
 
-def _open_schemas(body: Json) -> None:
-    _no_strictness(body)  # strict ones are closed
+def _plain_schemas(body: Json) -> None:
+    """Schemas without all that a server may not know; a tool without parameters has none."""
+    _no_strictness(body)
     for tool in body.get("tools") or ():
-        tool["function"]["parameters"] = _without_closing(tool["function"]["parameters"])
-
-
-def _without_closing(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_without_closing(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {name: part for name, part in schema.items() if name != "additionalProperties"}
-    return {
-        name: {each: _without_closing(its) for each, its in part.items()}
-        if name in _BY_NAME and isinstance(part, dict)
-        else _without_closing(part)
-        for name, part in kept.items()
-    }
+        function = tool["function"]
+        function["parameters"] = plain_schema(function["parameters"])
+        if not function["parameters"].get("properties"):
+            del function["parameters"]
 
 
 def _newer_limit(body: Json) -> None:
@@ -263,14 +254,18 @@ def _no_thought_unasked(body: Json) -> None:
 
 MOST_READ = 10_000
 """Characters of a refusal that are looked at; some servers add the whole request."""
-_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions"})
-"""Keywords of a schema under which the names are the user's."""
 _ANY: Json = {"type": "object", "properties": {}}
 _BEYOND_STRICTNESS = (
     r"tools\.\d+\.custom.{0,99}not supported|too complex for compilation|grammar is too large"
     r"|too many (?:strict|optional)|number of strict tools"
 )
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
+_KEYWORDS = (
+    rf"(?=.*(?:{_UNKNOWN})).*additionalProperties|unknown name \S+ at .?tools\["
+    r"|tools\[.{0,200}(?:only .{0,60}STRING|missing field|non-empty for OBJ)|alongside any_of"
+    r"|pattern must start with|schema conversion|pars\w+ grammar"
+)
+"""Refusals of keywords of schemas by Gemini and llama.cpp."""
 
 
 def _demand(what: str, refusal: str | tuple[str, ...], meet: Callable[[Json], None]) -> Demand:
@@ -336,7 +331,6 @@ DEMANDS = (
     ),
     _demand("names with outputs", r"function_?response\.name", _named_outputs),
     _demand("tool_choice in a word", r"tool_choice type: .?object", _choice_in_a_word),
-    _demand("no additionalProperties", (_UNKNOWN, "additionalProperties"), _open_schemas),
     _demand(
         "streams",
         r"non-streaming calls|非流式|only supports? stream|thinking.{0,40}stream=false",
@@ -356,6 +350,7 @@ DEMANDS = (
     ),
     _demand("no `strict`", (_UNKNOWN, r"\bstrict\b"), _no_strictness),
     _demand("no `strict` with such tools, or so many", _BEYOND_STRICTNESS, _no_strictness),
+    _demand("schemas of types, names and choices of texts alone", _KEYWORDS, _plain_schemas),
 )
 """In the order in which a refusal is compared with them."""
 

@@ -17,7 +17,7 @@ OutputFormat: TypeAlias = Literal["json_schema", "json_object", "text"]
 
 _FORMATS: tuple[OutputFormat, ...] = ("json_schema", "json_object", "text")
 _ABOUT_THE_FORMAT = re.compile(
-    r"response.?format|response.?mime|json.?schema|json.?object|json.?mode|structured.?output"
+    r"response.?(?:format|mime|schema)|json.?schema|json.?object|json.?mode|structured.?output"
     r"|output.?format|output_config.?format|grammar",
     re.I,
 )

@@ -7,9 +7,10 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from agents_lite import (
     Agent,
@@ -52,6 +53,17 @@ def add() -> int:
 
 
 OTHER = function_tool(lambda: "no", name_override="other")
+
+
+@function_tool(name_override="add")
+def rich(
+    url: Annotated[str, Field(pattern="x", description="Where.")],
+    pattern: Annotated[int | None, Field(gt=0)] = None,
+) -> str:
+    """Add."""
+    return "3"
+
+
 NAMED_SO = function_tool(lambda additionalProperties: "3", name_override="add")
 
 
@@ -78,6 +90,10 @@ def ids(body: Json) -> set[str]:
 
 def of_model(body: Json) -> list[Json]:
     return [message for message in body["messages"] if message["role"] == "assistant"]
+
+
+def properties(body: Json) -> Any:
+    return body["tools"][0]["function"]["parameters"]["properties"]
 
 
 def roles(body: Json) -> list[str]:
@@ -196,6 +212,62 @@ PICKY = [
             and '"additionalProperties": {' in json.dumps(body["tools"])
         ),
         {"tools": [NAMED_SO]},
+    ),
+    *[
+        Picky(
+            f"{server}: plain schemas",
+            source,
+            message,
+            400,
+            lambda body: properties(body)
+            == {
+                "url": {"type": "string", "title": "Url", "description": "Where. (pattern: x)"},
+                "pattern": {
+                    "anyOf": [
+                        {"type": "integer", "description": "(exclusiveMinimum: 0)"},
+                        {"type": "null"},
+                    ]
+                },
+            },
+            {"tools": [rich]},
+        )
+        for server, source, message in [
+            (
+                "Gemini",
+                "https://github.com/ahmadrosid/nakama/issues/292",
+                'Unknown name "exclusiveMinimum" at \'tools[0].function_declarations[0].parameters.'
+                "properties[1].value.any_of[0]': Cannot find field.",
+            ),
+            (
+                "Gemini, of a format",
+                "https://github.com/hideya/langchain-mcp-tools-ts/issues/36",
+                "GenerateContentRequest.tools[0].function_declarations[0].parameters.properties[u]."
+                "format: only 'enum' and 'date-time' are supported for STRING type",
+            ),
+            (
+                "Gemini, of a list of types",
+                "https://github.com/n8n-io/n8n/issues/15553",
+                "Unknown name \"type\" at 'tools[0].function_declarations[0].parameters.properties"
+                "[0].value': Proto field is not repeating, cannot start list.",
+            ),
+            (
+                "llama.cpp",
+                "https://github.com/openclaw/openclaw/issues/113562",
+                "JSON schema conversion failed:\nPattern must start with '^' and end with '$'",
+            ),
+            (
+                "LM Studio",
+                "https://github.com/NousResearch/hermes-agent/pull/67349",
+                "Failed to initialize samplers: failed to parse grammar",
+            ),
+        ]
+    ],
+    Picky(
+        "Gemini: no parameters where there are none",
+        "https://github.com/nanbingxyz/5ire/issues/42",
+        "tools[0].function_declarations[0].parameters.properties: should be non-empty for OBJECT",
+        400,
+        lambda body: "parameters" not in body["tools"][0]["function"],
     ),
     Picky(
         "Bedrock behind a gateway: no output without a word",
