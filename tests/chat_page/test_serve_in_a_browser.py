@@ -174,6 +174,34 @@ def test_a_failure_shows_its_details_and_can_be_tried_again(
     assert browser.texts(".user") == ["Hi"]
 
 
+def test_a_server_that_fails_is_told_and_asked_again(
+    browser: Browser, served: Served, tmp_path: Path
+) -> None:
+    file = tmp_path / "chat.db"
+    whole = file.read_bytes()
+    file.write_bytes(b"This is no database. " * 100)
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", WIDE)
+    browser.open(served.url)
+    browser.wait_for(".ended", "file is not a database")
+    browser.click(".ended button")
+    browser.wait_for(".ended", "file is not a database")
+    send(browser, "Hi")  # it is not lost
+    browser.wait_for(".user + .ended", "file is not a database")
+    browser.click(".user + .ended button")
+    browser.wait_for(".user + .ended", "file is not a database")
+    file.write_bytes(whole)
+    served.turns.append("Hello!")
+    browser.click(".user + .ended button")
+    browser.wait_for(ANSWER, "Hello!")
+    assert browser.texts(".user") == ["Hi"]
+    assert not browser.texts(".ended")
+    browser.wait_for("#send")
+    served.server.close()
+    browser.click("#list .conversation button")
+    browser.wait_for(".ended", "The server cannot be reached.")
+    browser.driver.get_log("browser")  # the failed requests stand there
+
+
 def test_hostile_text_everywhere_is_shown_as_text(browser: Browser, served: Served) -> None:
     served.turns.extend(
         [

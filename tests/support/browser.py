@@ -89,6 +89,11 @@ class Browser:
         """Wait until no such element is visible."""
         self._wait(lambda: not self.texts(selector), f"the end of {selector}")
 
+    def wait_for_news(self, selector: str) -> None:
+        """Wait until such elements do not show any more what they show now."""
+        shown = self.texts(selector)
+        self._wait(lambda: self.texts(selector) != shown, f"news in {selector}")
+
     def click(self, selector: str) -> None:
         """Click on the first such element, once that does something."""
         element = self.driver.find_element("css selector", selector)

@@ -461,7 +461,8 @@ def test_run_is_watched_while_it_goes_on(browser: Browser, live: str) -> None:
     agent = Agent("Worker", tools=[slow], model=model)
     browser.open(live)
     browser.wait_for(".trace-row", "Earlier work")
-    run = threading.Thread(target=Runner.run_sync, args=(agent, "Go"))
+    question = "Go, as often as you like. " * 200
+    run = threading.Thread(target=Runner.run_sync, args=(agent, question))
     run.start()
     try:
         browser.wait_for("#traces", "running")
@@ -470,7 +471,11 @@ def test_run_is_watched_while_it_goes_on(browser: Browser, live: str) -> None:
         browser.wait_for("#answer", "The run goes on …")
         browser.click("#tab-timeline")
         browser.wait_for("#rows .running.kind-tool .name", "slow")
-        press(browser, "t")
+        browser.click("#tab-answer")
+        browser.click("#answer .more")
+        browser.wait_for_news("#facts")
+        assert question.strip() in browser.wait_for("#answer")  # it stays unfolded
+        browser.click("#tab-turns")
         browser.wait_for("#turn-body", "A tool ran")
     finally:
         go_on.set()
@@ -599,13 +604,41 @@ def test_server_that_ends_is_noticed(browser: Browser, sample_db: Path) -> None:
     browser.driver.get_log("browser")  # the failed requests stand there
 
 
-def test_unknown_trace_is_told(browser: Browser, live: str) -> None:
-    browser.open(f"{live}/#nope")
+def test_unknown_trace_is_told_and_nothing_is_shown_of_another(
+    browser: Browser, live: str
+) -> None:
+    browser.open(live)
+    browser.wait_for(".trace-row", "Earlier work")
+    browser.click(".trace-row")
+    browser.wait_for("#name", "Earlier work")
+    browser.driver.execute_script("location.hash = '#nope'")
     browser.wait_for("#notice", "There is no such trace in the store")
+    assert "Earlier work" not in browser.wait_for("body")
+    assert browser.texts("#take-along button") == []
     browser.click("#back")
     browser.wait_for(".trace-row", "Earlier work")
     browser.wait_until_gone("#notice")
     browser.driver.get_log("browser")  # the 404 stands there
+
+
+def test_what_the_server_cannot_give_is_told(
+    browser: Browser, sample_db: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "runs.db"
+    broken.write_bytes(b"This is no database. " * 100)
+    server = serve_store(TraceStore(sample_db), journal=SQLiteJournal(broken))
+    browser.open(server.url)
+    browser.wait_for("#runs", "file is not a database")
+    browser.click(".trace-row")
+    browser.wait_for("#take-along")
+    server.close()
+    for name in ("as-test", "as-cassette", "compare"):
+        browser.click(f"#{name}")
+        browser.wait_for("dialog", "The server does not answer.")
+        browser.click("dialog p > :last-child")
+        browser.wait_until_gone("dialog")
+    browser.leave()
+    browser.driver.get_log("browser")  # the failed requests stand there
 
 
 def test_hostile_trace_in_the_list_is_shown_as_text(browser: Browser, live: str) -> None:

@@ -236,9 +236,7 @@ async function showAnswer(address, fields) {
   let last = "";
   let end = null;
   try {
-    const response = await post(address, fields).catch(() => null);
-    if (!response) throw new Error("The server cannot be reached.");
-    if (!response.ok) throw new Error(await wordsOf(response));
+    const response = await answered(post(address, fields));
     for await (const [name, content] of serverSentEvents(response.body)) {
       showEvent(name, content);
       last = name;
@@ -265,6 +263,14 @@ function showEvent(name, content) {
   if (name === "run") showRun(content);
   if (name === "worker") stop.hidden = true; // it goes on, whoever leaves
   if (name === "waiting") content.forEach(showWaiting);
+}
+
+// The response to a request; an Error in words for the visitor where there is none, or a refusal.
+async function answered(request) {
+  const response = await request.catch(() => null);
+  if (!response) throw new Error("The server cannot be reached.");
+  if (!response.ok) throw new Error(await wordsOf(response));
+  return response;
 }
 
 async function wordsOf(response) {
@@ -322,10 +328,15 @@ async function showEnd(end) {
   drawEnd(end);
 }
 
-function drawEnd({ message, details, isStop }) {
+// `again` is what a click repeats.
+function drawEnd({ message, details, isStop }, again = askAgain) {
   const box = add(`ended ${isStop ? "stopped" : "error"}`, "");
   const retry = newElement("", "Retry", "button");
-  retry.onclick = askAgain;
+  retry.onclick = () => {
+    if (answering) return;
+    box.remove();
+    again();
+  };
   box.append(newElement("", message, "p"), retry);
   if (details) {
     const more = document.createElement("details");
@@ -370,10 +381,12 @@ function isOpen(items, question) {
 }
 
 async function askAgain() {
-  if (answering) return;
   const question = lastQuestion();
+  const history = await fetchHistory().catch((error) => drawEnd(error));
+  if (!history || answering) return;
+  const { items } = history;
   forgetEnd();
-  const items = await showHistory();
+  drawHistory(history);
   if (!isOpen(items, question)) showQuestion(question);
   await follow("ask", { message: question, again: "yes" });
 }
@@ -395,8 +408,11 @@ function conversationRow({ address, title }) {
   const remove = newElement("", "✕", "button");
   remove.title = "Delete this conversation";
   remove.onclick = async () => {
-    const response = await post(`${address}clear`).catch(() => null);
-    if (!response?.ok) return; // it is being answered
+    try {
+      await answered(post(`${address}clear`));
+    } catch (error) {
+      return drawEnd(error, remove.onclick); // such as: it is being answered
+    }
     if (isHere) location.assign(settings.begin);
     else showConversations();
   };
@@ -447,15 +463,20 @@ addEventListener("pagehide", () => {
 });
 clear.onclick = async () => {
   if (settings.begin) return location.assign(settings.begin);
-  await post("clear");
+  try {
+    await answered(post("clear"));
+  } catch (error) {
+    return drawEnd(error, clear.onclick);
+  }
   forgetEnd();
   await showHistory();
 };
 
-const fetchHistory = async () => (await fetch("history")).json();
+const fetchHistory = async () => (await answered(fetch("history"))).json();
 
-async function showHistory() {
-  const { items, waiting, trace } = await fetchHistory();
+const showHistory = () => fetchHistory().then(drawHistory, (error) => drawEnd(error, showHistory));
+
+function drawHistory({ items, waiting, trace }) {
   log.replaceChildren();
   agent = settings.agent;
   speaker = null;
@@ -468,7 +489,6 @@ async function showHistory() {
   setAnswering(false);
   hints.hidden = log.hasChildNodes();
   main.scrollTop = main.scrollHeight;
-  return items;
 }
 
 document.title = byId("title").textContent = settings.title;

@@ -26,6 +26,7 @@ const turns = new Turns(
 function showTrace(trace) {
   const isNew = trace.id !== app.trace?.id;
   app.trace = trace;
+  document.body.dataset.page = "trace";
   document.title = trace.name;
   byId("name").textContent = trace.name;
   byId("trace-id").textContent = trace.id;
@@ -305,7 +306,6 @@ function start() {
   byId("whole").hidden = !IS_BESIDE;
   document.body.classList.toggle("beside", IS_BESIDE);
   if (source) {
-    document.body.dataset.page = "trace";
     byId("back").hidden = true;
     showTrace(new Trace(source, null));
   } else startLive();

@@ -9,8 +9,8 @@ async function offerComparison(trace) {
     if (select.value !== other) return; // another one was chosen meanwhile
     result.replaceChildren(...(error ? [nothing(error)] : runs.map(comparedRun)));
   };
-  const response = await fetch("conversations?limit=50");
-  const { conversations } = await response.json();
+  const { conversations, error } = await askServer("conversations?limit=50");
+  if (error) return offerText("There is nothing to compare with", error);
   const others = conversations.flatMap(({ traces }) => traces).filter((each) => each.trace_id !== trace.id);
   const labels = others.map((each) =>
     el("option", { value: each.trace_id }, `${formatMoment(each.started)}  ${firstWords(each.question ?? each.workflow_name, 60)}`),

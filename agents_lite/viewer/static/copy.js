@@ -118,9 +118,15 @@ function pythonOf(value, margin) {
 }
 
 // What the server makes of a trace.
-async function askAbout(trace, what) {
-  const response = await fetch(`traces/${encodeURIComponent(trace.id)}/${what}`);
-  return response.json();
+const askAbout = (trace, what) => askServer(`traces/${encodeURIComponent(trace.id)}/${what}`);
+
+// Its answer; {error: words} where there is none.
+async function askServer(address) {
+  try {
+    return await (await fetch(address)).json();
+  } catch {
+    return { error: "The server does not answer." };
+  }
 }
 
 async function offerTest(trace) {

@@ -1,6 +1,10 @@
 // A trace in short: what was asked, what was answered, and by whom.
 
 function drawExchange(trace, open) {
+  const box = byId("answer");
+  const drawn = JSON.stringify([trace.id, trace.isRunning, trace.spans.map((span) => [span.end, span.error])]);
+  if (box.dataset.drawn === drawn) return; // what a reader has unfolded stays so
+  box.dataset.drawn = drawn;
   const calls = trace.spans.filter((span) => span.kind === "model");
   const top = calls.filter((span) => !span.nearest("tool"));
   const asked = top.map(questionOf).find(Boolean) ?? null;
@@ -18,7 +22,7 @@ function drawExchange(trace, open) {
   }
   const agents = trace.spans.filter((span) => span.kind === "agent").map((span) => span.name);
   if (agents.length) parts.push(exchangePart("Who worked on it", chips([...new Set(agents)])));
-  byId("answer").replaceChildren(el("div", { class: "exchange-page" }, ...parts));
+  box.replaceChildren(el("div", { class: "exchange-page" }, ...parts));
 }
 
 function exchangePart(title, ...nodes) {

@@ -36,7 +36,7 @@ function openPage() {
   app.trace = null;
   timeline.selected = null;
   clearFilter();
-  document.body.dataset.page = wantedId() ? "trace" : "list";
+  document.body.dataset.page = wantedId() ? "none" : "list"; // none: the trace is still to come
   document.title = "Traces";
 }
 

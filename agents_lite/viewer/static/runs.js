@@ -11,7 +11,8 @@ async function refreshRuns() {
   journal.isThere = text !== "null";
   if (text === journal.received) return;
   journal.received = text;
-  const rows = response.ok ? (JSON.parse(text) ?? []).map(runRow) : [];
+  const news = JSON.parse(text) ?? [];
+  const rows = response.ok ? news.map(runRow) : [nothing(news.error)];
   byId("runs").replaceChildren(...(rows.length ? [el("h2", {}, "Runs"), ...rows] : []));
 }
 
