@@ -6,9 +6,11 @@ import atexit
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 from inspect import isasyncgen, isawaitable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +20,7 @@ from .forks import end_child, in_child, new_lock
 from .workers import GRACE_SECONDS, Outcome, let_others_begin, wait_a_moment, wait_for
 
 if TYPE_CHECKING:
+    import asyncio
     from asyncio import AbstractEventLoop, Task
 
 _LOOP_CLOSED = "The event loop of the run was closed"
@@ -161,40 +164,37 @@ class Callbacks:
             RunCancelled: The loop was closed.
             BaseException: What it raised, or the reason of the cancellation.
         """
+        errand = self._errand(awaitable)
         try:
-            errand = _Errand(awaitable, self._running_loop())
-        except BaseException:
-            _close_unstarted(awaitable)
-            raise
-        try:
-            with cancellation.interrupting(errand.cancel):
-                return wait_for(errand.future, cancellation, errand.look)
-        except CancelledError as error:
-            raise UserError(f"A coroutine of the run was cancelled: {words_of(error)}") from error
+            return self._outcome(errand.future, errand, cancellation)
         finally:
             if not errand.future.done():
                 errand.cancel()
-                if not wait_a_moment([("A coroutine", errand.future)]) and not errand.was_told:
-                    _retire(errand.loop)  # what blocks it must not hold up other runs
+                _leave("A coroutine", errand)
 
     def iterate(self, cancellation: Cancellation, events: AsyncIterator[Any]) -> Iterator[Any]:
-        """A synchronous view of an async iterator, each step taken on the event loop."""
-        end = object()
+        """A synchronous view of an async iterator.
 
-        async def step() -> Any:
-            return await anext(events, end)
-
+        As in an `async for`, one task takes all steps, so that time limits, groups of tasks and
+        context variables of an async generator hold over its events.
+        """
+        steps = _Steps(events)
+        errand = self._errand(steps.take())
+        step: Outcome[Any] = Outcome()
         try:
-            while (event := self.wait_for(cancellation, step())) is not end:
+            while True:
+                self._check_open()
+                errand.send(partial(steps.ask, step))
+                event = self._outcome(step, errand, cancellation)
+                if event is _END:
+                    return
                 cancellation.check()
                 yield event
+                step = Outcome()
         finally:
-            close = getattr(events, "aclose", None)
-            if close is not None:
-                with suppress(RunCancelled):  # no loop is left to close it on
-                    loop = self._running_loop()
-                    closing = _Errand(close(), loop)
-                    wait_a_moment([("Closing the model's stream", closing.future)])
+            if not errand.future.done():
+                errand.send(partial(steps.ask, None) if step.done() else errand.cancel)
+                _leave("Closing the model's stream", errand)
 
     def close(self) -> None:
         """Call nothing more: the run is over."""
@@ -205,6 +205,30 @@ class Callbacks:
             raise RunCancelled("The run is over")
         if self._loop is not None and self._loop.is_closed():
             raise RunCancelled(_LOOP_CLOSED)
+
+    def _errand(self, awaitable: Awaitable[Any]) -> _Errand:
+        try:
+            return _Errand(awaitable, self._running_loop())
+        except BaseException:
+            _close_unstarted(awaitable)
+            raise
+
+    def _outcome(
+        self, future: Outcome[Any], errand: _Errand, cancellation: Cancellation
+    ) -> Any:
+        """What comes of an errand, or of a part of it."""
+
+        def look() -> None:
+            errand.look()
+            if errand.future.done() and not future.done():
+                future.set_exception(errand.future.exception() or RunCancelled(_LOOP_CLOSED))
+
+        try:
+            with cancellation.interrupting(errand.cancel):
+                look()
+                return wait_for(future, cancellation, look)
+        except CancelledError as error:
+            raise UserError(f"A coroutine of the run was cancelled: {words_of(error)}") from error
 
     def _running_loop(self) -> AbstractEventLoop:
         self._check_open()
@@ -246,11 +270,11 @@ class _Errand:
                 "A run that shares this event loop cannot be waited for on the loop's own thread; "
                 "await Runner.run(...) instead"
             )
-        self._send(self._start)
+        self.send(self._start)
 
     def cancel(self) -> None:
         """Cancel the task, from any thread."""
-        self._send(self._cancel)
+        self.send(self._cancel)
 
     def look(self) -> None:
         """End it where the loop is closed, and with it the run."""
@@ -259,7 +283,8 @@ class _Errand:
                 _close_unstarted(self._awaitable)
             self.future.set_exception(RunCancelled(_LOOP_CLOSED))
 
-    def _send(self, callback: Callable[[], None]) -> None:
+    def send(self, callback: Callable[[], None]) -> None:
+        """Have the loop call something, unless it is closed; that ends the errand."""
         try:
             self.loop.call_soon_threadsafe(callback)
         except RuntimeError:
@@ -271,28 +296,82 @@ class _Errand:
             self._task.cancel()
 
     def _start(self) -> None:
-        self._task = self.loop.create_task(self._settle())
+        self._task = self.loop.create_task(_settle(self.future, self._awaitable))
         self._task.add_done_callback(self._settle_unstarted)
-
-    async def _settle(self) -> None:
-        try:
-            with _InOneProcess(self._awaitable):
-                result = await self._awaitable
-        except _ENDS as error:
-            told = _no_end(self._awaitable, error)
-            told.__cause__ = error
-            self.future.set_exception(told)
-        except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
-            # A cancelled task as an Exception, for whom it may concern.
-            is_cancelled = _is_cancelled_task(error)
-            self.future.set_exception(CancelledError(*error.args) if is_cancelled else error)
-        else:
-            self.future.set_result(result)
 
     def _settle_unstarted(self, _: Task[None]) -> None:
         if not self.future.done():  # it was cancelled before its first step
             _close_unstarted(self._awaitable)
             self.future.set_exception(CancelledError())
+
+
+async def _settle(future: Outcome[Any], awaitable: Awaitable[Any]) -> None:
+    """Have a future hold what comes of an awaitable."""
+    try:
+        with _InOneProcess(awaitable):
+            result = await awaitable
+    except _ENDS as error:
+        told = _no_end(awaitable, error)
+        told.__cause__ = error
+        future.set_exception(told)
+    except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
+        # A cancelled task as an Exception, for whom it may concern.
+        is_cancelled = _is_cancelled_task(error)
+        future.set_exception(CancelledError(*error.args) if is_cancelled else error)
+    else:
+        future.set_result(result)
+
+
+_END = object()
+"""What is behind the last value of an iterator."""
+
+
+class _Steps:
+    """The steps of an async iterator: one task takes them all, each when it is asked for."""
+
+    def __init__(self, events: AsyncIterator[Any]) -> None:
+        self._events = events
+        self._asked: deque[Outcome[Any] | None] = deque()
+        self._woken: asyncio.Future[None] | None = None
+
+    def ask(self, step: Outcome[Any] | None) -> None:
+        """Have a step taken, for its outcome; None: close the iterator. Called on the loop."""
+        self._asked.append(step)
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
+    async def take(self) -> None:
+        """Take the steps, up to the first that fails, and close the iterator."""
+        try:
+            while (step := await self._next()) is not None:
+                await _settle(step, anext(self._events, _END))
+                if step.exception() is not None:
+                    break
+        except GeneratorExit:  # no loop is left to close it on
+            raise
+        except BaseException:
+            await self._close()
+            raise
+        await self._close()
+
+    async def _next(self) -> Outcome[Any] | None:
+        from asyncio import get_running_loop
+
+        while not self._asked:
+            self._woken = get_running_loop().create_future()
+            await self._woken
+        return self._asked.popleft()
+
+    async def _close(self) -> None:
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _leave(name: str, errand: _Errand) -> None:
+    """Wait a moment for an errand that was told to end."""
+    if not wait_a_moment([(name, errand.future)]) and not errand.was_told:
+        _retire(errand.loop)  # what blocks it must not hold up other runs
 
 
 class _PrivateLoop:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -311,6 +312,53 @@ def test_an_async_iterator_is_stepped_and_closed_on_the_loop():
     steps.close()
 
     assert closed == [ask(loop_here)]
+
+
+def test_one_task_takes_all_steps_of_an_async_generator_and_closes_it():
+    """So time limits and context variables hold over its events, as in an `async for`."""
+    current = ContextVar("current", default="nothing")
+    tasks = []
+
+    async def events() -> AsyncIterator[str]:
+        token = current.set("own")
+        tasks.append(asyncio.current_task())
+        try:
+            async with asyncio.timeout(None) as limit:
+                yield current.get()
+                yield current.get()
+                limit.reschedule(asyncio.get_running_loop().time())
+                await asyncio.sleep(LONG)
+        except TimeoutError:
+            yield "late"
+        finally:
+            tasks.append(asyncio.current_task())
+            current.reset(token)
+
+    assert list(Callbacks().iterate(Cancellation(), events())) == ["own", "own", "late"]
+    left = Callbacks().iterate(Cancellation(), events())
+    assert next(left) == "own"
+    left.close()
+    assert tasks[0] is tasks[1] is not tasks[2] is tasks[3]
+
+
+def test_a_stream_whose_task_somebody_cancels_between_two_events_is_told_of() -> None:
+    tasks = []
+
+    async def events() -> AsyncIterator[int]:
+        tasks.append(asyncio.current_task())
+        yield 1
+        yield 2
+
+    steps = Callbacks().iterate(Cancellation(), events())
+    assert next(steps) == 1
+
+    async def cancel() -> None:
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+
+    Callbacks().call(Cancellation(), cancel)
+    with pytest.raises(UserError, match="A coroutine of the run was cancelled"):
+        next(steps)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
