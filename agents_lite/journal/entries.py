@@ -87,9 +87,9 @@ def read_record(agent: Agent[Any], facts: list[JSON]) -> Record:
     outermost = Record(agent)
     for told in facts:
         record = outermost
-        for _, call_id in told.pop("in", ()):
-            is_there = record.has_inner(call_id)
-            record = record.inner(call_id, agent if is_there else inner_agent(record, call_id))
+        for turn, call_id in told.pop("in", ()):
+            inner = record.inside.get((turn, call_id))  # one that was left behind may tell late
+            record = inner or record.inner(call_id, inner_agent(record, turn, call_id), turn)
         record.add(fact_from_json(told, record))
     return outermost
 

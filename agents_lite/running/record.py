@@ -227,9 +227,9 @@ class Record:
         for inner in self.inside.values():
             inner.write_to(writer)
 
-    def inner(self, call_id: str, agent: Agent[Any]) -> Record:
-        """The record of the run inside that call of the turn at hand; a new one at first."""
-        key = (self.turn, call_id)
+    def inner(self, call_id: str, agent: Agent[Any], turn: int | None = None) -> Record:
+        """The record of the run inside that call of a turn; a new one at first. None: this turn."""
+        key = (self.turn if turn is None else turn, call_id)
         record = self.inside.get(key)
         if record is None:
             record = self.inside[key] = Record(agent, around=self)

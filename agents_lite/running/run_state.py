@@ -20,7 +20,18 @@ from ..response_types import json_text, read_json
 from ..run_context import TContext
 from ..shown import in_few_words, repr_of
 from .fact_json import fact_from_json, fact_to_json
-from .facts import Added, Answered, Awaited, Decided, Fact, Saved, Started, TurnEnded
+from .facts import (
+    Added,
+    Answered,
+    Awaited,
+    Decided,
+    Fact,
+    HandedOver,
+    Place,
+    Saved,
+    Started,
+    TurnEnded,
+)
 from .record import Record
 from .turn.approval import decision_of, interruptions
 from .turn.plan import found_at, make_plan
@@ -426,25 +437,35 @@ def _record_from_json(
         if fact["type"] == "begun":
             place = record.turn, fact["call_id"]
             if place in inner_runs:
-                agent_inside = inner_agent(record, fact["call_id"])
+                agent_inside = inner_agent(record, record.turn, fact["call_id"])
                 inner = _record_from_json(agent_inside, inner_runs[place], record)
                 record.inside[place] = inner
     make_plan(record)  # whoever is to go on with the turn at hand must be there
     return record
 
 
-def inner_agent(record: Record, call_id: str) -> Agent[Any]:
-    """The agent that a call of the turn at hand runs.
+def inner_agent(record: Record, turn: int, call_id: str) -> Agent[Any]:
+    """The agent that a call runs; its turn may have ended, where the call was left behind.
 
     Raises:
         UserError: None stands where the tool of the call stood.
     """
-    place = record.target_of(call_id)
-    tool = None if place is None else found_at(place, record.agent)
+    caller = target = record.starting_agent
+    answered, targets = 0, dict[str, Place]()
+    for fact in record.facts:
+        if isinstance(fact, Answered):
+            answered, targets, target = fact.turn, fact.targets or {}, caller
+        elif isinstance(fact, HandedOver):
+            target = fact.target
+        elif isinstance(fact, TurnEnded):
+            if answered == turn:
+                break
+            caller = target
+    tool = found_at(targets[call_id], caller) if call_id in targets else None
     agent: Agent[Any] | None = getattr(tool, "agent", None)
     if agent is None:
         raise UserError(
-            f"The call {call_id} ran an agent, and at that place agent {record.agent.name} has none"
+            f"The call {call_id} ran an agent, and at that place agent {caller.name} has none"
         )
     return agent
 

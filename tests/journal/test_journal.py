@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from array import array
 from collections.abc import Callable
@@ -40,11 +41,12 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.journal.holder import Holder
+from agents_lite.running.facts import Failed
 from agents_lite.testing import ScriptedModel, call, turn
 from tests.journal.conftest import make_store
 from tests.support.drivers import every_driver
 from tests.support.journal_stores import JournalStore
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, PATIENCE, time_is_up_once, wait_until
 
 Scripted = Callable[..., ScriptedModel]
 
@@ -393,6 +395,49 @@ def test_approvals_inside_agents_as_tools_are_decided_in_the_journal(
     journal.approve("r", "p")
     result = Runner.run_sync(outer, "Go", run_config=config(journal))
     assert (result.final_output, result.usage.requests) == ("done", 4)
+
+
+def test_what_agents_left_behind_in_calls_tell_in_later_turns_is_read_where_it_belongs(
+    journal: Journal, scripted: Scripted
+) -> None:
+    """One is left in a call of its own, one before it has begun; another agent is at work then."""
+    begun: list[str] = []
+    may_end = threading.Event()
+
+    def stay(what: str) -> list[Any]:
+        begun.append(what)
+        may_end.wait(PATIENCE)
+        return []
+
+    class Slow(SQLiteSession):
+        def get_items(self, limit: int | None = None) -> Any:
+            return stay("session")
+
+    at_work = function_tool(lambda: stay("tool"), name_override="at_work")
+    inner = Agent("I", model=scripted([call("at_work")]), tools=[at_work])
+    left = [inner.as_tool("one"), inner.as_tool("other", session=Slow("s"))]
+    for tool in left:
+        tool.timeout = LIMIT
+
+    def tell(context: ToolContext[Any]) -> str:
+        may_end.set()
+        runs: Any = context.run.record.inside.values()
+        wait_until(lambda: all(run.facts and isinstance(run.facts[-1], Failed) for run in runs))
+        return "told"
+
+    named = function_tool(tell, name_override="tell")
+    other = Agent("B", model=scripted([call("tell"), Stopped(), "done"]), tools=[named])
+    calls = [call("one", call_id="1", input="Go"), call("other", call_id="2", input="Go")]
+    agent = Agent("A", tools=left, handoffs=[other])
+    agent.model = scripted([calls, call("transfer_to_b")])
+    options = config(journal, parallel_tools=True)
+    with time_is_up_once(lambda: len(begun) == 2), pytest.raises(Stopped):
+        Runner.run_sync(agent, "Go", run_config=options)
+    state = journal.state("r", agent)
+    inside = {place: record.agent for place, record in state._record.inside.items()}
+    assert inside == {(1, "1"): inner, (1, "2"): inner}
+    result = Runner.run_sync(agent, state, run_config=options)
+    assert (result.final_output, result.last_agent, result.usage.requests) == ("done", other, 5)
 
 
 def test_a_state_goes_on_in_its_journal(journal: Journal, scripted: Scripted) -> None:
