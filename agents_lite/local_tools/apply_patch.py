@@ -18,13 +18,15 @@ from ..response_types import as_json, json_text
 from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from ..tool import LocalTool, NeedsApproval, OnApproval
-from .diffs import apply_diff
+from .diffs import DiffError, apply_diff
 
 if TYPE_CHECKING:
     from ..run_context import RunContextWrapper
     from ..running.turn.tool_call import ToolCall
 
 _KINDS = ("create_file", "update_file", "delete_file")
+_MARK = "\ufeff"
+"""What files of Windows may begin with: a byte order mark."""
 
 
 @dataclass
@@ -172,18 +174,24 @@ class FolderEditor:
         return f"Created {operation.path}"
 
     def update_file(self, operation: ApplyPatchOperation) -> str:
-        """Change a file, and move it if that is asked for.
+        """Change a file, and move it if that is asked for. A byte order mark stays where it is.
 
         Raises:
-            DiffError: The diff does not fit.
+            DiffError: The diff does not fit, or changes nothing.
             OSError: There is no such file, or it cannot be written.
         """
         path = self._inside(operation.path)
         text = path.read_bytes().decode("utf-8")
-        changed = apply_diff(text, operation.diff or "")
+        diff = operation.diff or ""
+        if text.startswith(_MARK):  # whether the model has read it or not
+            changed = _MARK + apply_diff(text.removeprefix(_MARK), diff.replace(_MARK, ""))
+        else:
+            changed = apply_diff(text, diff)
         target = path if operation.move_to is None else self._inside(operation.move_to)
         if target != path and target.exists():
             raise FileExistsError(f"{operation.move_to} exists already")
+        if target == path and changed == text:
+            raise DiffError(f"The diff changes nothing in {operation.path}")
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(target, changed, path)
         if target != path:

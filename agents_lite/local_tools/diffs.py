@@ -99,7 +99,7 @@ def _added_line(line: str) -> str:
 
 def _sections(diff_lines: list[str]) -> Iterable[_Section]:
     sections = [_Section()]
-    for number, line in enumerate(diff_lines):
+    for number, line in enumerate(diff_lines if any(diff_lines) else ()):
         section = sections[-1]
         if line.startswith("@@"):
             unified = _UNIFIED.fullmatch(line)

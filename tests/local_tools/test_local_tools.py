@@ -279,6 +279,27 @@ def test_files_are_made_changed_moved_and_deleted(tmp_path: Path) -> None:
     assert list((tmp_path / "src").iterdir()) == []
 
 
+@pytest.mark.parametrize("diff", ["@@\n-a\n+z\n b", "@@\n-\ufeffa\n+\ufeffz\n b"])
+def test_a_byte_order_mark_stays_where_it_is(tmp_path: Path, diff: str) -> None:
+    path = tmp_path / "a.cs"
+    path.write_text("\ufeffa\nb\n", encoding="utf-8")
+    tool = ApplyPatchTool(FolderEditor(tmp_path))
+    assert answer_of(tool, patch_call("update_file", "a.cs", diff))["output"] == "Updated a.cs"
+    assert path.read_text(encoding="utf-8") == "\ufeffz\nb\n"
+
+
+@pytest.mark.parametrize("diff", ["", "\n", "@@\n a", "@@ a\n", "@@\n-a\n+a", "*** End Patch"])
+def test_a_diff_that_changes_nothing_is_no_success(tmp_path: Path, diff: str) -> None:
+    # https://github.com/NousResearch/hermes-agent/pull/40237, use-agent-os/agent-os/issues/2837
+    (tmp_path / "a").write_text("\na\n\n")
+    tool = ApplyPatchTool(FolderEditor(tmp_path))
+    sent = answer_of(tool, patch_call("update_file", "a", diff))
+    assert (sent["status"], sent["output"]) == ("failed", "The diff changes nothing in a")
+    moved = answer_of(tool, patch_call("update_file", "a", diff, move_to="b"))
+    assert moved["status"] == "completed"
+    assert (tmp_path / "b").read_text() == "\na\n\n"
+
+
 def test_a_new_file_has_the_mode_that_the_umask_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
