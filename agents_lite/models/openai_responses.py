@@ -25,6 +25,7 @@ from .refused_streams import note_refused_stream, with_stream
 from .replayed_reasoning import REPLAYED, without_replayed
 from .sending import send
 from .tool_json import handoff_to_request, tool_to_request, tools_to_include
+from .unanswered_calls import note_unanswered
 
 if TYPE_CHECKING:
     from ..concurrency.cancellation import Cancellation
@@ -103,8 +104,8 @@ class OpenAIResponsesModel(Model):
             UserError: The request cannot be sent, for want of an API key for example.
         """
         client = self._client or default_client()
-        body = _as_taken(self.request_body(request), client)
-        return send(client, body, request, reword=partial(self._other_body, request, client))
+        reword = partial(self._other_body, request, client, [])
+        return send(client, self._body(request, client, []), request, reword=reword)
 
     def request_body(self, request: ModelRequest) -> dict[str, Any]:
         """The JSON that is sent for a request.
@@ -116,22 +117,33 @@ class OpenAIResponsesModel(Model):
         return request_body(self.model if is_named else None, without_lost(request))
 
     def _other_body(
-        self, request: ModelRequest, client: ResponsesClient, refusal: APIStatusError
+        self,
+        request: ModelRequest,
+        client: ResponsesClient,
+        answers: list[dict[str, Any]],
+        refusal: APIStatusError,
     ) -> dict[str, Any]:
-        """The body without what the server turns out not to read, to know or to stream."""
-        sent = self.request_body(request)
+        """The body without what the server turns out not to read, to know or to stream, and with
+        what it misses.
+        """
+        sent = self._body(request, client, answers)
         note_refused_field(sent, client, refusal)
         note_refused_stream(sent, client, refusal)
+        note_unanswered(request, refusal, answers)
         note_lost(request, client, refusal)
-        return _as_taken(self.request_body(request), client)
+        return self._body(request, client, answers)
+
+    def _body(
+        self, request: ModelRequest, client: ResponsesClient, answers: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The body as the server takes it, as far as it has refused others."""
+        body = with_stream(self.request_body(request), client)
+        if answers:
+            body["input"] = [*answers, *body["input"]]
+        return without_refused_fields(body, client)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
-
-
-def _as_taken(body: dict[str, Any], client: ResponsesClient) -> dict[str, Any]:
-    """A body as the server takes it, as far as it has refused others."""
-    return without_refused_fields(with_stream(body, client), client)
 
 
 def request_body(model: str | None, request: ModelRequest) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""Calls that a server keeps, and that it was never told the outputs of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents_lite import (
+    Agent,
+    BadRequestError,
+    CustomTool,
+    OpenAIResponsesModel,
+    ResponsesClient,
+    Runner,
+    function_tool,
+)
+from agents_lite.testing import ResponsesServer, call, status, turn
+from tests.support.drivers import whole_and_streamed
+
+FREE = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c-3", "name": "free", "input": "y"}
+CALLS = turn(call("look", call_id="c1"), call("look", call_id="c2"), FREE)
+
+
+@function_tool
+def look() -> str:
+    """Look."""
+    return "seen"
+
+
+def agent_at(server: ResponsesServer) -> Agent[Any]:
+    client = ResponsesClient(api_key="k", base_url=server.base_url)
+    return Agent(
+        "A",
+        model=OpenAIResponsesModel("m", client),
+        tools=[look, CustomTool("free", "Free.", lambda context, text: text)],
+        tool_use_behavior="stop_on_first_tool",
+    )
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("is_conversation", [True, False])
+def test_a_conversation_goes_on_behind_calls_that_were_not_answered(
+    run: Any, is_conversation: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    # https://github.com/openai/openai-agents-python/issues/673 and 1061
+    with ResponsesServer([CALLS, "Fine.", "Bye."]) as server:
+        agent = agent_at(server)
+        kept: dict[str, Any] = {"conversation_id": "conv_1"} if is_conversation else {}
+        first = run(agent, "Look", **kept)
+        assert first.final_output == "seen"
+        if not is_conversation:
+            kept = {"previous_response_id": first.last_response_id}
+        second = run(agent, "Go on", **kept)
+        assert second.final_output == "Fine."
+        sent = server.requests[-1].body["input"]
+        assert [item.get("call_id") for item in sent] == ["c1", "c2", "c-3", None]
+        assert len(second.to_input_list()) == 2  # what stands in for outputs is for the server
+        if not is_conversation:
+            kept = {"previous_response_id": second.last_response_id}
+        assert run(agent, "Bye", **kept).final_output == "Bye."
+        assert len(server.requests) == 1 + 4 + 1
+    assert len([each for each in caplog.records if "never answered" in each.message]) == 3
+
+
+def test_a_server_that_finds_no_output_in_spite_of_it_is_believed() -> None:
+    words = "No tool output found for function call c1."
+    with ResponsesServer(lambda asked: status(400, {"message": words})) as server:
+        for kept, requests in ({"conversation_id": "c"}, 2), ({}, 3):
+            with pytest.raises(BadRequestError, match="No tool"):
+                Runner.run_sync(agent_at(server), "Go on", **kept)
+            assert len(server.requests) == requests
