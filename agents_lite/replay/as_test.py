@@ -27,14 +27,15 @@ from agents_lite import Agent, AgentsException, FunctionTool, Runner, handoff
 from agents_lite.testing import ScriptedModel, call
 
 
-def recorded(name, parameters, outputs):
-    """A tool that returns what it returned then, by its arguments."""
+def recorded(name, parameters, outputs, waiting=()):
+    """A tool that returns what it returned then, by its arguments, but for calls that wait."""
     return FunctionTool(
         name=name,
         description=name,
         params_json_schema=parameters,
         on_invoke_tool=lambda context, arguments: outputs[arguments].pop(0),
         strict_json_schema=False,
+        needs_approval=bool(waiting) and (lambda context, arguments, call_id: call_id in waiting),
     )
 '''
 _ANY_OBJECT: Json = {"type": "object", "properties": {}}
@@ -61,7 +62,9 @@ def _lines(run: RecordedRun, name: str) -> Iterator[str]:
     if not turns:
         raise UserError("The run had no answer of a model")
     names = _variables(turns)
-    is_open = bool(turns[-1].calls) or run.failure is not None and run.unanswered is not None
+    waiting = _waiting(run)
+    has_failed = run.failure is not None and run.unanswered is not None
+    is_open = has_failed or bool(turns[-1].calls) and not waiting
     yield f"def {name}():"
     yield "    model = ScriptedModel("
     yield "        ["
@@ -75,7 +78,7 @@ def _lines(run: RecordedRun, name: str) -> Iterator[str]:
         yield f"    {variable} = Agent({_literal(agent)}, model=model)"
     for agent, variable in names.items():
         own = [turn for turn in turns if turn.agent == agent]
-        yield from _tools(own, variable)
+        yield from _tools(own, variable, waiting)
         yield from _handoffs(turns, agent, names)
     yield "    with model:"
     started = f"Runner.run_sync({names[turns[0].agent]}, {_literal(_input(run))}, max_turns=None)"
@@ -84,13 +87,24 @@ def _lines(run: RecordedRun, name: str) -> Iterator[str]:
         yield f"            {started}"
     else:
         yield f"        result = {started}"
+    if waiting:
+        yield f"    assert [each.call_id for each in result.interruptions] == {_literal(waiting)}"
+    elif not is_open:
         yield f"    assert result.final_output == {_literal(run.final_output)}"
         yield f"    assert result.last_agent is {names[turns[-1].agent]}"
 
 
-def _tools(turns: list[RecordedTurn], variable: str) -> Iterator[str]:
+def _waiting(run: RecordedRun) -> list[str]:
+    """The ids of the calls that the run waits for, or of those in which it does."""
+    calls = list(run.turns.values())[-1].calls.values()
+    open_calls = [each.call_id for each in calls if each.item is None and not each.hands_over]
+    return open_calls if run.waiting else []
+
+
+def _tools(turns: list[RecordedTurn], variable: str, waiting: list[str]) -> Iterator[str]:
     outputs: dict[str, dict[str, list[Any]]] = {}
     schemas: dict[str, Any] = {}
+    held: dict[str, list[str]] = {}
     for turn in turns:
         offered = turn.settings.get("tools") or []
         schemas.update({tool["name"]: tool.get("parameters") for tool in offered if "name" in tool})
@@ -99,11 +113,14 @@ def _tools(turns: list[RecordedTurn], variable: str) -> Iterator[str]:
                 _check_has_stand_in(each)
                 found = outputs.setdefault(each.name, {}).setdefault(each.arguments, [])
                 found.append("" if each.output is None else each.output)
+                if each.call_id in waiting:
+                    held.setdefault(each.name, []).append(each.call_id)
     if outputs:
         yield f"    {variable}.tools = ["
         for name, told in outputs.items():
             parameters = schemas.get(name) or _ANY_OBJECT
             arguments = ", ".join(map(_literal, (name, parameters, told)))
+            arguments += f", waiting={_literal(held[name])}" if name in held else ""
             yield f"        recorded({arguments}),"
         yield "    ]"
 

@@ -204,8 +204,10 @@ class _Reader:
         for turn in turns:
             for call in turn.calls.values():
                 self._finish(call, self._functions[call.call_id])
-        if turns and not run.failure and not turns[-1].calls:
-            run.final_output = _last_text(turns[-1].output)
+        if turns and not run.failure:
+            run.waiting = list(_waiting(turns[-1]))
+            if not turns[-1].calls:
+                run.final_output = _last_text(turns[-1].output)
         return run
 
     def _finish(self, call: RecordedCall, spans: list[StoredSpan]) -> None:
@@ -306,6 +308,15 @@ class _Reader:
         """Note the turns of runs that a function has begun by itself."""
         for run in self._inner_runs(self._tree.agents_below(span.span_id)):
             self._run.others += run.all_turns()
+
+
+def _waiting(turn: RecordedTurn) -> Iterator[str]:
+    """The calls that wait for a person: nothing was done about them, or one waits inside."""
+    for call in turn.calls.values():
+        if call.item is None and call.inside is not None:
+            yield from call.inside.waiting
+        elif call.item is None and call.decided is None and not call.hands_over:
+            yield f"{call.name}({call.arguments})"
 
 
 def _usage(told: Any) -> Usage:

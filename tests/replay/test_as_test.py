@@ -106,6 +106,24 @@ def test_a_run_that_failed_fails_in_the_test_as_well(tmp_path: Path) -> None:
     run_test(text, tmp_path)
 
 
+def test_a_run_that_waits_waits_in_the_test_as_well(tmp_path: Path) -> None:
+    @function_tool(needs_approval=True)
+    def refund(order: int) -> str:
+        """Refund an order."""
+        return "refunded"
+
+    asked = ScriptedModel([call("refund", call_id="inner", order=1)])
+    inner = Agent("Inner", tools=[refund], model=asked).as_tool("ask", "Ask.")
+    calls = [call("look_up", word="y"), call("refund", call_id="outer", order=2)]
+    model = ScriptedModel([[call("look_up", word="x")], [*calls, call("ask", input="z")]])
+    found = traced(tmp_path, Agent("A", tools=[look_up, refund, inner], model=model), "Go")
+    [run] = runs_of_trace(found)
+    assert run.waiting == ['refund({"order":2})', 'refund({"order":1})']
+    text = as_test(found)
+    assert "['outer', " in text and "AgentsException(" not in text
+    run_test(text, tmp_path)
+
+
 def test_a_trace_without_a_run_is_told() -> None:
     with pytest.raises(UserError, match="no model call"):
         as_test(made_up([span("1", {"type": "custom", "name": "x"})]))
