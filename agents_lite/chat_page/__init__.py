@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .answers import answer_frames, decide_call
+from .answers import answer_frames, decide_call, kept_state
 from .events import error_event, event_frames, sse, visitor_words, waiting_calls
 from .page import ChatPage
 
@@ -12,6 +12,7 @@ __all__ = [
     "decide_call",
     "error_event",
     "event_frames",
+    "kept_state",
     "sse",
     "visitor_words",
     "waiting_calls",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from ..response_types import read_json
 from ..result import RunResultStreaming
 from ..running.run_state import RunState
 from .events import error_event, event_frames, sse, waiting_calls
+
+if TYPE_CHECKING:
+    from ..agent import Agent
 
 logger = logging.getLogger("agents_lite")
 
@@ -59,6 +62,20 @@ def answer_frames(
         logger.exception("The run failed")
         last = error_event(error, with_details=with_details)
     yield last
+
+
+def kept_state(agent: Agent[Any], text: str | None) -> RunState | None:
+    """The run that was put aside; None: there is none that this agent can go on with.
+
+    Args:
+        agent: The agent that began it; it may have changed since then.
+        text: What was kept, or None.
+    """
+    try:
+        return None if text is None else RunState.from_string(agent, text)
+    except UserError as error:
+        logger.warning("A run that waits is left behind: %s", error)
+        return None
 
 
 def decide_call(state: RunState, form: Mapping[str, str]) -> bool:

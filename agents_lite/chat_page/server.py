@@ -31,7 +31,7 @@ from ..run import RunConfig, Runner
 from ..running.run_state import RunState
 from ..tracing import TraceStore, gen_trace_id
 from ..viewer.server import answer_viewer
-from .answers import answer_frames, decide_call
+from .answers import answer_frames, decide_call, kept_state
 from .conversations import Conversations
 from .events import sse, waiting_calls
 from .page import ChatPage
@@ -177,7 +177,7 @@ class ChatServer:
         kept = self._chat.conversations
         with kept.session(name) as session:
             items = session.get_items()
-        state = self._state(kept.find(name))
+        state = kept_state(self._chat.agent, kept.find(name))
         waiting = []
         if state is not None:
             items += state.get_unsaved_items()
@@ -211,7 +211,7 @@ class ChatServer:
             if claim is None:
                 return _busy()
             text = self._chat.conversations.find(name)
-            state = self._state(text)
+            state = kept_state(self._chat.agent, text)
             if state is None:
                 return self._run(name, message, claim)
             if state.get_interruptions():
@@ -225,7 +225,7 @@ class ChatServer:
     def _decide(self, name: str, form: dict[str, str]) -> HTTPReply:
         with self._claimed(name) as claim:
             text = self._chat.conversations.find(name)
-            state = self._state(text)
+            state = kept_state(self._chat.agent, text)
             if claim is None or state is None or not decide_call(state, form):
                 return _decided_before()
             if not self._chat.conversations.take(name, text):
@@ -267,14 +267,6 @@ class ChatServer:
         with self._freed:
             del self._running[name]
             self._freed.notify_all()
-
-    def _state(self, text: str | None) -> RunState | None:
-        """The run that was put aside; None: there is none that this agent can go on with."""
-        try:
-            return None if text is None else RunState.from_string(self._chat.agent, text)
-        except UserError as error:
-            logger.warning("A run that waits is left behind: %s", error)
-            return None
 
     def _run(self, name: str, start: str | RunState, claim: ExitStack) -> HTTPReply:
         return _stream(self._frames(name, start, claim.pop_all()))

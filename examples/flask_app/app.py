@@ -17,9 +17,17 @@ from collections.abc import Iterator
 import flask
 import waiting
 from shop import front_desk, model_config
+from werkzeug.exceptions import HTTPException
 
 from agents_lite import Runner, RunResultStreaming, RunState, SQLiteSession, UserError
-from agents_lite.chat_page import ChatPage, answer_frames, decide_call, sse, waiting_calls
+from agents_lite.chat_page import (
+    ChatPage,
+    answer_frames,
+    decide_call,
+    kept_state,
+    sse,
+    waiting_calls,
+)
 from agents_lite.testing.offline import NOTICE, has_model_server
 
 HINTS = [
@@ -47,7 +55,7 @@ def page() -> str:
 def history() -> flask.Response:
     with SQLiteSession(visitor(), waiting.DATABASE) as session:
         items = session.get_items()
-    state = kept_state(waiting.find(visitor()))
+    state = kept_state(front_desk, waiting.find(visitor()))
     if state is None:
         return flask.jsonify(items=items, waiting=[])
     items += state.get_unsaved_items()
@@ -60,7 +68,7 @@ def ask() -> flask.Response:
     if not message:
         flask.abort(400, "The message is empty.")
     text = waiting.find(visitor())
-    state = kept_state(text)
+    state = kept_state(front_desk, text)
     if state is None:
         return streamed(answer(visitor(), message))
     if state.get_interruptions() or not waiting.take(visitor(), text):
@@ -75,7 +83,7 @@ def decide() -> flask.Response:
     """Decide about a call that waits, and go on; only the visitor whose run it is can name it."""
     form = flask.request.form
     text = waiting.find(visitor())
-    state = kept_state(text)
+    state = kept_state(front_desk, text)
     try:
         is_decided = state is not None and decide_call(state, form)
     except UserError as error:  # a form of an MCP server, not filled in as it should be
@@ -100,13 +108,14 @@ def clear() -> tuple[str, int]:
     return "", 204
 
 
+@app.errorhandler(HTTPException)
+def refused(error: HTTPException) -> tuple[dict[str, str | None], int]:
+    return {"error": error.description}, error.code or 500  # the page shows the words
+
+
 def visitor() -> str:
     """Who is asking: an id in a signed cookie."""
     return flask.session.setdefault("visitor", uuid.uuid4().hex)
-
-
-def kept_state(text: str | None) -> RunState | None:
-    return None if text is None else RunState.from_string(front_desk, text)
 
 
 def streamed(frames: Iterator[str]) -> flask.Response:

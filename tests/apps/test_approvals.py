@@ -110,7 +110,8 @@ def test_no_message_is_taken_while_a_call_waits_and_a_new_conversation_forgets_i
     site: Site,
 ) -> None:
     visitor = ask(site, [REFUND])
-    assert visitor.ask("Hello?").status_code == 409
+    refused = visitor.ask("Hello?")
+    assert (refused.status_code, refused.json()["error"]) == (409, "A call waits for a decision.")
     assert len(visitor.waiting()) == 1
     visitor.post("clear")
     assert (visitor.waiting(), visitor.history()) == ([], [])

@@ -133,7 +133,8 @@ def test_an_error_is_told_and_the_conversation_goes_on(site: Site) -> None:
 
 
 def test_an_empty_message_is_refused(site: Site) -> None:
-    assert site.visitor().ask("  ").status_code == 400
+    refused = site.visitor().ask("  ")
+    assert (refused.status_code, refused.json()) == (400, {"error": "The message is empty."})
 
 
 def test_a_forged_visitor_gets_a_conversation_of_its_own(site: Site) -> None:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from agents_lite.chat_page import ChatPage, error_event, visitor_words
+from agents_lite import Agent, Runner, function_tool
+from agents_lite.chat_page import ChatPage, error_event, kept_state, visitor_words
 from agents_lite.exceptions import (
     AgentsException,
     APIConnectionError,
@@ -14,6 +15,7 @@ from agents_lite.exceptions import (
     RunTimeout,
     UserError,
 )
+from agents_lite.testing import ScriptedModel, call
 
 ADDRESS = "http://10.0.0.7:8000 [Errno 111] Connection refused, key sk-123"
 
@@ -50,3 +52,20 @@ def test_the_page_holds_texts_as_data() -> None:
     page = ChatPage(evil, title=evil, hints=[evil], notice=evil, fields={"token": evil}).html()
     assert evil not in page
     assert page.lower().count("</script") == ChatPage("a").html().lower().count("</script")
+
+
+def test_a_run_that_the_agent_cannot_go_on_with_is_left_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @function_tool(needs_approval=True)
+    def refund() -> str:
+        return "refunded"
+
+    agent = Agent("Desk", tools=[refund], model=ScriptedModel([call("refund")]))
+    text = Runner.run_sync(agent, "Hi").to_state().to_string()
+    kept = kept_state(agent, text)
+    assert kept is not None and len(kept.get_interruptions()) == 1
+    assert [kept_state(Agent("Other"), text), kept_state(agent, "{"), kept_state(agent, None)] == [
+        None, None, None
+    ]  # fmt: skip
+    assert caplog.text.count("A run that waits is left behind") == 2

@@ -13,7 +13,6 @@ from django.db import transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseBadRequest,
     JsonResponse,
     StreamingHttpResponse,
 )
@@ -25,6 +24,7 @@ from agents_lite.chat_page import (
     ChatPage,
     answer_frames,
     decide_call,
+    kept_state,
     sse,
     visitor_words,
     waiting_calls,
@@ -63,7 +63,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_GET
 def history(request: HttpRequest) -> HttpResponse:
     items = DjangoSession(visitor(request)).get_items()
-    state = kept_state(kept_run(request))
+    state = state_of(kept_run(request))
     if state is None:
         return JsonResponse({"items": items, "waiting": []})
     items += state.get_unsaved_items()
@@ -78,13 +78,13 @@ def ask(request: HttpRequest) -> HttpResponse:
     """
     message = request.POST.get("message", "").strip()
     if not message:
-        return HttpResponseBadRequest("The message is empty.")
+        return refused("The message is empty.")
     kept = kept_run(request)
-    state = kept_state(kept)
+    state = state_of(kept)
     if state is None:
         return answered_here(request, message)
     if state.get_interruptions() or not take(kept):
-        return HttpResponse("A call waits for a decision.", status=409)
+        return refused("A call waits for a decision.", 409)
     if "again" not in request.POST:
         state.add_input(message)  # to an answer that was cut short behind a call
     return answered_here(request, state)
@@ -94,12 +94,12 @@ def ask(request: HttpRequest) -> HttpResponse:
 def decide(request: HttpRequest) -> HttpResponse:
     """Decide about a call that waits, and go on; only the visitor whose run it is can name it."""
     kept = kept_run(request)
-    state = kept_state(kept)
+    state = state_of(kept)
     try:
         if state is None or not decide_call(state, request.POST):
             return decided_before()
     except UserError as error:  # a form of an MCP server, not filled in as it should be
-        return HttpResponseBadRequest(str(error))
+        return refused(str(error))
     with transaction.atomic():  # a worker that cannot be reached leaves the run where it is
         if not take(kept):  # a second click
             return decided_before()
@@ -141,6 +141,10 @@ def answer(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"answer": run.final_output, "waiting": waiting})
 
 
+def refused(words: str, status: int = 400) -> JsonResponse:
+    return JsonResponse({"error": words}, status=status)  # the page shows the words
+
+
 def decided_before() -> HttpResponse:
     return HttpResponse(sse("decided", None), content_type="text/event-stream")
 
@@ -154,8 +158,8 @@ def kept_run(request: HttpRequest) -> WaitingRun | None:
     return WaitingRun.objects.filter(visitor=visitor(request)).first()
 
 
-def kept_state(kept: WaitingRun | None) -> RunState | None:
-    return None if kept is None else RunState.from_string(front_desk, kept.state)
+def state_of(kept: WaitingRun | None) -> RunState | None:
+    return kept_state(front_desk, None if kept is None else kept.state)
 
 
 def keep(visitor: str, state: str) -> None:
