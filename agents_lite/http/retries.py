@@ -42,6 +42,10 @@ HOPELESS_CAUSES = (
     "authentication failed",  # of a SOCKS proxy
 )
 """What the causes of connections say that no other try will make."""
+_WAIT = re.compile(r"(?:retryDelay\W{1,6}|(?:retry|try again) in )((?:\d+(?:\.\d+)?(?:ms|[hms]))+)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_MOST_READ = 10_000
+"""Characters of a refusal that are looked at."""
 
 
 class RetryNote(NamedTuple):
@@ -130,6 +134,8 @@ class Retries:
     def _delay(self, error: APIError) -> float:
         if isinstance(error, APIStatusError):
             named = parse_retry_after(error.headers, time.time())
+            if named is None and error.status_code == 429:
+                named = _told_wait(f"{error} {error.body}"[:_MOST_READ])
             if named is not None:
                 return named
         policy = self._policy
@@ -190,6 +196,18 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return seconds
     moment, sent = _epoch_seconds(text), _epoch_seconds(headers.get("date", ""))
     return None if moment is None else max(0.0, moment - (now if sent is None else sent))
+
+
+def _told_wait(words: str) -> float | None:
+    """Seconds to wait as a refusal's text or body says, or None: Gemini sends no header.
+
+    Source: https://github.com/googleapis/python-genai/issues/1875
+    """
+    found = _WAIT.search(words)
+    if found is None:
+        return None
+    spans = re.findall(r"(\d+(?:\.\d+)?)(ms|[hms])", found[1])
+    return sum(float(number) * _SECONDS[unit] for number, unit in spans)
 
 
 def _epoch_seconds(date: str) -> float | None:

@@ -1,7 +1,8 @@
-"""Reasoning that its server cannot read or find any more, or that it misses.
+"""Reasoning and calls at the server that it cannot read or find any more, or that it misses.
 
-It is encrypted for another key, account or model; kept nowhere, as the server keeps nothing; or cut
-from what it led to, which still bears the id that leads to it.
+Reasoning is encrypted for another key, account or model; kept nowhere, as the server keeps nothing;
+or cut from what it led to, which still bears the id that leads to it. Code was run in a container
+that has expired.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ Item = dict[str, Any]
 
 _REFUSAL = re.compile(
     r"invalid_encrypted_content|encrypted content.*could not be (?:verified|decrypted)"
-    r"|item with id .?rs_\w*.? not found"
-    r"|provided without its required (?:.?reasoning|following)",
+    r"|item with id .?[a-z]+_\w*.? not found"
+    r"|provided without its required (?:.?reasoning|following)"
+    r"|conflicting authenticated continuation|container is expired|expected container_id",
     re.IGNORECASE | re.DOTALL,
 )
 _MOST_READ = 10_000
@@ -73,7 +75,7 @@ def note_lost(request: ModelRequest, client: ResponsesClient, refusal: APIStatus
     if refused <= known or not _REFUSAL.search(text):
         return
     _logger.warning(
-        "%s refuses the earlier reasoning of the conversation, which goes on without it",
+        "%s refuses earlier reasoning or calls of the conversation, which goes on without these",
         client.base_url,
     )
     _lost[run] = known | refused

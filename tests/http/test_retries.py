@@ -59,6 +59,35 @@ def test_the_server_may_name_the_wait(headers, seconds):
     )
 
 
+DETAILS = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "45.837906927s"}
+
+
+@pytest.mark.parametrize(
+    ("message", "body", "seconds"),
+    [
+        # https://github.com/googleapis/python-genai/issues/1875
+        ("Resource exhausted", {"error": {"code": 429, "details": [DETAILS]}}, 45.837906927),
+        ("Please retry in 53.016342224s.", None, 53.016342224),
+        ("Rate limit reached. Please try again in 350ms. Visit", None, 0.35),
+        ("Rate limit reached. Please try again in 1m2.5s.", None, 62.5),
+        ("Please try again in 6h0m0s.", None, 21_600),
+    ],
+)
+def test_a_refusal_may_name_the_wait_in_words(message, body, seconds):
+    named = {"headers": {}, "code": None, "body": body}
+    refusal = APIStatusError(message, status_code=429, **named)
+    schedule, _ = retries(max_wait=1e6, left=1e6)
+    assert schedule.delay_after(refusal) == pytest.approx(seconds)
+    if seconds > 60:
+        schedule, _ = retries()
+        assert schedule.delay_after(refusal) is None  # it would be in vain
+    elsewhere = APIStatusError(message, status_code=500, **named)
+    schedule, _ = retries(max_wait=1e6, left=1e6)
+    assert schedule.delay_after(elsewhere) <= 0.5
+    said = APIStatusError(message, status_code=429, **{**named, "headers": {"retry-after": "2"}})
+    assert schedule.delay_after(said) == 2
+
+
 def test_a_time_without_a_zone_is_not_local(monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()

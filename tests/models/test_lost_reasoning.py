@@ -33,6 +33,12 @@ REFUSALS = [
     # https://github.com/openai/openai-agents-python/issues/1660
     refused("Item 'msg_1' of type 'message' was provided without its required 'reasoning' item"),
     refused("Item 'rs_1' of type 'reasoning' was provided without its required following item."),
+    # https://github.com/maximhq/bifrost/issues/6382, NousResearch/hermes-agent/pull/101243
+    refused("Item with id 'msg_1' not found."),
+    refused("Conflicting authenticated continuation identities", "invalid_value"),
+    # https://github.com/pydantic/pydantic-ai/issues/7461, buhlergroup/buhler-chat/pull/179
+    refused("Expected container_id: cntr_1"),
+    refused("Container is expired."),
 ]
 OLD: list[Any] = [
     {"role": "user", "content": "Hi"},
