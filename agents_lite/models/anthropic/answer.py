@@ -17,6 +17,7 @@ _FINISH_REASONS = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
+    "pause_turn": "pause_turn",
 }
 """By `stop_reason`; any other stands for an answer that came to its end."""
 
@@ -27,6 +28,7 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
     Thinking comes as `thinking_blocks`, too, which keep its signature.
     """
     usage: Json = {}
+    calls: set[Any] = set()  # what the server itself calls, such as a search, has input, too
     for event in answer:
         kind = event.get("type")
         if kind == "message" or (kind is None and "content" in event):
@@ -40,9 +42,14 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
             usage = message.get("usage") or {}
             yield _chunk({}, id=message.get("id"), model=message.get("model"))
         elif kind == "content_block_start":
-            yield _chunk(_begun(event.get("index"), event["content_block"]))
+            index, block = event.get("index"), event["content_block"]
+            if block.get("type") == "tool_use":
+                calls.add(index)
+            yield _chunk(_begun(index, block))
         elif kind == "content_block_delta":
-            yield _chunk(_more(event.get("index"), event["delta"]))
+            index, delta = event.get("index"), event["delta"]
+            if index in calls or delta.get("type") != "input_json_delta":
+                yield _chunk(_more(index, delta))
         elif kind == "message_delta":
             usage = {**usage, **(event.get("usage") or {})}
             yield _end(event.get("delta") or {}, usage)

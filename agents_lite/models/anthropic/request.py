@@ -63,7 +63,7 @@ def messages_request(chat: Json, *, cache_prompt: bool) -> Json:
         for blocks in (system, messages[-1]["content"] if messages else []):
             if blocks and "thinking" not in blocks[-1]["type"]:  # which cannot be marked
                 blocks[-1] = {**blocks[-1], **_CACHED}
-    tools = [_tool(tool["function"]) for tool in chat.get("tools") or ()]
+    tools = [_tool(tool) for tool in chat.get("tools") or ()]
     return {
         "max_tokens": chat.get("max_completion_tokens", MOST_TOKENS + _thinking_budget(chat)),
         **{name: value for name, value in chat.items() if name not in _OF_CHAT},
@@ -170,17 +170,22 @@ def _document(file: Json) -> Json:
     return {"type": "text", "media_type": "text/plain", "data": text}
 
 
-def _tool(function: Json) -> Json:
-    tool: Json = {name: value for name, value in function.items() if name != "parameters"}
-    return {**tool, "input_schema": function["parameters"]}
+def _tool(tool: Json) -> Json:
+    function = tool.get("function")
+    if function is None:  # one of the server's own, in an extra_body
+        return tool
+    named: Json = {name: value for name, value in function.items() if name != "parameters"}
+    return {**named, "input_schema": function.get("parameters", {"type": "object"})}
 
 
 def _tool_choice(chat: Json) -> Json:
     choice = chat.get("tool_choice") or "auto"
-    if isinstance(choice, dict):
-        named: Json = {"type": "tool", "name": choice["function"]["name"]}
+    if not isinstance(choice, dict):
+        named: Json = {"type": _CHOICES.get(choice, choice)}
+    elif "function" in choice:
+        named = {"type": "tool", "name": choice["function"]["name"]}
     else:
-        named = {"type": _CHOICES[choice]}
+        named = dict(choice)
     if chat.get("parallel_tool_calls") is False and named["type"] != "none":
         named["disable_parallel_tool_use"] = True
     return named

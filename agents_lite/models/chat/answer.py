@@ -26,7 +26,7 @@ _FILTERED = (
 )
 _FAILED = (
     "error abort insufficient_system_resource network_error function_call_filter "
-    "malformed_function_call unexpected_tool_call"
+    "malformed_function_call unexpected_tool_call pause_turn"
 )
 _ENDS = {
     **dict.fromkeys(_TOO_LONG.split(), ("incomplete", "max_output_tokens")),
@@ -36,8 +36,8 @@ _ENDS = {
 """What a `finish_reason` makes of a response, and the reason for it; any other completes it.
 
 Besides OpenAI's: `model_length` of Mistral, `error` of OpenRouter, `abort` of vLLM, `sensitive` and
-`network_error` of GLM, what Bedrock's gateways pass on, and Gemini's, which may be in capitals or
-stand behind "content_filter: " and "function_call_filter: ".
+`network_error` of GLM, `pause_turn` of Anthropic's own tools, what Bedrock's gateways pass on, and
+Gemini's, which may be in capitals or stand behind "content_filter: " and "function_call_filter: ".
 """
 _GOOD_ENDS = ("stop", "tool_calls", None)
 _REASONING_FIELDS = ("reasoning_content", "reasoning")

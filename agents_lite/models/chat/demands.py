@@ -173,7 +173,11 @@ def _choice_in_a_word(body: Json) -> None:
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and "function" in choice:
         name = choice["function"]["name"]
-        body["tools"] = [tool for tool in body["tools"] if tool["function"]["name"] == name]
+        body["tools"] = [
+            {"type": "function", "function": function}
+            for function in _functions(body)
+            if function["name"] == name
+        ]
         body["tool_choice"] = "required"
 
 
@@ -199,11 +203,15 @@ def _called_tools(body: Json) -> None:
 def _plain_schemas(body: Json) -> None:
     """Schemas without all that a server may not know; a tool without parameters has none."""
     _no_strictness(body)
-    for tool in body.get("tools") or ():
-        function = tool["function"]
+    for function in _functions(body):
         function["parameters"] = plain_schema(function["parameters"])
         if not function["parameters"].get("properties"):
             del function["parameters"]
+
+
+def _functions(body: Json) -> list[Json]:
+    """The functions that are offered; an `extra_body` may name tools of the server."""
+    return [tool["function"] for tool in body.get("tools") or () if "function" in tool]
 
 
 def _newer_limit(body: Json) -> None:
@@ -233,8 +241,8 @@ def _no_stream_options(body: Json) -> None:
 
 
 def _no_strictness(body: Json) -> None:
-    for tool in body.get("tools") or ():
-        tool["function"].pop("strict", None)
+    for function in _functions(body):
+        function.pop("strict", None)
 
 
 def _thinking_throughout(body: Json) -> None:

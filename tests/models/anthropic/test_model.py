@@ -68,7 +68,7 @@ def events_of(whole: dict[str, Any]) -> list[dict[str, Any]]:
         deltas: list[dict[str, Any]] = []
         if block["type"] == "text":
             deltas = [{"type": "text_delta", "text": piece} for piece in block["text"]]
-        elif block["type"] == "tool_use":
+        elif "input" in block:
             text = json.dumps(block["input"])
             deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in text]
         elif block["type"] == "thinking":
@@ -139,6 +139,27 @@ def test_a_tool_is_called_and_thinking_goes_back_with_its_signature(run: Any) ->
             ],
         },
     ]
+
+
+@whole_and_streamed
+def test_tools_of_the_server_are_asked_for_in_the_body_and_are_no_calls(run: Any) -> None:
+    """What it calls by itself is its own affair, but a pause in the middle is no answer."""
+    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
+    found = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
+    said = {"type": "text", "text": "Found."}
+    pausing = message(search, stop_reason="pause_turn")
+    offered = {"type": "web_search_20250305", "name": "web_search"}
+    own = {"tools": [offered], "tool_choice": {"type": "tool", "name": "web_search"}}
+    with answering(message(search, found, said), pausing) as server:
+        agent = Agent("A", model=model_at(server), model_settings=ModelSettings(extra_body=own))
+        result = run(agent, "Search")
+        with pytest.raises(ResponseFailedError, match="pause_turn"):
+            run(agent, "Search on")
+        body = server.requests[0].json
+    assert [(item.type, result.final_output) for item in result.new_items] == [
+        ("message_output_item", "Found.")
+    ]
+    assert {name: body[name] for name in own} == own
 
 
 def refusal(words: str) -> bytes:

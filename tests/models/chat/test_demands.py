@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from agents_lite import (
     Runner,
     function_tool,
 )
+from agents_lite.models.chat.demands import DEMANDS
 from agents_lite.testing import HTTPRequest, ResponsesServer, call, reasoning, status
 from tests.support.loopback import LoopbackServer, http_answer
 
@@ -404,6 +406,17 @@ def test_a_demand_is_learned_from_a_refusal_and_met_from_then_on(
     assert len([each for each in caplog.records if "demands" in each.message]) == 1
     said = str(taken[0])
     assert "'3'" in said and "Be brief." in said and "And?" in said
+
+
+def test_tools_of_the_server_in_an_extra_body_are_left_alone_by_all_demands() -> None:
+    own = {"type": "web_search", "web_search": {"enable": True}}
+    choice = {"type": "function", "function": {"name": "add"}}
+    client = ResponsesClient(base_url="http://127.0.0.1", api_key="k")
+    plain = OpenAIChatCompletionsModel("m", client).request_body(request())
+    for demand in DEMANDS:
+        body = deepcopy({**plain, "tools": [own, *plain["tools"]], "tool_choice": choice})
+        demand.meet(body)
+        assert (own in body["tools"]) == (body["tool_choice"] != "required")
 
 
 def test_several_demands_are_met_together() -> None:
