@@ -127,6 +127,9 @@ class Runner:
                 stand in a module that can be imported there.
             on_result: Called with each outcome, on this thread.
             options: Those of a run.
+
+        Raises:
+            UserError: An argument is of the wrong kind, or two do not go together.
         """
         from .running.many import run_many
 

@@ -258,6 +258,9 @@ class Runner:
             on_timeout: What happens when the time is over: a `RunTimeout`; or the run is paused,
                 where nothing is left half done, and can be taken up again.
             error_handlers: As in `RunConfig`; those given here come first.
+
+        Raises:
+            UserError: An argument is of the wrong kind, or two do not go together.
         """
     @staticmethod
     def replay(

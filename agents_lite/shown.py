@@ -12,6 +12,8 @@ from typing import Any
 
 MOST = 80
 """Characters that a line has for a text."""
+SHORTEST_SECRET = 6
+"""Characters; masking shorter texts would garble messages and hide nothing."""
 _ACTED_ON = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters
     "\u202a-\u202e\u2066-\u2069"  # those that turn the direction of writing

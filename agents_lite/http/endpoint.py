@@ -18,7 +18,7 @@ from urllib3.util import Timeout
 from ..exceptions import UserError
 from .address import Address, redirect_target, without_login
 from .connections import Exchange, WatchedAdapter, watch_connections
-from .headers import RequestHeaders
+from .headers import RequestHeaders, keep_headers
 from .surroundings import session_settings
 
 BASE_HEADERS = {
@@ -159,7 +159,6 @@ class Endpoint:
         merged.update(headers)
         if outgoing.method == "GET":
             del merged["Content-Type"]
-        # requests prefers the password of a netrc file to a header, but not to an `auth`.
         is_known = "Authorization" in merged and self._session.auth is None
         return self._session.prepare_request(
             requests.Request(
@@ -168,7 +167,7 @@ class Endpoint:
                 headers=merged,
                 params=query,
                 data=outgoing.content,
-                auth=_keep_headers if is_known else None,
+                auth=keep_headers if is_known else None,
             )
         )
 
@@ -227,10 +226,6 @@ class _NoCookies(RequestsCookieJar):
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         """Leave them where they are."""
-
-
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _bare(authorization: str | None) -> list[str]:

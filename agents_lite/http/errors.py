@@ -28,6 +28,7 @@ from ..exceptions import (
     ResponseFailedError,
 )
 from ..response_types import Response
+from ..shown import SHORTEST_SECRET
 from .address import without_query
 from .assembly import error_details
 
@@ -41,8 +42,6 @@ _REMEDIES = {
     "Tunnel connection failed: 407": "give it a login: http://name:password@host:port",
 }
 """What to do about a failed connection, by a part of its cause; the first one counts."""
-SHORTEST_SECRET = 6
-"""Characters; masking shorter texts would garble messages and hide nothing."""
 EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
 

@@ -9,6 +9,7 @@ from collections.abc import ItemsView, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
+import requests
 from requests.structures import CaseInsensitiveDict
 
 _PLAIN_LINE = re.compile(r"^([!-9;-~]+):[ \t]*([\t -~]*)\r?\n", re.MULTILINE)
@@ -79,3 +80,8 @@ begin: Any = FunctionType(
     http.client.HTTPResponse.begin.__code__, {**vars(http.client), "parse_headers": parse_headers}
 )
 """`HTTPResponse.begin`, which reads status and headers, with that function for its headers."""
+
+
+def keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An `auth` that adds nothing; to a header alone requests prefers a netrc file's password."""
+    return request

@@ -17,7 +17,7 @@ from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
-from ..shown import repr_of
+from ..shown import SHORTEST_SECRET, repr_of
 from ..tool import ToolErrorFunction, default_tool_error_function
 from .approval import RequireApproval, check_approval
 from .filters import ToolFilter, ToolFilterContext, check_filter, passes
@@ -59,8 +59,6 @@ WAITING = 0.1
 """Seconds after which a thread that waits for another's connecting looks whether to go on."""
 MOST_PAGES = 1000
 """Pages of a list, after which a server is taken for one that never ends it."""
-SHORTEST_SECRET = 6
-"""Characters; masking shorter texts would garble messages and hide nothing."""
 
 _servers: WeakSet[MCPServer] = WeakSet()
 

@@ -24,6 +24,7 @@ from ..http.address import redirect_target, without_query
 from ..http.connections import Exchange as Wire
 from ..http.connections import WatchedAdapter
 from ..http.errors import cause_in_words, excerpt, parse_json
+from ..http.headers import keep_headers
 from ..http.sse import EventDecoder
 from ..http.surroundings import session_settings
 from .protocol import (
@@ -537,9 +538,5 @@ def new_session(headers: Mapping[str, str], auth: Any) -> requests.Session:
     session.headers.update(headers)
     session.auth = auth
     if auth is None and any(name.lower() == "authorization" for name in headers):
-        session.auth = _keep_headers  # requests prefers the password of a netrc file to a header
+        session.auth = keep_headers
     return session
-
-
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request

@@ -18,8 +18,8 @@ REFUSAL = (
 
 _logger = logging.getLogger("agents_lite")
 
-_refused: WeakKeyDictionary[ResponsesClient, set[str]] = WeakKeyDictionary()
-"""The models, by the clients of their servers."""
+_refused: WeakKeyDictionary[ResponsesClient, set[str | None]] = WeakKeyDictionary()
+"""The models, by the clients of their servers; None: those of stored prompts."""
 
 
 def with_stream(body: dict[str, Any], client: ResponsesClient) -> dict[str, Any]:
@@ -34,5 +34,6 @@ def note_refused_stream(
 ) -> None:
     """Note the model of a body that was refused, if that was for its stream."""
     if body["stream"] and re.search(REFUSAL, str(refusal)):
-        _refused.setdefault(client, set()).add(body["model"])
-        _logger.warning("%s does not stream %s: it answers whole", client.base_url, body["model"])
+        model = body.get("model")  # a stored prompt may name it
+        _refused.setdefault(client, set()).add(model)
+        _logger.warning("%s does not stream %s: it answers whole", client.base_url, model)

@@ -17,11 +17,11 @@ from ..concurrency.generators import drain
 from ..concurrency.parallel import as_they_end, run_in_threads
 from ..exceptions import AgentsException, UserError, words_of
 from ..result import RunResult
-from ..run_config import RunConfig, as_run_config
+from ..run_config import as_run_config
 from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from . import stand_ins
-from .start import RunOptions, new_run
+from .start import RunOptions, check_options, new_run
 
 if TYPE_CHECKING:
     from ..items import TResponseInputItem
@@ -64,7 +64,11 @@ def run_many(
     on_result: Callable[[RunOutcome], object] | None,
     options: RunOptions[Any],
 ) -> Iterator[RunOutcome]:
-    """Outcomes as they come; see `Runner.run_many`."""
+    """Outcomes as they come; see `Runner.run_many`.
+
+    Raises:
+        UserError: An argument is of the wrong kind, or two do not go together.
+    """
     check_count(max_workers, "max_workers", 1)
     is_iterable = isinstance(inputs, Iterable) or hasattr(inputs, "__getitem__")
     if isinstance(inputs, str) or not is_iterable:
@@ -75,8 +79,8 @@ def run_many(
     if executor is not None:
         check_kind(executor, Executor, "executor", "an Executor of concurrent.futures")
     config = as_run_config(options.get("run_config"))
-    has_journal = isinstance(config, RunConfig) and config.journal is not None
-    if has_journal and isinstance(config.run_id, str):
+    check_options(agent, "", {**options, "run_config": config})
+    if config is not None and config.journal is not None and isinstance(config.run_id, str):
         raise UserError(
             f"Of many runs only one could be {config.run_id!r}: run_id must be a function of the "
             "input, or None"
@@ -84,7 +88,15 @@ def run_many(
     if executor is None:
         outcomes = _in_threads(agent, inputs, max_workers, options)
     else:
+        if not isinstance(executor, ThreadPoolExecutor):
+            _check_portable(options)
         outcomes = _in_executor(executor, agent, inputs, max_workers, options)
+    return _told_of(outcomes, on_result)
+
+
+def _told_of(
+    outcomes: Iterator[RunOutcome], on_result: Callable[[RunOutcome], object] | None
+) -> Iterator[RunOutcome]:
     for outcome in outcomes:
         if on_result is not None:
             on_result(outcome)
@@ -112,10 +124,8 @@ def _in_executor(
 ) -> Iterator[RunOutcome]:
     scope = Cancellation()
     in_threads = isinstance(executor, ThreadPoolExecutor)
-    if not in_threads:
-        if stand_ins.current() is not None:
-            raise UserError("A cassette does not reach the processes of an executor; use threads")
-        _check_portable(options)
+    if not in_threads and stand_ins.current() is not None:
+        raise UserError("A cassette does not reach the processes of an executor; use threads")
     running: dict[int, Any] = {}
 
     def submit() -> Iterator[Future[RunOutcome]]:

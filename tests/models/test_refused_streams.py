@@ -51,3 +51,16 @@ def test_a_refusal_of_whole_answers_too_is_raised() -> None:
         with pytest.raises(BadRequestError, match="must be verified"):
             list(run.stream_events())
         assert len(server.requests) == 2
+
+
+def test_a_model_that_a_stored_prompt_names_may_be_refused_so_too() -> None:
+    def answer(asked: HTTPRequest) -> Any:
+        assert "model" not in asked.body
+        return status(400, {"message": REFUSAL}) if asked.body["stream"] else "Hi"
+
+    with ResponsesServer(answer) as server:
+        client = ResponsesClient(api_key="k", base_url=server.base_url)
+        model = OpenAIResponsesModel("m", client, is_default=True)
+        run = Runner.run_streamed(Agent("A", model=model, prompt={"id": "p"}), "Hi")
+        list(run.stream_events())
+        assert (run.final_output, len(server.requests)) == ("Hi", 2)

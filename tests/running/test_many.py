@@ -165,17 +165,17 @@ def test_settings_of_many_runs_may_be_a_dict_but_name_no_run(
     assert outcome.unwrap().final_output == "one"
     replay = Runner.replay(agent, outcome.unwrap().to_state(), run_config=settings)
     assert replay.result is not None and replay.result.final_output == "one"
-    [outcome] = Runner.run_many(agent, ["a"], run_config=5)  # type: ignore[arg-type]
-    assert isinstance(outcome.error, UserError) and "must be a RunConfig" in str(outcome.error)
+    with pytest.raises(UserError, match="must be a RunConfig"):
+        Runner.run_many(agent, ["a"], run_config=5)  # type: ignore[arg-type]
     config = RunConfig(journal=SQLiteJournal(tmp_path / "runs.db"), run_id="mine")
     with pytest.raises(UserError, match="Of many runs only one could be 'mine'"):
-        next(Runner.run_many(agent, ["a"], run_config=config))
+        Runner.run_many(agent, ["a"], run_config=config)
 
 
 @pytest.mark.parametrize("workers", [0, -1, None, "2", 1.5, True])
 def test_fewer_than_one_worker_is_refused(workers: Any) -> None:
     with pytest.raises(UserError, match="max_workers must be a whole number from 1 on"):
-        next(Runner.run_many(agents.calculator, ["a"], max_workers=workers))
+        Runner.run_many(agents.calculator, ["a"], max_workers=workers)
 
 
 @pytest.mark.parametrize("pooled", [False, True], ids=["threads", "executor"])
