@@ -27,6 +27,8 @@ Source: https://ai.google.dev/gemini-api/docs/thought-signatures
 """
 _BRIDGE = "I have read it."
 """What the model is taken to have said between a tool's output and the next question."""
+_EARLIER = "(What was said before is left out.)"
+"""Stands for the beginning of a history that was cut."""
 _NOTHING = "(nothing)"
 """Stands for an output, or what else was said, without a word."""
 
@@ -85,15 +87,20 @@ def _answers_to_tools(body: Json) -> None:
 
 
 def _roles_in_turn(body: Json) -> None:
-    """No two messages of one role in a row, but for outputs; a system message only at first."""
+    """No two messages of one role in a row, but for outputs; a system message only at first, and
+    then the user, also where the history was cut.
+    """
     messages: list[Json] = []
     for place, message in enumerate(body["messages"]):
         if message["role"] == "system" and place:
             message["role"] = "user"
-        if messages and messages[-1]["role"] == message["role"] != "tool":
+        before = messages[-1]["role"] if messages else "system"
+        if before == message["role"] != "tool" and messages:
             _join(messages[-1], message)
-        else:
-            messages.append(message)
+            continue
+        if (before, message["role"]) == ("system", "assistant"):
+            messages.append({"role": "user", "content": _EARLIER})
+        messages.append(message)
     body["messages"] = messages
 
 
@@ -298,7 +305,8 @@ DEMANDS = (
     ),
     _demand(
         "roles in turn",
-        r"(?:must|should) (?:be )?alternat|system message must be (?:at the beginning|the first)",
+        r"(?:must|should) (?:be )?alternat|system message must be (?:at the beginning|the first)"
+        r"|start with a user|first message must use the .user|call turn comes immediately after",
         _roles_in_turn,
     ),
     _demand(

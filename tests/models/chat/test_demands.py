@@ -166,6 +166,34 @@ PICKY = [
         500,
         lambda body: "system" not in roles(body)[1:],
     ),
+    *[
+        Picky(
+            f"{server}: the user first, also of a history that was cut",
+            source,
+            message,
+            400,
+            lambda body: roles(body)[:3] == ["user", "assistant", "tool"],
+            {"input": HISTORY[1:]},
+        )
+        for server, source, message in [
+            (
+                "Bedrock",
+                "https://github.com/strands-agents/harness-sdk/issues/2085",
+                "A conversation must start with a user message. Try again with another one.",
+            ),
+            (
+                "Gemini",
+                "https://github.com/diegosouzapw/OmniRoute/pull/13573",
+                "Please ensure that function call turn comes immediately after a user turn or after"
+                " a function response turn.",
+            ),
+            (
+                "templates",
+                "https://github.com/charmbracelet/crush/issues/279",
+                "After the optional system message, conversation roles must alternate",
+            ),
+        ]
+    ],
     Picky(
         "MiniMax: no system messages",
         "https://github.com/temm1e-labs/temm1e/issues/59",
