@@ -10,7 +10,7 @@ from ..checks import check_count
 from ..concurrency.calling import Done
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock, release_if_held
-from ..exceptions import NotFoundError, UserError
+from ..exceptions import AgentsException, NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
@@ -99,14 +99,21 @@ class OpenAIConversationsSession(SessionABC):
 
         Raises:
             UserError: These are no items.
-            APIError: The server could not be reached, or refused.
+            APIError: The server could not be reached, or refused; what earlier requests have added
+                is removed again, as far as the server lets it be.
         """
         from ..models.openai_responses import as_sent
 
         given = as_sent(as_input_items(items, "What the conversation is to add"))
         given = [item for item in given if not _is_anonymous(item)]
-        for start in range(0, len(given), _ADDED_AT_ONCE):
-            self._ask("POST", "/items", {"items": given[start : start + _ADDED_AT_ONCE]})
+        added: list[str] = []
+        try:
+            for start in range(0, len(given), _ADDED_AT_ONCE):
+                part = {"items": given[start : start + _ADDED_AT_ONCE]}
+                added += _ids_in(self._ask("POST", "/items", part))
+        except AgentsException:
+            self._remove(added)
+            raise
         return Done()
 
     def replace_items(self, items: list[TResponseInputItem], count: int) -> Done:
@@ -145,14 +152,22 @@ class OpenAIConversationsSession(SessionABC):
         """Forget the conversation; the session begins a new one when it is used again.
 
         Raises:
-            APIError: The server could not be reached, or refused.
+            APIError: The server could not be reached, or refused; the session keeps to its
+                conversation then.
         """
-        with self._lock:
-            conversation, self._id = self._id, None
+        conversation = self._id
         if conversation is not None:
             with suppress(NotFoundError):
                 self._connected().ask("DELETE", f"/conversations/{conversation}")
+            with self._lock:
+                if self._id == conversation:
+                    self._id = None
         return Done()
+
+    def _remove(self, ids: list[str]) -> None:
+        for item_id in reversed(ids):
+            with suppress(AgentsException):  # what stopped the work may stop this as well
+                self._ask("DELETE", f"/items/{item_id}")
 
     def _ask(
         self,
@@ -181,6 +196,12 @@ class OpenAIConversationsSession(SessionABC):
         from ..models.default_client import default_client
 
         return self._client or default_client()
+
+
+def _ids_in(told: Any) -> list[str]:
+    """The ids of the items that the server has added, as far as it tells them."""
+    items = told.get("data") if isinstance(told, dict) else None
+    return [item["id"] for item in items or () if isinstance(item, dict) and "id" in item]
 
 
 def _is_anonymous(item: TResponseInputItem) -> bool:

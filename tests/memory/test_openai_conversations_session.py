@@ -188,6 +188,28 @@ def test_a_forgotten_conversation_is_begun_anew(client: ResponsesClient) -> None
         gone.get_items()
 
 
+def test_items_of_which_the_server_refuses_some_are_not_added_at_all() -> None:
+    added = [{"id": f"item_{number}"} for number in range(20)]
+    refused = http_answer(400, b'{"error": {"message": "No."}}')
+    answers = [http_answer(content=json.dumps({"data": added})), refused]
+    with LoopbackServer(*answers, *[http_answer(content="{}")] * 20) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        with pytest.raises(APIStatusError, match="No."):
+            session.add_items(said(21))
+        asked = [(each.method, each.path.rpartition("/items/")[2]) for each in server.requests[2:]]
+        assert asked == [("DELETE", each["id"]) for each in reversed(added)]
+
+
+def test_a_conversation_that_the_server_does_not_forget_stays_the_session_s() -> None:
+    with LoopbackServer(http_answer(400, b"{}")) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        with pytest.raises(APIStatusError):
+            session.clear_session()
+        assert session.session_id == "conv_1"
+
+
 def test_items_may_be_awaited(client: ResponsesClient) -> None:
     async def read() -> Any:
         return await OpenAIConversationsSession(openai_client=client).get_items()
