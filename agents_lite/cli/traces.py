@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,35 +69,9 @@ def _open_store(path: str | None) -> TraceStore:
 
 
 def _chosen_trace(options: argparse.Namespace) -> StoredTrace:
-    return _find_trace(_open_store(options.db), options.trace_id)
+    from ..tracing.find_trace import find_trace
 
-
-def _find_trace(store: TraceStore, wanted: str) -> StoredTrace:
-    """The trace of that id, or the only one whose id begins like that, "trace_" left out or not.
-
-    Raises:
-        UserError: There is none, or there are several.
-    """
-    found = store.load_trace(wanted)
-    if found is not None:
-        return found
-    ids = [trace.trace_id for trace in store.list_traces(sys.maxsize)]
-    fitting = [each for each in ids if each.startswith((wanted, f"trace_{wanted}"))]
-    if len(fitting) == 1:
-        found = store.load_trace(fitting[0])
-    if found is None:
-        raise UserError(_not_one(wanted, fitting, ids))
-    return found
-
-
-def _not_one(wanted: str, fitting: list[str], ids: list[str]) -> str:
-    from difflib import get_close_matches
-
-    if fitting:
-        return f"{len(fitting)} traces begin with {wanted!r}: {', '.join(fitting[:3])} ..."
-    near = get_close_matches(wanted, ids) or get_close_matches(f"trace_{wanted}", ids)
-    hint = f"near it: {', '.join(near)}" if near else "`agents-lite traces list` shows those there"
-    return f"There is no trace {wanted!r}; {hint}"
+    return find_trace(_open_store(options.db), options.trace_id)
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -141,10 +114,11 @@ def _write_cassette(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    from ..tracing.find_trace import find_trace
     from ..viewer.compared import compare_traces
 
     store = _open_store(options.db)
-    traces = (_find_trace(store, each) for each in (options.trace_id, options.other_id))
+    traces = (find_trace(store, each) for each in (options.trace_id, options.other_id))
     print(escaped("\n\n".join(map(str, compare_traces(*traces)))))
 
 

@@ -14,6 +14,7 @@ from ..journal import Journal
 from ..response_types import read_json
 from ..running.run_state import RunState
 from ..shown import in_few_words
+from ..tracing.find_trace import find_trace
 from ..tracing.sqlite_store import StoredTrace, TraceStore
 from .recorded import RecordedRun, run_of_record
 from .traces import runs_of_trace, trace_of_json
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _SQLITE = b"SQLite format 3\0"
 _IN_PAGE = re.compile(r'<script type="application/json" id="source">(.*?)</script>', re.DOTALL)
 """The trace in a page that `agents-lite traces export` wrote."""
-_MOST_NAMED = 5
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def _found(source: Any, run_id: str | None) -> Any:
     if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_path(source)):
         source = _open_file(Path(source), run_id)
     if isinstance(source, TraceStore):
-        return _trace_of(source, run_id)
+        return find_trace(source, (run_id or "").partition("#")[0])
     if isinstance(source, str):
         source = _parsed(source)
     if isinstance(source, dict | list) and not (isinstance(source, dict) and "format" in source):
@@ -135,22 +135,6 @@ def _open_database(path: Path) -> Any:
     from ..journal import SQLiteJournal
 
     return SQLiteJournal(path)
-
-
-def _trace_of(store: TraceStore, wanted: str | None) -> StoredTrace:
-    """The trace that is meant: by its id, or how that begins; None: the only one."""
-    wanted = (wanted or "").partition("#")[0]
-    found = store.load_trace(wanted) if wanted else None
-    if found is not None:
-        return found
-    ids = [trace.trace_id for trace in store.list_traces(10**6)]
-    fitting = [each for each in ids if each.startswith((wanted, f"trace_{wanted}"))]
-    if len(fitting) == 1:
-        found = store.load_trace(fitting[0])
-    if found is None:
-        named = ", ".join(fitting[:_MOST_NAMED]) or "none fits"
-        raise UserError(f"Which trace? Name one of {len(ids)} by its id: {named}")
-    return found
 
 
 def _parsed(text: str) -> Any:

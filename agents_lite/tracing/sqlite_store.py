@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..checks import absolute_path
+from ..checks import absolute_path, check_count
 from ..concurrency.forks import new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..exceptions import UserError
@@ -254,9 +254,11 @@ class TraceStore:
             offset: How many of the newest to pass over.
 
         Raises:
-            UserError: The file is no trace store.
+            UserError: The file is no trace store; a number is none, or below 0.
         """
-        window = [min(max(number, 0), sys.maxsize) for number in (limit, offset)]
+        check_count(limit, "limit")
+        check_count(offset, "offset")
+        window = [min(number, sys.maxsize) for number in (limit, offset)]
         return self._read(
             lambda store: [_stored_trace(row) for row in store.execute(_LIST_TRACES, window)]
         )
@@ -272,9 +274,10 @@ class TraceStore:
             offset: How many of the first to pass over.
 
         Raises:
-            UserError: The file is no trace store.
+            UserError: The file is no trace store; a number is none, or below 0.
         """
-        start = max(offset, 0)
+        check_count(limit, "limit")
+        check_count(offset, "offset")
 
         def read(store: sqlite3.Connection) -> list[StoredConversation]:
             has_index = bool(store.execute(_HAS_INDEX).fetchone()[0])
@@ -286,7 +289,7 @@ class TraceStore:
                 StoredConversation(
                     name, len(ids), [_preview(store, trace_id) for trace_id in ids[:MOST_TRACES]]
                 )
-                for name, ids in list(found.items())[start : start + max(limit, 0)]
+                for name, ids in list(found.items())[offset : offset + limit]
             ]
 
         return self._read(read)

@@ -183,7 +183,7 @@ def test_questions_are_asked_until_none_is_left(
         (("nothing.db",), "There is no file nothing.db"),
         (("shop.py", "--agent", "shop:clerk"), "neither a state nor a trace"),
         (("traces.db", "--agent", "shop:boss"), "run of agent 'Clerk', not of 'Boss'"),
-        (("traces.db", "--step", "--run", "trace_nothing"), "Which trace?"),
+        (("traces.db", "--step", "--run", "trace_nothing"), "There is no trace"),
         (("traces.db", "--step", "--run", "#²"), "holds several runs"),
         (("bad.db", "--step"), "There is no recorded run in bad.db: file is not a database"),
         (("run.json", "--step"), "States and journals are read with the agent"),

@@ -348,9 +348,15 @@ def test_span_that_ends_after_its_trace_was_deleted_is_not_kept(path):
     assert _count(path, "spans") == 1
 
 
-def test_any_limit_is_taken(store):
-    assert len(store.list_traces(10**30)) == 1
-    assert store.list_traces(-(10**30)) == store.list_traces(1, offset=10**30) == []
+def test_any_limit_is_taken_but_what_is_no_count(store):
+    for read in (store.list_traces, store.list_conversations):
+        assert len(read(limit=10**30)) == 1
+        assert read(limit=0) == read(limit=1, offset=10**30) == []
+        for wrong in (-1, "5", True, 1.5):
+            with pytest.raises(UserError, match="limit must be a whole number"):
+                read(limit=wrong)
+            with pytest.raises(UserError, match="offset must be a whole number"):
+                read(offset=wrong)
 
 
 # ---- conversations ----
