@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from agents_lite.agent import Agent
 from agents_lite.exceptions import ModelBehaviorError, UserError
 from agents_lite.run_context import RunContextWrapper
 from agents_lite.tool import (
@@ -145,6 +146,18 @@ def test_unknown_option_is_a_type_error() -> None:
 def test_name_that_the_api_refuses_is_a_user_error(name: str) -> None:
     with pytest.raises(UserError, match="name_override"):
         function_tool(len, name_override=name)
+
+
+def test_a_name_that_is_no_text_is_a_user_error_though_it_cannot_be_shown() -> None:
+    class Hidden:
+        def __repr__(self) -> str:
+            raise RuntimeError("cannot be shown")
+
+    name: Any = Hidden()
+    with pytest.raises(UserError, match="name_override, tool_name.* not a Hidden"):
+        function_tool(len, name_override=name)
+    with pytest.raises(UserError, match="name_override, tool_name.* not a Hidden"):
+        Agent("A").as_tool(name, "Ask.")
 
 
 def test_lambda_needs_a_name() -> None:

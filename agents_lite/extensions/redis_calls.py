@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
+
+from ..exceptions import UserError
 
 if TYPE_CHECKING:
     import redis
@@ -12,6 +15,29 @@ if TYPE_CHECKING:
 
 _BEFORE_WORDS = " of pipeline caused error: "
 """Ends what redis-py says of the command, which shows what was to be written."""
+
+
+def client_of(url: str, owner: str) -> redis.Redis:
+    """A client of one's own; UserError for a URL that is none of Redis."""
+    from redis import Redis
+
+    try:
+        return Redis.from_url(url)
+    except ValueError as error:
+        raise UserError(f"{owner} cannot use its url: {error}") from None
+
+
+def check_client(client: redis.Redis, owner: str) -> None:
+    """Raise UserError for a client that cannot be called here, or knows no transactions."""
+    from redis.cluster import RedisCluster
+
+    if iscoroutinefunction(client.execute_command):
+        raise UserError(f"{owner} is synchronous: give it a redis.Redis client.")
+    if isinstance(client, RedisCluster):
+        raise UserError(
+            f"{owner} needs transactions, which a RedisCluster client has not: give it a "
+            "redis.Redis client of one server, or of a Sentinel's master."
+        )
 
 
 @contextmanager

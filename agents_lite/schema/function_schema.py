@@ -26,6 +26,7 @@ from typing import (
 
 from pydantic_core import SchemaValidator, ValidationError
 
+from ..checks import check_kind
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
 from ..shown import repr_of
@@ -232,6 +233,7 @@ def function_schema(
     unwrapped = _unwrap(function)
     if name is None:
         name = str(getattr(unwrapped, "__name__", type(unwrapped).__name__))
+    check_kind(name, str, "The name of a tool (name_override, tool_name)", "a text")
     parameters = _read_parameters(function, name)
     is_definition = inspect.isroutine(unwrapped) or isinstance(unwrapped, type)
     plain = unwrapped if is_definition else type(unwrapped).__call__

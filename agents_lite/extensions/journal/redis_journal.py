@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,7 +15,7 @@ from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.journal import Change, Journal
 from ...journal.stored_run import RunRow, Status, counted
-from ..redis_calls import in_words, watching
+from ..redis_calls import check_client, client_of, in_words, watching
 
 try:
     import redis
@@ -53,11 +52,10 @@ class RedisJournal(Journal):
             mask: Given each fact as JSON, returns what is written of it.
 
         Raises:
-            UserError: The client is asynchronous.
+            UserError: The client is asynchronous, or one of a cluster.
         """
         super().__init__(lease=lease, mask=mask)
-        if iscoroutinefunction(redis_client.execute_command):
-            raise UserError("RedisJournal is synchronous: give it a redis.Redis client.")
+        check_client(redis_client, "RedisJournal")
         self._client = redis_client
         self._owns_client = False
         self._prefix = key_prefix
@@ -74,12 +72,7 @@ class RedisJournal(Journal):
         Raises:
             UserError: The URL is none of Redis.
         """
-        try:
-            client = redis.Redis.from_url(url)
-        except ValueError as error:
-            del url  # or an error tracker records it
-            raise UserError(f"RedisJournal cannot use its url: {error}") from None
-        journal = cls(redis_client=client, **options)
+        journal = cls(redis_client=client_of(url, "RedisJournal"), **options)
         journal._owns_client = True
         return journal
 

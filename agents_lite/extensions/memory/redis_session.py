@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import iscoroutinefunction
 from typing import Any
 
 from ...checks import check_count, forgetful
@@ -12,12 +11,11 @@ from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
 from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredSession
-from ..redis_calls import in_words, watching
+from ..redis_calls import check_client, client_of, in_words, watching
 
 try:
     import redis
     from redis.client import Pipeline
-    from redis.cluster import RedisCluster
 except ImportError as error:
     raise UserError("RedisSession needs redis-py: pip install 'agents_lite[redis]'") from error
 
@@ -59,13 +57,7 @@ class RedisSession(StoredSession):
         super().__init__(session_id, session_settings)
         if ttl is not None:
             check_count(ttl, "The ttl", 1)
-        if iscoroutinefunction(redis_client.execute_command):
-            raise UserError("RedisSession is synchronous: give it a redis.Redis client.")
-        if isinstance(redis_client, RedisCluster):
-            raise UserError(
-                "RedisSession needs transactions, which a RedisCluster client has not: give it a "
-                "redis.Redis client of one server, or of a Sentinel's master."
-            )
+        check_client(redis_client, "RedisSession")
         self._client = redis_client
         self._owns_client = False
         self._key = f"{key_prefix}:{session_id}:messages"
@@ -84,12 +76,7 @@ class RedisSession(StoredSession):
         Raises:
             UserError: The URL is none of Redis.
         """
-        try:
-            client = redis.Redis.from_url(url)
-        except ValueError as error:
-            del url  # or an error tracker records it
-            raise UserError(f"RedisSession cannot use its url: {error}") from None
-        session = cls(session_id, redis_client=client, **options)
+        session = cls(session_id, redis_client=client_of(url, "RedisSession"), **options)
         session._owns_client = True
         return session
 

@@ -14,6 +14,7 @@ import pytest
 redis = pytest.importorskip("redis")
 
 from agents_lite.exceptions import SessionError, UserError  # noqa: E402
+from agents_lite.extensions.journal import RedisJournal  # noqa: E402
 from agents_lite.extensions.memory import RedisSession  # noqa: E402
 from tests.support.servers import (  # noqa: E402
     ServerMissing,
@@ -131,6 +132,8 @@ def test_what_cannot_be_used_is_refused_at_once() -> None:
     asynchronous = pytest.importorskip("redis.asyncio").Redis()
     with pytest.raises(UserError, match="synchronous"):
         RedisSession("s", redis_client=asynchronous)
+    with pytest.raises(UserError, match="synchronous"):
+        RedisJournal(redis_client=asynchronous)
 
 
 def test_a_client_of_a_cluster_is_refused_before_anything_is_sent() -> None:
@@ -142,6 +145,8 @@ def test_a_client_of_a_cluster_is_refused_before_anything_is_sent() -> None:
             with redis.RedisCluster.from_url(url) as client:
                 with pytest.raises(UserError, match="a redis.Redis client of one server"):
                     RedisSession("s", redis_client=client)  # type: ignore[arg-type]
+                with pytest.raises(UserError, match="a redis.Redis client of one server"):
+                    RedisJournal(redis_client=client)  # type: ignore[arg-type]
                 assert client.dbsize() == 0
             session = RedisSession("s", redis_client=one_node, ttl=1000)
             session.add_items(TURN)
