@@ -291,9 +291,9 @@ class _Errand:
             self.look()
 
     def _cancel(self) -> None:
-        self.was_told = True
-        if self._task is not None:
+        if self._task is not None and not self.was_told:  # again, it would cut its cleaning up
             self._task.cancel()
+        self.was_told = True
 
     def _start(self) -> None:
         self._task = self.loop.create_task(_settle(self.future, self._awaitable))

@@ -25,6 +25,7 @@ from agents_lite.exceptions import UserError
 from agents_lite.extensions.memory.advanced_sqlite_session import BranchId
 from agents_lite.mcp.objects import MCPCallResult, MCPTools
 from agents_lite.testing import ScriptedModel, call
+from tests.support.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 LONG = 60
@@ -164,6 +165,30 @@ def test_stopping_cancels_the_coroutine_and_waits_for_its_end():
     with pytest.raises(Stop):
         Callbacks().call(cancellation, stay)
     assert ended
+
+
+def test_a_coroutine_or_a_stream_that_is_stopped_may_await_as_it_cleans_up() -> None:
+    cancellation, cleaned = Cancellation(), []
+
+    async def stay() -> None:
+        try:
+            cancellation.cancel(Stop())
+            await asyncio.sleep(LONG)
+        finally:
+            await asyncio.sleep(0.05)
+            cleaned.append(True)
+
+    async def events() -> AsyncIterator[None]:
+        await stay()
+        yield
+
+    with pytest.raises(Stop):
+        Callbacks().call(cancellation, stay)
+    wait_until(lambda: len(cleaned) == 1)
+    cancellation = Cancellation()
+    with pytest.raises(Stop):
+        next(Callbacks().iterate(cancellation, events()))
+    wait_until(lambda: len(cleaned) == 2)
 
 
 def test_a_loop_that_is_blocked_is_left_to_itself_and_ends_with_its_work(caplog):
