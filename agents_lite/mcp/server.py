@@ -201,15 +201,18 @@ class MCPServer(ABC):
 
     def hold(self, holder: object) -> None:
         """Keep it connected, once it is, for this one until it calls `release`."""
-        self._holders.add(holder)
+        with self._lock:  # not between the look of who releases it, and its closing
+            self._holders.add(holder)
 
     def release(self, holder: object) -> None:
         """Undo a `hold`; the last one closes the connection."""
+        session = None
         with self._lock:
             self._holders.discard(holder)
-            is_last = not self._holders and not self._is_kept
-        if is_last:
-            self.close()
+            if not self._holders and not self._is_kept:
+                session, self._session = self._session, None
+        if session is not None:
+            session.transport.close()
 
     def hold_until(self, closing: ExitStack) -> None:
         """Keep it connected, once it is, until this is closed."""

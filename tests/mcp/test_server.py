@@ -40,6 +40,29 @@ def test_all_pages_are_listed(script: Script) -> None:
         assert names(server) == ["a", "b", "c", "d", "e"]
 
 
+def test_who_takes_a_server_as_the_last_one_lets_go_of_it_keeps_it(script: Script) -> None:
+    taken: list[Any] = []
+
+    class Lock:
+        """Once it is let go of, another run takes the server."""
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *_error: object) -> None:
+            if not taken:
+                taken.append(None)
+                server.hold("other")
+                assert names(server)
+                taken.append(server._session)
+
+    with script() as server:
+        server._lock = Lock()  # type: ignore[assignment]
+    assert taken[1].transport.is_alive
+    assert server._session is taken[1]
+    server.release("other")
+    assert not taken[1].transport.is_alive
+
+
 ENDLESS: Any = [({"same_cursor": True}, "circles"), ({"pages": 9999}, "does not end")]
 
 
