@@ -305,7 +305,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         return [row["message_data"] for row in reversed(rows)]
 
     def _clear_shown(self, connection: sqlite3.Connection) -> None:
-        self._branch.forget(connection)
+        self._branch.take_off(connection)  # what the turns have used stays
 
     def _append(self, texts: list[str], connection: sqlite3.Connection) -> None:
         super()._append(texts, connection)

@@ -169,13 +169,14 @@ class EncryptedSession(SessionABC):
             return item
         try:
             return StoredItem(read_json(self._cipher.decrypt(item["payload"], self.ttl)))
-        except (InvalidToken, KeyError, TypeError):
+        except (InvalidToken, KeyError, TypeError, ValueError):
             return None
 
 
 def _mark(item: TResponseInputItem) -> int:
     """What tells an item from others, in an envelope or not."""
-    return hash(item.get("payload") or json_text(item))
+    payload = item.get("payload")
+    return hash(payload if isinstance(payload, str) else json_text(item))
 
 
 def _session_key(encryption_key: str, session_id: str) -> bytes:

@@ -109,6 +109,15 @@ class Branch:
         return True
 
     def forget(self, connection: sqlite3.Connection, row: int | None = None) -> None:
+        """Forget one row of it, or (None) all, and what the turns that are gone have used."""
+        self.take_off(connection, row)
+        connection.execute(
+            "DELETE FROM turn_usage WHERE session_id = ? AND branch_id = ? AND "
+            f"user_turn_number > COALESCE((SELECT user_turn_number {_NEWEST}), -1)",
+            self.place * 2,
+        )
+
+    def take_off(self, connection: sqlite3.Connection, row: int | None = None) -> None:
         """Take one row off it, or (None) all, and what is of no use to any branch then."""
         which, values = ("", ()) if row is None else (" AND id = ?", (row,))
         messages = connection.execute(
@@ -118,11 +127,6 @@ class Branch:
             f"DELETE FROM {self._messages} WHERE id = ? AND NOT EXISTS "
             f"(SELECT 1 FROM message_structure WHERE message_id = {self._messages}.id)",
             messages,
-        )
-        connection.execute(
-            "DELETE FROM turn_usage WHERE session_id = ? AND branch_id = ? AND "
-            f"user_turn_number > COALESCE((SELECT user_turn_number {_NEWEST}), -1)",
-            self.place * 2,
         )
 
     def _newest(self, connection: sqlite3.Connection) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from ...checks import check_number
 from ...exceptions import UserError
 from ...items import TResponseInputItem
 
@@ -35,10 +36,13 @@ def trim_items(
         count_tokens: The tokens of one item; None estimates them (`estimate_tokens`).
 
     Raises:
-        UserError: Neither limit is given.
+        UserError: Neither limit is given, or one is no number from 0 on.
     """
     if max_items is None and max_tokens is None:
         raise UserError("trim_items needs a limit: give max_items, max_tokens or both.")
+    for name, limit in (("max_items", max_items), ("max_tokens", max_tokens)):
+        if limit is not None:
+            check_number(limit, name)
     count = estimate_tokens if count_tokens is None else count_tokens
     kept_from = len(items)
     tokens = 0

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -202,3 +203,18 @@ def test_tables_may_be_left_to_others(tmp_path: Path) -> None:
     session.close()
     session.add_items(said("One"))
     assert contents(session) == ["One", "One!"]
+
+
+def test_what_turns_have_used_stays_known_when_a_summary_takes_their_place(
+    session: AdvancedSQLiteSession,
+) -> None:
+    agent = Agent("A", model=ScriptedModel(["Four!", "Five!"]))
+    for text in ("Four", "Five"):
+        session.store_run_usage(Runner.run_sync(agent, text, session=session))
+    used = (session.get_session_usage(), session.get_turn_usage())
+    assert used[0]["total_turns"] == 2
+    session.replace_items([*said("One")[:1], {"role": "assistant", "content": "In short"}], 6)
+    assert contents(session) == ["One", "In short", "Four", [ANY], "Five", [ANY]]
+    assert (session.get_session_usage(), session.get_turn_usage()) == used
+    session.clear_session()
+    assert session.get_session_usage() == {}

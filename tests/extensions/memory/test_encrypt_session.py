@@ -85,6 +85,7 @@ def test_any_number_of_items_may_have_grown_too_old() -> None:
         session = EncryptedSession("chat", store, "secret", ttl=-10)
         done(session.add_items([ANSWER] * 1200))
         done(store.add_items([{"__enc__": 1}, {"__enc__": 1, "payload": 5}]))
+        done(store.add_items([{"__enc__": 1, "payload": each} for each in (["x"], "é")]))
         assert done(session.get_items()) == []
         done(store.add_items([HELLO]))
         assert [done(session.pop_item()), done(session.pop_item())] == [HELLO, None]

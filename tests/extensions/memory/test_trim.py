@@ -73,6 +73,9 @@ def test_the_history_itself_is_left_as_it_is() -> None:
 
 
 def test_a_limit_is_needed() -> None:
+    for limit in ({"max_items": "3"}, {"max_tokens": -1}):
+        with pytest.raises(UserError, match="must be 0 or more"):
+            trim_items(HISTORY, **limit)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="max_items, max_tokens or both"):
         trim_items(HISTORY)
 
