@@ -100,6 +100,9 @@ class OpenAIResponsesCompactionSession(SessionABC):
     def run_compaction(self, args: dict[str, Any] | None = None, *, wrapper: Any = None) -> Any:
         """Compact the conversation, if it is time.
 
+        What is added while the server is at work stays behind what it has made; of a conversation
+        that is cleared or shortened meanwhile, nothing comes back.
+
         Args:
             args: {"force": True} does so whether or not it is time.
             wrapper: Whose usage the request is added to; None: nobody's.
@@ -122,13 +125,20 @@ class OpenAIResponsesCompactionSession(SessionABC):
             if wrapper is not None:
                 wrapper.usage.add(usage_of_request(answer, self.model, client.hostname))
             made = without_lost_reasoning(kept, answer["output"])
-            replace = getattr(self.underlying_session, "replace_items", None)
-            if replace is not None:
-                return replace(made, len(kept))
-            cleared = self.underlying_session.clear_session()
-            return then(cleared, lambda _: self._add(made, or_else=kept))
+            again = self.underlying_session.get_items()
+            return then(again, lambda now: self._put(made, kept, list(now)))
 
         return then(self.underlying_session.get_items(), lambda kept: compact(list(kept)))
+
+    def _put(self, made: Items, kept: Items, now: Items) -> Any:
+        """Put what was made of some items in their place, unless that was changed meanwhile."""
+        if now[: len(kept)] != kept:
+            return Done()
+        replace = getattr(self.underlying_session, "replace_items", None)
+        if replace is not None:
+            return replace(made, len(kept))
+        cleared = self.underlying_session.clear_session()
+        return then(cleared, lambda _: self._add([*made, *now[len(kept) :]], or_else=now))
 
     def _add(self, items: Items, or_else: Items) -> Any:
         session = self.underlying_session

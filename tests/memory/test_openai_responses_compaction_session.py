@@ -37,9 +37,12 @@ class CompactingServer(ResponsesServer):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[Any] = []
+        self.meanwhile: Callable[[], Any] = list
+        """What happens while it is at work."""
 
     def _route(self, request: HTTPRequest) -> HTTPReply:
         self.asked.append(request.body)
+        self.meanwhile()
         assert request.path == "/v1/responses/compact"
         usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
         return json_reply({"output": COMPACTED, "model": "m", "usage": usage}, self.status)
@@ -117,6 +120,30 @@ def test_it_may_be_compacted_at_any_time(make: Make, server: CompactingServer, k
     assert len(server.asked) == 1
 
 
+class Plain(SQLiteSession):
+    replace_items: Any = None  # as in a session of a user's
+
+
+@pytest.mark.parametrize("kind", [SQLiteSession, Plain])
+def test_what_happens_to_a_session_while_it_is_compacted_counts(
+    make: Make, server: CompactingServer, kind: Any
+) -> None:
+    # https://github.com/openai/openai-agents-python/issues/4679
+    session = make(kind("below"))
+    said = [{"role": "user", "content": text} for text in ("Hi", "My name is Ann", "Go on")]
+    for change, left in [
+        (lambda: session.add_items(said[2:]), [*COMPACTED, said[2]]),
+        (lambda: session.pop_item(), said[:1]),
+        (lambda: session.clear_session(), []),
+    ]:
+        session.clear_session()
+        session.add_items(said[:2])
+        server.meanwhile = change
+        session.run_compaction({"force": True})
+        assert session.get_items() == left
+    assert len(server.asked) == 3
+
+
 def test_ids_whose_reasoning_is_gone_are_not_kept(make: Make) -> None:
     session = make()
     session.add_items([{"type": "reasoning", "id": "rs_1", "summary": []}, COMPACTED[1]])
@@ -133,9 +160,7 @@ def test_what_was_said_stays_when_the_server_fails(make: Make, server: Compactin
     assert session.get_items() == [said]
 
 
-class Choosy(SQLiteSession):
-    replace_items: Any = None  # as in a session of a user's
-
+class Choosy(Plain):
     def add_items(self, items: Any) -> Any:
         if items[0].get("type") == "compaction":
             raise ValueError("none of these")
