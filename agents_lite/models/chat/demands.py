@@ -29,6 +29,8 @@ _BRIDGE = "I have read it."
 """What the model is taken to have said between a tool's output and the next question."""
 _EARLIER = "(What was said before is left out.)"
 """Stands for the beginning of a history that was cut."""
+_UNSEEN = "(An image that this model cannot see.)"
+"""Stands for an earlier image."""
 _NOTHING = "(nothing)"
 """Stands for an output, or what else was said, without a word."""
 
@@ -192,6 +194,18 @@ def _no_reasoning(body: Json) -> None:
     for message in body["messages"]:
         for name in ("reasoning", "reasoning_content", "reasoning_details"):
             message.pop(name, None)
+
+
+def _no_earlier_images(body: Json) -> None:
+    """No images before what was said last: that one is without is for its user to know."""
+    said = [place for place, each in enumerate(body["messages"]) if each["role"] == "user"]
+    for message in body["messages"][: said[-1] if said else 0]:
+        parts = _parts(message["content"])
+        if any(part["type"] == "image_url" for part in parts):
+            message["content"] = [
+                {"type": "text", "text": _UNSEEN} if part["type"] == "image_url" else part
+                for part in parts
+            ]
 
 
 def _called_tools(body: Json) -> None:
@@ -366,6 +380,12 @@ DEMANDS = (
     ),
     _demand("no `strict`", (_UNKNOWN, r"\bstrict\b"), _no_strictness),
     _demand("no `strict` with such tools, or so many", _BEYOND_STRICTNESS, _no_strictness),
+    _demand(
+        "no earlier images",
+        r"unknown variant .?image_url|support image|support vision|not a multimodal"
+        r"|image input is not supported|image_url is only supported",
+        _no_earlier_images,
+    ),
     _demand("schemas of types, names and choices of texts alone", _KEYWORDS, _plain_schemas),
 )
 """In the order in which a refusal is compared with them."""

@@ -54,6 +54,13 @@ def add() -> int:
     return 3
 
 
+IMAGE: Json = {
+    "role": "user",
+    "content": [
+        {"type": "input_text", "text": "Look:"},
+        {"type": "input_image", "image_url": "https://example.com/a.png"},
+    ],
+}
 OTHER = function_tool(lambda: "no", name_override="other")
 
 
@@ -191,6 +198,34 @@ PICKY = [
                 "templates",
                 "https://github.com/charmbracelet/crush/issues/279",
                 "After the optional system message, conversation roles must alternate",
+            ),
+        ]
+    ],
+    *[
+        Picky(
+            f"{server}: no images that were shown to another model",
+            source,
+            message,
+            code,
+            lambda body: (
+                "example.com" not in str(body)
+                and body["messages"][0]["content"][0]["text"] == "Look:"
+                and "cannot see" in body["messages"][0]["content"][1]["text"]
+            ),
+            {"input": [IMAGE, *HISTORY]},
+        )
+        for server, source, message, code in [
+            (
+                "DeepSeek",
+                "https://github.com/jin-bo/agentao/pull/59",
+                "messages[0]: unknown variant `image_url`, expected `text` at line 1 column 9",
+                400,
+            ),
+            (
+                "OpenRouter",
+                "https://github.com/HartsyAI/SwarmUI-MagicPromptExtension/issues/50",
+                "No endpoints found that support image input",
+                404,
             ),
         ]
     ],
@@ -501,6 +536,15 @@ def test_what_would_change_nothing_is_not_tried() -> None:
         model = OpenAIChatCompletionsModel("m", client_of(server))
         with pytest.raises(BadRequestError):
             model.respond(ModelRequest(input=[{"role": "user", "content": "Hi"}]))
+        assert len(server.requests) == 1
+
+
+def test_an_image_that_was_just_shown_is_not_left_out() -> None:
+    refusal = named("DeepSeek: no images")
+    with ResponsesServer(lambda asked: status(400, {"message": refusal.message})) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError, match="unknown variant"):
+            model.respond(request(input=[*HISTORY, IMAGE]))
         assert len(server.requests) == 1
 
 
