@@ -67,7 +67,10 @@ class Runner:
         The run goes on as the events are read, and closing the generator ends it. Another
         generator passes everything on with `result = yield from Runner.stream(...)`.
         """
-        return new_run(starting_agent, input, options, streamed=True).events
+        run = new_run(starting_agent, input, options, streamed=True)
+        events = run.events
+        del run.events  # they hold the run: who leaves them by `break` is to close them thereby
+        return events
 
     @staticmethod
     @shows_options

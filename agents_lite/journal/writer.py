@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock
@@ -174,7 +175,7 @@ class JournalWriter:
 
     def _watch_over(self) -> None:
         soon = time.monotonic() + self._journal.lease / 3
-        self._watch = call_at(soon, lambda: run_in_thread_or_here(self._renew))
+        self._watch = call_at(soon, partial(_renew_soon, ref(self)))
 
     def _renew(self) -> None:
         """Say that the run is still held."""
@@ -189,6 +190,13 @@ class JournalWriter:
             logger.warning("The lease of run %r was not renewed: %s", self._run_id, error)
         if not self._is_over:
             self._watch_over()
+
+
+def _renew_soon(held: ref[JournalWriter]) -> None:
+    """Renew a lease; a run is not held by it, as its stream may be left and its end be due."""
+    writer = held()
+    if writer is not None:
+        run_in_thread_or_here(writer._renew)
 
 
 def _runs_agent(begun: Begun, record: Record) -> bool:

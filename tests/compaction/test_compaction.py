@@ -230,6 +230,23 @@ def test_summaries_are_model_calls_that_the_limits_count() -> None:
         assert caught.value.run_data.usage.requests == asked
 
 
+def test_a_run_that_x_counts_the_pieces_before() -> None:
+    def reply(request: Any) -> Any:
+        if not is_summary_of(request):
+            return "done"
+        if len(model.requests) == 2:
+            run.cancel(mode="immediate")
+        return "summary"
+
+    model = ScriptedModel(reply)
+    config = RunConfig(compaction=small())
+    history = [user(LONG), answer(LONG)] * 6
+    agent = Agent(name="A", model=model)
+    run = Runner.run_streamed(agent, [*history, user("x")], run_config=config)
+    assert [event.type for event in run.stream_events()] == ["agent_updated_stream_event"]
+    assert (len(model.requests), run.usage.requests) == (2, 1)
+
+
 @every_driver
 def test_an_overflow_that_the_server_reports_is_answered_once(run: Any) -> None:
     sizes: list[int] = []

@@ -610,9 +610,9 @@ def test_many_runs_are_named_by_their_inputs(journal: Journal, scripted: Scripte
 
 def test_many_runs_cannot_all_be_the_same_one(scripted: Scripted) -> None:
     agent = Agent("A", model=scripted([]))
-    many = Runner.run_many(agent, ["x", "y"], run_config=config(SQLiteJournal(":memory:"), "r"))
+    settings = config(SQLiteJournal(":memory:"), "r")
     with pytest.raises(UserError, match="'r': run_id must be a function"):
-        next(iter(many))
+        Runner.run_many(agent, ["x", "y"], run_config=settings)
 
 
 def test_many_runs_in_other_processes_share_a_file(tmp_path: Any) -> None:

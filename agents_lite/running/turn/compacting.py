@@ -134,7 +134,7 @@ def _compact(run: LiveRun, cancellation: Cancellation, room: float) -> bool:
 def _summary(run: LiveRun, cancellation: Cancellation, usage: Usage, items: Items) -> str:
     try:
         return _Summary(run, cancellation, usage).of(items)
-    except AgentsException:
+    except BaseException:  # the run may be paused or stopped, too
         if usage.requests:
             run.record.add(Compacted(0, 0, None, usage))  # what its pieces have cost so far
         raise
