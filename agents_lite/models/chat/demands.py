@@ -290,7 +290,7 @@ _BEYOND_STRICTNESS = (
 )
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
 _KEYWORDS = (
-    rf"(?=.*(?:{_UNKNOWN})).*additionalProperties|unknown name \S+ at .?tools\["
+    rf"\A(?=.*(?:{_UNKNOWN})).*additionalProperties|unknown name \S+ at .?tools\["
     r"|tools\[.{0,200}(?:only .{0,60}STRING|missing field|non-empty for OBJ)|alongside any_of"
     r"|pattern must start with|schema conversion|pars\w+ grammar"
 )
