@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal
+from weakref import ref
 
 from typing_extensions import TypedDict
 
@@ -242,13 +243,20 @@ def _limited(run: LiveRun, seconds: float) -> Iterator[None]:
     late = RunTimeout(f"The run did not end within its timeout of {seconds:g} seconds")
     stop = partial(run.cancellation.cancel, late)
     if run.options.get("on_timeout") == "pause":
-        stop = partial(run.pause, "timeout")
+        stop = partial(_pause, ref(run))
     run.deadline = time.monotonic() + seconds
     watch = call_at(run.deadline, stop)
     try:
         yield
     finally:
         watch.cancel()
+
+
+def _pause(held: ref[LiveRun]) -> None:
+    """Pause a run whose time is over; one whose stream was dropped is not held until then."""
+    run = held()
+    if run is not None:
+        run.pause("timeout")
 
 
 def _taken_up(

@@ -15,6 +15,7 @@ from agents_lite.models.interface import ModelRequest
 from agents_lite.response_types import ResponseStreamEvent
 from agents_lite.testing import ScriptedModel, call, text
 from tests.support.drivers import for_loop, run_sync, stream
+from tests.support.waiting import LIMIT
 
 
 @pytest.fixture
@@ -63,7 +64,8 @@ def test_a_stream_that_is_left_is_closed_at_once_and_its_journal_holds_it_no_lon
         if event.type == "raw_response_event":
             break
     assert closed == ["model"] * 2
-    run = Runner.run_streamed(agent, "hi", run_config=RunConfig(journal=journal, run_id="s"))
+    config = RunConfig(journal=journal, run_id="s")
+    run = Runner.run_streamed(agent, "hi", run_config=config, timeout=LIMIT, on_timeout="pause")
     events = run.stream_events()
     assert next(events) and next(events)
     del run, events, event
