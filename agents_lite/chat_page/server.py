@@ -36,7 +36,7 @@ from .conversations import Conversations
 from .events import sse, waiting_calls
 from .page import ChatPage
 
-LARGEST_BODY = 100_000
+LARGEST_BODY = 1_000_000
 """Bytes of what is posted."""
 _SECRET = "csrf"
 _STOP_SECONDS = 10.0
@@ -188,7 +188,7 @@ class ChatServer:
         body = request.body if isinstance(request.body, bytes) else b""
         form = dict(parse_qsl(body.decode(errors="replace")))
         if not hmac.compare_digest(form.get(_SECRET, "").encode(), self._secret.encode()):
-            return refusal(403, "This was posted by another page")
+            return refusal(403, "This page is not of this start of the server: load it again")
         match action:
             case "ask":
                 return self._ask(name, form.get("message", "").strip(), "again" in form)

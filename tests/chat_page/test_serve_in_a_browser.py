@@ -202,6 +202,28 @@ def test_a_server_that_fails_is_told_and_asked_again(
     browser.driver.get_log("browser")  # the failed requests stand there
 
 
+def test_a_long_text_is_sent_whole_and_one_too_long_is_not_lost(
+    browser: Browser, served: Served
+) -> None:
+    def paste(text: str) -> None:
+        browser.wait_for("#send")
+        browser.click("textarea")
+        browser.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+        browser.type("textarea", "\n")
+
+    browser.open(served.url)
+    served.turns.append("Long.")
+    long = "word " * 5000 + "end"
+    paste(long)
+    browser.wait_for(ANSWER, "Long.")
+    assert served.model is not None
+    assert served.model.requests[0].input[-1]["content"] == long
+    paste("ä" * 200_000)  # six bytes each in what is posted
+    browser.wait_for(".ended button", "Retry")
+    assert [len(text) for text in browser.texts(".user")] == [len(long), 200_000]
+    browser.driver.get_log("browser")  # the refusal stands there
+
+
 def test_hostile_text_everywhere_is_shown_as_text(browser: Browser, served: Served) -> None:
     served.turns.extend(
         [

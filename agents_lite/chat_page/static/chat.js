@@ -157,7 +157,6 @@ function showWaiting(call) {
   const question = newElement("", call.url ? `${words} ${call.url}` : words, "p");
   const reason = document.createElement("input");
   reason.placeholder = reason.ariaLabel = "Reason, if you say no";
-  reason.maxLength = 500;
   const form = (call.fields ?? []).map((field) => [field, newField(field)]);
   const labels = call.question ? ["Answer", "Decline"] : ["Approve", "Reject"];
   const buttons = ["approve", "reject"].map((verdict, place) => {
