@@ -268,7 +268,7 @@ def test_who_calls_it_by_another_name_is_refused_before_the_body_is_read(
 
 
 def test_a_body_that_is_too_large_is_not_read(served: Served) -> None:
-    head = "POST /chat/ada/ask HTTP/1.1\nHost: localhost:1\nContent-Length: 100001\n\n"
+    head = "POST /chat/ada/ask HTTP/1.1\nHost: localhost:1\nContent-Length: 2000000\n\n"
     assert ask_by_hand(served.url, head).startswith("HTTP/1.1 413 ")
 
 
