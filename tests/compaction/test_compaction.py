@@ -230,7 +230,7 @@ def test_summaries_are_model_calls_that_the_limits_count() -> None:
         assert caught.value.run_data.usage.requests == asked
 
 
-def test_a_run_that_x_counts_the_pieces_before() -> None:
+def test_a_run_that_is_stopped_over_a_summary_counts_the_pieces_before() -> None:
     def reply(request: Any) -> Any:
         if not is_summary_of(request):
             return "done"
