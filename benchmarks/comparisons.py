@@ -253,25 +253,27 @@ def tracing() -> list[Comparison]:
 def apis() -> list[Comparison]:
     """The floor is agents_lite itself by the Responses API."""
     what = "by Chat Completions, against the Responses API"
+    full = f"{what}, with answers as OpenAI sends them"
+
+    def sides(path: str, how: str, times: int) -> dict[str, Side]:
+        apis = {"floor": "responses", "lite": "chat_completions"}
+        return {
+            side: Work("lite", path, "turns_by", (api, how), times) for side, api in apis.items()
+        }
+
     return [
         *(
             Comparison(
                 f"chat {how}",
-                [Figure(f"a turn of a 20-tool run, `{how}`, {what}", "ms", MILLISECONDS / 210, 1)],
-                {
-                    "floor": Work("lite", "/20/0/5", "turns", (how,), times=10),
-                    "lite": Work("lite", "/20/0/5", "turns_by_chat", (how,), times=10),
-                },
+                [Figure(f"a turn of a 20-tool run, `{how}`, {full}", "ms", MILLISECONDS / 210, 1)],
+                sides("/20/0/5/as-sent", how, 10),
             )
             for how in ("run_sync", "run_streamed")
         ),
         Comparison(
             "chat delta",
             [Figure(f"a delta of a stream of 20,000, {what}", "us", MICROSECONDS / 20_000)],
-            {
-                "floor": Work("lite", "/0/0/20000", "turns", ("run_streamed",)),
-                "lite": Work("lite", "/0/0/20000", "turns_by_chat", ("run_streamed",)),
-            },
+            sides("/0/0/20000", "run_streamed", 1),
         ),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import agents_lite
 from agents_lite import BackendSpanExporter, BatchTraceProcessor, ToolContext, function_tool
@@ -13,6 +14,7 @@ from .company_session import company_session
 from .five_parameters import ARGUMENTS, declare
 from .sdk import SDKWorkloads, is_text_delta, median
 
+INSTRUCTIONS = "You help the customers of a shop. Be brief, and ask where you are not sure. " * 6
 RUNS = 10
 """Runs of a measurement of tracing, whose traces are sent together."""
 
@@ -31,8 +33,14 @@ class Workloads(SDKWorkloads):
 
         return work if how == "for" else super().deltas(how)
 
-    def turns_by_chat(self, how: str) -> Callable[[], object]:
-        agents_lite.set_default_openai_api("chat_completions")
+    def turns_by(
+        self, api: Literal["responses", "chat_completions"], how: str
+    ) -> Callable[[], object]:
+        """Runs of an agent with instructions and five tools, as many have."""
+        agents_lite.set_default_openai_api(api)
+        others = [function_tool(declare(), name_override=f"other_{n}") for n in range(4)]
+        tools = [*self.agent.tools, *others]
+        self.agent = self.agent.clone(instructions=INSTRUCTIONS, tools=tools)
         return self.turns(how)
 
     def turns_by_session(self) -> Callable[[], object]:

@@ -6,8 +6,9 @@ The path chooses the answer, `/TURNS/DELAY_MS/DELTAS[/GAP_MS]/responses`: a func
 request holds TURNS outputs, then a text; DELAY_MS of waiting before each; DELTAS is the number of
 text deltas that a streamed answer is cut into. With GAP_MS they come one by one, so far apart, and
 the text of each is the time it was sent at, in seconds of `time.monotonic()`. The same answers come
-by the other API with `chat/completions` in place of `responses`. What is posted to `/traces` is
-taken and forgotten.
+by the other API with `chat/completions` in place of `responses`. With `as-sent` in the path they
+hold all that OpenAI's servers put into them, such as the request's own settings in a response. What
+is posted to `/traces` is taken and forgotten.
 """
 
 from __future__ import annotations
@@ -23,6 +24,41 @@ from typing import Any
 TEXT = "word "
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nx-request-id: req_1\r\n%s\r\n"
 CHUNK_SIZE = 16_384
+
+SETTINGS = {
+    "background": False,
+    "billing": {"payer": "developer"},
+    "error": None,
+    "incomplete_details": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "user": None,
+}
+"""What stands in each response besides the answer, in recorded traffic."""
+MORE_COUNTS = {
+    "prompt_tokens_details": {"audio_tokens": 0},
+    "completion_tokens_details": {
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    },
+}
+"""Counts in the usage of each chat completion.
+
+Source: https://platform.openai.com/docs/api-reference/chat/object
+"""
 
 
 def response(output: list[dict[str, Any]]) -> dict[str, Any]:
@@ -142,6 +178,32 @@ def completion_chunks(item: dict[str, Any], deltas: int) -> list[dict[str, Any]]
     return [*chunks, {**facts, "choices": [], "usage": whole["usage"]}]
 
 
+def settings_in(body: bytes) -> str:
+    """What a response says again of its request, as JSON."""
+    asked = json.loads(body)
+    return json.dumps({name: asked.get(name) for name in ("instructions", "tools")})
+
+
+def as_sent(told: dict[str, Any], by_chat: bool, asked: str) -> dict[str, Any]:
+    """An answer or an event of one, with all that OpenAI's servers put into it."""
+    if not by_chat:
+        inner = told.get("response", told)
+        full = {**inner, **SETTINGS, **json.loads(asked)} if "output" in inner else inner
+        return {**told, "response": full} if "response" in told else full
+    usage = told["usage"] and {
+        name: {**count, **MORE_COUNTS[name]} if name in MORE_COUNTS else count
+        for name, count in told["usage"].items()
+    }
+    choices = [
+        {**choice, "message": {**choice["message"], "refusal": None, "annotations": []}}
+        if "message" in choice
+        else {**choice, "logprobs": None}
+        for choice in told["choices"]
+    ]
+    more = {"service_tier": "default", "system_fingerprint": "fp_44709d6fcb"}
+    return {**told, **more, "usage": usage, "choices": choices}
+
+
 def sse(event: dict[str, Any]) -> bytes:
     name = b"event: %s\n" % event["type"].encode() if "type" in event else b""
     return b"%sdata: %s\n\n" % (name, json.dumps(event).encode())
@@ -157,19 +219,20 @@ def chunked(payload: bytes) -> bytes:
 
 
 @cache
-def streamed(done: int, turns: int, deltas: int, by_chat: bool) -> bytes:
+def streamed(done: int, turns: int, deltas: int, by_chat: bool, asked: str) -> bytes:
     item, count = (call(done), 2) if done < turns else (message(TEXT * deltas), deltas)
-    if by_chat:
-        payload = b"".join(map(sse, completion_chunks(item, count))) + b"data: [DONE]\n\n"
-    else:
-        payload = b"".join(map(sse, events(item, count)))
+    told = completion_chunks(item, count) if by_chat else events(item, count)
+    if asked:
+        told = [as_sent(event, by_chat, asked) for event in told]
+    payload = b"".join(map(sse, told)) + (b"data: [DONE]\n\n" if by_chat else b"")
     return chunked(payload) + chunk(b"")
 
 
 @cache
-def whole(done: int, turns: int, deltas: int, by_chat: bool) -> bytes:
+def whole(done: int, turns: int, deltas: int, by_chat: bool, asked: str) -> bytes:
     item = call(done) if done < turns else message(TEXT * deltas)
-    payload = json.dumps(completion(item) if by_chat else response([item])).encode()
+    told = completion(item) if by_chat else response([item])
+    payload = json.dumps(as_sent(told, by_chat, asked) if asked else told).encode()
     return HEAD % (b"application/json", b"Content-Length: %d\r\n" % len(payload)) + payload
 
 
@@ -201,8 +264,9 @@ async def answer(path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
     if delay:
         await asyncio.sleep(delay / 1000)
     done = body.count(b'"role":"tool"' if by_chat else b'"function_call_output"')
+    asked = settings_in(body) if "/as-sent/" in path else ""
     if b'"stream":true' not in body and b'"stream": true' not in body:
-        writer.write(whole(done, turns, deltas, by_chat))
+        writer.write(whole(done, turns, deltas, by_chat, asked))
         return
     writer.write(HEAD % (b"text/event-stream", b"Transfer-Encoding: chunked\r\n"))
     if gap:
@@ -210,7 +274,7 @@ async def answer(path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(gap / 1000)
             sent_at = repr(time.monotonic())
             writer.write(chunk(sse(delta("output_text", "msg_1", number, sent_at))))
-    writer.write(streamed(done, turns, 0 if gap else deltas, by_chat))
+    writer.write(streamed(done, turns, 0 if gap else deltas, by_chat, asked))
 
 
 async def main() -> None:
