@@ -98,7 +98,8 @@ def measure_with_peer(
 def line(row: Row, last: LastRow | None) -> str:
     mine = median(row.ratios["lite"])
     target = row.figure.target
-    verdict = "" if target is None else f"{target:g}" + ("" if mine <= target else ", missed")
+    missed = target is not None and round(mine, 2) > target
+    verdict = "" if target is None else f"{target:g}{', missed' if missed else ''}"
     peer = f"{median(row.ratios['peer']):.3g}" if "peer" in row.ratios else ""
     cells = [
         row.figure.title,

@@ -72,8 +72,8 @@ def imports() -> list[Comparison]:
         Comparison(
             "import",
             [
-                Figure("`import agents_lite`", "ms", MILLISECONDS, 1.25),
-                Figure("`import agents_lite`, memory", "MB", 1 / 1024, 1.15, "rss"),
+                Figure("`import agents_lite`", "ms", MILLISECONDS, 1.2),
+                Figure("`import agents_lite`, memory", "MB", 1 / 1024, 1.08, "rss"),
             ],
             scripts(floor, "import agents_lite"),
         ),
@@ -81,41 +81,37 @@ def imports() -> list[Comparison]:
             "import core",
             [
                 Figure("`from agents_lite import Agent, Runner, function_tool`", "ms",
-                       MILLISECONDS, 1.25),
-                Figure("those three names, memory", "MB", 1 / 1024, 1.15, "rss"),
+                       MILLISECONDS, 1.2),
+                Figure("those three names, memory", "MB", 1 / 1024, 1.08, "rss"),
             ],
             scripts(floor, core),
         ),
         Comparison(
             "cold script",
-            [Figure("cold script: one tool, two replies, exit", "ms", MILLISECONDS, 1.25)],
+            [Figure("cold script: one tool, two replies, exit", "ms", MILLISECONDS, 1.15)],
             scripts(hand_written, one_tool),
         ),
         Comparison(
             "cold script traced",
-            [Figure("cold script, its trace exported", "ms", MILLISECONDS, 1.3)],
+            [Figure("cold script, its trace exported", "ms", MILLISECONDS, 1.25)],
             scripts(hand_written, traced, is_traced=True),
         ),
     ]
 
 
 def turns() -> list[Comparison]:
-    short = {
-        f"a turn of a 20-tool run, {how}": (how, target)
-        for how, target in (("run_sync", 0.9), ("run_streamed", 1.0), ("await", 1.1))
-    }
     return [
         *(
             Comparison(
                 f"turn {how}",
-                [Figure(title, "ms", MILLISECONDS / (10 * 21), target)],
+                [Figure(f"a turn of a 20-tool run, {how}", "ms", MILLISECONDS / (10 * 21), 0.8)],
                 works("/20/0/5", "turns", how, times=10),
             )
-            for title, (how, target) in short.items()
+            for how in ("run_sync", "run_streamed", "await")
         ),
         Comparison(
             "turn of 200",
-            [Figure("a turn of a 200-tool run, run_sync", "ms", MILLISECONDS / 201, 1.0)],
+            [Figure("a turn of a 200-tool run, run_sync", "ms", MILLISECONDS / 201, 0.9)],
             works("/200/0/5", "turns", "run_sync"),
         ),
         Comparison(
@@ -169,13 +165,13 @@ def streams() -> list[Comparison]:
             ("`iter_lines()`", "plain", Work("floor", path, "deltas", ("for",))),
             ("`iter_lines(None)`", "tuned", Work("floor", path, "tuned_deltas")),
         )
-        for how, target in (("for", 1.5), ("async for", 3.0))
+        for how, target in (("for", 1.2), ("async for", 2.0))
     ]
     return [
         *deltas,
         Comparison(
             "first delta",
-            [Figure("wall time to the first delta", "ms", MILLISECONDS, 2.0, "first_delta")],
+            [Figure("wall time to the first delta", "ms", MILLISECONDS, 1.3, "first_delta")],
             works(path, "first_delta"),
         ),
         Comparison(
@@ -195,12 +191,12 @@ def tools() -> list[Comparison]:
         ),
         Comparison(
             "tool built",
-            [Figure("declare one and read its schema", "us", MICROSECONDS / 200)],
+            [Figure("declare one and read its schema", "us", MICROSECONDS / 200, 0.5)],
             works("/0/0/5", "build", 200),
         ),
         Comparison(
             "tool called",
-            [Figure("call it with its JSON", "us", MICROSECONDS / 20_000, 2.5)],
+            [Figure("call it with its JSON", "us", MICROSECONDS / 20_000, 1.5)],
             works("/0/0/5", "call", 20_000),
         ),
     ]
@@ -214,17 +210,17 @@ def many_at_once() -> list[Comparison]:
                 [
                     Figure(f"{count} runs at once, two replies of 250 ms: CPU of each", "ms",
                            MILLISECONDS / count, 0.9),
-                    Figure(f"{count} at once, wall time, x the ideal 0.5 s", "", 2, 1.0, "wall"),
-                    Figure(f"{count} at once, memory", "MB", 1 / 1024, 1.2, "rss"),
+                    Figure(f"{count} at once, wall time, x the ideal 0.5 s", "", 2, 0.9, "wall"),
+                    Figure(f"{count} at once, memory", "MB", 1 / 1024, memory, "rss"),
                 ],
                 works("/1/250/5", "at_once", count, is_fresh=True),
             )
-            for count in (200, 500)
+            for count, memory in ((200, 1.1), (500, 1.15))
         ),
         Comparison(
             "threads",
             [
-                Figure("100 `run_sync` on 50 threads: CPU of each", "ms", MILLISECONDS / 100, 1.0),
+                Figure("100 `run_sync` on 50 threads: CPU of each", "ms", MILLISECONDS / 100, 0.9),
                 Figure("50 threads, wall time, x the ideal 1 s", "", 1, 1.1, "wall"),
             ],
             works("/1/250/5", "in_threads", 100, 50, is_fresh=True),
