@@ -193,7 +193,10 @@ class Callbacks:
                 step = Outcome()
         finally:
             if not errand.future.done():
-                errand.send(partial(steps.ask, None) if step.done() else errand.cancel)
+                if step.done():
+                    errand.tell(partial(steps.ask, None))
+                else:
+                    errand.cancel()
                 _leave("Closing the model's stream", errand)
 
     def close(self) -> None:
@@ -262,7 +265,7 @@ class _Errand:
         self.future: Outcome[Any] = Outcome()
         self.loop = loop
         self.was_told = False
-        """Whether the loop has come round to cancelling it."""
+        """Whether the loop has come round to ending it."""
         self._awaitable = awaitable
         self._task: Task[None] | None = None
         if _runs_here(loop):
@@ -274,7 +277,16 @@ class _Errand:
 
     def cancel(self) -> None:
         """Cancel the task, from any thread."""
-        self.send(self._cancel)
+        self.tell(self._cancel)
+
+    def tell(self, end: Callable[[], None]) -> None:
+        """Have the loop call what ends it."""
+
+        def call() -> None:
+            end()
+            self.was_told = True
+
+        self.send(call)
 
     def look(self) -> None:
         """End it where the loop is closed, and with it the run."""
@@ -293,7 +305,6 @@ class _Errand:
     def _cancel(self) -> None:
         if self._task is not None and not self.was_told:  # again, it would cut its cleaning up
             self._task.cancel()
-        self.was_told = True
 
     def _start(self) -> None:
         self._task = self.loop.create_task(_settle(self.future, self._awaitable))
@@ -342,34 +353,32 @@ class _Steps:
 
     async def take(self) -> None:
         """Take the steps, up to the first that fails, and close the iterator."""
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
         try:
-            while (step := await self._next()) is not None:
+            while (step := await self._next(loop)) is not None:
                 await _settle(step, anext(self._events, _END))
                 if step.exception() is not None:
                     break
-        except GeneratorExit:  # no loop is left to close it on
-            raise
-        except BaseException:
-            await self._close()
-            raise
-        await self._close()
+        finally:
+            close = getattr(self._events, "aclose", None)
+            if close is not None and loop_here() is loop:  # else it was closed under the task
+                await close()
 
-    async def _next(self) -> Outcome[Any] | None:
-        from asyncio import get_running_loop
-
+    async def _next(self, loop: AbstractEventLoop) -> Outcome[Any] | None:
         while not self._asked:
-            self._woken = get_running_loop().create_future()
+            self._woken = loop.create_future()
             await self._woken
         return self._asked.popleft()
 
-    async def _close(self) -> None:
-        close = getattr(self._events, "aclose", None)
-        if close is not None:
-            await close()
-
 
 def _leave(name: str, errand: _Errand) -> None:
-    """Wait a moment for an errand that was told to end."""
+    """Wait a moment for an errand that was told to end, unless this is the loop's own thread, as
+    where the garbage collector finds an iterator there.
+    """
+    if _runs_here(errand.loop):
+        return
     if not wait_a_moment([(name, errand.future)]) and not errand.was_told:
         _retire(errand.loop)  # what blocks it must not hold up other runs
 

@@ -386,7 +386,30 @@ def test_a_stream_whose_task_somebody_cancels_between_two_events_is_told_of() ->
         next(steps)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_stream_that_is_slow_to_close_leaves_the_loop_to_other_runs() -> None:
+    """Also where the garbage collector finds it on the loop's own thread."""
+    may_end = threading.Event()
+
+    async def events() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            while not may_end.is_set():
+                await asyncio.sleep(0.01)
+
+    kept = [Callbacks().iterate(Cancellation(), events()) for _ in range(2)]
+    assert [next(each) for each in kept] == [1, 1]
+
+    async def drop() -> asyncio.AbstractEventLoop:
+        kept.pop()
+        return asyncio.get_running_loop()
+
+    before = ask(drop)
+    kept.pop().close()
+    assert ask(loop_here) is before
+    may_end.set()
+
+
 @pytest.mark.filterwarnings("error")
 def test_events_are_left_unclosed_where_the_loop_is_closed() -> None:
     """The error at hand is told; nothing makes a coroutine that nobody can await."""
@@ -416,6 +439,7 @@ def test_events_are_left_unclosed_where_the_loop_is_closed() -> None:
     gc.collect()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_has_a_loop_of_its_own_and_at_exit_all_tasks_end():
     program = """
         import asyncio, os
