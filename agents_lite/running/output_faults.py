@@ -66,17 +66,12 @@ def end_by_handler(
     """End a run with the final output that one of its error handlers gives.
 
     Raises:
-        AgentsException: The error itself, where there is no handler, or it gives none.
+        AgentsException: The error itself, where there is no handler, or it gives none; or it is
+            that of a run inside this one, whose handlers have let it pass.
     """
-    handler = next(
-        (
-            run.error_handlers[name]
-            for name, kind in _HANDLED
-            if isinstance(error, kind) and name in run.error_handlers
-        ),
-        None,
-    )
-    if handler is None:
+    names = (name for name, kind in _HANDLED if isinstance(error, kind))
+    handler = next((run.error_handlers[name] for name in names if name in run.error_handlers), None)
+    if handler is None or error.run_data is not None:
         raise error
     given = RunErrorHandlerInput(run.context, run.agent, error, RunErrorDetails(run))
     result = run.call(handler, given)

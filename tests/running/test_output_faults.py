@@ -146,6 +146,19 @@ def test_a_handler_gives_the_final_output(run: Any, kind: str) -> None:
     assert fault.run_data.input == "x"
 
 
+@every_driver
+@pytest.mark.parametrize("kind", FAULTS)
+def test_the_error_of_an_agent_used_as_a_tool_is_none_of_the_run_around_it(
+    run: Any, kind: str
+) -> None:
+    make, error = FAULTS[kind]
+    inner = make().as_tool("ask", "d", max_turns=1, failure_error_function=None)
+    outer = Agent("B", model=ScriptedModel([call("ask", input="x")]), tools=[inner])
+    with pytest.raises(error) as raised:
+        run(outer, "x", error_handlers={kind: lambda fault: "Sorry."})
+    assert raised.value.run_data.last_agent is outer  # type: ignore[attr-defined]
+
+
 def test_a_handler_s_output_is_told_as_the_model_would_have_given_it() -> None:
     handlers = {"max_turns": lambda fault: ["a", "b"]}
     agent = Agent("A", output_type=list[str])

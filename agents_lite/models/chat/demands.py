@@ -225,9 +225,9 @@ def _plain_schemas(body: Json) -> None:
     """Schemas without all that a server may not know; a tool without parameters has none."""
     _no_strictness(body)
     for function in _functions(body):
-        function["parameters"] = plain_schema(function["parameters"])
-        if not function["parameters"].get("properties"):
-            del function["parameters"]
+        schema = plain_schema(function.pop("parameters", {}))
+        if schema.get("properties"):
+            function["parameters"] = schema
 
 
 def _functions(body: Json) -> list[Json]:
@@ -382,7 +382,8 @@ DEMANDS = (
     _demand("no `strict` with such tools, or so many", _BEYOND_STRICTNESS, _no_strictness),
     _demand(
         "no earlier images",
-        r"unknown variant .?image_url|support image|support vision|not a multimodal"
+        r"unknown variant .?image_url|support vision|not a multimodal"
+        r"|support image(?!s? ?(?:url|format|type|generation|output)|/)"
         r"|image input is not supported|image_url is only supported",
         _no_earlier_images,
     ),

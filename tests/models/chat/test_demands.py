@@ -473,13 +473,16 @@ def test_a_demand_is_learned_from_a_refusal_and_met_from_then_on(
 
 def test_tools_of_the_server_in_an_extra_body_are_left_alone_by_all_demands() -> None:
     own = {"type": "web_search", "web_search": {"enable": True}}
+    bare = {"type": "function", "function": {"name": "now"}}
     choice = {"type": "function", "function": {"name": "add"}}
     client = ResponsesClient(base_url="http://127.0.0.1", api_key="k")
     plain = OpenAIChatCompletionsModel("m", client).request_body(request())
     for demand in DEMANDS:
-        body = deepcopy({**plain, "tools": [own, *plain["tools"]], "tool_choice": choice})
+        body = deepcopy({**plain, "tools": [own, bare, *plain["tools"]]})
+        body["tool_choice"] = choice
         demand.meet(body)
         assert (own in body["tools"]) == (body["tool_choice"] != "required")
+        assert (bare in body["tools"]) == (own in body["tools"])
 
 
 def test_several_demands_are_met_together() -> None:
@@ -545,6 +548,15 @@ def test_an_image_that_was_just_shown_is_not_left_out() -> None:
         model = OpenAIChatCompletionsModel("m", client_of(server))
         with pytest.raises(BadRequestError, match="unknown variant"):
             model.respond(request(input=[*HISTORY, IMAGE]))
+        assert len(server.requests) == 1
+
+
+def test_earlier_images_stay_where_only_their_kind_is_refused() -> None:
+    message = "This model does not support image formats other than PNG"
+    with ResponsesServer(lambda asked: status(400, {"message": message})) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError, match="other than PNG"):
+            model.respond(request(input=[IMAGE, *HISTORY]))
         assert len(server.requests) == 1
 
 

@@ -64,7 +64,7 @@ def test_a_plain_schema_says_the_rest_in_words() -> None:
             "const": {
                 "title": "Const",
                 "type": "array",
-                "items": {"type": "string"},
+                "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
                 "description": "(minItems: 2) (maxItems: 2)",
             },
             "first": {**leaf, "description": "The first."},
@@ -84,4 +84,46 @@ def test_what_may_be_of_several_types_is_a_choice() -> None:
     assert plain({"allOf": [{"type": "string"}], "enum": ["a", None]}) == {
         "type": "string",
         "description": '(enum: ["a",null])',
+    }
+
+
+def test_an_object_keeps_its_properties_beside_other_schemas_of_it() -> None:
+    text, number = {"type": "string"}, {"type": "integer"}
+    root = {
+        "type": "object",
+        "properties": {
+            "place": {
+                "type": "object",
+                "properties": {"id": text, "name": text},
+                "anyOf": [{"required": ["id"]}, {"required": ["name"]}],
+            },
+            "shape": {
+                "type": "object",
+                "properties": {"color": text},
+                "oneOf": [
+                    {"properties": {"kind": {**text, "const": "circle"}, "radius": number}},
+                    {"properties": {"kind": {**text, "const": "square"}, "side": number}},
+                ],
+            },
+            "sizes": {"allOf": [{"$ref": "#/$defs/Size"}, {"properties": {"unit": text}}]},
+            "points": {"type": "array", "items": {"type": "array", "prefixItems": [number] * 2}},
+            "lost": {"$ref": "https://example.com/schema", "description": "Lost."},
+        },
+        "$defs": {"Size": {"type": "object", "properties": {"w": number}, "required": ["w"]}},
+    }
+
+    assert plain_schema(root)["properties"] == {
+        "place": {"type": "object", "properties": {"id": text, "name": text}},
+        "shape": {
+            "type": "object",
+            "properties": {
+                "kind": {"anyOf": [{**text, "enum": ["circle"]}, {**text, "enum": ["square"]}]},
+                "radius": number,
+                "side": number,
+                "color": text,
+            },
+        },
+        "sizes": {"type": "object", "properties": {"unit": text, "w": number}, "required": ["w"]},
+        "points": {"type": "array", "items": {"type": "array", "items": number}},
+        "lost": {"description": "Lost."},
     }
