@@ -10,10 +10,10 @@ from ..exceptions import (
     PermissionDeniedError,
     UserError,
 )
+from ..http.retries import is_used_up
 
 _NOBODY_THERE = ("ConnectionRefusedError", "gaierror", "NameResolutionError")
 """What the message of a connection's error names; the cause itself may show secrets."""
-_QUOTA_USED_UP = "insufficient_quota"
 
 
 def is_hopeless(error: Exception, *, none_done: bool, is_known: bool) -> bool:
@@ -28,7 +28,7 @@ def is_hopeless(error: Exception, *, none_done: bool, is_known: bool) -> bool:
         return True
     if isinstance(error, APIConnectionError):
         return any(name in str(error) for name in _NOBODY_THERE)
-    if isinstance(error, APIError) and error.code == _QUOTA_USED_UP:
+    if isinstance(error, APIError) and is_used_up(error):
         return True
     if isinstance(error, PermissionDeniedError | NotFoundError):  # or one line names a thing of it
         return none_done

@@ -17,14 +17,13 @@ _SUMMARY = "Summary of the conversation so far, of which only the latest part fo
 _CLEARABLE = ("function_call_output", "custom_tool_call_output")
 _FILE = re.compile(rb'"data:[^"]{400,}"')
 _TOKENS_OF_FILE = 1000
+_TELLING = "name action operation arguments queries code output outputs results error".split()
+"""Fields of calls and their outputs, of any kind, that say what was done and what came of it."""
 
 
 def estimate_tokens(value: object) -> int:
     """About how many tokens something has, by its JSON: 4 bytes each, 1,000 for a file in it."""
-    try:
-        text = to_json(value)
-    except ValueError:  # half a character
-        text = json.dumps(value, default=str).encode()
+    text = _json(value)
     files = len(_FILE.findall(text))
     return len(_FILE.sub(b"", text) if files else text) // 4 + files * _TOKENS_OF_FILE
 
@@ -92,7 +91,19 @@ def as_transcript(item: TResponseInputItem) -> str:
         return f"result: {_text_of(item.get('output'))}"
     if kind == "reasoning":
         return _text_of(item.get("summary"))
-    return f"{kind}: {_text_of(item.get('output'))}"
+    told = [item[name] for name in _TELLING if item.get(name)]
+    return f"{kind}: {' '.join(_text_of(value) or _without_files(value) for value in told)}"
+
+
+def _json(value: object) -> bytes:
+    try:
+        return to_json(value)
+    except ValueError:  # half a character
+        return json.dumps(value, default=str).encode()
+
+
+def _without_files(value: object) -> str:
+    return _FILE.sub(b'"(a file)"', _json(value)).decode()
 
 
 def _text_of(content: object) -> str:

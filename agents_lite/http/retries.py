@@ -43,6 +43,8 @@ HOPELESS_CAUSES = (
 )
 """What the causes of connections say that no other try will make."""
 _WAIT = re.compile(r"(?:retryDelay\W{1,6}|(?:retry|try again) in )((?:\d+(?:\.\d+)?(?:ms|[hms]))+)")
+_OF_A_DAY = re.compile(r"quotaId\W{1,6}\w*PerDay")
+"""In a refusal of Gemini's: used up until the next day, whatever wait it names beside that."""
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 _MOST_READ = 10_000
 """Characters of a refusal that are looked at."""
@@ -135,7 +137,7 @@ class Retries:
         if isinstance(error, APIStatusError):
             named = parse_retry_after(error.headers, time.time())
             if named is None and error.status_code == 429:
-                named = _told_wait(f"{error} {error.body}"[:_MOST_READ])
+                named = _told_wait(_words_of(error))
             if named is not None:
                 return named
         policy = self._policy
@@ -156,6 +158,14 @@ def is_transient(error: APIError) -> bool:
     return False
 
 
+def is_used_up(error: APIError) -> bool:
+    """Whether a quota or an account is used up, for longer than is worth waiting."""
+    if error.code in HOPELESS_CODES:
+        return True
+    is_too_many = isinstance(error, APIStatusError) and error.status_code == 429
+    return is_too_many and _OF_A_DAY.search(_words_of(error)) is not None
+
+
 def _is_passing(error: ResponseFailedError) -> bool:
     event: Any = error.body if isinstance(error.body, dict) else {}
     told = event.get("error") if isinstance(event.get("error"), dict) else event
@@ -166,7 +176,7 @@ def _is_passing(error: ResponseFailedError) -> bool:
 
 
 def _is_transient_status(error: APIStatusError) -> bool:
-    if error.code in HOPELESS_CODES:
+    if is_used_up(error):
         return False
     if error.headers.get("x-should-retry") == "false":
         return False
@@ -196,6 +206,10 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return seconds
     moment, sent = _epoch_seconds(text), _epoch_seconds(headers.get("date", ""))
     return None if moment is None else max(0.0, moment - (now if sent is None else sent))
+
+
+def _words_of(error: APIError) -> str:
+    return f"{error} {error.body}"[:_MOST_READ]
 
 
 def _told_wait(words: str) -> float | None:

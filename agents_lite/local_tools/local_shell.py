@@ -163,9 +163,10 @@ class _Kept:
     @property
     def text(self) -> str:
         """What was kept, and how much was not."""
-        start, end = (bytes(each).decode("utf-8", "replace") for each in (self._start, self._end))
-        gap = f"\n... {self._left_out} bytes were left out ...\n" if self._left_out else ""
-        return f"{start}{gap}{end}"
+        if not self._left_out:  # a character may stand across the middle
+            return (self._start + self._end).decode("utf-8", "replace")
+        start, end = (each.decode("utf-8", "replace") for each in (self._start, self._end))
+        return f"{start}\n... {self._left_out} bytes were left out ...\n{end}"
 
 
 def _read(process: subprocess.Popen[bytes], end: float, most: int) -> tuple[list[_Kept], bool]:

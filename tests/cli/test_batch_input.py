@@ -160,8 +160,9 @@ class TestGivingUp:
             status(403, {"message": "Not you."}),
             status(404, {"message": "No such model."}),
             status(400, {"message": "Pay first.", "code": "insufficient_quota"}),
+            status(429, {"message": "Tomorrow.", "details": [{"quotaId": "RequestsPerDay"}]}),
         ],
-        ids=["401", "403", "404", "quota"],
+        ids=["401", "403", "404", "quota", "quota of the day"],
     )
     def test_what_each_line_would_fail_with_ends_it_at_once(
         self, run: Run, tmp_path: Path, answer: Any

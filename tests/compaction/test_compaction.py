@@ -25,7 +25,7 @@ from agents_lite import (
     function_tool,
     handoff,
 )
-from agents_lite.compaction.view import CLEARED, compacted, estimate_tokens
+from agents_lite.compaction.view import CLEARED, as_transcript, compacted, estimate_tokens
 from agents_lite.extensions.memory import AsyncSQLiteSession
 from agents_lite.history import turn_starts
 from agents_lite.testing import (
@@ -151,6 +151,44 @@ def test_a_summary_is_made_in_pieces_that_the_model_can_take() -> None:
     compacting = CompactionSession(session, small())
     assert Runner.run_sync(agent, "What is code 0?", session=compacting).final_output == "X0"
     assert model.summaries > 3
+
+
+def test_who_summarises_is_told_what_tools_of_any_kind_were_asked_and_found() -> None:
+    picture = {"type": "computer_screenshot", "image_url": "data:image/png;base64," + "A" * 5000}
+    written = {"stdout": "7 files", "stderr": "half \ud83d", "outcome": {"type": "timeout"}}
+    patch = {"type": "create_file", "path": "notes.txt", "diff": "+bring bread"}
+    queries = {"queries": ["bakeries"], "results": [{"text": "on the corner"}]}
+    work = [
+        {"type": "shell_call", "call_id": "1", "action": {"commands": ["count-files"]}},
+        {"type": "shell_call_output", "call_id": "1", "output": [written]},
+        {"type": "apply_patch_call", "call_id": "2", "operation": patch},
+        {"type": "apply_patch_call_output", "call_id": "2", "status": "completed"},
+        {"type": "local_shell_call", "call_id": "3", "action": {"command": ["whoami"]}},
+        {"type": "local_shell_call_output", "id": "3", "output": "ada\n"},
+        {"type": "computer_call", "call_id": "4", "action": {"type": "type", "text": "shop"}},
+        {"type": "computer_call_output", "call_id": "4", "output": picture},
+        {"type": "mcp_call", "name": "price", "arguments": '{"of": "rye"}', "output": "3 EUR"},
+        {"type": "web_search_call", "action": {"type": "search", "query": "open now"}},
+        {"type": "file_search_call", **queries},
+        {"type": "code_interpreter_call", "code": "6 * 7", "outputs": [{"logs": "42"}]},
+        {"type": "image_generation_call", "result": "B" * 5000},
+    ]
+    said = "\n".join(map(as_transcript, work))
+    for words in (
+        "count-files", "7 files", "half", "timeout", "notes.txt", "+bring bread", "whoami", "ada",
+        "shop", "(a file)", "price", "rye", "3 EUR", "open now", "bakeries", "on the corner",
+        "6 * 7", "42",
+    ):  # fmt: skip
+        assert words in said
+    assert len(said) < 2000
+
+    model = ScriptedModel(
+        lambda request: uncounted("summary" if is_summary_of(request) else "done")
+    )
+    history = [user("Work"), *work, answer(LONG * 4), user("new")]
+    config = RunConfig(compaction=small())
+    Runner.run_sync(Agent(name="A", model=model), history, run_config=config)
+    assert "count-files" in model.requests[0].input[0]["content"]
 
 
 def test_a_failed_summary_is_logged_and_costs_no_run(caplog: pytest.LogCaptureFixture) -> None:

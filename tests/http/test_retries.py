@@ -112,6 +112,20 @@ def test_a_used_up_quota_is_not_waited_for():
     assert not is_transient(status_error(429, code="insufficient_quota"))
 
 
+@pytest.mark.parametrize("is_list", [True, False])
+def test_a_quota_of_the_day_is_not_waited_for(is_list):
+    # https://github.com/google-gemini/gemini-cli/issues/8437
+    def refusal(quota):
+        violation = {"quotaId": f"GenerateRequests{quota}PerProjectPerModel-FreeTier"}
+        quotas = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}
+        body = {"error": {"code": 429, "details": [quotas, DETAILS]}}
+        body = [body] if is_list else body
+        return APIStatusError("used up", status_code=429, headers={}, code=None, body=body)
+
+    assert is_transient(refusal("PerMinute"))
+    assert not is_transient(refusal("PerDay"))
+
+
 def test_a_conversation_that_another_response_holds_is_waited_for():
     # https://github.com/paulgmiller/careme/issues/379
     assert is_transient(status_error(400, code="conversation_locked"))

@@ -147,6 +147,9 @@ def test_output_without_end_is_kept_in_part() -> None:
     assert len(output["stdout"]) < 1100
     assert output["stdout"].startswith("y\ny\n") and output["stdout"].endswith("END\n")
     assert "49999004 bytes were left out" in output["stdout"]
+    called = shell_call("printf 'a%.0s' $(seq 49); printf 'ü%.0s' $(seq 10)")
+    (output,) = answer_of(ShellTool(LocalShell(max_output=100)), called)["output"]
+    assert output["stdout"] == "a" * 49 + "ü" * 10  # nothing was left out, nor cut
 
 
 def test_a_command_sees_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import AsyncContextDecorator, ContextDecorator
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,11 @@ def _outcome(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -
         output = _invoke(call, tool)
         if isinstance(output, AsyncIterator | Generator):
             raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
+        if isinstance(output, ContextDecorator | AsyncContextDecorator):
+            raise UserError(
+                f"Tool {tool.name} is a context manager; a tool returns its output whole, from "
+                "within a `with` block of its own"
+            )
         if isinstance(output, Iterator):  # it could be read only once, and may have no end
             output = list(islice(output, MOST_ELEMENTS + 1))
             if len(output) > MOST_ELEMENTS:

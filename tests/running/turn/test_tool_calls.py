@@ -7,7 +7,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
 from typing import Any
@@ -1043,6 +1044,23 @@ def test_an_iterator_is_taken_whole_and_has_to_end(output: Any, told: str) -> No
     item = result.new_items[1]
     assert told in item.raw_item["output"]
     assert "more than" in told or list(item.output) == list(output())
+
+
+def test_a_context_manager_is_no_output() -> None:
+    @function_tool
+    @contextmanager
+    def opened() -> Iterator[str]:
+        yield "what is inside"
+
+    @function_tool
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[str]:
+        yield "what is inside"
+
+    model = ScriptedModel([[call("opened"), call("connected")], "Done."])
+    result = Runner.run_sync(Agent("A", model=model, tools=[opened, connected]), "Go")
+    for item, name in zip(result.new_items[2:4], ("opened", "connected"), strict=True):
+        assert f"Tool {name} is a context manager; a tool returns" in item.raw_item["output"]
 
 
 @pytest.mark.parametrize("is_number", [True, False])
