@@ -106,12 +106,12 @@ class SQLiteSession(StoredSession):
         self._database.change(partial(self._append, texts))
 
     def _replace_texts(self, texts: list[str], count: int) -> None:
-        def replace(connection: sqlite3.Connection) -> None:
-            newer = self._read_texts(None)[count:]
-            self._clear_shown(connection)
-            self._append([*texts, *newer], connection)
+        self._database.change(lambda connection: self._replace(texts, count, connection))
 
-        self._database.change(replace)
+    def _replace(self, texts: list[str], count: int, connection: sqlite3.Connection) -> None:
+        newer = self._read_texts(None)[count:]
+        self._clear_shown(connection)
+        self._append([*texts, *newer], connection)
 
     def _clear(self, connection: sqlite3.Connection) -> None:
         for table in self._tables():

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from ..exceptions import UserError
+from ..schema.strict_schema import resolve_ref
 from .words import stem, stems
 
 Json = dict[str, Any]
@@ -210,8 +212,8 @@ class SchemaReader:
         kind = _type(schema)
         if kind == "object":
             parts = schema.get("properties", {})
-            required = schema.get("required", ())
-            return {key: self._make_up(parts.get(key, {}), key, depth) for key in required}
+            required = schema.get("required", ()) if depth < _DEEPEST else ()
+            return {key: self._make_up(parts.get(key, {}), key, depth + 1) for key in required}
         if kind == "array":
             items = schema.get("items", {})
             return [self._make_up(items, name, depth) for _ in range(schema.get("minItems", 0))]
@@ -222,23 +224,31 @@ class SchemaReader:
             return made_up[: schema.get("maxLength")]
         return False if kind == "boolean" else None
 
-    def _resolve(self, schema: Json | bool) -> Json:
-        """The schema without references; `true`, which takes everything, as the empty one."""
-        if isinstance(schema, bool):
+    def _resolve(self, schema: Any, followed: frozenset[str] = frozenset()) -> Json:
+        """The schema without references and nulls; what is none, such as `true`, takes everything.
+
+        So does a reference to nowhere, or back to itself.
+        """
+        if not isinstance(schema, dict):
             return {}
-        while "$ref" in schema or len(schema.get("allOf", ())) == 1:
-            target: Any = self._schema
-            if "$ref" in schema:
-                for key in schema["$ref"].split("/")[1:]:
-                    target = target[key]
-            else:
-                target = self._resolve(schema["allOf"][0])
-            schema = {**target, **{k: v for k, v in schema.items() if k not in ("$ref", "allOf")}}
-        if "oneOf" in schema:
-            schema = {**schema, "anyOf": schema["oneOf"]}
-        if isinstance(schema.get("items"), list):  # as tuples were told of earlier
-            schema = {**schema, "prefixItems": schema["items"], "items": True}
-        return schema
+        part: Json = {k: v for k, v in schema.items() if v is not None or k in ("const", "default")}
+        ref, every = part.pop("$ref", ""), part.pop("allOf", ())
+        target = every[0] if len(every) == 1 else None
+        if ref:
+            target = None if ref in followed else self._named(ref)
+        part = {**self._resolve(target, followed | {ref}), **part}
+        if "oneOf" in part:
+            part = {**part, "anyOf": part["oneOf"]}
+        if isinstance(part.get("items"), list):  # as tuples were told of earlier
+            part = {**part, "prefixItems": part["items"], "items": True}
+        return part
+
+
+    def _named(self, ref: str) -> Json:
+        try:
+            return resolve_ref(self._schema, ref, (), "a request")
+        except UserError:
+            return {}
 
 
 def argument_sets(schema: Json, text: str) -> list[Json]:
@@ -247,7 +257,7 @@ def argument_sets(schema: Json, text: str) -> list[Json]:
     One call, or one for each of several names side by side ("Paris and Tokyo") where just one
     parameter took such a name.
     """
-    arguments: Json = SchemaReader({"type": "object", **schema}, text).read()
+    arguments: Json = SchemaReader({**schema, "type": "object"}, text).read()
     names = _listed(text)
     used = [name for name in names if name in to_json(arguments).decode()]
     takers = [key for key, value in arguments.items() if value in used]

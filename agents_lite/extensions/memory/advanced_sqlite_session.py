@@ -304,6 +304,11 @@ class AdvancedSQLiteSession(SQLiteSession):
         )
         return [row["message_data"] for row in reversed(rows)]
 
+    def _replace(self, texts: list[str], count: int, connection: sqlite3.Connection) -> None:
+        newest = self._branch.newest_turn(connection)
+        super()._replace(texts, count, connection)
+        self._branch.number_up_to(connection, newest)
+
     def _clear_shown(self, connection: sqlite3.Connection) -> None:
         self._branch.take_off(connection)  # what the turns have used stays
 

@@ -92,6 +92,21 @@ class Branch:
                 (*self.place, message, _kind(item), number, turn, turn, _tool_name(item)),
             )
 
+    def number_up_to(self, connection: sqlite3.Connection, turn: int) -> None:
+        """Let its newest turn have that number, unless its number is higher.
+
+        Where fewer turns have taken the place of older ones, those behind keep theirs, by which it
+        is known what they have used.
+        """
+        more = turn - self.newest_turn(connection)
+        if more > 0:
+            connection.execute(
+                "UPDATE message_structure SET user_turn_number = user_turn_number + ?, "
+                "branch_turn_number = branch_turn_number + ? "
+                "WHERE session_id = ? AND branch_id = ?",
+                (more, more, *self.place),
+            )
+
     def copy_to(self, connection: sqlite3.Connection, branch_id: str, turn: int) -> bool:
         """Have another branch begin with what came before a turn; False: there is no such turn."""
         of_user = f"SELECT 1 {_HERE} AND branch_turn_number = ? AND message_type = 'user'"

@@ -208,7 +208,7 @@ def test_tables_may_be_left_to_others(tmp_path: Path) -> None:
 def test_what_turns_have_used_stays_known_when_a_summary_takes_their_place(
     session: AdvancedSQLiteSession,
 ) -> None:
-    agent = Agent("A", model=ScriptedModel(["Four!", "Five!"]))
+    agent = Agent("A", model=ScriptedModel(["Four!", "Five!", "Six!"]))
     for text in ("Four", "Five"):
         session.store_run_usage(Runner.run_sync(agent, text, session=session))
     used = (session.get_session_usage(), session.get_turn_usage())
@@ -216,5 +216,11 @@ def test_what_turns_have_used_stays_known_when_a_summary_takes_their_place(
     session.replace_items([*said("One")[:1], {"role": "assistant", "content": "In short"}], 6)
     assert contents(session) == ["One", "In short", "Four", [ANY], "Five", [ANY]]
     assert (session.get_session_usage(), session.get_turn_usage()) == used
+    turns = [(turn["turn"], turn["content"]) for turn in session.get_conversation_turns()]
+    assert turns == [(3, "One"), (4, "Four"), (5, "Five")]  # the usage is still of these
+    session.store_run_usage(Runner.run_sync(agent, "Six", session=session))
+    assert session.get_session_usage()["total_turns"] == 3
+    assert session.get_turn_usage()[:2] == used[1]
+    assert session.get_turn_usage(6)["requests"] == 1
     session.clear_session()
     assert session.get_session_usage() == {}
