@@ -142,12 +142,17 @@ def as_python(value: Any) -> Any:
     return plain()
 
 
-def json_text(value: Any) -> str:
-    """The JSON text of a JSON value; half a character stays an escape in it."""
+def json_bytes(value: Any) -> bytes:
+    """The JSON of a JSON value; half a character stays an escape in it."""
     try:
-        return to_json(value).decode()
+        return to_json(value)
     except ValueError:
-        return json.dumps(value)
+        return json.dumps(value).encode()
+
+
+def json_text(value: Any) -> str:
+    """The same as text."""
+    return json_bytes(value).decode()
 
 
 def read_json(text: str | bytes) -> Any:

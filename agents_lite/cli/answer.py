@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import to_jsonable_python
 
 from ..items import ItemHelpers, MessageOutputItem
 from ..response_types import ResponseStreamEvent
@@ -23,7 +24,8 @@ def write_output(output: Any) -> None:
 
 def written_json(value: Any) -> str:
     """A value as JSON for people and programs."""
-    return escaped_json(to_json(value, indent=2, fallback=str).decode())
+    plain = to_jsonable_python(value, fallback=str)  # half a character, too
+    return escaped_json(json.dumps(plain, ensure_ascii=False, indent=2))
 
 
 def write_answer(

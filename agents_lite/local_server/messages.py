@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import to_json
+from ..response_types import json_bytes
 
 
 class CutConnection(Exception):
@@ -47,4 +47,5 @@ class HTTPReply:
 
 def json_reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HTTPReply:
     """An answer with a JSON body."""
-    return HTTPReply(status, to_json(body), {"Content-Type": "application/json", **(headers or {})})
+    named = {"Content-Type": "application/json", **(headers or {})}
+    return HTTPReply(status, json_bytes(body), named)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from email import message_from_bytes
 from typing import Any
 
-from pydantic_core import to_json
-
 from ..local_server.messages import HTTPReply, HTTPRequest, json_reply
+from ..response_types import json_bytes
 from .validation import RequestRejected
 from .wire import new_id
 
@@ -108,7 +107,7 @@ class Batches:
         for name, is_good in (("output_file_id", True), ("error_file_id", False)):
             chosen = [line for line in done if (line["response"]["status_code"] < 300) == is_good]
             if chosen:
-                batch[name] = self._keep(b"".join(to_json(line) + b"\n" for line in chosen))
+                batch[name] = self._keep(b"".join(json_bytes(line) + b"\n" for line in chosen))
         batch["status"] = "completed"
         return batch
 

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from ..checks import check_kind, check_number
 from ..exceptions import UserError
 from ..local_server.messages import HTTPReply, json_reply
+from ..response_types import json_text
 from ..shown import repr_of
 from ..tool import fit_for_tool
 
@@ -91,7 +92,7 @@ def call(
         shown = repr_of(arguments)
         raise UserError(f"The arguments of a call are a dict or raw text, not {shown}")
     if not isinstance(arguments, str):
-        arguments = to_json({**(arguments or {}), **named}).decode()
+        arguments = json_text({**(arguments or {}), **named})
     item = {"type": "function_call", "name": name, "arguments": arguments, "status": "completed"}
     return item if call_id is None else {**item, "call_id": call_id}
 

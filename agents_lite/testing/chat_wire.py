@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic_core import to_json
+from ..response_types import json_bytes
 
 Json = dict[str, Any]
 
@@ -167,4 +167,4 @@ def _pieces(text: str) -> list[str]:
 
 
 def _sse(chunk: Json) -> bytes:
-    return b"data: %s\n\n" % to_json(chunk)
+    return b"data: %s\n\n" % json_bytes(chunk)

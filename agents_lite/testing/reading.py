@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from pydantic_core import to_json
-
 from ..exceptions import UserError
+from ..response_types import json_text
 from ..schema.strict_schema import resolve_ref
 from .words import stem, stems
 
@@ -259,7 +258,7 @@ def argument_sets(schema: Json, text: str) -> list[Json]:
     """
     arguments: Json = SchemaReader({**schema, "type": "object"}, text).read()
     names = _listed(text)
-    used = [name for name in names if name in to_json(arguments).decode()]
+    used = [name for name in names if name in json_text(arguments)]
     takers = [key for key, value in arguments.items() if value in used]
     if len(used) != 1 or not takers:
         return [arguments]

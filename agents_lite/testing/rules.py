@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
+from ..response_types import json_bytes
 from .builders import Turn, call, final, text, token_usage, turn
 from .reading import SchemaReader, argument_sets
 from .words import stems
@@ -154,4 +155,4 @@ def _plain_text(content: str | list[Json]) -> str:
 
 def _count_tokens(value: Any) -> int:
     """About as many tokens as a model would count: 1.3 for each word."""
-    return round(1.3 * len(re.findall(rb"\w+", to_json(value))))
+    return round(1.3 * len(re.findall(rb"\w+", json_bytes(value))))

@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic_core import to_json
-
+from ..response_types import json_bytes
 from .builders import OutputItem, Turn
 
 Event = dict[str, Any]
@@ -79,7 +78,7 @@ def terminal_event(response: dict[str, Any]) -> Event:
 
 def encode_sse(event: Event) -> bytes:
     """One server-sent event."""
-    return b"event: %s\ndata: %s\n\n" % (event["type"].encode(), to_json(event))
+    return b"event: %s\ndata: %s\n\n" % (event["type"].encode(), json_bytes(event))
 
 
 def _with_ids(item: OutputItem) -> OutputItem:

@@ -245,13 +245,19 @@ def test_a_pipe_stands_behind_the_prompt(run: Run) -> None:
     assert server.requests[0].body["input"][0]["content"] == "Summarise:\n\na\nb\n"
 
 
-def test_the_result_is_told_as_json(run: Run) -> None:
+def test_the_result_is_told_as_json(run: Run, tmp_path: Path) -> None:
     with ResponsesServer([turn("5", usage=token_usage(10, 2))]) as server:
         done = run("run", "agents:calculator", "hi", "--json", OPENAI_BASE_URL=server.base_url)
     told = json.loads(done.stdout)
     assert (told["output"], told["agent"]) == ("5", "Calculator")
     assert (told["usage"]["input_tokens"], told["usage"]["output_tokens"]) == (10, 2)
     assert "cost" in told
+    (tmp_path / "halves.py").write_text(
+        "from agents_lite import Agent\n"
+        "from agents_lite.testing import ScriptedModel\n"
+        'agent = Agent("A", model=ScriptedModel(["5 \\u2192 \\ud83d"]))\n'
+    )
+    assert json.loads(run("run", "halves:agent", "hi", "--json").stdout)["output"] == "5 → \ud83d"
 
 
 def test_the_output_fits_the_schema_in_a_file(run: Run, tmp_path: Path) -> None:

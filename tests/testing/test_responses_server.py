@@ -70,6 +70,18 @@ def test_a_scripted_turn_is_streamed():
     assert events[-1]["response"]["output"][0]["content"][0]["text"] == "Grüße"
 
 
+@pytest.mark.parametrize("path", ["responses", "chat/completions"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_character_is_sent_as_the_escape_that_json_has_for_it(path: str, stream: bool):
+    asked = {"model": "m", "input": "hi"}
+    if path != "responses":
+        asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    with ResponsesServer([["half \ud83d", call("f", text="\ud83d")]]) as server:
+        body = {**asked, "stream": stream}
+        answer = requests.post(f"{server.base_url}/{path}", json=body, timeout=60)
+    assert answer.status_code == 200 and "half \\ud83d" in answer.text
+
+
 def test_requests_are_recorded():
     with ResponsesServer(["Hello"]) as server:
         post(server, {"input": "Hi there"}, Authorization="Bearer k")
