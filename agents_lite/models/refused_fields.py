@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from ..http.client import ResponsesClient
 
 _REFUSAL = re.compile(r"unknown[ _]parameter:? .?input\[(\d+)\]((?:\.\w+|\[\d+\])+)", re.IGNORECASE)
-_NEEDED = frozenset("type role call_id name arguments input output text".split())
+_NEEDED = frozenset(
+    "type role call_id name arguments input output text "
+    "image_url file_id file_data file_url input_audio".split()
+)
 """Fields without which an item says something else."""
 
 _logger = logging.getLogger("agents_lite")

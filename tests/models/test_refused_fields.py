@@ -18,6 +18,7 @@ from agents_lite.testing import HTTPRequest, ResponsesServer, call, status
 
 Json = dict[str, Any]
 TOLD = [{"type": "output_text", "text": "Hello", "annotations": [], "parsed": None}]
+IMAGE = {"type": "input_image", "image_url": "https://example.com/a.png"}
 OLD: list[Any] = [
     {"role": "user", "content": "Hi", "name": "Ann"},
     {"type": "message", "role": "assistant", "status": "completed", "content": TOLD},
@@ -70,12 +71,15 @@ def test_fields_that_a_server_does_not_know_are_left_out_from_then_on(
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
 
 
-@pytest.mark.parametrize("field", ["input[0].role", "input[1].content", "input[9].status", "input"])
+@pytest.mark.parametrize(
+    "field",
+    ["input[0].role", "input[1].content", "input[3].content[0].image_url", "input[9].status", "input"],
+)
 def test_what_an_item_says_is_not_left_out(field: str) -> None:
     def answer(asked: HTTPRequest) -> Any:
         return status(400, {"message": f"Unknown parameter: '{field}'."})
 
     with ResponsesServer(answer) as server:
         with pytest.raises(BadRequestError, match="Unknown parameter"):
-            Runner.run_sync(agent_at(server), OLD)
+            Runner.run_sync(agent_at(server), [*OLD, {"role": "user", "content": [IMAGE]}])
         assert len(server.requests) == 1
