@@ -15,8 +15,9 @@ from agents_lite import (
     Runner,
     function_tool,
 )
-from agents_lite.testing import ResponsesServer, call, status, turn
+from agents_lite.testing import ResponsesServer, call, turn
 from tests.support.drivers import whole_and_streamed
+from tests.support.loopback import LoopbackServer, http_answer
 
 FREE = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c-3", "name": "free", "input": "y"}
 CALLS = turn(call("look", call_id="c1"), call("look", call_id="c2"), FREE)
@@ -28,7 +29,7 @@ def look() -> str:
     return "seen"
 
 
-def agent_at(server: ResponsesServer) -> Agent[Any]:
+def agent_at(server: ResponsesServer | LoopbackServer) -> Agent[Any]:
     client = ResponsesClient(api_key="k", base_url=server.base_url)
     return Agent(
         "A",
@@ -64,9 +65,10 @@ def test_a_conversation_goes_on_behind_calls_that_were_not_answered(
 
 
 def test_a_server_that_finds_no_output_in_spite_of_it_is_believed() -> None:
-    words = "No tool output found for function call c1."
-    with ResponsesServer(lambda asked: status(400, {"message": words})) as server:
-        for kept, requests in ({"conversation_id": "c"}, 2), ({}, 3):
-            with pytest.raises(BadRequestError, match="No tool"):
-                Runner.run_sync(agent_at(server), "Go on", **kept)
-            assert len(server.requests) == requests
+    refusal = {"error": {"message": "No tool output found for function call c1."}}
+    told = {"type": "function_call_output", "call_id": "c1", "output": "seen"}
+    with LoopbackServer(*[http_answer(400, refusal)] * 4) as server:
+        for given, conversation in ("Go on", "c"), ([told], "c"), ("Go on", None):
+            with pytest.raises(BadRequestError, match="No tool output"):
+                Runner.run_sync(agent_at(server), given, conversation_id=conversation)
+        assert len(server.requests) == 4  # it is told once, unless it was or keeps no conversation

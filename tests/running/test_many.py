@@ -313,6 +313,11 @@ class TestInProcesses:
         assert [outcome.input for outcome in outcomes] == inputs
         assert outcomes[-1].unwrap().final_output == "Hi"
 
+    def test_options_that_cannot_be_pickled_are_refused_at_once(self) -> None:
+        with ProcessPoolExecutor(1) as pool:
+            with pytest.raises(UserError, match="The context of these runs cannot go to another"):
+                Runner.run_many(agents.odd, ["a"], executor=pool, context=threading.Lock())
+
     def test_threads_of_an_executor_need_nothing_to_be_pickled(self) -> None:
         with ThreadPoolExecutor(2) as pool:
             outcomes = by_index(Runner.run_many(agents.odd, ["lock", "unloadable"], executor=pool))
