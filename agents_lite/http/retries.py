@@ -42,10 +42,13 @@ HOPELESS_CAUSES = (
     "authentication failed",  # of a SOCKS proxy
 )
 """What the causes of connections say that no other try will make."""
-_WAIT = re.compile(r"(?:retryDelay\W{1,6}|(?:retry|try again) in )((?:\d+(?:\.\d+)?(?:ms|[hms]))+)")
+_SPAN = r"(\d+(?:\.\d+)?) ?(ms|milli|[hms])"
+_WAIT = re.compile(
+    rf"(?:retryDelay\W{{1,6}}|(?:retry|try again) (?:in|after) )((?:{_SPAN})+)", re.IGNORECASE
+)
 _OF_A_DAY = re.compile(r"quotaId\W{1,6}\w*PerDay")
 """In a refusal of Gemini's: used up until the next day, whatever wait it names beside that."""
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
 _MOST_READ = 10_000
 """Characters of a refusal that are looked at."""
 
@@ -134,12 +137,9 @@ class Retries:
         return delay
 
     def _delay(self, error: APIError) -> float:
-        if isinstance(error, APIStatusError):
-            named = parse_retry_after(error.headers, time.time())
-            if named is None and error.status_code == 429:
-                named = _told_wait(_words_of(error))
-            if named is not None:
-                return named
+        named = _named_wait(error)
+        if named is not None:
+            return named
         policy = self._policy
         back_off = min(policy.base_delay * policy.factor**self._attempt, policy.longest)
         return back_off * random.uniform(0.5, 1.0) if policy.jitter else back_off
@@ -212,15 +212,21 @@ def _words_of(error: APIError) -> str:
     return f"{error} {error.body}"[:_MOST_READ]
 
 
-def _told_wait(words: str) -> float | None:
-    """Seconds to wait as a refusal's text or body says, or None: Gemini sends no header.
+def _named_wait(error: APIError) -> float | None:
+    """Seconds to wait as the server names them in a header, or, where so many requests are too
+    many, in its words; None: it does not.
 
-    Source: https://github.com/googleapis/python-genai/issues/1875
+    Source: https://github.com/googleapis/python-genai/issues/1875 for refusals, and for the errors
+    of a stream, which have no headers, https://github.com/openai/codex/issues/303 and 3764.
     """
-    found = _WAIT.search(words)
+    if isinstance(error, APIStatusError):
+        named = parse_retry_after(error.headers, time.time())
+        if named is not None or error.status_code != 429:
+            return named
+    found = _WAIT.search(_words_of(error))
     if found is None:
         return None
-    spans = re.findall(r"(\d+(?:\.\d+)?)(ms|[hms])", found[1])
+    spans = re.findall(_SPAN, found[1].lower())
     return sum(float(number) * _SECONDS[unit] for number, unit in spans)
 
 

@@ -71,6 +71,8 @@ DETAILS = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "4
         ("Rate limit reached. Please try again in 350ms. Visit", None, 0.35),
         ("Rate limit reached. Please try again in 1m2.5s.", None, 62.5),
         ("Please try again in 6h0m0s.", None, 21_600),
+        ("Rate limit is exceeded. Try again in 17 seconds.", None, 17),
+        ("Please retry after 250 milliseconds.", None, 0.25),
     ],
 )
 def test_a_refusal_may_name_the_wait_in_words(message, body, seconds):
@@ -84,6 +86,9 @@ def test_a_refusal_may_name_the_wait_in_words(message, body, seconds):
     elsewhere = APIStatusError(message, status_code=500, **named)
     schedule, _ = retries(max_wait=1e6, left=1e6)
     assert schedule.delay_after(elsewhere) <= 0.5
+    streamed = ResponseFailedError(message, code="rate_limit_exceeded", body=body)
+    schedule, _ = retries(max_wait=1e6, left=1e6)
+    assert schedule.delay_after(streamed) == pytest.approx(seconds)
     said = APIStatusError(message, status_code=429, **{**named, "headers": {"retry-after": "2"}})
     assert schedule.delay_after(said) == 2
 
