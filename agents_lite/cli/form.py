@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..mcp.forms import choices, form_fields
+from ..mcp.forms import choices, fits_choices, form_fields
 from ..mcp.objects import MCPElicitation
 from ..mcp.schemas import required_in
 from ..shown import escaped
@@ -42,9 +42,10 @@ def filled_in(question: MCPElicitation, tool_name: str) -> dict[str, Any] | None
 def _field(name: str, field: Mapping[str, Any], is_required: bool) -> Any:
     """What is typed for a field; None: nothing, and nothing need be."""
     allowed, default = choices(field), field.get("default")
-    notes = [str(each) for each in (field.get("description"), allowed and _listed(allowed)) if each]
+    listed = allowed and _listed(allowed, field.get("type") == "array")
+    notes = [str(each) for each in (field.get("description"), listed) if each]
     if default is not None:
-        notes.append(f"else {default}")
+        notes.append(f"else {', '.join(default) if isinstance(default, list) else default}")
     elif not is_required:
         notes.append("may be left out")
     said = f" ({'; '.join(notes)})" if notes else ""
@@ -54,12 +55,13 @@ def _field(name: str, field: Mapping[str, Any], is_required: bool) -> Any:
         if not typed and (default is not None or not is_required):
             return default
         value = _read(typed, field.get("type")) if typed else None
-        if value is not None and (allowed is None or value in allowed):
+        if value is not None and fits_choices(value, allowed):
             return value
 
 
-def _listed(allowed: list[Any]) -> str:
-    return "one of " + ", ".join(map(str, allowed))
+def _listed(allowed: list[Any], may_be_several: bool) -> str:
+    number = "any" if may_be_several else "one"
+    return f"{number} of {', '.join(map(str, allowed))}"
 
 
 def _read(typed: str, kind: Any) -> Any:

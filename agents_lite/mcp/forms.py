@@ -62,7 +62,9 @@ def _not_null(field: Any) -> dict[str, Any]:
 
 
 def choices(field: Mapping[str, Any]) -> list[Any] | None:
-    """The values that a field of a form may have, or None where it is free."""
+    """The values that a field of a form may have, those of a list one by one; None: it is free."""
+    if field.get("type") == "array" and isinstance(field.get("items"), dict):
+        field = field["items"]
     if isinstance(field.get("enum"), list):
         return list(field["enum"])
     for several in ("oneOf", "anyOf"):
@@ -82,6 +84,12 @@ def _check(name: str, value: Any, field: Mapping[str, Any]) -> None:
     if not is_kind and kinds != (object,):
         shown = repr_of(value)
         raise UserError(f"The form's field {name!r} is of type {field['type']}, not {shown}")
-    allowed = choices(field)
-    if allowed is not None and value not in allowed:
+    if not fits_choices(value, choices(field)):
+        allowed = choices(field)
         raise UserError(f"The form's field {name!r} is one of {allowed}, not {repr_of(value)}")
+
+
+def fits_choices(value: Any, allowed: list[Any] | None) -> bool:
+    """Whether a value is one of those allowed, or is made of them, as a list; None allows all."""
+    values = value if isinstance(value, list) else [value]
+    return allowed is None or all(each in allowed for each in values)

@@ -154,9 +154,11 @@ def test_a_form_of_a_server_is_filled_in(browser: Browser, serve: Callable[..., 
     browser.wait_until_gone(".decision input[name=name]")
     browser.wait_for(".decision", "inn asks: Which day?")
     browser.type(".decision select[name=day]", "Friday")
+    assert browser.texts(".decision select[name=meals] option") == ["lunch", "dinner"]
+    browser.click(".decision select[name=meals] option:last-child")
     browser.click(".decision .approve")
     browser.wait_for(ANSWER, "Done.")
-    assert browser.texts(".tool .output") == ["booked for Ada on Friday"]
+    assert browser.texts(".tool .output") == ["booked for Ada on Friday and dinner"]
 
 
 def test_a_failure_shows_its_details_and_can_be_tried_again(

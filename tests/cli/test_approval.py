@@ -246,12 +246,14 @@ def test_run_asks_what_a_server_wants_to_know(start: Start, agents_file: Path) -
         ("Answer it? y, n: ", "y"),
         ("day (one of Monday, Friday): ", "Sunday"),
         ("day (one of Monday, Friday): ", "Friday"),
+        ("meals (any of lunch, dinner; may be left out): ", "tea, dinner"),
+        ("meals (any of lunch, dinner; may be left out): ", "lunch, dinner"),
     ]:
         terminal.read_until(prompt)
         terminal.type(f"{typed}\n")
     terminal.read_until("Done.")
     assert terminal.wait() == 0
-    assert last_output(server) == "booked for Ada on Friday"
+    assert last_output(server) == "booked for Ada on Friday and lunch and dinner"
 
 
 def test_run_declines_where_the_person_does_not_answer(start: Start, agents_file: Path) -> None:

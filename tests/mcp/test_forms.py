@@ -34,6 +34,22 @@ def test_only_alternatives_that_are_constants_are_choices() -> None:
     assert choices({"oneOf": [True]}) is None
 
 
+@pytest.mark.parametrize("word", ["enum", "anyOf"])
+def test_of_a_list_the_choices_are_those_of_its_items(word: str) -> None:
+    # https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
+    named = ["red", "blue", "green"]
+    items = {word: named if word == "enum" else [{"const": each, "title": "?"} for each in named]}
+    field = {"type": "array", "items": {"type": "string", **items}}
+    assert choices(field) == named
+    question = form({"colours": field})
+    for several in ([], ["red"], ["green", "red"]):
+        assert accepted(question, {"colours": several})["content"] == {"colours": several}
+    for wrong in (["red", "pink"], "red"):
+        with pytest.raises(UserError, match="field 'colours' is"):
+            accepted(question, {"colours": wrong})
+    assert choices({"type": "array", "items": True}) is None
+
+
 @pytest.mark.parametrize("fields", [None, [], "name", {}, {"name": True}, {"name": None}], ids=str)
 @pytest.mark.parametrize("required", [None, True, "name", [1]], ids=str)
 def test_a_form_that_says_little_takes_what_is_given(fields: Any, required: Any) -> None:

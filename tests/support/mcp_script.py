@@ -175,7 +175,10 @@ WHEN = {
     "message": "Which day?",
     "requestedSchema": {
         "type": "object",
-        "properties": {"day": {"type": "string", "enum": ["Monday", "Friday"]}},
+        "properties": {
+            "day": {"type": "string", "enum": ["Monday", "Friday"]},
+            "meals": {"type": "array", "items": {"type": "string", "enum": ["lunch", "dinner"]}},
+        },
         "required": ["day"],
     },
 }
@@ -198,7 +201,8 @@ def book(id: Any, params: dict[str, Any]) -> Any:
         if params.get("requestState") != "s" or any(a["action"] != "accept" for a in answers):
             return text("nothing booked")
     who, when = (answer["content"] for answer in answers)
-    return text(f"booked for {who['name']} on {when['day']}")
+    meals = " and ".join(["", *when.get("meals", ())])
+    return text(f"booked for {who['name']} on {when['day']}{meals}")
 
 
 quizzes: list[tuple[Any, dict[str, Any]]] = []

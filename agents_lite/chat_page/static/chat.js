@@ -176,11 +176,15 @@ function showWaiting(call) {
 // A field of a form of an MCP server.
 function newField({ name, title, description, type, choices, required, default: value }) {
   const input = document.createElement(choices ? "select" : "input");
-  for (const choice of choices ? ["", ...choices] : []) input.append(new Option(choice));
+  const several = choices && type === "array";
+  input.multiple = several;
+  for (const choice of choices ? [...(several ? [] : [""]), ...choices] : []) {
+    input.append(new Option(choice, choice, false, several && (value ?? []).includes(choice)));
+  }
   if (type === "boolean") {
     input.type = "checkbox";
     input.checked = value === true;
-  } else {
+  } else if (!several) {
     input.value = value ?? "";
   }
   input.name = name;
@@ -192,6 +196,7 @@ function newField({ name, title, description, type, choices, required, default: 
 function valueOf([{ name, type }, input]) {
   if (type === "boolean") return [[name, input.checked]];
   if (input.value === "") return [];
+  if (input.multiple) return [[name, [...input.selectedOptions].map((each) => each.value)]];
   if (type === "integer" || type === "number") return [[name, Number(input.value)]];
   if (type === "array") return [[name, input.value.split(",").map((each) => each.trim())]];
   return [[name, input.value]];
