@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+)
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -138,13 +144,19 @@ def _in_executor(
 
     try:
         for index, future in as_they_end(submit(), max_workers, scope):
-            input, error = running.pop(index), future.exception()
+            input, error = running.pop(index), _error_of(future, index)
             if isinstance(error, Exception):  # of the executor: a worker died, for example
                 yield RunOutcome(index, input, error=_explained(error, index))
             else:
                 yield future.result()
     finally:
         scope.cancel(RunCancelled())
+
+
+def _error_of(future: Future[RunOutcome], index: int) -> BaseException | None:
+    if future.cancelled():  # as `shutdown(cancel_futures=True)` does
+        return CancelledError(f"The executor has cancelled run {index} before it began")
+    return future.exception()
 
 
 def _explained(error: Exception, index: int) -> Exception:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..checks import absolute_path, check_count
+from ..checks import absolute_path, check_count, check_number
 from ..concurrency.forks import new_lock
 from ..concurrency.sqlite_calls import TRY_SECONDS, call_sqlite
 from ..exceptions import UserError
@@ -87,8 +87,12 @@ class SQLiteTraceProcessor(BatchTraceProcessor):
             keep_traces: Keep so many traces, the newest ones; None keeps all.
 
         Raises:
-            UserError: There can be no such path.
+            UserError: There can be no such path; a number is none, or below 0.
         """
+        if keep_days is not None:
+            check_number(keep_days, "SQLiteTraceProcessor: keep_days")
+        if keep_traces is not None:
+            check_count(keep_traces, "SQLiteTraceProcessor: keep_traces")
         writer = _StoreWriter(Path(absolute_path(path, "path")), keep_days, keep_traces)
         super().__init__(writer, schedule_delay=0.2)
 
@@ -149,9 +153,9 @@ class _StoreWriter(TracingExporter):
 
     def _delete_old(self, store: sqlite3.Connection) -> None:
         if self._keep_days is not None:
-            _delete(store, _TOO_OLD, time.time_ns() - int(self._keep_days * _DAY_NS))
+            _delete(store, _TOO_OLD, int(max(time.time_ns() - self._keep_days * _DAY_NS, 0)))
         if self._keep_traces is not None:
-            _delete(store, _TOO_MANY, self._keep_traces)
+            _delete(store, _TOO_MANY, min(self._keep_traces, sys.maxsize))
 
 
 def _delete(store: sqlite3.Connection, chosen: str, limit: int) -> None:

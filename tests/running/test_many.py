@@ -6,7 +6,12 @@ import itertools
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -228,6 +233,28 @@ def test_leaving_the_loop_takes_back_what_an_executor_has_not_begun(scripted: Sc
             break
         is_left.set()
     assert len(model.requests) <= 2
+
+
+def test_what_an_executor_cancels_is_an_outcome_and_the_others_go_on(scripted: Scripted) -> None:
+    is_cancelled = threading.Event()
+
+    def answer(request: Any) -> str:
+        assert message_of(request) == "a" or is_cancelled.wait(60)
+        return "done"
+
+    outcomes: list[RunOutcome] = []
+    executor = ThreadPoolExecutor(1)
+    agent = Agent("A", model=scripted(answer))
+    for outcome in Runner.run_many(agent, list("abcd"), max_workers=4, executor=executor):
+        outcomes.append(outcome)
+        executor.shutdown(wait=False, cancel_futures=True)
+        is_cancelled.set()
+    assert sorted(outcome.index for outcome in outcomes) == [0, 1, 2, 3]
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    assert {outcome.index for outcome in failed} >= {2, 3}  # the second may have begun
+    for outcome in failed:
+        with pytest.raises(CancelledError, match=f"cancelled run {outcome.index} before it began"):
+            outcome.unwrap()
 
 
 def test_error_of_the_inputs_is_raised_and_stops_what_runs(scripted: Scripted) -> None:

@@ -162,6 +162,24 @@ def test_old_traces_are_deleted(path, store):
     assert _names(path) == ["New"]
 
 
+@pytest.mark.parametrize(
+    "limit", [{"keep_traces": 10**30}, {"keep_days": 10**9}, {"keep_days": float("inf")}], ids=str
+)
+def test_a_limit_beyond_all_numbers_keeps_all(path, store, limit):
+    set_trace_processors([SQLiteTraceProcessor(path, **limit)])
+    with trace("New"):
+        pass
+    flush_traces()
+    assert len(_names(path)) == 2
+
+
+@pytest.mark.parametrize("name", ["keep_traces", "keep_days"])
+@pytest.mark.parametrize("limit", [-1, "30", float("nan")])
+def test_a_limit_that_is_none_is_refused(path, name, limit):
+    with pytest.raises(UserError, match=f"SQLiteTraceProcessor: {name} must be"):
+        SQLiteTraceProcessor(path, **{name: limit})
+
+
 def _count(path, table):
     connection = sqlite3.connect(path)
     try:
