@@ -358,13 +358,19 @@ class _Steps:
         loop = get_running_loop()
         try:
             while (step := await self._next(loop)) is not None:
-                await _settle(step, anext(self._events, _END))
+                await _settle(step, self._event())
                 if step.exception() is not None:
                     break
         finally:
             close = getattr(self._events, "aclose", None)
             if close is not None and loop_here() is loop:  # else it was closed under the task
                 await close()
+
+    async def _event(self) -> Any:
+        try:  # `anext` with a default crashes Python 3.11 where a plain `__anext__` raises
+            return await anext(self._events)
+        except StopAsyncIteration:
+            return _END
 
     async def _next(self, loop: AbstractEventLoop) -> Outcome[Any] | None:
         while not self._asked:

@@ -339,6 +339,28 @@ def test_an_async_iterator_is_stepped_and_closed_on_the_loop():
     assert closed == [ask(loop_here)]
 
 
+@pytest.mark.parametrize("error", [ValueError("at once"), StopAsyncIteration()])
+def test_an_async_iterator_need_not_be_a_generator(error: Exception) -> None:
+    class Events:
+        left = 2
+
+        def __aiter__(self) -> Events:
+            return self
+
+        def __anext__(self) -> Any:
+            if not self.left:
+                raise error
+            self.left -= 1
+            return asyncio.sleep(0, self.left)
+
+    steps = Callbacks().iterate(Cancellation(), Events())
+    assert [next(steps), next(steps)] == [1, 0]
+    with pytest.raises(StopIteration if isinstance(error, StopAsyncIteration) else ValueError):
+        next(steps)
+    with pytest.raises(TypeError, match="async iterator"):
+        next(Callbacks().iterate(Cancellation(), object()))  # type: ignore[arg-type]
+
+
 def test_one_task_takes_all_steps_of_an_async_generator_and_closes_it():
     """So time limits and context variables hold over its events, as in an `async for`."""
     current = ContextVar("current", default="nothing")
