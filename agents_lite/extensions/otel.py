@@ -87,7 +87,7 @@ class OpenTelemetryProcessor(TracingProcessor):
         }
         name = f"invoke_workflow {trace.name}"
         opened = self._start(trace, name, otel.SpanKind.INTERNAL, context.get_current())
-        opened.span.set_attributes(_without_none(attributes))
+        opened.span.set_attributes(_fit(attributes))
         self._open[trace] = {None: opened}
 
     def on_trace_end(self, trace: Trace) -> None:
@@ -137,7 +137,7 @@ class OpenTelemetryProcessor(TracingProcessor):
     def _start(
         self, activity: Activity, name: str, kind: otel.SpanKind, parent: context.Context
     ) -> _OpenSpan:
-        span = self._tracer.start_span(name, parent, kind, start_time=activity.started_ns)
+        span = self._tracer.start_span(_whole(name), parent, kind, start_time=activity.started_ns)
         opened = _OpenSpan(span, otel.set_span_in_context(span, parent))
         if get_current_activity() is activity:
             opened.activate()
@@ -147,11 +147,11 @@ class OpenTelemetryProcessor(TracingProcessor):
         attributes = {"agents_lite.span_id": span.span_id, **_attributes(span.span_data)}
         if self._include_content:
             attributes.update(_content(span.span_data))
-        target.update_name(_span_name(span.span_data))  # the model may be known only now
-        target.set_attributes(_without_none(attributes))
+        target.update_name(_whole(_span_name(span.span_data)))  # the model may be known only now
+        target.set_attributes(_fit(attributes))
         if span.error is not None:
             message = span.error.get("message") if self._include_content else None
-            target.set_status(otel.StatusCode.ERROR, message)
+            target.set_status(otel.StatusCode.ERROR, message and _whole(message))
             target.set_attribute("error.type", _error_type(span.error))
 
 
@@ -318,5 +318,13 @@ def _part(part: Any) -> Any:
     return part
 
 
-def _without_none(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if value is not None}
+def _fit(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that have a value, in a form that can be sent."""
+    return {name: _whole(value) for name, value in attributes.items() if value is not None}
+
+
+def _whole(value: Any) -> Any:
+    """The value, in texts "?" for halves of characters: exporters drop all that comes with one."""
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -91,6 +91,24 @@ def test_parents_ids_and_times_are_those_of_the_trace(received):
     assert attributes(tool_out)["agents_lite.span_id"] == tool.span_id
 
 
+def test_half_a_character_anywhere_costs_no_span(received):
+    with trace("Flow \udcff", group_id="g\udcff"), agent_span("A\udcff", tools=["t\udcff"]):
+        with pytest.raises(ValueError), function_span("list", output="\udcff.txt"):
+            raise ValueError("no file \udcff")
+        with generation_span(input=[{"role": "user", "content": "\udcff"}], model="m\udcff"):
+            pass
+        with custom_span("c\udcff", {"\udcff": "\udcff"}):
+            pass
+    spans = received()
+    names = ["invoke_workflow Flow ?", "invoke_agent A?", "execute_tool list", "chat m?", "c?"]
+    assert sorted(spans) == sorted(names)
+    assert attributes(spans["invoke_workflow Flow ?"])["gen_ai.conversation.id"] == "g?"
+    assert attributes(spans["invoke_agent A?"])["agents_lite.agent.tools"] == ["t?"]
+    failed = spans["execute_tool list"]
+    assert failed.status.message == "no file ?"
+    assert attributes(failed)["gen_ai.tool.call.result"] == "?.txt"
+
+
 def test_trace_joins_the_active_span_and_leaves_it_active(received, tracer_provider):
     tracer = tracer_provider.get_tracer("app")
     with tracer.start_as_current_span("request") as outer:
