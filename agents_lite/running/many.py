@@ -95,6 +95,7 @@ def run_many(
         outcomes = _in_threads(agent, inputs, max_workers, options)
     else:
         if not isinstance(executor, ThreadPoolExecutor):
+            _check_reach()
             _check_portable(options)
         outcomes = _in_executor(executor, agent, inputs, max_workers, options)
     return _told_of(outcomes, on_result)
@@ -130,8 +131,8 @@ def _in_executor(
 ) -> Iterator[RunOutcome]:
     scope = Cancellation()
     in_threads = isinstance(executor, ThreadPoolExecutor)
-    if not in_threads and stand_ins.current() is not None:
-        raise UserError("A cassette does not reach the processes of an executor; use threads")
+    if not in_threads:
+        _check_reach()  # the loop may stand elsewhere than the call
     running: dict[int, Any] = {}
 
     def submit() -> Iterator[Future[RunOutcome]]:
@@ -194,6 +195,11 @@ def _run_portably(agent: Any, index: int, input: Any, options: RunOptions[Any]) 
 
 def _told(error: BaseException) -> AgentsException:
     return AgentsException(f"{type(error).__name__}: {words_of(error)}")
+
+
+def _check_reach() -> None:
+    if stand_ins.current() is not None:
+        raise UserError("A cassette does not reach the processes of an executor; use threads")
 
 
 def _check_portable(options: RunOptions[Any]) -> None:

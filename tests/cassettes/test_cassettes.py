@@ -351,8 +351,12 @@ def test_another_file_is_no_cassette(tmp_path: Path, content: str) -> None:
 
 
 def test_other_processes_are_refused(scripted: Scripted, file: Path) -> None:
-    with ProcessPoolExecutor(1) as pool, pytest.raises(UserError, match="cassette"), cassette(file):
-        list(Runner.run_many(Agent("A", model="any"), ["Hi"], executor=pool))
+    with ProcessPoolExecutor(1) as pool:
+        with pytest.raises(UserError, match="cassette"), cassette(file):
+            Runner.run_many(Agent("A", model="any"), ["Hi"], executor=pool)
+        outcomes = Runner.run_many(Agent("A", model="any"), ["Hi"], executor=pool)
+        with pytest.raises(UserError, match="cassette"), cassette(file):
+            next(outcomes)
 
 
 # --- tools --------------------------------------------------------------------------------------
