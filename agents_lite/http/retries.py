@@ -137,7 +137,7 @@ class Retries:
         return delay
 
     def _delay(self, error: APIError) -> float:
-        named = _named_wait(error)
+        named = named_wait(error)
         if named is not None:
             return named
         policy = self._policy
@@ -212,7 +212,7 @@ def _words_of(error: APIError) -> str:
     return f"{error} {error.body}"[:_MOST_READ]
 
 
-def _named_wait(error: APIError) -> float | None:
+def named_wait(error: APIError) -> float | None:
     """Seconds to wait as the server names them in a header, or, where so many requests are too
     many, in its words; None: it does not.
 
@@ -224,7 +224,7 @@ def _named_wait(error: APIError) -> float | None:
         if named is not None or error.status_code != 429:
             return named
     found = _WAIT.search(_words_of(error))
-    if found is None:
+    if found is None or is_used_up(error):
         return None
     spans = re.findall(_SPAN, found[1].lower())
     return sum(float(number) * _SECONDS[unit] for number, unit in spans)

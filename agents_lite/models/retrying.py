@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
 from ..exceptions import APIConnectionError, APIError, APIStatusError, APITimeoutError
-from ..http.retries import RetryPolicy, is_transient, parse_retry_after
+from ..http.retries import RetryPolicy, is_transient, named_wait
 from ..retry import (
     ModelRetryBackoffSettings,
     ModelRetryNormalizedError,
@@ -54,7 +52,7 @@ def _facts(error: APIError) -> ModelRetryNormalizedError:
         error_code=error.code,
         message=str(error),
         request_id=error.request_id,
-        retry_after=None if status is None else parse_retry_after(status.headers, time.time()),
+        retry_after=named_wait(error),
         is_network_error=isinstance(error, APIConnectionError) and not is_timeout,
         is_timeout=is_timeout,
     )

@@ -66,6 +66,15 @@ def test_a_policy_may_refuse_what_is_usually_tried_again() -> None:
     assert answer(retry, status(500))[1] == 1
 
 
+def test_a_time_that_is_named_in_words_is_a_named_time() -> None:
+    retry = ModelRetrySettings(3, policy=retry_policies.retry_after())
+    soon = status(429, {"message": "Please retry in 5ms."})
+    used_up = {"message": "Please retry in 5ms.", "details": [{"quotaId": "RequestsPerDay"}]}
+    assert answer(retry, soon, "Hello") == ("Hello", 2)
+    assert answer(retry, status(429, {"message": "Later."}))[1] == 1
+    assert answer(retry, status(429, used_up))[1] == 1
+
+
 def context(suggested: bool = False, **facts: Any) -> RetryPolicyContext:
     error = ModelRetryNormalizedError(**facts)
     return RetryPolicyContext(ValueError(), 1, 2, error, suggested)
