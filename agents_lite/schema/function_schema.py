@@ -241,7 +241,7 @@ def function_schema(
     if doc is None and use_docstring_info and inspect.ismethod(plain):
         doc = inspect.getdoc(plain)  # of the method that it overrides
     doc_description, param_descriptions = _read_docstring(doc or "", docstring_style)
-    types = _resolve_types(parameters, plain, name)
+    types = _resolve_types(parameters, _names_around(function, plain), name)
     takes_context = _find_context(parameters, types, name)
     if takes_context:
         parameters = parameters[1:]
@@ -302,10 +302,44 @@ def _takes_positions(function: Callable[..., Any]) -> bool:
     return any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in own.parameters.values())
 
 
-def _resolve_types(parameters: list[Parameter], plain: Any, tool_name: str) -> dict[str, Any]:
+def _resolve_types(
+    parameters: list[Parameter], names: Mapping[str, Any], tool_name: str
+) -> dict[str, Any]:
     """The parameters' annotations by name, strings evaluated."""
-    names = ChainMap(_closure_of(plain), getattr(plain, "__globals__", {}), _around(plain).f_locals)
     return {p.name: _resolve_type(p, names, tool_name) for p in parameters}
+
+
+def _names_around(function: Any, plain: Any) -> Mapping[str, Any]:
+    """What string annotations may name, the nearest first."""
+    classes = _classes_around(function, plain)
+    modules = (sys.modules.get(one.__module__) for one in classes)
+    return ChainMap(
+        *map(_types_in, classes),
+        _closure_of(plain),
+        getattr(plain, "__globals__", {}),
+        _around(plain).f_locals,
+        *(vars(module) for module in modules if module is not None),
+    )
+
+
+def _classes_around(function: Any, plain: Any) -> Sequence[type]:
+    """The class whose body defines a method; those that a class is made of."""
+    if isinstance(plain, type):
+        return plain.__mro__
+    while isinstance(function, functools.partial):
+        function = function.func
+    owner = getattr(function, "__self__", function)
+    owner = owner if isinstance(owner, type) else type(owner)
+    return [one for one in owner.__mro__ if plain.__name__ in vars(one)][:1]
+
+
+def _types_in(one: type) -> dict[str, Any]:
+    """The types that a class body names; its other names may be those of types elsewhere."""
+    return {
+        name: value
+        for name, value in vars(one).items()
+        if isinstance(value, type) or get_origin(value) or hasattr(value, "__value__")
+    }
 
 
 def _resolve_type(parameter: Parameter, names: Mapping[str, Any], tool_name: str) -> Any:

@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.forks import new_lock
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from .traces import Trace
 
 _YES = ("1", "true", "yes", "on")
+_CALLED = (
+    *("on_trace_start", "on_trace_end", "on_span_start", "on_span_end"),
+    *("shutdown", "force_flush"),
+)
 
 
 class TraceProvider:
@@ -117,9 +122,15 @@ class TraceProvider:
 
 
 def _check(processor: Any) -> None:
-    """Raise UserError for what is no processor, such as a class of them."""
+    """Raise UserError for what is no processor, such as a class of them, or is never awaited."""
     if isinstance(processor, type) or not hasattr(processor, "on_span_end"):
         raise UserError(f"A trace processor is a TracingProcessor, not {repr_of(processor)}")
+    for method in _CALLED:
+        if iscoroutinefunction(getattr(processor, method, None)):
+            raise UserError(
+                f"{type(processor).__name__}.{method} is an `async def`, and the methods of trace"
+                " processors are called but not awaited: make it a `def`"
+            )
 
 
 _provider: TraceProvider | None = None

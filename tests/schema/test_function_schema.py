@@ -650,6 +650,52 @@ def test_locally_defined_types_are_found() -> None:
     assert elsewhere(closed) == (Local, Local(x=1))
 
 
+class Shelter:
+    class Pet(BaseModel):
+        name: str
+
+    Names = list[str]
+    str = "no type, though named as one"
+
+    def adopt(self, pet: Pet, also: Names, by: str) -> Any:
+        return pet, also, by
+
+    @classmethod
+    def describe(cls, pet: Pet) -> Any:
+        return pet
+
+
+class Annex(Shelter):
+    class Pet(BaseModel):
+        other: int
+
+
+@dataclasses.dataclass
+class Adoption:
+    pet: Shelter.Pet
+    with_: Card
+
+    class Card(BaseModel):
+        number: int
+
+
+def test_types_of_a_method_s_class_body_are_found() -> None:
+    given = '{"pet": {"name": "Rex"}, "also": ["Tom"], "by": "me"}'
+    taken = (Shelter.Pet(name="Rex"), ["Tom"], "me")
+    for adopt in (Shelter().adopt, Annex().adopt, functools.partial(Annex().adopt)):
+        assert call(adopt, given) == taken
+    assert call(Shelter.describe, given) == Shelter.Pet(name="Rex")
+
+
+def test_types_of_a_class_s_body_and_module_are_found_from_elsewhere() -> None:
+    class Elsewhere(Adoption): ...
+
+    for kind in (Adoption, Elsewhere):
+        taken = call(kind, '{"pet": {"name": "Rex"}, "with_": {"number": 7}}')
+        assert isinstance(taken, kind)
+        assert (taken.pet, taken.with_) == (Shelter.Pet(name="Rex"), Adoption.Card(number=7))
+
+
 def test_type_that_only_type_checkers_know_is_a_user_error_naming_function_and_parameter() -> None:
     def f(a: int, b: list[Unknown]) -> None: ...
 

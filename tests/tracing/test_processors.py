@@ -286,6 +286,16 @@ def test_what_is_no_processor_is_refused(provider, wrong):
         add_trace_processor("console")
 
 
+@pytest.mark.parametrize("method", ["on_trace_start", "on_span_end", "shutdown", "force_flush"])
+def test_processor_whose_methods_would_have_to_be_awaited_is_refused(provider, method):
+    async def awaited(self, *subject): ...
+
+    wrong = type("Slow", (RaisingProcessor,), {method: awaited})()
+    for register in (add_trace_processor, lambda one: set_trace_processors([one])):
+        with pytest.raises(UserError, match=rf"^Slow\.{method} is an `async def`.*make it a `def`"):
+            register(wrong)
+
+
 def test_processors_shut_down_side_by_side(provider):
     barrier = threading.Barrier(3)
     processors = [MeetingProcessor(barrier) for _ in range(3)]
