@@ -20,15 +20,16 @@ _STYLES = {
     "agent": "shape=box, style=filled, fillcolor=lightyellow, width=1.5, height=0.8",
     "handoff": 'shape=box, style="filled,rounded", fillcolor=lightyellow, width=1.5, height=0.8',
     "tool": "shape=ellipse, style=filled, fillcolor=lightgreen, width=0.5, height=0.3",
+    "server": "shape=box, style=filled, fillcolor=lightgrey, width=1.0, height=0.5",
 }
 
 
 def draw_graph(agent: Agent[Any], filename: str | os.PathLike[str] | None = None) -> Source:
     """Draw an agent with all it can use and all it can hand over to, directly or not.
 
-    Agents are yellow boxes (rounded when they are handed over to), tools green ellipses. A solid
-    arrow is a handoff, a pair of dotted ones a tool's call and output. Agents without handoffs lead
-    to the end.
+    Agents are yellow boxes (rounded when they are handed over to), tools green ellipses, and MCP
+    servers grey boxes, since they are not asked which tools they have. A solid arrow is a handoff,
+    a pair of dotted ones a tool's call and output. Agents without handoffs lead to the end.
 
     Args:
         agent: Where a run starts.
@@ -62,8 +63,10 @@ class _Drawing:
         if id(agent) in self._ids:
             return self._ids[id(agent)]
         drawn = self._draw_node(agent, agent.name, style)
-        for tool in agent.tools:
-            used = self._draw_node(tool, tool.name, "tool")
+        tools = [(tool, tool.name, "tool") for tool in agent.tools]
+        servers = [(server, server.name, "server") for server in agent.mcp_servers]
+        for use in (*tools, *servers):
+            used = self._draw_node(*use)
             self._draw_arrow(drawn, used, "style=dotted")
             self._draw_arrow(used, drawn, "style=dotted")
         for offer in agent.handoffs:

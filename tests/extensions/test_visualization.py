@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, Handoff, WebSearchTool, function_tool, handoff
+from agents_lite import Agent, Handoff, MCPServerStdio, WebSearchTool, function_tool, handoff
 from agents_lite.extensions.visualization import draw_graph
 
 
@@ -45,7 +45,9 @@ def test_an_agent_with_a_tool_is_drawn_from_start_to_end() -> None:
 
 
 def test_shapes_and_colours_tell_agents_tools_and_ends_apart() -> None:
-    agent = Agent(name="A", tools=[get_weather], handoffs=[Agent(name="B")])
+    inn = MCPServerStdio({"command": "inn"}, name="Inn")
+    guest = Agent(name="B", mcp_servers=[inn])
+    agent = Agent(name="A", tools=[get_weather], handoffs=[guest], mcp_servers=[inn])
     looks = {
         name: re.findall(r'(?:shape|fillcolor|style)=([a-z]+|".*?")', attributes)
         for name, attributes in nodes(agent).items()
@@ -56,7 +58,10 @@ def test_shapes_and_colours_tell_agents_tools_and_ends_apart() -> None:
         '"A"': ["box", "filled", "lightyellow"],
         '"B"': ["box", '"filled,rounded"', "lightyellow"],
         '"get_weather"': ["ellipse", "filled", "lightgreen"],
+        '"Inn"': ["box", "filled", "lightgrey"],
     }
+    used = {'"A" -> "Inn"', '"Inn" -> "A"', '"B" -> "Inn"', '"Inn" -> "B"'}
+    assert {f"{arrow} [style=dotted]" for arrow in used} <= set(arrows(agent))
 
 
 def test_handoffs_are_followed_to_their_end_also_in_a_circle() -> None:
