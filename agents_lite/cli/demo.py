@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import nullcontext
 from typing import Any, Literal
 
@@ -72,11 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--step", action="store_true", help="stop at each step; show requests and responses"
     )
-    parser.add_argument(
-        "--model",
-        default=os.environ.get("OPENAI_DEFAULT_MODEL") or FALLBACK_MODEL,
-        help="the model (%(default)s)",
-    )
+    parser.add_argument("--model", help=f"the model (OPENAI_DEFAULT_MODEL, else {FALLBACK_MODEL})")
     parser.add_argument(
         "--api", choices=["responses", "chat_completions"], help="the API by which it is asked"
     )

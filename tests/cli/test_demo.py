@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_every_step_of_the_loop_is_shown_in_order(
     assert re.search("(?s)" + ".*\n?.*".join(steps), done.stdout), done.stdout
 
 
-def test_server_named_by_the_environment_answers(run: Run) -> None:
+def test_server_named_by_the_environment_answers(run: Run, tmp_path: Path) -> None:
     script = [handoff_to("Refund agent"), call("find_order", order_id="A-1001"), final(DECISION)]
     with ResponsesServer(script) as server:
         done = run("demo", "--model", "tiny", OPENAI_BASE_URL=server.base_url)
@@ -57,6 +58,10 @@ def test_server_named_by_the_environment_answers(run: Run) -> None:
     assert "stand-in" not in done.stdout
     assert f"server    {server.base_url}\n" in done.stdout
     assert {request.body["model"] for request in server.requests} == {"tiny"}
+    (tmp_path / ".env").write_text("OPENAI_DEFAULT_MODEL=small\n")
+    with ResponsesServer() as server:
+        run("demo", "--env-file", ".env", OPENAI_BASE_URL=server.base_url)
+    assert {request.body["model"] for request in server.requests} == {"small"}
 
 
 def test_stand_in_is_reached_past_a_proxy(run: Run) -> None:
