@@ -146,13 +146,15 @@ class OpenAIResponsesCompactionSession(SessionABC):
         async def awaited(added: Awaitable[Any]) -> None:
             try:
                 await added
-            except Exception:
+            except GeneratorExit:  # no event loop is left
+                raise
+            except BaseException:  # a run that is stopped cancels it
                 await settled(session.add_items(or_else))
                 raise
 
         try:
             added = session.add_items(items)
-        except Exception:
+        except BaseException:
             session.add_items(or_else)
             raise
         return awaited(added) if is_later(added) else added

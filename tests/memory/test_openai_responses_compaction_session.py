@@ -161,27 +161,37 @@ def test_what_was_said_stays_when_the_server_fails(make: Make, server: Compactin
 
 
 class Choosy(Plain):
+    error: BaseException
+
     def add_items(self, items: Any) -> Any:
         if items[0].get("type") == "compaction":
-            raise ValueError("none of these")
+            raise self.error
         return super().add_items(items)
 
 
 class AsyncChoosy(AsyncSQLiteSession):
     replace_items: Any = None
+    error: BaseException
 
     async def add_items(self, items: Any) -> None:
         if items[0].get("type") == "compaction":
-            raise ValueError("none of these")
+            raise self.error
         await super().add_items(items)
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
 @pytest.mark.parametrize("kind", [Choosy, AsyncChoosy])
-def test_what_was_said_stays_when_the_session_below_fails(make: Make, kind: Any) -> None:
+def test_what_was_said_stays_when_the_session_below_fails(
+    make: Make, kind: Any, is_stopped: bool
+) -> None:
+    error = asyncio.CancelledError("stopped") if is_stopped else ValueError("none of these")
+
     async def use() -> Any:
-        session = make(kind("below"))
+        below = kind("below")
+        below.error = error
+        session = make(below)
         await session.add_items([{"role": "user", "content": "Hi"}])
-        with pytest.raises(ValueError, match="none of these"):
+        with pytest.raises(type(error)):
             await session.run_compaction({"force": True})
         return await session.get_items()
 
