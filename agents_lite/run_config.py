@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
-from .checks import check_count, check_kind, check_takes, forgetful_class, from_fields
+from .checks import (
+    check_count,
+    check_kind,
+    check_number,
+    check_takes,
+    forgetful_class,
+    from_fields,
+)
 from .exceptions import UserError
 from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import HandoffInputFilter
@@ -93,12 +100,10 @@ class UsageLimits:
     """US dollars, for all models together; each has to have a price, see `set_prices`."""
 
     def __post_init__(self) -> None:
-        """Raise UserError for a limit that is no number."""
+        """Raise UserError for a limit that is no number, or one below 0."""
         for name, limit in vars(self).items():
-            if not isinstance(limit, int | float | None):
-                raise UserError(
-                    f"UsageLimits: {name} must be a number or None, got {repr_of(limit)}"
-                )
+            if limit is not None:
+                check_number(limit, f"UsageLimits: {name}")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from math import nan
 from typing import Any
 
 import pytest
@@ -78,9 +79,13 @@ def test_a_field_of_the_wrong_kind_is_refused(wrong: dict[str, Any]) -> None:
         RunConfig(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"requests": "3"}, {"tool_calls": []}, {"cost": "0.5"}], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"requests": "3"}, {"tool_calls": []}, {"cost": "0.5"}, {"cost": nan}, {"requests": -1}],
+    ids=str,
+)
 def test_a_limit_that_is_no_number_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=f"{next(iter(wrong))} must be a number or None"):
+    with pytest.raises(UserError, match=f"{next(iter(wrong))} must be 0 or more"):
         UsageLimits(**wrong)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_number
 from ..concurrency.forks import new_lock
 from ..exceptions import APIStatusError, UserError, words_of
 from ..local_server.messages import CutConnection, HTTPReply, HTTPRequest, json_reply
@@ -103,6 +104,7 @@ class ResponsesServer:
         self._script = None if script is None else Script(script)
         self._api_key = api_key
         self._models = models
+        check_number(delay, "ResponsesServer: delay")
         self._delay = delay
         self._port = port
         self._http: LocalServer | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..checks import check_number
 from ..exceptions import UserError
 from ..models.interface import Model, ModelRequest
 from ..response_types import ResponseStreamEvent, as_stream_event
@@ -36,6 +37,7 @@ class ScriptedModel(Model):
     ) -> None:
         self.model = model
         self._script = Script(turns)
+        check_number(delay, "ScriptedModel: delay")
         self._delay = delay
 
     @property

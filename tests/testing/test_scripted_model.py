@@ -12,6 +12,7 @@ from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.exceptions import RateLimitError, UserError
 from agents_lite.models.interface import ModelRequest
 from agents_lite.testing import (
+    ResponsesServer,
     ScriptedModel,
     ScriptError,
     call,
@@ -173,6 +174,13 @@ def test_unused_turns_do_not_hide_an_error():
     with pytest.raises(ZeroDivisionError):
         with ScriptedModel(["One"]):
             raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("make", [ScriptedModel, ResponsesServer])
+@pytest.mark.parametrize("delay", ["1", None, -1])
+def test_a_delay_that_is_none_is_refused(make: Any, delay: Any):
+    with pytest.raises(UserError, match=f"{make.__name__}: delay must be 0 or more"):
+        make(["Hi"], delay=delay)
 
 
 def test_a_script_that_is_no_list_is_refused():
