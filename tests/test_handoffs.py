@@ -625,7 +625,11 @@ def test_a_filter_may_say_what_is_sent_beside_what_was_new(run: Any) -> None:
         HandoffInputData("hi", (), (), input_items=("x",))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("mapper", [None, lambda items: items[:1]])
+async def first_item(items: list[Any]) -> list[Any]:
+    return items[:1]
+
+
+@pytest.mark.parametrize("mapper", [None, lambda items: items[:1], first_item])
 def test_a_config_has_conversations_folded_where_handoffs_have_no_filter(mapper: Any) -> None:
     config = RunConfig(nest_handoff_history=True, handoff_history_mapper=mapper)
     a, _, model = pair([handoff_to("B"), "ok"])
@@ -633,6 +637,12 @@ def test_a_config_has_conversations_folded_where_handoffs_have_no_filter(mapper:
     (message,) = model.requests[1].input
     folded = ["user: first", "assistant: 3.", "user: second"]
     assert message["content"].splitlines()[1:] == (folded if mapper is None else [])
+    for wrong in (None, "first", message):
+        config.handoff_history_mapper = lambda items, wrong=wrong: wrong
+        a, _, model = pair([handoff_to("B")])
+        with pytest.raises(UserError, match="A history mapper must return input items, got"):
+            Runner.run_sync(a, HISTORY, run_config=config)
+    config.handoff_history_mapper = mapper
     a, _, model = pair([handoff_to("B"), "ok"], input_filter=remove_all_tools)
     Runner.run_sync(a, HISTORY, run_config=config)
     assert len(model.requests[1].input) == 3

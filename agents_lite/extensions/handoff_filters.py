@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..exceptions import UserError
 from ..handoffs import HandoffInputData
 from ..items import ItemHelpers, RunItem, TResponseInputItem
 from ..response_types import ResponsesObject
+from ..shown import repr_of
 
 __all__ = ["nest_handoff_history", "remove_all_tools"]
 
@@ -40,6 +42,9 @@ def nest_handoff_history(
     Args:
         handoff_input_data: The conversation.
         history_mapper: Makes other items of all that was said; None: that message.
+
+    Raises:
+        UserError: The mapper returned no items.
     """
     data = handoff_input_data
     items = [
@@ -49,7 +54,10 @@ def nest_handoff_history(
         *(item.to_input_item() for item in (*data.pre_handoff_items, *data.sent_items)),
     ]
     if history_mapper is not None:
-        made = tuple(history_mapper(items))
+        mapped = history_mapper(items)
+        if not isinstance(mapped, Iterable) or isinstance(mapped, str | dict):
+            raise UserError(f"A history mapper must return input items, got {repr_of(mapped)}")
+        made = tuple(mapped)
     else:
         compacted = [item for item in items if _is_said(item) and not _is_message(item)]
         folded = {"role": "user", "content": _folded(filter(_is_message, items))}

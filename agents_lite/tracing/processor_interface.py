@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..exceptions import UserError
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -68,3 +70,13 @@ def convert_each(
             warn("A %s cannot be exported; it is dropped.", type(item).__name__, exc_info=True)
         else:
             yield converted
+
+
+def refuse_coroutines(listener: object, *methods: str) -> None:
+    """Raise UserError for a processor or exporter whose methods would have to be awaited."""
+    for method in methods:
+        if iscoroutinefunction(getattr(listener, method, None)):
+            raise UserError(
+                f"{type(listener).__name__}.{method} is an `async def`, and the methods of trace"
+                " processors and exporters are called but not awaited: make it a `def`"
+            )

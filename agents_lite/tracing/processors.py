@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..concurrency.forks import in_child, new_lock
 from .export import BackendSpanExporter as BackendSpanExporter
 from .export import ConsoleSpanExporter as ConsoleSpanExporter
-from .processor_interface import TracingExporter, TracingProcessor
+from .processor_interface import TracingExporter, TracingProcessor, refuse_coroutines
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ class BatchTraceProcessor(TracingProcessor):
             schedule_delay: Seconds that an item waits for others at most.
             export_trigger_ratio: How full the queue is, from 0 to 1, when it is exported at once.
             exit_timeout: Seconds that `shutdown` waits for pending items at most.
+
+        Raises:
+            UserError: The exporter's methods would have to be awaited.
         """
+        refuse_coroutines(exporter, "export", "shutdown")
         self.exporter = exporter
         self.exit_timeout = exit_timeout
         self._max_queue_size = max_queue_size

@@ -6,14 +6,13 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..shown import repr_of
 from .default import OpenAITraceProcessor, environment_processors
-from .processor_interface import TracingProcessor
+from .processor_interface import TracingProcessor, refuse_coroutines
 from .warnings import WarnOnce
 
 if TYPE_CHECKING:
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
     from .traces import Trace
 
 _YES = ("1", "true", "yes", "on")
-_CALLED = (
-    *("on_trace_start", "on_trace_end", "on_span_start", "on_span_end"),
-    *("shutdown", "force_flush"),
-)
+_HEARD = ("on_trace_start", "on_trace_end", "on_span_start", "on_span_end")
 
 
 class TraceProvider:
@@ -125,12 +121,7 @@ def _check(processor: Any) -> None:
     """Raise UserError for what is no processor, such as a class of them, or is never awaited."""
     if isinstance(processor, type) or not hasattr(processor, "on_span_end"):
         raise UserError(f"A trace processor is a TracingProcessor, not {repr_of(processor)}")
-    for method in _CALLED:
-        if iscoroutinefunction(getattr(processor, method, None)):
-            raise UserError(
-                f"{type(processor).__name__}.{method} is an `async def`, and the methods of trace"
-                " processors are called but not awaited: make it a `def`"
-            )
+    refuse_coroutines(processor, *_HEARD, "shutdown", "force_flush")
 
 
 _provider: TraceProvider | None = None

@@ -294,6 +294,9 @@ def test_processor_whose_methods_would_have_to_be_awaited_is_refused(provider, m
     for register in (add_trace_processor, lambda one: set_trace_processors([one])):
         with pytest.raises(UserError, match=rf"^Slow\.{method} is an `async def`.*make it a `def`"):
             register(wrong)
+    exporter = type("Sender", (KeepingExporter,), {"export": awaited})()
+    with pytest.raises(UserError, match=r"^Sender\.export is an `async def`.*make it a `def`"):
+        BatchTraceProcessor(exporter)
 
 
 def test_processors_shut_down_side_by_side(provider):

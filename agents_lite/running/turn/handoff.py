@@ -100,4 +100,6 @@ def _nesting(run: LiveRun) -> HandoffInputFilter:
     """The filter that folds the history into one message, or what the mapper makes of it."""
     from ...extensions.handoff_filters import nest_handoff_history
 
-    return partial(nest_handoff_history, history_mapper=run.config.handoff_history_mapper)
+    mapper = run.config.handoff_history_mapper
+    called = None if mapper is None else partial(run.call, mapper)
+    return partial(nest_handoff_history, history_mapper=called)
