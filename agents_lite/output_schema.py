@@ -6,6 +6,7 @@ import functools
 import re
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
@@ -148,6 +149,11 @@ def check_output_type(output_type: Any, owner: str) -> None:
         UserError: There is no such type, or its schema is none that the API takes.
     """
     if isinstance(output_type, AgentOutputSchemaBase):
+        if iscoroutinefunction(output_type.validate_json):
+            raise UserError(
+                f"{owner}: {type(output_type).__name__}.validate_json is an `async def`, and it is"
+                " called but not awaited: make it a `def`"
+            )
         if not (isinstance(output_type, AgentOutputSchema) or output_type.is_plain_text()):
             strict = output_type.is_strict_json_schema()
             check_schema(output_type.json_schema(), strict, f"the output type {output_type.name()}")

@@ -324,6 +324,14 @@ def test_a_schema_of_the_user_s_own_parses_the_output() -> None:
     assert Runner.run_sync(agent, "x").final_output == ["a", "b"]
 
 
+def test_a_schema_of_the_user_s_own_that_would_have_to_be_awaited_is_refused() -> None:
+    class Late(Words):
+        async def validate_json(self, text: str) -> Any: ...
+
+    with pytest.raises(UserError, match=r"Late\.validate_json is an `async def`.*make it a `def`"):
+        Agent("A", output_type=Late())
+
+
 # What follows tool calls
 
 
