@@ -23,8 +23,8 @@ class ToolOutputTrimmer:
     recent_turns: int = 2
     """How many of the last user messages, with all that follows them, stay as they are."""
     max_output_chars: int = 500
-    """Outputs of more characters are shortened; of those in parts, the text counts, and images and
-    files stay."""
+    """Outputs of more characters are shortened, where that makes them shorter; of those in parts,
+    the text counts, and images and files stay."""
     preview_chars: int = 200
     """How many characters of an output are left."""
     trimmable_tools: str | Iterable[str] | None = None
@@ -72,9 +72,9 @@ class ToolOutputTrimmer:
             return item
         output = item.get("output")
         text = _text_of(output)
-        if len(text) <= self.max_output_chars:
-            return item
         preview = f"{text[: self.preview_chars]}... [{len(text)} characters, shortened]"
+        if len(text) <= max(self.max_output_chars, len(preview)):
+            return item
         parts = output if isinstance(output, list) else []
         others = [part for part in parts if not _text_of([part])]
         whole = [{"type": "input_text", "text": preview}, *others] if others else preview

@@ -53,6 +53,8 @@ def test_only_those_of_named_tools_are() -> None:
 
 def test_short_ones_and_pictures_stay() -> None:
     assert outputs(talk(ToolOutputTrimmer(max_output_chars=1000)))[-1] == [1000] * 4
+    trimmer = ToolOutputTrimmer(max_output_chars=990, preview_chars=980)  # no shorter for its mark
+    assert outputs(talk(trimmer))[-1] == [1000] * 4
 
 
 @pytest.mark.parametrize(
