@@ -37,6 +37,9 @@ settings.register_profile(
 )
 settings.load_profile("here")
 
+# Nothing that is loaded until then is garbage.
+gc.disable()
+
 _LOOPBACK = ("127.", "localhost", "::1", "0.0.0.0")
 
 
@@ -80,9 +83,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave the tests themselves out of what is looked through for garbage from now on."""
+    """Look for garbage from now on, but not among the tests themselves."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
