@@ -121,6 +121,11 @@ def _id_of(item: TResponseInputItem) -> str | None:
     return given if isinstance(given, str) else None
 
 
+def ids_of(items: list[TResponseInputItem]) -> list[str]:
+    """The ids that items of a server have, in their order."""
+    return [name for name in map(_id_of, items) if name]
+
+
 def _names_of(item: TResponseInputItem) -> list[str]:
     """What an item is known by, wherever it stands."""
     return [name for name in (item.get("id"), item.get("call_id")) if isinstance(name, str)]
@@ -188,7 +193,7 @@ def _without_copies(items: list[TResponseInputItem]) -> list[TResponseInputItem]
     again that it had given before stays, without the id where it may lack it, and so do messages
     and calls that were answered differently: a server may have said the same twice.
     """
-    ids = [name for name in map(_id_of, items) if name]
+    ids = ids_of(items)
     if len(set(ids)) == len(ids):
         return items
     outputs: dict[Any, Any] = {}

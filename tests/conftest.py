@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from agents_lite.testing import ScriptedModel
 from tests.support.browser import browser as browser
@@ -36,6 +37,8 @@ settings.register_profile(
     "here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("here")
+# Made-up values would be those of the code that other tests have loaded before, too.
+providers.is_local_module_file = lambda path: False
 
 # Nothing that is loaded until then is garbage.
 gc.disable()

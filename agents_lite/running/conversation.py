@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelBehaviorError
 from ..handoffs import HandoffInputData
-from ..history import mend_history, without_lost_reasoning
+from ..history import ids_of, mend_history, without_lost_reasoning
 from ..items import ItemHelpers, RunItem
 from .facts import Compacted, Started
 
@@ -60,6 +60,7 @@ class Conversation:
         self._response_id: str | None = None  # of the latest answer
         self._server_lacks_turn = False
         self._is_filtered = False
+        self._ids: set[str] = set()  # that items were sent with, some of them maybe no more
         self._owed: Sequence[TResponseInputItem] = ()  # to be saved with the turn at hand
         self._turn_start = 0
         self._outputs_start = 0
@@ -144,7 +145,7 @@ class Conversation:
             if self.previous_response_id is not None:
                 self.previous_response_id = self._response_id
         else:
-            self.next_input += inputs
+            self._add_to_input(inputs)
         self._server_lacks_turn = False
         self._turn_start = len(self.new_items)
 
@@ -177,7 +178,8 @@ class Conversation:
             self.next_input = [item.to_input_item() for item in since]
         elif not has_all and self.server_keeps_history:
             before = [item.to_input_item() for item in self.new_items[: self._turn_start]]
-            self.next_input = [*ItemHelpers.input_to_new_input_list(self.prepared), *before]
+            said = [*ItemHelpers.input_to_new_input_list(self.prepared), *before]
+            self.next_input = list(mend_history(said))
         self.previous_response_id, self.conversation_id = previous_response_id, conversation_id
         self.server_keeps_history = bool(previous_response_id or conversation_id)
         self._chosen_ids = previous_response_id, conversation_id
@@ -248,5 +250,15 @@ class Conversation:
         new_items = [item.to_input_item() for item in self.new_items]
         return [*ItemHelpers.input_to_new_input_list(self.prepared), *new_items]
 
+    def _add_to_input(self, inputs: list[TResponseInputItem]) -> None:
+        """Send a turn's items too, each id once: some servers give an id again in another turn."""
+        ids = ids_of(inputs)
+        if self._ids.isdisjoint(ids):
+            self.next_input += inputs
+        else:
+            self.next_input = list(mend_history([*self.next_input, *inputs]))
+        self._ids.update(ids)
+
     def _send(self, items: list[TResponseInputItem]) -> None:
+        self._ids.update(ids_of(items))
         self.next_input = list(items if self.server_keeps_history else mend_history(items))

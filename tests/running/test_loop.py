@@ -28,8 +28,10 @@ from agents_lite.testing import (
     text,
     turn,
 )
+from agents_lite.testing.validation import check_items
 from tests.support.agents import add, calculator_with
 from tests.support.drivers import every_driver, every_driver_here, kinds, types
+from tests.support.models import BluntModel
 
 
 class Sum(BaseModel):
@@ -322,3 +324,28 @@ def test_arguments_with_half_a_character_are_told_of_to_the_model(run: Any) -> N
     asking = function_tool(echo, needs_approval=lambda context, arguments, call_id: False)
     asked = run(agent.clone(tools=[asking], model=ScriptedModel(turns)), "x")
     assert len(asked.interruptions) == 1  # what cannot be read is decided by a person
+
+
+@every_driver_here
+@pytest.mark.parametrize(
+    ("said", "times_sent"),
+    [
+        ({"type": "web_search_call", "id": "id_1", "status": "completed"}, 1),
+        ({"type": "reasoning", "id": "id_1", "summary": []}, 1),
+        ({**text("Let me see."), "id": "id_1"}, 2),
+        ({**ADD, "call_id": "call_0", "id": "id_1"}, 4),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_an_id_that_a_server_gives_again_in_a_later_turn_is_sent_once(
+    run: Any, said: dict[str, Any], times_sent: int
+) -> None:
+    again = {**said, "call_id": "call_9"} if "call_id" in said else said
+    turns = [turn(said, call("add", a=1, b=2)), turn(again, call("add", a=3, b=4)), "done"]
+    agent = Agent(name="A", model=(model := BluntModel(turns)), tools=[add])
+    result = run(agent, "Hi")
+    sent = model.requests[-1].input
+    assert len([item for item in sent if item.get("type") == said["type"]]) == times_sent
+    assert [item.get("id") for item in sent].count("id_1") == 1
+    for items in (sent, result.to_input_list()):
+        check_items(items, [])
