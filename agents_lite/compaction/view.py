@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-
-from pydantic_core import to_json
 
 from ..history import without_lost_reasoning
 from ..items import TResponseInputItem
+from ..response_types import json_bytes
 
 Items = list[TResponseInputItem]
 
@@ -23,7 +21,7 @@ _TELLING = "name action operation arguments queries code output outputs results 
 
 def estimate_tokens(value: object) -> int:
     """About how many tokens something has, by its JSON: 4 bytes each, 1,000 for a file in it."""
-    text = _json(value)
+    text = json_bytes(value)
     files = len(_FILE.findall(text))
     return len(_FILE.sub(b"", text) if files else text) // 4 + files * _TOKENS_OF_FILE
 
@@ -95,15 +93,8 @@ def as_transcript(item: TResponseInputItem) -> str:
     return f"{kind}: {' '.join(_text_of(value) or _without_files(value) for value in told)}"
 
 
-def _json(value: object) -> bytes:
-    try:
-        return to_json(value)
-    except ValueError:  # half a character
-        return json.dumps(value, default=str).encode()
-
-
 def _without_files(value: object) -> str:
-    return _FILE.sub(b'"(a file)"', _json(value)).decode()
+    return _FILE.sub(b'"(a file)"', json_bytes(value)).decode()
 
 
 def _text_of(content: object) -> str:

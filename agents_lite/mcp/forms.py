@@ -84,8 +84,8 @@ def _check(name: str, value: Any, field: Mapping[str, Any]) -> None:
     if not is_kind and kinds != (object,):
         shown = repr_of(value)
         raise UserError(f"The form's field {name!r} is of type {field['type']}, not {shown}")
-    if not fits_choices(value, choices(field)):
-        allowed = choices(field)
+    allowed = choices(field)
+    if not fits_choices(value, allowed):
         raise UserError(f"The form's field {name!r} is one of {allowed}, not {repr_of(value)}")
 
 

@@ -242,7 +242,6 @@ class SchemaReader:
             part = {**part, "prefixItems": part["items"], "items": True}
         return part
 
-
     def _named(self, ref: str) -> Json:
         try:
             return resolve_ref(self._schema, ref, (), "a request")

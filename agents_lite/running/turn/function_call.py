@@ -88,25 +88,37 @@ def _outcome(call: ToolCall, tool: FunctionTool, span: Span[FunctionSpanData]) -
     """
     try:
         output = _invoke(call, tool)
-        if isinstance(output, AsyncIterator | Generator):
-            raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
-        if isinstance(output, ContextDecorator | AsyncContextDecorator):
-            raise UserError(
-                f"Tool {tool.name} is a context manager; a tool returns its output whole, from "
-                "within a `with` block of its own"
-            )
-        if isinstance(output, Iterator):  # it could be read only once, and may have no end
-            output = list(islice(output, MOST_ELEMENTS + 1))
-            if len(output) > MOST_ELEMENTS:
-                raise UserError(
-                    f"Tool {tool.name} returned an iterator of more than {MOST_ELEMENTS:,} "
-                    "elements; return a list of those that are wanted"
-                )
+        if type(output) is not str:
+            output = _whole(output, tool)
         return Made(output, output_for_model(output))
     except Exception as error:
         settle_failure(error, call, span)
         told = _explain(error, call, tool)
         return Made(told, output_for_model(told), has_failed=True)
+
+
+def _whole(output: Any, tool: FunctionTool) -> Any:
+    """An output, or the elements of one that could be read only once.
+
+    Raises:
+        UserError: It is none, or has no end.
+    """
+    if isinstance(output, AsyncIterator | Generator):
+        raise UserError(f"Tool {tool.name} is a generator; a tool returns its output whole")
+    if isinstance(output, ContextDecorator | AsyncContextDecorator):
+        raise UserError(
+            f"Tool {tool.name} is a context manager; a tool returns its output whole, from "
+            "within a `with` block of its own"
+        )
+    if not isinstance(output, Iterator):
+        return output
+    elements = list(islice(output, MOST_ELEMENTS + 1))
+    if len(elements) > MOST_ELEMENTS:
+        raise UserError(
+            f"Tool {tool.name} returned an iterator of more than {MOST_ELEMENTS:,} "
+            "elements; return a list of those that are wanted"
+        )
+    return elements
 
 
 def _invoke(call: ToolCall, tool: FunctionTool) -> Any:
