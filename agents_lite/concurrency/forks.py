@@ -85,21 +85,13 @@ def new_lock() -> threading.RLock:
 
     It is locked in one step, so that an interrupt comes before or after; a signal handler may take
     it once more; and a child has it unlocked, unless it is the forking thread that holds it.
+
+    Where it is locked by `acquire`, a `finally` calls `release` itself, as an interrupt may come in
+    a function on the way there, and takes a RuntimeError for word that it was not locked here.
     """
     lock = threading.RLock()
     _locks.add(lock)
     return lock
-
-
-def release_if_held(lock: threading.RLock) -> None:
-    """Unlock a lock, if this thread has locked it.
-
-    For a `finally`: an interrupt, or the end of a wait, may have come before it was locked.
-    """
-    try:
-        lock.release()
-    except RuntimeError:
-        pass
 
 
 def end_child(name: str) -> NoReturn:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
-from ..concurrency.forks import new_lock, release_if_held
+from ..concurrency.forks import new_lock
 from ..concurrency.processes import end_group, has_ended, small_environment, start_process
 
 LONGEST_LINE = 2000
@@ -221,7 +221,10 @@ class Child:
                 self._read_block()
             return True
         finally:
-            release_if_held(self._reading)  # another thread may have it
+            try:  # as `new_lock` says
+                self._reading.release()
+            except RuntimeError:  # another thread has it
+                pass
 
     def wake_reader(self) -> None:
         """Let whoever is in `read_here` return."""

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from ..checks import check_count, check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
-from ..concurrency.forks import in_child, new_lock, release_if_held
+from ..concurrency.forks import in_child, new_lock
 from ..concurrency.workers import run_in_thread
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
@@ -206,13 +206,9 @@ class MCPServer(ABC):
 
     def release(self, holder: object) -> None:
         """Undo a `hold`; the last one closes the connection."""
-        session = None
         with self._lock:
             self._holders.discard(holder)
-            if not self._holders and not self._is_kept:
-                session, self._session = self._session, None
-        if session is not None:
-            session.transport.close()
+        self._end_session(even_if_held=False)
 
     def hold_until(self, closing: ExitStack) -> None:
         """Keep it connected, once it is, until this is closed."""
@@ -222,11 +218,8 @@ class MCPServer(ABC):
 
     def close(self) -> None:
         """Close the connection, if there is one; the next use makes a new one."""
-        with self._lock:
-            session, self._session = self._session, None
-            self._is_kept = False
-        if session is not None:
-            session.transport.close()
+        self._is_kept = False
+        self._end_session(even_if_held=True)
 
     def connect(self) -> Done:
         """Connect, if it is not connected, until `close`.
@@ -461,7 +454,23 @@ class MCPServer(ABC):
             self._session = session = self._new_session(caller)
             return session
         finally:
-            release_if_held(self._connecting)
+            try:  # as `new_lock` says
+                self._connecting.release()
+            except RuntimeError:
+                pass
+
+    def _end_session(self, even_if_held: bool) -> None:
+        session = None
+        try:
+            with self._lock:
+                if even_if_held or not (self._holders or self._is_kept):
+                    session, self._session = self._session, None
+            if session is not None:
+                session.transport.close()
+        except BaseException:  # nobody else knows it any more
+            if session is not None:
+                session.transport.close(at_once=True)
+            raise
 
     def _new_session(self, caller: Caller) -> Session:
         try:

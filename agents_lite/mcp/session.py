@@ -12,7 +12,7 @@ from typing import Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
-from ..concurrency.forks import new_lock, release_if_held
+from ..concurrency.forks import new_lock
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from ..http.assembly import words_of_error
@@ -307,7 +307,10 @@ class Session:
                 caller.cancellation.check()
             return request()
         finally:
-            release_if_held(self._asking)
+            try:  # as `new_lock` says
+                self._asking.release()
+            except RuntimeError:
+                pass
             self._made_again.remove(answers)
             for others in self._made_again:
                 answers.leave_to(others)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import check_count
 from ..concurrency.calling import Done
 from ..concurrency.cancellation import Cancellation, current_cancellation
-from ..concurrency.forks import new_lock, release_if_held
+from ..concurrency.forks import new_lock
 from ..exceptions import AgentsException, NotFoundError, UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
@@ -190,7 +190,10 @@ class OpenAIConversationsSession(SessionABC):
                 self._id = client.ask("POST", "/conversations", {}, has=("id", str))["id"]
             return self._id
         finally:
-            release_if_held(self._lock)
+            try:  # as `new_lock` says
+                self._lock.release()
+            except RuntimeError:
+                pass
 
     def _connected(self) -> ResponsesClient:
         from ..models.default_client import default_client

@@ -209,8 +209,35 @@ def test_no_server_goes_on_wherever_its_use_was_interrupted() -> None:
     for _kept in interrupts(use, every=67):
         pass
     use()
+    server.close()  # no `with` can help when it is interrupted as it begins its end
     begun = {thread for thread in threading.enumerate() if thread.name == "agents_lite mcp"}
     wait_until(lambda: not any(thread.is_alive() for thread in begun - before))
+
+
+def test_no_connection_is_forgotten_wherever_its_closing_was_interrupted() -> None:
+    class Connection:
+        def __init__(self) -> None:
+            self.transport, self.is_closed = self, False
+
+        def close(self, at_once: bool = False) -> None:
+            self.is_closed = True
+
+    def close() -> None:
+        server._session, connection.is_closed = connection, False  # type: ignore[assignment]
+        server.close()
+
+    connection = Connection()
+    server = MCPServerStdio({"command": "unused"})
+    for _kept in interrupts(close, every=1):
+        assert connection.is_closed or server._session is connection  # type: ignore[comparison-overlap]
+
+
+def test_an_interrupted_reader_of_a_server_leaves_reading_to_others() -> None:
+    script = Path(__file__).parents[1] / "support" / "mcp_script.py"
+    with MCPServerStdio({"command": sys.executable, "args": [str(script), "{}"]}) as server:
+        transport = server._session.transport  # type: ignore[union-attr]
+        for _kept in interrupts(lambda: transport.child.read_here(lambda: False), every=1):
+            assert not transport.child._reading._is_owned()
 
 
 def test_no_descriptor_is_lost_wherever_the_start_of_a_server_was_interrupted() -> None:

@@ -8,13 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-
-from agents_lite.concurrency.forks import new_lock, release_if_held
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -449,27 +446,6 @@ def test_locks_are_unlocked_in_a_child_unless_the_forking_thread_holds_them(
         """,
         tmp_path,
     )
-
-
-def test_only_who_holds_a_lock_releases_it() -> None:
-    mine, theirs = new_lock(), new_lock()
-    mine.acquire()
-    held, over = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with theirs:
-            held.set()
-            over.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    held.wait()
-    for lock in (mine, theirs):
-        release_if_held(lock)
-    assert not mine._is_owned()
-    assert not theirs.acquire(blocking=False)
-    over.set()
-    holder.join()
 
 
 def test_what_must_not_be_interrupted_may_be_nested_and_may_fail(tmp_path: Path) -> None:

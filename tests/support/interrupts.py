@@ -70,5 +70,9 @@ def _profiled(counter: _Counter, work: Callable[[], object]) -> BaseException | 
         return None
     except Interrupted as error:
         return error
+    except RuntimeError as error:
+        if str(error) != "release unlocked lock":  # so ends an interrupted `Condition.wait`
+            raise
+        return error
     finally:
         sys.setprofile(None)
