@@ -285,11 +285,13 @@ class Answer:
             completed.request_id = self._errors.request_id
             yield completed
             return
-        yield as_stream_event(event)
         code, message = reason_of(response)
         why = message or "the server gave no reason"
         what = f"The response is {ending}, not completed: {why}"
-        raise self._errors.failed(what, self._so_far.known(), code)
+        error = self._errors.failed(what, self._so_far.known(), code)
+        self._check_unseen(error)
+        yield as_stream_event(event)
+        raise error
 
     def _check_unseen(self, error: APIError) -> None:
         """Raise an error that came before all else, where the request may be sent again.

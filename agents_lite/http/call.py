@@ -209,6 +209,8 @@ class Call:
     @property
     def may_be_tried_again(self) -> bool:
         """Whether nothing was handed out yet, or what was can be taken up where it ended."""
+        if self._is_background and self._so_far.is_settled:
+            return False
         return self._so_far.last_event is None or self._can_be_resumed
 
     def resume(self) -> bool:

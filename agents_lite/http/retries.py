@@ -20,6 +20,7 @@ from ..exceptions import (
     APITimeoutError,
     ResponseFailedError,
 )
+from ..response_types import as_json
 
 logger = logging.getLogger("agents_lite")
 
@@ -32,9 +33,17 @@ HOPELESS_CODES = frozenset(
 PASSING_CODES = frozenset(
     "408 409 429 server_error internal_server_error internal_error api_error overloaded "
     "overloaded_error server_overloaded service_unavailable unavailable slow_down "
-    "rate_limit_exceeded rate_limit_error timeout timeout_error server_is_overloaded".split()
+    "rate_limit_exceeded rate_limit_error timeout timeout_error server_is_overloaded "
+    "abort network_error insufficient_system_resource".split()
 )
 """Error codes, or types, in an answer of status 200 that another try may not meet; 5xx, too."""
+MISSAID_CODES = frozenset(
+    "tool_use_failed json_validate_failed malformed_function_call unexpected_tool_call".split()
+)
+"""Error codes for what the model said and its server could not read, of Groq and Gemini: another
+try says something else."""
+_OF_MODEL = frozenset("message reasoning function_call function custom_tool_call custom".split())
+"""Types of items and tools by which a server does nothing itself."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
     "[X509",  # a file of certificates that holds none
@@ -149,8 +158,8 @@ def is_transient(error: APIError) -> bool:
     """Whether the same request may succeed when it is sent again."""
     if isinstance(error, APIStatusError):
         return _is_transient_status(error)
-    if isinstance(error, ResponseFailedError):  # a response that has begun may have had effects
-        return error.response is None and _is_passing(error)
+    if isinstance(error, ResponseFailedError):
+        return _is_passing(error) and not _had_effects(error)
     if isinstance(error, APITimeoutError):  # the server may still be at work, unless unreached
         return isinstance(error.__cause__, requests.exceptions.ConnectTimeout)
     if isinstance(error, APIConnectionError):
@@ -172,7 +181,15 @@ def _is_passing(error: ResponseFailedError) -> bool:
     words = {str(error.code).lower(), str(told.get("type")).lower()}
     if words & HOPELESS_CODES:
         return False
-    return bool(words & PASSING_CODES) or any(re.fullmatch("5[0-9][0-9]", word) for word in words)
+    is_known = not words.isdisjoint(PASSING_CODES | MISSAID_CODES)
+    return is_known or any(re.fullmatch("5[0-9][0-9]", word) for word in words)
+
+
+def _had_effects(error: ResponseFailedError) -> bool:
+    """Whether the server may have done something itself for a response that failed."""
+    response = as_json(error.response) or {}
+    told = [*(response.get("output") or ()), *(response.get("tools") or ())]
+    return any(each.get("type") not in _OF_MODEL for each in told)
 
 
 def _is_transient_status(error: APIStatusError) -> bool:
@@ -181,6 +198,8 @@ def _is_transient_status(error: APIStatusError) -> bool:
     if error.headers.get("x-should-retry") == "false":
         return False
     if error.code == "conversation_locked":  # by another response, for some seconds; a 400
+        return True
+    if error.code in MISSAID_CODES:
         return True
     return error.status_code in (408, 409, 429) or error.status_code >= 500
 

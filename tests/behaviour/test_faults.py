@@ -231,6 +231,11 @@ RIGHT_AFTER_RETRY = {
         [{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}]
     ),
     "a status as the code of an error": http_answer(200, {"error": {"message": "x", "code": 502}}),
+    "a failed response": http_answer(200, FAILED["response"]),
+    "a stream of nothing but that": stream_answer([FAILED]),
+    "a call of a tool that cannot be read": http_answer(
+        400, {"error": {"message": "x", "code": "tool_use_failed", "failed_generation": "<f>"}}
+    ),
     "a code of a server's own": http_answer(
         200, {"error": {"message": "x", "type": "rate_limit_error", "code": 1302}}
     ),
@@ -376,7 +381,19 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     ),
     "a failed response": (
         http_answer(200, FAILED["response"], headers=ID),
-        Outcome(ResponseFailedError, "It broke.", code="server_error", request_id="req_7"),
+        Outcome(ResponseFailedError, "It broke.", 3, code="server_error", request_id="req_7"),
+    ),
+    "a failed response, while the server had tools of its own": (
+        http_answer(200, {**FAILED["response"], "tools": [{"type": "mcp"}]}),
+        Outcome(ResponseFailedError, "It broke.", code="server_error"),
+    ),
+    "a failed response, after the server did something": (
+        http_answer(200, {**FAILED["response"], "output": [{"type": "mcp_call"}]}),
+        Outcome(ResponseFailedError, "It broke.", code="server_error"),
+    ),
+    "a failed response that will fail again": (
+        http_answer(200, {**FAILED["response"], "error": {"code": "invalid_prompt"}}),
+        Outcome(ResponseFailedError, "failed", code="invalid_prompt"),
     ),
     "an incomplete response": (
         http_answer(200, INCOMPLETE["response"]),
@@ -742,6 +759,7 @@ def test_a_background_response_that_ends_badly_is_an_error(last: bytes, kind: ty
         _, error = collect(ask(server, stream=False, background=True))
 
     assert type(error) is kind
+    assert len(server.requests) == 3
 
 
 def test_polling_ends_with_the_time_of_the_request():

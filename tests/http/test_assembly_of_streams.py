@@ -347,7 +347,7 @@ def ask(answer: bytes, stream: bool = True) -> tuple[list[Event], APIError | Non
 
 HELLO = message(part("Hello"))
 CUT = {"incomplete_details": {"reason": "max_output_tokens"}}
-BROKEN = {"error": {"code": "server_error", "message": "It broke."}}
+BROKEN = {"error": {"code": "invalid_prompt", "message": "It broke."}}
 BAD_ENDINGS = {
     "incomplete": ({"status": "incomplete", **CUT}, "incomplete", "max_output_tokens"),
     "failed": ({"status": "failed", **BROKEN}, "failed", "It broke."),

@@ -214,9 +214,16 @@ class ChatAnswer:
         if status == "incomplete":
             response["incomplete_details"] = {"reason": reason}
         elif status == "failed":
-            response["error"] = self._error or {"message": f"it ended with {self._finish_reason!r}"}
+            response["error"] = self._error or self._reason_as_error()
         self._events.append({"type": f"response.{status}", "response": response})
         return self._told()
+
+    def _reason_as_error(self) -> Json:
+        code = str(self._finish_reason).rpartition(":")[2].strip().lower()
+        return {
+            "code": "server_error" if code == "error" else code,
+            "message": f"it ended with {self._finish_reason!r}",
+        }
 
     def _says_anything(self) -> bool:
         """Whether there is something in it besides reasoning."""

@@ -500,6 +500,25 @@ def test_a_busy_server_is_asked_again(serve: Any) -> None:
     assert len(span.span_data.model_config["retries"]) == 2
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"finish_reason": "error"},
+        {"finish_reason": "error", "error": {"code": 502, "message": "Lost."}},
+        {"finish_reason": "insufficient_system_resource"},
+        {"finish_reason": "function_call_filter: MALFORMED_FUNCTION_CALL"},
+    ],
+)
+def test_an_answer_that_failed_by_chance_is_asked_for_again(choice: dict[str, Any]) -> None:
+    """Told in https://github.com/earendil-works/pi/issues/9002, and in the servers' references."""
+    half, whole = [
+        http_answer(content={"choices": [{"message": {"content": text}, **end}]})
+        for text, end in (("A be", choice), ("A bell.", {"finish_reason": "stop"}))
+    ]
+    with LoopbackServer(half, half, whole) as server:
+        assert Runner.run_sync(Agent("A", model=chat_model(server)), "Hi").final_output == "A bell."
+
+
 def test_an_unknown_model_is_an_error(serve: Any) -> None:
     server = serve([], models=["other"])
     with pytest.raises(BadRequestError, match="'m' does not exist"):
