@@ -51,7 +51,9 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
             if index in calls or delta.get("type") != "input_json_delta":
                 yield _chunk(_more(index, delta))
         elif kind == "message_delta":
-            usage = {**usage, **(event.get("usage") or {})}
+            counted = event.get("usage") or {}
+            known = {name: count for name, count in counted.items() if count is not None}
+            usage = {**usage, **known}
             yield _end(event.get("delta") or {}, usage)
         elif kind == "message_stop":
             yield {"choices": [], "usage": _usage(usage)}

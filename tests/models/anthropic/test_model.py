@@ -231,6 +231,16 @@ def test_tokens_are_counted_cached_ones_included(run: Any) -> None:
     assert usage.input_tokens_details.cached_tokens == 3
 
 
+def test_counts_that_are_null_at_the_end_of_a_stream_leave_those_of_its_beginning() -> None:
+    events = events_of(message({"type": "text", "text": "Hi"}))
+    unknown = dict.fromkeys(("input_tokens", "cache_read_input_tokens", "server_tool_use"))
+    events[-2]["usage"] |= unknown
+    with LoopbackServer(lambda peer: peer.send(stream_answer(events))) as server:
+        _, result = stream(Agent("A", model=model_at(server)), "Hi")
+    assert (result.usage.input_tokens, result.usage.output_tokens) == (10, 4)
+    assert result.usage.input_tokens_details.cached_tokens == 3
+
+
 @whole_and_streamed
 def test_what_is_cached_for_an_hour_is_counted_apart(run: Any) -> None:
     whole = message({"type": "text", "text": "Hi"})
