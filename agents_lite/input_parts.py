@@ -32,7 +32,7 @@ _SIGNATURES = {
 
 
 def input_image(
-    source: Source, *, detail: Literal["auto", "low", "high"] = "auto"
+    source: Source, *, detail: Literal["auto", "low", "high", "original"] = "auto"
 ) -> dict[str, Any]:
     """An image as a part of a message.
 

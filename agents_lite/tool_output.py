@@ -36,7 +36,7 @@ class ToolOutputImage:
     image_url: str | None = None
     """Where it is; a `data:` URL holds the image itself."""
     file_id: str | None = None
-    detail: Literal["low", "high", "auto"] | None = None
+    detail: Literal["low", "high", "auto", "original"] | None = None
     """How closely the model looks; None leaves it to the server."""
     type: Literal["image"] = "image"
 
@@ -76,7 +76,7 @@ class ToolOutputImageDict(TypedDict):
     type: Literal["image"]
     image_url: NotRequired[str]
     file_id: NotRequired[str]
-    detail: NotRequired[Literal["low", "high", "auto"]]
+    detail: NotRequired[Literal["low", "high", "auto", "original"]]
 
 
 class ToolOutputFileContentDict(TypedDict):

@@ -19,10 +19,10 @@ Json = dict[str, Any]
 
 _PARAMETERS = set(
     "background context_management conversation include input instructions max_output_tokens "
-    "max_tool_calls metadata model parallel_tool_calls previous_response_id prompt "
-    "prompt_cache_key prompt_cache_retention reasoning safety_identifier service_tier store "
-    "stream stream_options temperature text tool_choice tools top_logprobs top_p truncation "
-    "user".split()
+    "max_tool_calls metadata model moderation parallel_tool_calls previous_response_id prompt "
+    "prompt_cache_key prompt_cache_options prompt_cache_retention reasoning safety_identifier "
+    "service_tier store stream stream_options temperature text tool_choice tools top_logprobs "
+    "top_p truncation user".split()
 )
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(

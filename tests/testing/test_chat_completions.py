@@ -89,6 +89,12 @@ def test_a_typed_output_fits_its_schema() -> None:
     assert json.loads(message["content"]) == {"a": 1, "b": 2}
 
 
+def test_parameters_of_newer_models_are_accepted() -> None:
+    with ResponsesServer() as server:
+        newer = {"prompt_cache_options": {"mode": "explicit"}, "moderation": {"model": "m"}}
+        assert post(server, **newer).status_code == 200
+
+
 def test_an_answer_cut_short_says_so() -> None:
     cut = turn("Half", status="incomplete", incomplete_details={"reason": "max_output_tokens"})
     with ResponsesServer([cut, status(429)]) as server:

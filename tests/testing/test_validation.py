@@ -37,7 +37,7 @@ USER = {"role": "user", "content": "Hi"}
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": []}
 
 
-def test_a_full_request_is_accepted():
+def test_a_full_request_is_accepted() -> None:
     choice = {"type": "function", "name": "add"}
     text_format = {"type": "json_schema", "name": "final_output", "schema": STRICT, "strict": True}
     body = {
@@ -48,6 +48,8 @@ def test_a_full_request_is_accepted():
         "text": {"format": text_format},
         "temperature": 0,
         "top_p": 1,
+        "moderation": {"model": "omni-moderation-latest"},
+        "prompt_cache_options": {"mode": "explicit"},
     }
     check_parameters(body, {"m"})
     check_items([USER, THOUGHT, called(), output(), {"role": "assistant", "content": "Hi"}], [])

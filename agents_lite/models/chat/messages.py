@@ -254,7 +254,11 @@ def _part(part: Json) -> Json:
     if kind == "input_image":
         if not part.get("image_url"):
             raise CannotSay("an image by file_id; give its image_url, which may be a data: URL")
-        image = {"url": part["image_url"], "detail": part.get("detail")}
+        detail = part.get("detail")
+        image = {
+            "url": part["image_url"],
+            "detail": "high" if detail == "original" else detail,  # the most there is here
+        }
         return {"type": "image_url", "image_url": _without_none(image)}
     if kind == "input_file":
         if part.get("file_url"):

@@ -97,6 +97,11 @@ def test_images_files_and_sounds_stay_beside_the_text() -> None:
     ]
 
 
+def test_an_image_in_its_original_size_is_looked_at_as_closely_as_the_api_can() -> None:
+    [message] = converted(user([{**IMAGE, "detail": "original"}]))
+    assert message["content"][0]["image_url"]["detail"] == "high"
+
+
 @pytest.mark.parametrize(
     "part",
     [
