@@ -42,7 +42,7 @@ MISSAID_CODES = frozenset(
 )
 """Error codes for what the model said and its server could not read, of Groq and Gemini: another
 try says something else."""
-_OF_MODEL = frozenset("message reasoning function_call function custom_tool_call custom".split())
+_OF_MODEL = "message reasoning function_call function custom_tool_call custom".split()
 """Types of items and tools by which a server does nothing itself."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
@@ -188,8 +188,9 @@ def _is_passing(error: ResponseFailedError) -> bool:
 def _had_effects(error: ResponseFailedError) -> bool:
     """Whether the server may have done something itself for a response that failed."""
     response = as_json(error.response) or {}
-    told = [*(response.get("output") or ()), *(response.get("tools") or ())]
-    return any(each.get("type") not in _OF_MODEL for each in told)
+    told = [response.get("output"), response.get("tools")]
+    listed = [each for some in told if isinstance(some, list) for each in some]
+    return any(not isinstance(each, dict) or each.get("type") not in _OF_MODEL for each in listed)
 
 
 def _is_transient_status(error: APIStatusError) -> bool:

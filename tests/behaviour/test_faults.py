@@ -391,6 +391,10 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         http_answer(200, {**FAILED["response"], "output": [{"type": "mcp_call"}]}),
         Outcome(ResponseFailedError, "It broke.", code="server_error"),
     ),
+    "a failed response whose items are none": (
+        http_answer(200, {**FAILED["response"], "output": [None], "tools": 1}),
+        Outcome(ResponseFailedError, "It broke.", code="server_error"),
+    ),
     "a failed response that will fail again": (
         http_answer(200, {**FAILED["response"], "error": {"code": "invalid_prompt"}}),
         Outcome(ResponseFailedError, "failed", code="invalid_prompt"),
