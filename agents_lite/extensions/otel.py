@@ -42,6 +42,21 @@ if TYPE_CHECKING:
     from ..tracing.spans import Span
     from ..tracing.traces import Trace
 
+_PROVIDERS = {
+    "openai.azure.com": "azure.ai.openai",
+    "services.ai.azure.com": "azure.ai.inference",
+    "anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "aiplatform.googleapis.com": "gcp.vertex_ai",
+    "amazonaws.com": "aws.bedrock",
+    "cohere.com": "cohere",
+    "deepseek.com": "deepseek",
+    "groq.com": "groq",
+    "mistral.ai": "mistral_ai",
+    "perplexity.ai": "perplexity",
+    "x.ai": "x_ai",
+}
+"""The names of the conventions by the ends of hosts; any other is told of as OpenAI's API is."""
 _SETTINGS = ("temperature", "top_p", "max_tokens")
 
 
@@ -241,7 +256,8 @@ def _generation_attributes(generation: GenerationSpanData) -> dict[str, Any]:
     output_details = usage.get("output_tokens_details") or {}
     return {
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
+        "gen_ai.provider.name": _provider_at(generation.hostname or ""),
+        "server.address": generation.hostname,
         "gen_ai.request.model": generation.model,
         "gen_ai.usage.input_tokens": usage.get("input_tokens"),
         "gen_ai.usage.output_tokens": usage.get("output_tokens"),
@@ -249,6 +265,11 @@ def _generation_attributes(generation: GenerationSpanData) -> dict[str, Any]:
         "gen_ai.usage.reasoning.output_tokens": output_details.get("reasoning_tokens"),
         **{f"gen_ai.request.{name}": settings.get(name) for name in _SETTINGS},
     }
+
+
+def _provider_at(hostname: str) -> str:
+    found = (name for end, name in _PROVIDERS.items() if f".{hostname}".endswith(f".{end}"))
+    return next(found, "openai")
 
 
 def _content(span_data: SpanData) -> dict[str, Any]:

@@ -56,6 +56,14 @@ class GenerationSpanData(SpanData):
     """The settings of the call."""
     usage: dict[str, Any] | None = None
     """Tokens: {"input_tokens": ..., "output_tokens": ...} and what else is known."""
+    hostname: str | None = None
+    """The server that is asked; None: not known. It is not exported."""
+
+    def export(self) -> dict[str, Any]:
+        """The `span_data` object of the span's JSON, of fields that OpenAI's exporter knows."""
+        exported = SpanData.export(self)
+        del exported["hostname"]
+        return exported
 
 
 @dataclass(slots=True)

@@ -15,6 +15,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from agents_lite import (
+    Agent,
+    OpenAIChatCompletionsModel,
+    ResponsesClient,
+    Runner,
+    UserError,
+)
 from agents_lite.extensions.otel import OpenTelemetryProcessor
 from agents_lite.tracing import (
     agent_span,
@@ -166,6 +173,25 @@ def test_generation_is_a_chat_span_with_model_settings_and_tokens(received):
         "gen_ai.usage.cache_read.input_tokens": 5,
         "gen_ai.usage.reasoning.output_tokens": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("hostname", "provider"),
+    [
+        ("api.deepseek.com", "deepseek"),
+        ("my-resource.openai.azure.com", "azure.ai.openai"),
+        ("x.ai", "x_ai"),
+        ("phoenix.ai", "openai"),
+        ("127.0.0.1", "openai"),
+    ],
+)
+def test_the_provider_is_that_of_the_server(received, hostname, provider):
+    client = ResponsesClient(base_url=f"https://{hostname}/v1", api_key="sk-test-key")
+    model = OpenAIChatCompletionsModel("m", client)
+    with pytest.raises(UserError, match="which do not know"):  # before anything is sent
+        Runner.run_sync(Agent(name="A", model=model), "Hi", previous_response_id="r1")
+    told = attributes(received()["chat m"])
+    assert (told["gen_ai.provider.name"], told["server.address"]) == (provider, hostname)
 
 
 def test_messages_take_the_form_of_the_conventions(received):

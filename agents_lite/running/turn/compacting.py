@@ -267,7 +267,7 @@ class _Summary:
     def _answer(self, model: Model, request: ModelRequest) -> ModelResponse:
         run = self._run
         with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
-            describe_request(span, request, run.records_content)
+            describe_request(span, request, model, run.records_content)
             with ModelEvents(model, request, run.callbacks) as events:
                 step = run.config.step
                 *_, last = (None, *(events if step is None else in_step(events, run)))

@@ -11,7 +11,7 @@ from ...exceptions import APIError, ModelBehaviorError
 from ...http.assembly import Deltas, SettledEvents
 from ...items import ModelResponse
 from ...models.answer import ModelEvents, read_response
-from ...models.interface import ModelRequest
+from ...models.interface import Model, ModelRequest
 from ...models.openai_provider import choose_model
 from ...models.tool_json import handoff_to_request, tool_to_request
 from ...response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
@@ -72,7 +72,7 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[Passed, None, None]:
     name = getattr(model, "model", type(model).__name__)
     span = generation_span(model=name, disabled=model.traces_itself)
     with nullcontext() if model.traces_itself else span:
-        describe_request(span, request, run.records_content)
+        describe_request(span, request, model, run.records_content)
         event = completed = None
         with ModelEvents(model, request, run.callbacks) as events:
             if run.config.step is not None:
@@ -139,11 +139,12 @@ def _take(
 
 
 def describe_request(
-    span: Span[GenerationSpanData], request: ModelRequest, with_content: bool
+    span: Span[GenerationSpanData], request: ModelRequest, model: Model, with_content: bool
 ) -> None:
     """Have a span tell what a model is asked."""
     if span.disabled:
         return
+    span.span_data.hostname = model.hostname
     settings = vars(request.model_settings).items()
     span.span_data.model_config = {
         name: value
