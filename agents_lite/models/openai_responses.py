@@ -241,11 +241,15 @@ def _tool_choice(model: str | None, request: ModelRequest) -> Any:
         return {"type": "mcp", "server_label": choice.server_label, "name": choice.name}
     if not isinstance(choice, str) or choice in ("auto", "required", "none"):
         return choice
-    functions = {tool.name for tool in request.tools if isinstance(tool, FunctionTool)}
-    if choice in _COMPUTER_CHOICES and choice not in functions:
-        return {"type": _computer(model)}
-    if choice in _HOSTED_CHOICES and choice not in functions:
-        return {"type": choice}
+    named = [tool for tool in request.tools if tool.name == choice]
+    if not any(isinstance(tool, FunctionTool) for tool in named):
+        if choice in _COMPUTER_CHOICES:
+            return {"type": _computer(model)}
+        if choice in _HOSTED_CHOICES:
+            return {"type": choice}
+        if named:  # a shell and the like are chosen by their type alone
+            declared = tool_to_request(named[0])
+            return {name: declared[name] for name in ("type", "name") if name in declared}
     return {"type": "function", "name": choice}
 
 

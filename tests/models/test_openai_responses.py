@@ -10,6 +10,9 @@ import responses
 
 from agents_lite import (
     Agent,
+    ApplyPatchTool,
+    CustomTool,
+    FolderEditor,
     MCPToolChoice,
     ModelRequest,
     ModelSettings,
@@ -18,6 +21,7 @@ from agents_lite import (
     ResponsesClient,
     RunConfig,
     Runner,
+    ShellTool,
     UserError,
     WebSearchTool,
     function_tool,
@@ -96,6 +100,26 @@ def test_settings_become_fields(settings: dict[str, Any], fields: dict[str, Any]
     agent = Agent("A", tools=[add, WebSearchTool()], model_settings=ModelSettings(**settings))
     body, _ = sent(agent)
     assert {name: body[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent_as"),
+    [
+        ("shell", {"type": "shell"}),
+        ("apply_patch", {"type": "apply_patch"}),
+        ("ask", {"type": "custom", "name": "ask"}),
+        ("transfer_to_b", {"type": "function", "name": "transfer_to_b"}),
+    ],
+)
+def test_a_local_tool_is_chosen_by_its_type(choice: str, sent_as: dict[str, str]) -> None:
+    tools = [
+        ShellTool(lambda request: "done"),
+        ApplyPatchTool(FolderEditor(".")),
+        CustomTool("ask", "Ask.", lambda context, words: words),
+    ]
+    settings = ModelSettings(tool_choice=choice)
+    body, _ = sent(Agent("A", tools=tools, handoffs=[Agent("B")], model_settings=settings))
+    assert body["tool_choice"] == sent_as
 
 
 def test_extra_headers_and_query_are_sent() -> None:
