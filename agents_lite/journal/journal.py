@@ -287,14 +287,15 @@ class Journal(ABC):
             JournalError: The store failed.
         """
         holder = Holder.here()
-        around = current_cancellation.set(run.cancellation)
         try:
-            return self._claimed(run, holder)
+            around = current_cancellation.set(run.cancellation)
+            try:
+                return self._claimed(run, holder)
+            finally:
+                current_cancellation.reset(around)
         except BaseException:
             holder.leave()
             raise
-        finally:
-            current_cancellation.reset(around)
 
     def append(self, run_id: str, holder: Holder, number: int, entry: str) -> None:
         """Add an entry to a run, and have it held on; once, however often it is sent.

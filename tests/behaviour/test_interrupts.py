@@ -37,6 +37,7 @@ from agents_lite.local_tools import (
     ShellCommandRequest,
 )
 from agents_lite.mcp import MCPServerStdio
+from agents_lite.running.start import new_run
 from agents_lite.testing import ScriptedModel, call
 from agents_lite.tracing import flush_traces, set_trace_processors
 from agents_lite.tracing.sqlite_store import SQLiteTraceProcessor, TraceStore
@@ -184,6 +185,26 @@ def test_a_journal_on_a_connection_goes_on_wherever_it_was_interrupted() -> None
     for _kept in interrupts(begin, every=13):
         run(begun[-1])
     assert [each.status for each in journal.runs(limit=1000)] == ["finished"] * len(begun)
+
+
+def test_a_run_is_held_by_nobody_wherever_its_taking_up_was_interrupted() -> None:
+    journal = SQLiteJournal(connection=sqlite3.connect(":memory:", isolation_level=None))
+    agent = Agent[Any](name="A")
+    begun: list[str] = []
+    held: list[Any] = []
+
+    def take_up() -> Any:
+        config = RunConfig(journal=journal, run_id=begun[-1])
+        return journal.take_up(new_run(agent, "x", {"run_config": config}, streamed=False))
+
+    def take_up_another() -> None:
+        begun.append(f"run {len(begun)}")
+        held.append(take_up())
+
+    for _kept in interrupts(take_up_another, every=1):
+        while held:
+            held.pop().leave()
+        take_up().leave()
 
 
 def test_a_shell_goes_on_wherever_it_was_interrupted(tmp_path: Path) -> None:
