@@ -132,8 +132,9 @@ class Callbacks:
         cancellation.check()
         self._check_open()
         let_others_begin()
-        around = current_cancellation.set(cancellation)
+        around = current_cancellation.get()
         try:
+            current_cancellation.set(cancellation)
             with _InOneProcess(function):
                 outcome = function(*args)
         except _ENDS as error:
@@ -143,7 +144,7 @@ class Callbacks:
                 raise UserError(f"{name_of(function)} was cancelled: {words_of(error)}") from error
             raise
         finally:
-            current_cancellation.reset(around)
+            current_cancellation.set(around)
         awaited = None  # clients and pools that are awaited give themselves
         while isawaitable(outcome) and outcome is not awaited and not isinstance(outcome, Ready):
             outcome, awaited = self.wait_for(cancellation, outcome), outcome

@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -25,6 +26,7 @@ from agents_lite.exceptions import UserError
 from agents_lite.extensions.memory.advanced_sqlite_session import BranchId
 from agents_lite.mcp.objects import MCPCallResult, MCPTools
 from agents_lite.testing import ScriptedModel, call
+from tests.support.interrupts import interrupts
 from tests.support.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
@@ -52,6 +54,12 @@ def test_no_loop_is_at_work_where_asyncio_is_about_to_be_loaded(
 
 def ask(function, *args):
     return Callbacks().call(Cancellation(), function, *args)
+
+
+def test_a_call_that_was_interrupted_leaves_its_cancellation_to_nobody() -> None:
+    context = copy_context()
+    for _kept in interrupts(partial(context.run, ask, int), every=1):
+        assert context.get(current_cancellation) is None
 
 
 def test_a_plain_function_is_called_on_this_thread():
