@@ -17,7 +17,8 @@ class Calls:
     """The calls of one answer.
 
     A piece belongs to the call of its index and id. Servers leave out either or both, give all
-    calls the index 0 or the same id, and repeat a call's name with each piece or send it late.
+    calls the index 0 or the same id, and repeat a call's name with each piece, send it late or in
+    pieces.
     """
 
     def __init__(self) -> None:
@@ -44,13 +45,14 @@ class Calls:
         if self.all:
             if text[:1] == "{" and (call := self._that_said(text, index, given_id, name)):
                 return call, ""
-            call = self._find(index, given_id, name)
+            call = self._find(index, given_id, name, text)
         if call is None:
             call = GrowingCall(index, given_id, name)
             if self.all and any(other.call_id == call.call_id for other in self.all):
                 call.call_id = new_call_id()  # two calls have the same id
             self.all.append(call)
-        call.name = call.name or name
+        if name != call.name:  # it may come in pieces, too
+            call.name += name
         call.given_id = call.given_id or given_id
         if not _KNOWN_FIELDS.issuperset(piece):
             call.extra |= _unknown(piece)
@@ -70,14 +72,23 @@ class Calls:
                 return call
         return None
 
-    def _find(self, index: Any, given_id: Any, name: str) -> GrowingCall | None:
+    def _find(self, index: Any, given_id: Any, name: str, text: str) -> GrowingCall | None:
         """The call that a piece goes on with, or None for a new one."""
         likely = [call for call in reversed(self.all) if index in (None, call.index)]
         same_id = [call for call in likely if given_id and call.given_id == given_id]
         if index is None and given_id:
             likely = []  # an id that is not known yet
         call = next(iter(same_id or likely), None)
-        return None if call is None or _is_another(call, given_id, name) else call
+        if call is None or index is not None and _names_more(call, given_id, name, text):
+            return call
+        return None if _is_another(call, given_id, name) else call
+
+
+def _names_more(call: GrowingCall, given_id: Any, name: str, text: str) -> bool:
+    """Whether a piece goes on with the name of a call, as Gemini's may, and not with a new call."""
+    if call.pieces or not call.name or name in ("", call.name):
+        return False
+    return given_id == call.given_id if given_id else not _is_json(text)
 
 
 def _is_another(call: GrowingCall, given_id: Any, name: str) -> bool:

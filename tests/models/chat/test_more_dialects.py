@@ -299,6 +299,19 @@ DIALECTS = [
         [("message", "Hi")],
     ),
     Dialect(
+        "Gemini: a name in pieces",
+        "https://github.com/continuedev/continue/pull/5849",
+        {"content": "", "tool_calls": [called()]},
+        [
+            {"tool_calls": [{"index": 0, "id": "c1", "function": function("a", "")}]},
+            {"tool_calls": [{"index": 0, "id": "c1", "function": function("d", None)}]},
+            {"tool_calls": [{"index": 0, "function": function("d", "")}]},
+            {"tool_calls": [{"index": 0, "function": function(None, A)}]},
+        ],
+        [CALL],
+        reason="tool_calls",
+    ),
+    Dialect(
         "signs of life in words",
         "none: what a gateway may well send",
         {"content": "Hi"},
