@@ -1,8 +1,8 @@
 """Reasoning and calls at the server that it cannot read or find any more, or that it misses.
 
-Reasoning is encrypted for another key, account or model; kept nowhere, as the server keeps nothing;
-or cut from what it led to, which still bears the id that leads to it. Code was run in a container
-that has expired.
+Reasoning is encrypted or signed for another key, account or model; kept nowhere, as the server
+keeps nothing; or cut from what it led to, which still bears the id that leads to it. Code was run
+in a container that has expired.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from .replayed_reasoning import REPLAYED
 
 if TYPE_CHECKING:
     from ..concurrency.cancellation import Cancellation
@@ -25,7 +27,9 @@ _REFUSAL = re.compile(
     r"invalid_encrypted_content|encrypted content.*could not be (?:verified|decrypted)"
     r"|item with id .?[a-z]+_\w*.? not found"
     r"|provided without its required (?:.?reasoning|following)"
-    r"|conflicting authenticated continuation|container is expired|expected container_id",
+    r"|conflicting authenticated continuation|container is expired|expected container_id"
+    r"|invalid .?signature.? in .?thinking|thinking\.signature"
+    r"|(?:invalid|corrupted) thought.?signature|thought.?signature is not valid",
     re.IGNORECASE | re.DOTALL,
 )
 _MOST_READ = 10_000
@@ -85,5 +89,6 @@ def _name(item: Item) -> str | None:
     """What reasoning, or what follows it, is known by; None for anything else."""
     kind = item.get("type") or "message"
     if kind == "reasoning":
-        return item.get("encrypted_content") or item.get("id")
+        replayed = str(item[REPLAYED]) if REPLAYED in item else None
+        return item.get("encrypted_content") or item.get("id") or replayed
     return item.get("id") if kind in (*_NAMED, *_HOSTED) else None

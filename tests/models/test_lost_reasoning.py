@@ -8,15 +8,19 @@ import pytest
 
 from agents_lite import (
     Agent,
+    AnthropicModel,
     APIStatusError,
     GuardrailFunctionOutput,
     InputGuardrail,
+    OpenAIChatCompletionsModel,
     OpenAIResponsesModel,
     ResponsesClient,
+    Runner,
     function_tool,
 )
 from agents_lite.testing import ResponsesServer, call, reasoning, status, turn
 from tests.support.drivers import whole_and_streamed
+from tests.support.loopback import LoopbackServer, http_answer
 
 
 def refused(words: str, code: str = "invalid_request_error", number: int = 400) -> Any:
@@ -115,3 +119,40 @@ def test_what_is_refused_without_it_too_is_not_asked_for_once_more(run: Any) -> 
     with ResponsesServer(REFUSALS[:1] * 2) as server, pytest.raises(APIStatusError):
         run(agent_at(server), OLD)
     assert len(server.requests) == 2
+
+
+# https://github.com/anthropics/anthropic-sdk-python/issues/1598, charmbracelet/crush/issues/1698,
+# lbjlaq/Antigravity-Manager/pull/3342
+SIGNATURES = [
+    "messages.1.content.0: Invalid `signature` in `thinking` block",
+    "messages.1.content.0.thinking.signature: Field required",
+    "Corrupted thought signature.",
+    "Unable to submit request because Thought signature is not valid",
+]
+CHAT_ANSWER = {"choices": [{"message": {"content": "done"}, "finish_reason": "stop"}]}
+MESSAGE = {"content": [{"type": "text", "text": "done"}], "stop_reason": "end_turn"}
+
+
+@pytest.mark.parametrize("words", SIGNATURES)
+@pytest.mark.parametrize("kind", [OpenAIChatCompletionsModel, AnthropicModel])
+def test_a_conversation_goes_on_without_signatures_that_are_refused(kind: Any, words: str) -> None:
+    block = {"type": "thinking", "thinking": "Hm.", "signature": "of-another-account"}
+    refusal = http_answer(400, {"error": {"message": words}})
+    answer = http_answer(content=MESSAGE if kind is AnthropicModel else CHAT_ANSWER)
+    with LoopbackServer(refusal, answer) as server:
+        client = ResponsesClient(api_key="k", base_url=server.base_url)
+        replayed = {
+            "host": client.address.host,
+            "message": {"thinking_blocks": [block]},
+            "calls": {"c1": {"extra_content": {"google": {"thought_signature": "of-another"}}}},
+        }
+        history: list[Any] = [
+            {"role": "user", "content": "Look"},
+            {"type": "reasoning", "summary": [], "replayed": replayed},
+            {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c1", "output": "seen"},
+        ]
+        agent = Agent("A", model=kind("m", client), tools=[look])
+        assert Runner.run_sync(agent, history).final_output == "done"
+        sent = [request.content.decode() for request in server.requests]
+    assert ["of-another" in body for body in sent] == [True, False]

@@ -10,6 +10,7 @@ from ...checks import check_kind
 from ...response_types import ResponseStreamEvent
 from ..default_client import OpenAIClient, as_client, default_client
 from ..interface import Model, ModelRequest
+from ..lost_reasoning import note_lost, without_lost
 from ..sending import send
 from .answer import chat_events
 from .demands import Demand, known_demands, learn_demand, meet_demands
@@ -129,7 +130,7 @@ class OpenAIChatCompletionsModel(Model):
     def _chat_body(self, request: ModelRequest, known: Known) -> dict[str, Any]:
         body = chat_request_body(
             self.model,
-            request,
+            without_lost(request),
             host=known.host,
             output_format=known.output_format,
             replay_reasoning=self._replay_reasoning,
@@ -152,6 +153,7 @@ class OpenAIChatCompletionsModel(Model):
             if not next_format(client, model, request, asked, refusal):
                 body = self._chat_body(request, sent)
                 learn_demand(client, model, body, sent.demands, refusal)
+                note_lost(request, client, refusal)
             sent = self._known(request, client)
             return self._body(request, sent)
 
