@@ -25,6 +25,7 @@ from agents_lite.tracing import TraceStore
 from tests.support.loopback import LoopbackServer, Peer, event_bytes, http_answer, stream_head
 from tests.support.threads import no_thread_left
 from tests.support.waiting import PATIENCE, wait_until_asleep
+from tests.support.warm import Warm
 
 SECONDS = 2.0
 """How long a process may take to leave."""
@@ -32,7 +33,6 @@ NOISE = 3.0
 """Seconds more for a machine that is busy with other things."""
 NOISE_PER_START = 5.0
 """Seconds more for each second that the process needed to come this far: it tells how busy."""
-REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks as POSIX has them")
 
@@ -40,29 +40,17 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks as
 class Child:
     """A Python process that runs a script; it says "ready" where a test waits for it."""
 
-    def __init__(self, script: str, *arguments: object, **environment: str) -> None:
+    def __init__(self, script: str, *arguments: object) -> None:
+        self._process = Warm(["-c", dedent(script), *map(str, arguments)])
         self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            # Newer Pythons warn of forks beside threads.
-            [
-                *(sys.executable, "-u", "-W", "ignore:This process", "-c"),
-                *(dedent(script), *map(str, arguments)),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-        )
 
     def __enter__(self) -> Child:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._process.__exit__()
 
     def wait_until_ready(self) -> None:
-        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line == "ready\n", line + self._process.communicate()[1]
 
@@ -366,7 +354,7 @@ def test_a_thread_left_behind_does_not_hold_up_the_exit() -> None:
 # Forks
 
 EVERYTHING = """
-    import faulthandler, os, signal, sys, threading, traceback
+    import faulthandler, os, signal, sys, threading, traceback, warnings
     from agents_lite import *
     from agents_lite.testing import ScriptedModel, turn
     from agents_lite.tracing import *
@@ -380,6 +368,7 @@ EVERYTHING = """
     async def multiply(a: int, b: int) -> int:
         return a * b
 
+    warnings.filterwarnings("ignore", "This process")  # newer Pythons warn of forks beside threads
     faulthandler.register(signal.SIGALRM, chain=True)
     url, endpoint, path = sys.argv[1:]
     exporter = BackendSpanExporter("sk-test", endpoint=endpoint)

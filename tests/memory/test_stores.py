@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,11 @@ from agents_lite.exceptions import UserError
 from agents_lite.memory import Session, SessionSettings
 from tests.support.session_stores import Store, make_turn, whole_turns
 from tests.support.waiting import wait_until
+from tests.support.warm import Warm
 
 CHECKOUT = Path(__file__).parents[2]
+DATABASES = [name for name in ("sqlalchemy", "psycopg", "pymysql", "redis") if find_spec(name)]
+LOADED = ("agents_lite.extensions.memory", *DATABASES)
 
 USER = {"role": "user", "content": "What is 2 + 3?"}
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None}
@@ -232,7 +234,7 @@ def test_processes_of_many_threads_add_at_once_and_nothing_is_lost(shared_store:
     for writer in writers:
         release(writer)
     for writer in writers:
-        _output, errors = writer.communicate(timeout=300)
+        _output, errors = writer.communicate()
         assert writer.returncode == 0, errors
     turns = whole_turns(session.get_items())
     for name in ("p0.0", "p0.1", "p1.0", "p1.1", "p2.0", "p2.1"):
@@ -285,31 +287,22 @@ for number in range(5):
     session.add_items(make_turn("parent", number + 1))
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
 """
-    run = subprocess.run(
-        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=300
-    )
-    assert run.returncode == 0, run.stderr
+    with Warm(["-c", program], cwd=CHECKOUT, loaded=LOADED) as run:
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors
     turns = whole_turns(session.get_items())
     children = {f"child/{number}" for number in range(5)}
     assert children.issubset(turns)
     assert [turn for turn in turns if turn not in children] == [f"parent/{n}" for n in range(6)]
 
 
-def start_writer(
-    session_id: str, store: Store, name: str, threads: int, turns: int
-) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.support.session_writer", store.kind, store.location]
-    return subprocess.Popen(
-        [*command, session_id, name, str(threads), str(turns)],
-        cwd=CHECKOUT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start_writer(session_id: str, store: Store, name: str, threads: int, turns: int) -> Warm:
+    program = ["-m", "tests.support.session_writer", store.kind, store.location]
+    words = [session_id, name, str(threads), str(turns)]
+    return Warm([*program, *words], cwd=CHECKOUT, loaded=LOADED)
 
 
-def wait_for_items_of(name: str, session: Session, writer: subprocess.Popen[str]) -> None:
+def wait_for_items_of(name: str, session: Session, writer: Warm) -> None:
     """Return when the writer of this name has stored something; fail when it ends before."""
 
 
@@ -320,9 +313,8 @@ def wait_for_items_of(name: str, session: Session, writer: subprocess.Popen[str]
     wait_until(has_stored)
 
 
-def release(writer: subprocess.Popen[str]) -> None:
+def release(writer: Warm) -> None:
     """Let the writer begin, once it has opened its session."""
-    assert writer.stdin and writer.stdout
     writer.stdout.readline()
     writer.stdin.write("\n")
     writer.stdin.flush()

@@ -10,18 +10,20 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
-from typing import Any
+from typing import IO, Any, TextIO
 
 LOADED = (
     *("agents_lite.cli.main", "agents_lite.run", "agents_lite.testing", "pydantic.json_schema"),
@@ -37,27 +39,19 @@ def run_warm(
     input: str = "",
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python` with a file, or -m and a module, to its end, and give what it printed.
+    """Run `python` with a file, or -m and a module, or -c and a program, to its end.
 
     None is the folder, or the environment, of the caller. What the environment tells the start of
-    Python (PYTHONPATH and the like) is not heard.
+    Python (PYTHONPATH and the like) is not heard. Gives what was printed.
     """
-    told = {
-        "arguments": list(arguments),
-        "folder": str(cwd or Path.cwd()),
-        "environment": dict(os.environ if env is None else env),
-    }
     with (
-        TemporaryFile("w+") as asked,
         TemporaryFile("w+") as typed,
         TemporaryFile("w+") as printed,
         TemporaryFile("w+") as warned,
     ):
-        for file, text in ((asked, json.dumps(told)), (typed, input)):
-            file.write(text)
-            file.seek(0)
-        files = [file.fileno() for file in (asked, typed, printed, warned)]
-        code = _forking_process().run(files, timeout)
+        typed.write(input)
+        typed.seek(0)
+        code = _Begun(arguments, cwd, env, (), (typed, printed, warned)).wait(timeout)
         printed.seek(0)
         warned.seek(0)
         return subprocess.CompletedProcess(
@@ -65,57 +59,165 @@ def run_warm(
         )
 
 
+class _Begun:
+    """A program that was begun; `pid` is the id of its process."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        cwd: str | Path | None,
+        env: Mapping[str, str] | None,
+        loaded: tuple[str, ...],
+        standard_files: Iterable[IO[str]],
+    ) -> None:
+        told = {
+            "arguments": list(arguments),
+            "folder": str(cwd or Path.cwd()),
+            "environment": dict(os.environ if env is None else env),
+        }
+        with TemporaryFile("w+") as asked:
+            json.dump(told, asked)
+            asked.seek(0)
+            files = [asked.fileno(), *(file.fileno() for file in standard_files)]
+            self._answers = _forking_process(loaded).begin(files)
+        self.pid = int(self._answers.readline())
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or the negative number of the signal it died of; None: it runs."""
+        if self._code is None and select.select([self._answers], [], [], 0)[0]:
+            self.wait()
+        return self._code
+
+    def wait(self, timeout: float = 300) -> int:
+        """Its exit code, once it is over; it is killed after so many seconds."""
+        if self._code is None:
+            late = threading.Timer(timeout, os.kill, (self.pid, signal.SIGKILL))
+            late.start()
+            try:
+                self._code = int(self._answers.readline())
+            finally:
+                late.cancel()
+            self._answers.close()
+        return self._code
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it, if it runs."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Warm(_Begun):
+    """A Python program that runs beside its caller, who may type, read, send signals and wait.
+
+    It is begun as `run_warm` does, by a process that has loaded the modules `loaded`, too.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: str | Path | None = None,
+        env: Mapping[str, str] | None = None,
+        loaded: tuple[str, ...] = (),
+    ) -> None:
+        (typed, typing), (reading, printed) = os.pipe(), os.pipe()
+        self.stdin, self.stdout = open(typing, "w"), open(reading)
+        self._warned = TemporaryFile("w+")
+        with open(typed) as its_input, open(printed, "w") as its_output:
+            files = (its_input, its_output, self._warned)
+            super().__init__(arguments, cwd, env, loaded, files)
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.communicate()
+
+    @property
+    def returncode(self) -> int | None:
+        """As `poll` has it."""
+        return self.poll()
+
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """Type no more, and wait for its end; gives what it printed since, and all it warned of."""
+        with suppress(BrokenPipeError):
+            self.stdin.close()
+        self.wait(timeout)
+        printed = "" if self.stdout.closed else self.stdout.read()
+        self.stdout.close()
+        self._warned.seek(0)
+        return printed, self._warned.read()
+
+
 class _ForkingProcess:
-    def __init__(self) -> None:
+    def __init__(self, loaded: tuple[str, ...]) -> None:
         self._asking, answering = socket.socketpair()
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(answering.fileno())],
+            [sys.executable, "-m", __name__, str(answering.fileno()), *LOADED, *loaded],
             cwd=Path(__file__).parents[2],
             pass_fds=[answering.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
         answering.close()
-        self._answers = self._asking.makefile()
 
-    def run(self, files: list[int], timeout: float) -> int:
-        """Run a program; gives its exit code, or the negative number of the signal it died of."""
-        with self._lock:
-            socket.send_fds(self._asking, [b"."], files)
-            pid = int(self._answers.readline())
-            late = threading.Timer(timeout, os.kill, (pid, signal.SIGKILL))
-            late.start()
-            try:
-                return int(self._answers.readline())
-            finally:
-                late.cancel()
+    def begin(self, files: list[int]) -> TextIO:
+        """Begin a program; gives where its process's id and then its exit code can be read."""
+        hearing, telling = socket.socketpair()
+        with hearing, telling:
+            with self._lock:
+                socket.send_fds(self._asking, [b"."], [telling.fileno(), *files])
+            return hearing.makefile()
 
 
 @cache
-def _forking_process() -> _ForkingProcess:
-    return _ForkingProcess()
+def _forking_process(loaded: tuple[str, ...]) -> _ForkingProcess:
+    return _ForkingProcess(loaded)
 
 
-def main(answering: socket.socket) -> None:
+def main(answering: socket.socket, *loaded: str) -> None:
     """Fork for each program that is asked for, until nobody is left to ask."""
-    for name in LOADED:
+    for name in loaded:
         import_module(name)
     gc.freeze()  # or each would look through all of it in the end
+    running: dict[int, int] = {}
+
+    def tell_ends(*_: object) -> None:
+        for pid, telling in list(running.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                del running[pid]
+                os.write(telling, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+                os.close(telling)
+
+    signal.signal(signal.SIGCHLD, tell_ends)
     while True:
-        sign, files, _, _ = socket.recv_fds(answering, 1, 4)
+        sign, files, _, _ = socket.recv_fds(answering, 1, 5)
         if not sign:
             return
+        telling, *its_files = files
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
             answering.close()
-            _begin(*files)
+            for file in (telling, *running.values()):
+                os.close(file)
+            _begin(*its_files)
             return
-        for file in files:
+        for file in its_files:
             os.close(file)
-        answering.sendall(f"{pid}\n".encode())
-        _, status = os.waitpid(pid, 0)
-        answering.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os.write(telling, f"{pid}\n".encode())
+        running[pid] = telling
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
 def _begin(asked: int, *standard_files: int) -> None:
@@ -133,6 +235,10 @@ def _begin(asked: int, *standard_files: int) -> None:
             sys.path[0] = told["folder"]
             sys.argv = [name, *words]
             runpy._run_module_as_main(name)  # type: ignore[attr-defined]
+        case ["-c", text, *words]:
+            sys.path[0] = told["folder"]
+            sys.argv = ["-c", *words]
+            exec(compile(text, "<string>", "exec"), program.__dict__)
         case [path, *words]:
             sys.path[0] = str(Path(path).resolve().parent)
             sys.argv = [path, *words]
@@ -141,4 +247,4 @@ def _begin(asked: int, *standard_files: int) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:])
