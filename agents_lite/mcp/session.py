@@ -10,12 +10,15 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from pydantic_core import to_json
+
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
 from ..http.assembly import words_of_error
+from ..http.errors import excerpt
 from ..shown import escaped, repr_of
 from .objects import MCPElicitation
 from .protocol import (
@@ -456,11 +459,14 @@ class Session:
         told = error if isinstance(error, dict) else {}
         code = told.get("code")
         words = words_of_error(error) or f"it says no more than {code or error}"
+        details = told.get("data")
+        if details and code != PAGE_WANTED:
+            words += f" ({excerpt(details if isinstance(details, str) else to_json(details))})"
         raise MCPServerError(
             f"it refused {method}: {self._mask(words)}",
             self._server_name,
             code=code if isinstance(code, int) else 0,
-            data=told.get("data"),
+            data=details,
         )
 
     def _reply(self, message: Message, caller: Caller) -> Message:

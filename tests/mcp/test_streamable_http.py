@@ -195,6 +195,8 @@ def in_json(change: Any) -> Any:
         ({"code": -5, "message": None}, "no more than -5"),
         ({"code": -5}, "no more than -5"),
         ({}, "no more than {}"),
+        ({"code": -5, "message": "No.", "data": {"field": "text"}}, r'No. \({"field":"text"}\)'),
+        ({"code": -5, "message": "No.", "data": "text is missing"}, r"No. \(text is missing\)"),
     ],
 )
 def test_a_refusal_is_told_in_the_server_s_words(error: Any, words: str) -> None:
