@@ -24,8 +24,15 @@ _CALLS_BY_OUTPUT = {
     "local_shell_call_output": "local_shell_call",
     "apply_patch_call_output": "apply_patch_call",
     "tool_search_output": "tool_search_call",
+    "mcp_approval_response": "mcp_approval_request",
 }
 """The outputs that the caller sends, and the calls they answer."""
+_CALL_IDS = {
+    "local_shell_call_output": "id",
+    "mcp_approval_request": "id",
+    "mcp_approval_response": "approval_request_id",
+}
+"""Where those have the call's id that have no `call_id`."""
 _CALL_TYPES = _CALLS_BY_OUTPUT | {call: call for call in _CALLS_BY_OUTPUT.values()}
 """Calls and outputs alike, each with the type of the call."""
 _LEADING_TYPES = {"reasoning", *_CALLS_BY_OUTPUT.values()}
@@ -240,7 +247,12 @@ def _unpaired(items: list[TResponseInputItem]) -> set[int]:
             waiting[pair] = index
             if call_index is not None:  # asked again before it was answered
                 unpaired.add(call_index)
-    unpaired.update(waiting.values())
+    last_said = max((index for index, item in enumerate(items) if "role" in item), default=-1)
+    unpaired.update(  # a question at the end may be answered yet
+        index
+        for (kind, _), index in waiting.items()
+        if kind != "mcp_approval_request" or index < last_said
+    )
     if outputs_alone and not _holds(items, "item_reference"):  # which may be to their calls
         unpaired |= outputs_alone
     return unpaired
@@ -273,8 +285,8 @@ def _pair(item: TResponseInputItem) -> tuple[str, str] | None:
     if call_type is None:
         return None
     call_id = item.get("call_id")
-    if not call_id and item_type == "local_shell_call_output":
-        call_id = item.get("id")  # where the API reference puts it
+    if not call_id and item_type in _CALL_IDS:
+        call_id = item.get(_CALL_IDS[item_type])
     if not isinstance(call_id, str) or not call_id:  # calls that the server ran may have none
         return None
     return call_type, call_id

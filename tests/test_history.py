@@ -17,6 +17,9 @@ USER: Item = {"role": "user", "content": "hi"}
 ANSWER: Item = {"type": "message", "role": "assistant", "content": []}
 SEARCH: Item = {"type": "web_search_call", "id": "ws_1", "status": "searching"}
 
+QUESTION: Item = {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s"}
+DECISION: Item = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+
 
 def reasoning(number: int = 1) -> Item:
     return {"type": "reasoning", "id": f"rs_{number}", "summary": []}
@@ -42,7 +45,9 @@ def output(number: int = 1, kind: str = "function_call_output") -> Item:
         [USER, {"role": "assistant", "content": "without a type"}, USER],
         [call(), output(), USER, call(), output()],  # some servers use their call ids again
         [{"type": "tool_search_call", "call_id": None}, {"type": "tool_search_output"}],
-        [{"type": "mcp_approval_request", "id": "mcpr_1"}, USER],
+        [USER, reasoning(), QUESTION, DECISION, USER],
+        [USER, QUESTION],  # which the caller may answer
+        [USER, call(), QUESTION, output()],
         [{"type": "never_heard_of"}, {"type": "item_reference", "id": "msg_1"}],
     ],
 )
@@ -92,6 +97,8 @@ def test_an_output_of_a_local_shell_may_name_its_call_in_its_id() -> None:
         ([USER, reasoning()], [USER]),
         ([reasoning(), USER], [USER]),
         ([call(), reasoning(), output(), ANSWER], [call(), output(), ANSWER]),
+        ([USER, reasoning(), QUESTION, USER], [USER, USER]),
+        ([DECISION, USER], [USER]),
     ],
     ids=[
         "a call without output goes with the reasoning before it",
@@ -103,6 +110,8 @@ def test_an_output_of_a_local_shell_may_name_its_call_in_its_id() -> None:
         "reasoning at the end",
         "reasoning before a user message",
         "reasoning before an output",
+        "a question of an MCP server that nobody answered",
+        "an answer to no question",
     ],
 )
 def test_what_is_broken_is_left_out(items: list[Item], expected: list[Item]) -> None:
@@ -165,6 +174,7 @@ def test_what_is_left_out_is_logged_once_and_without_content(
         ([USER, call(1), call(2), output(1), output(2), USER], 4, [USER]),
         ([call(), SEARCH, ANSWER, output(), USER], 3, [ANSWER, USER]),
         ([USER, call()], 1, [call()]),
+        ([USER, QUESTION, DECISION, ANSWER], 2, [ANSWER]),
     ],
 )
 def test_the_latest_items_never_begin_inside_a_call(
@@ -175,6 +185,7 @@ def test_the_latest_items_never_begin_inside_a_call(
 
 ITEMS = st.one_of(
     st.sampled_from([USER, ANSWER, SEARCH, reasoning(), {**ANSWER, "id": "msg_1"}]),
+    st.sampled_from([QUESTION, DECISION]),
     st.integers(1, 4).map(call),
     st.integers(1, 4).map(output),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..shown import escaped
@@ -17,24 +18,38 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-_REFUSAL = re.compile(
+_NO_OUTPUT = re.compile(
     r"no tool output found for (function|custom tool) call ([\w-]+)", re.IGNORECASE
 )
+_NO_APPROVAL = re.compile(r"do not have an approval: (mcpr_.*)", re.IGNORECASE)
 _OUTPUTS = {"function": "function_call_output", "custom tool": "custom_tool_call_output"}
 _UNKNOWN = "Nothing is known of what came of this call."
+_UNDECIDED = "Nobody has decided about this call."
 
 _logger = logging.getLogger("agents_lite")
 
 
 def note_unanswered(request: ModelRequest, refusal: APIStatusError, answers: list[Item]) -> None:
-    """Add an output to the answers, if a request was refused for a call that it has none for."""
-    found = _REFUSAL.search(str(refusal))
-    if found is None or not (request.previous_response_id or request.conversation_id):
+    """Add an output to the answers, if a request was refused for a call that it has none for, or a
+    refusal of each call of an MCP server's tool that nobody has approved.
+    """
+    if not (request.previous_response_id or request.conversation_id):
         return
-    call_id = found[2]
-    if any(item.get("call_id") == call_id for item in (*request.input, *answers)):
-        return
-    answers.append({"type": _OUTPUTS[found[1].lower()], "call_id": call_id, "output": _UNKNOWN})
-    _logger.warning(
-        "The call %s was never answered to the server, which is told so", escaped(call_id)
-    )
+    for name, answer in _missed(str(refusal)):
+        if any(item.get(name) == answer[name] for item in (*request.input, *answers)):
+            continue
+        answers.append(answer)
+        _logger.warning(
+            "The call %s was never answered to the server, which is told so", escaped(answer[name])
+        )
+
+
+def _missed(refusal: str) -> Iterator[tuple[str, Item]]:
+    """What stands in for the answers that are missed, each with the field that names the call."""
+    if found := _NO_OUTPUT.search(refusal):
+        kind = _OUTPUTS[found[1].lower()]
+        yield "call_id", {"type": kind, "call_id": found[2], "output": _UNKNOWN}
+    elif found := _NO_APPROVAL.search(refusal):
+        for request_id in re.findall(r"mcpr_[\w-]+", found[1]):
+            kind, name = "mcp_approval_response", "approval_request_id"
+            yield name, {"type": kind, name: request_id, "approve": False, "reason": _UNDECIDED}

@@ -330,7 +330,14 @@ def _check_ids(items: list[Json]) -> None:
 
 
 def _check_outputs(items: list[Json]) -> None:
-    """Each call is answered, and each answer has its call before it."""
+    """Each call is answered, each answer has its call before it, and each question its decision."""
+    asked = [item["id"] for item in items if item.get("type") == "mcp_approval_request"]
+    answers = [item for item in items if item.get("type") == "mcp_approval_response"]
+    if undecided := set(asked) - {answer["approval_request_id"] for answer in answers}:
+        named = ", ".join(sorted(undecided))
+        raise RequestRejected(
+            f"The following MCP approval requests do not have an approval: {named}", "input"
+        )
     unanswered: dict[str, str] = {}
     called = set()
     for item in items:

@@ -10,6 +10,7 @@ from agents_lite import (
     Agent,
     BadRequestError,
     CustomTool,
+    HostedMCPTool,
     OpenAIResponsesModel,
     ResponsesClient,
     Runner,
@@ -20,6 +21,12 @@ from tests.support.drivers import whole_and_streamed
 from tests.support.loopback import LoopbackServer, http_answer
 
 FREE = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c-3", "name": "free", "input": "y"}
+QUESTION = {
+    "type": "mcp_approval_request",
+    "server_label": "shop",
+    "name": "buy",
+    "arguments": "{}",
+}
 CALLS = turn(call("look", call_id="c1"), call("look", call_id="c2"), FREE)
 
 
@@ -62,6 +69,19 @@ def test_a_conversation_goes_on_behind_calls_that_were_not_answered(
         assert run(agent, "Bye", **kept).final_output == "Bye."
         assert len(server.requests) == 1 + 4 + 1
     assert len([each for each in caplog.records if "never answered" in each.message]) == 3
+
+
+@whole_and_streamed
+def test_a_conversation_goes_on_behind_calls_that_nobody_approved(run: Any) -> None:
+    asked = [{**QUESTION, "id": f"mcpr_{number}"} for number in (1, 2)]
+    with ResponsesServer([turn(*asked), "Fine."]) as server:
+        agent = agent_at(server)
+        agent.tools = [HostedMCPTool({"type": "mcp", "server_label": "shop", "server_url": "u"})]
+        assert len(run(agent, "Buy", conversation_id="conv_1").interruptions) == 2
+        assert run(agent, "Rather not", conversation_id="conv_1").final_output == "Fine."
+        *answers, _ = server.requests[-1].body["input"]
+    assert [answer["approval_request_id"] for answer in answers] == ["mcpr_1", "mcpr_2"]
+    assert not any(answer["approve"] for answer in answers)
 
 
 def test_a_server_that_finds_no_output_in_spite_of_it_is_believed() -> None:
