@@ -7,32 +7,49 @@ import pty
 import select
 import signal
 import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.support.waiting import PATIENCE, wait_until_asleep
+from tests.support.warm import Begun
 
 CTRL_C, CTRL_D = "\x03", "\x04"
 
 class Terminal:
     """Starts a program in a pseudo-terminal; use it in a `with` block.
 
+    One of Python begins warm, by a process that has loaded the modules `loaded`, too.
+
     Attributes:
         screen: Everything that has appeared so far, escape sequences included.
     """
 
-    def __init__(self, command: list[str], **options: Any) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        loaded: tuple[str, ...] = (),
+    ) -> None:
         self.screen = ""
         self._read_up_to = 0
         self._master, slave = pty.openpty()
-        # In a session of its own, with this as the terminal that Ctrl-C interrupts.
-        self._process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *command],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            **options,
-        )
-        os.close(slave)
+        with open(slave, "r+b", buffering=0) as file:
+            if command[0] == sys.executable:
+                self._process: Any = Begun(command[1:], cwd, env, loaded, [file] * 3)
+            else:
+                # In a session of its own, with this as the terminal that Ctrl-C interrupts.
+                self._process = subprocess.Popen(
+                    ["setsid", "--ctty", "--wait", *command],
+                    stdin=file,
+                    stdout=file,
+                    stderr=file,
+                    cwd=cwd,
+                    env=env,
+                )
 
     def __enter__(self) -> Terminal:
         return self

@@ -1,11 +1,12 @@
 """Python programs that begin warm: forked from a process that has loaded the package before.
 
 Loading is most of what a short program costs, and hundreds are run here. What a test shows of the
-start itself (what is loaded, how a terminal or a signal finds it) needs a process of its own.
+start itself (what is loaded, and from where) needs a process of its own.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -15,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -51,7 +53,7 @@ def run_warm(
     ):
         typed.write(input)
         typed.seek(0)
-        code = _Begun(arguments, cwd, env, (), (typed, printed, warned)).wait(timeout)
+        code = Begun(arguments, cwd, env, (), (typed, printed, warned)).wait(timeout)
         printed.seek(0)
         warned.seek(0)
         return subprocess.CompletedProcess(
@@ -59,8 +61,11 @@ def run_warm(
         )
 
 
-class _Begun:
-    """A program that was begun; `pid` is the id of its process."""
+class Begun:
+    """A program that was begun with three files; `pid` is the id of its process.
+
+    Where they are a terminal, it is the one of a session of its own, and Ctrl-C interrupts it.
+    """
 
     def __init__(
         self,
@@ -68,7 +73,7 @@ class _Begun:
         cwd: str | Path | None,
         env: Mapping[str, str] | None,
         loaded: tuple[str, ...],
-        standard_files: Iterable[IO[str]],
+        standard_files: Iterable[IO[Any]],
     ) -> None:
         told = {
             "arguments": list(arguments),
@@ -111,7 +116,7 @@ class _Begun:
         self.send_signal(signal.SIGKILL)
 
 
-class Warm(_Begun):
+class Warm(Begun):
     """A Python program that runs beside its caller, who may type, read, send signals and wait.
 
     It is begun as `run_warm` does, by a process that has loaded the modules `loaded`, too.
@@ -226,6 +231,11 @@ def _begin(asked: int, *standard_files: int) -> None:
     for number, open_file in enumerate(standard_files):
         os.dup2(open_file, number)
         os.close(open_file)
+    sys.stdin = open(0, errors=sys.stdin.errors, closefd=False)
+    sys.stdout = open(1, "w", errors=sys.stdout.errors, closefd=False)
+    if os.isatty(0):
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(told["folder"])
     os.environ.clear()
     os.environ.update(told["environment"])
