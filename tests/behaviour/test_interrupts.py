@@ -42,7 +42,7 @@ from agents_lite.testing import ScriptedModel, call
 from agents_lite.tracing import flush_traces, set_trace_processors
 from agents_lite.tracing.sqlite_store import SQLiteTraceProcessor, TraceStore
 from tests.support.interrupts import cut_off_silently as cut_off_silently
-from tests.support.interrupts import interrupts
+from tests.support.interrupts import interrupts, times_interrupted
 from tests.support.traces import provider as provider
 from tests.support.waiting import SOON, wait_until
 
@@ -53,10 +53,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer"),
 ]
-
-
-class Interrupted(KeyboardInterrupt):  # asyncio swallows others inside its callbacks
-    pass
 
 
 @function_tool
@@ -125,31 +121,19 @@ def seconds_of(run: Callable[[SQLiteSession], None], session: SQLiteSession) -> 
 def test_runs_sessions_traces_and_time_limits_outlive_many_interrupts(
     run: Callable[[SQLiteSession], None], tmp_path: Path
 ) -> None:
-    def interrupt(*_: Any) -> None:
-        raise Interrupted
+    def run_anew() -> None:
+        if len(session.get_items(30)) == 30:
+            session.clear_session()
+        run(session)
 
     set_trace_processors([SQLiteTraceProcessor(tmp_path / "traces.db")])
     session = SQLiteSession("s", tmp_path / "s.db")
     run(session)
     session.clear_session()
     dice = random.Random(run.__name__)
-    before = signal.signal(signal.SIGALRM, interrupt)
-    usual = min(seconds_of(run, session) for _ in range(10))
-    seen = 0
-    try:
-        for _ in range(INTERRUPTS):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, dice.uniform(0.0001, 1.2 * usual))
-                run(session)
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                time.sleep(0)  # for an interrupt that is on its way
-            except Interrupted:
-                seen += 1
-            if len(session.get_items(30)) == 30:
-                session.clear_session()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    longest = 1.2 * min(seconds_of(run, session) for _ in range(10))
+    moments = (dice.uniform(0.0001, longest) for _ in range(INTERRUPTS))
+    seen = times_interrupted(run_anew, moments)
     assert seen > INTERRUPTS / 10
 
     session.clear_session()

@@ -74,7 +74,7 @@ def test_a_generator_whose_draining_is_interrupted_is_closed():
 
     def drain_another() -> None:
         begun.append(steps([]))
-        copy_context().run(drain, begun[-1])
+        drain(begun[-1])
 
     for _kept in interrupts(drain_another, every=1):
         pass

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -29,8 +33,22 @@ def cut_off_silently(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         gc.collect()
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(KeyboardInterrupt):  # asyncio swallows others inside its callbacks
     """Raised in the middle of something."""
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[BaseException]]:
+    """A block that may be interrupted, and the list that holds what it raised then."""
+    raised: list[BaseException] = []
+    try:
+        yield raised
+    except Interrupted as error:
+        raised.append(error)
+    except RuntimeError as error:
+        if str(error) != "release unlocked lock":  # so ends an interrupted `Condition.wait`
+            raise
+        raised.append(error)
 
 
 class _Counter:
@@ -50,7 +68,7 @@ def interrupts(work: Callable[[], object], every: int) -> Iterator[BaseException
     """Do some work again and again, interrupted at the first point, at one further on, and so on.
 
     Args:
-        work: What is done, on this thread.
+        work: What is done, on this thread, in a context of its own.
         every: How many points are passed over from one time to the next.
 
     Yields:
@@ -64,15 +82,37 @@ def interrupts(work: Callable[[], object], every: int) -> Iterator[BaseException
 
 
 def _profiled(counter: _Counter, work: Callable[[], object]) -> BaseException | None:
-    sys.setprofile(counter)
+    with _interruptible() as raised:
+        sys.setprofile(counter)
+        try:
+            copy_context().run(work)
+        finally:
+            sys.setprofile(None)
+    return raised[0] if raised else None
+
+
+def times_interrupted(work: Callable[[], object], moments: Iterable[float]) -> int:
+    """How many times of all some work was interrupted by a timer.
+
+    Args:
+        work: What is done each time, on the main thread, in a context of its own.
+        moments: When each time is interrupted, if it has not ended by then, in seconds.
+    """
+
+    def interrupt(*_: Any) -> None:
+        raise Interrupted
+
+    count = 0
+    before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        work()
-        return None
-    except Interrupted as error:
-        return error
-    except RuntimeError as error:
-        if str(error) != "release unlocked lock":  # so ends an interrupted `Condition.wait`
-            raise
-        return error
+        for moment in moments:
+            with _interruptible() as raised:
+                signal.setitimer(signal.ITIMER_REAL, moment)
+                copy_context().run(work)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                time.sleep(0)  # for an interrupt that is on its way
+            count += len(raised)
     finally:
-        sys.setprofile(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return count
