@@ -37,7 +37,8 @@ FULL = token_usage(1000, 500, cached_tokens=400, cache_write_tokens=300, reasoni
 
 
 @pytest.fixture(autouse=True)
-def no_own_prices() -> Iterator[None]:
+def nothing_set_or_told() -> Iterator[None]:
+    prices._told.clear()
     yield
     set_prices({})
 

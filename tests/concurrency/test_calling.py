@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -61,7 +61,7 @@ def ask(function, *args):
 
 
 def test_a_call_that_was_interrupted_leaves_its_cancellation_to_nobody() -> None:
-    context = copy_context()
+    context = Context()
     for _kept in interrupts(partial(context.run, ask, int), every=1):
         assert context.get(current_cancellation) is None
 

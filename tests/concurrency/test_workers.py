@@ -39,10 +39,11 @@ def test_work_is_done_on_another_thread_in_a_copy_of_the_context():
         number.set(number.get() + 1)
         return word, number.get(), threading.get_ident()
 
-    number.set(1)
-    word, inside, thread = run_in_thread(work, "done").result(LONG)
+    context = contextvars.copy_context()
+    context.run(number.set, 1)
+    word, inside, thread = context.run(run_in_thread, work, "done").result(LONG)
 
-    assert (word, inside, number.get()) == ("done", 2, 1)
+    assert (word, inside, context[number]) == ("done", 2, 1)
     assert thread != threading.get_ident()
 
 

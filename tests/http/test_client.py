@@ -47,7 +47,8 @@ from tests.support.loopback import (
     stream_head,
 )
 from tests.support.recordings import CUTS, RECORDINGS, load_exchanges
-from tests.support.waiting import wait_until, wait_until_asleep
+from tests.support.threads import no_thread_left
+from tests.support.waiting import wait_until_asleep
 
 
 def ask(client: ResponsesClient, **options: Any) -> list[dict[str, Any]]:
@@ -858,10 +859,8 @@ def test_the_whole_request_has_a_timeout_wherever_it_is(waiting):
 
 
 def test_no_thread_is_left_behind():
-    with LoopbackServer(GOOD) as server:
+    with no_thread_left(), LoopbackServer(GOOD) as server:
         ask(client_of(server))
-
-    wait_until(lambda: "agents_lite watchdog" not in [t.name for t in threading.enumerate()])
 
 
 # Secrets

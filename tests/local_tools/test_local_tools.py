@@ -307,10 +307,12 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mask = os.umask(0o027)
-    with monkeypatch.context() as patched:  # it is that of all threads
-        patched.setattr(os, "umask", None)
-        answer_of(ApplyPatchTool(FolderEditor(tmp_path)), patch_call("create_file", "a", "+b"))
-    os.umask(mask)
+    try:
+        with monkeypatch.context() as patched:  # it is that of all threads
+            patched.setattr(os, "umask", None)
+            answer_of(ApplyPatchTool(FolderEditor(tmp_path)), patch_call("create_file", "a", "+b"))
+    finally:
+        os.umask(mask)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 

@@ -461,6 +461,7 @@ def test_a_session_of_the_user_is_used() -> None:
 @both_eras
 def test_changed_tools_are_heard_of_while_nothing_is_asked(modern: bool) -> None:
     streams: list[Peer] = []
+    before = set(threading.enumerate())
     changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
 
     def open_stream(peer: Peer, _: Any) -> None:
@@ -480,7 +481,8 @@ def test_changed_tools_are_heard_of_while_nothing_is_asked(modern: bool) -> None
             calls = scripted.calls["tools/list"]
             streams[0].close()
             wait_until(lambda: server.list_tools() and scripted.calls["tools/list"] > calls)
-        wait_until(lambda: not any("mcp" in each.name for each in threading.enumerate()))
+        begun = set(threading.enumerate()) - before
+        wait_until(lambda: not any("mcp" in each.name and each.is_alive() for each in begun))
 
 
 def test_a_server_that_says_nothing_of_its_own_accord_keeps_its_list() -> None:
