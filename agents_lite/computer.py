@@ -5,11 +5,14 @@ Source of the actions: https://platform.openai.com/docs/guides/tools-computer-us
 
 from __future__ import annotations
 
+import inspect
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from typing import Any, Literal, TypeAlias
 
 from .exceptions import ModelBehaviorError
+from .shown import escaped
 
 __all__ = ["AsyncComputer", "Button", "Computer", "Environment"]
 
@@ -28,6 +31,8 @@ _ACTION_FIELDS = {
     "wait": (),
 }
 """The arguments of each action; it has the name of the computer's method."""
+
+_logger = logging.getLogger("agents_lite")
 
 
 class _AnyComputer(ABC):
@@ -79,11 +84,15 @@ class _AnyComputer(ABC):
 
 
 class Computer(_AnyComputer):
-    """A computer operated by plain methods. Subclass it and write each of them."""
+    """A computer operated by plain methods. Subclass it and write each of them.
+
+    `click`, `double_click`, `drag`, `move` and `scroll` may take `keys=None`, too: the keys that
+    are held down meanwhile, such as ["CTRL"].
+    """
 
 
 class AsyncComputer(_AnyComputer):
-    """A computer operated by `async def` methods. Subclass it and write each of them."""
+    """A computer operated by `async def` methods, else as a `Computer`."""
 
 
 def perform_action(computer: Computer | AsyncComputer, action: Any) -> Any:
@@ -101,10 +110,20 @@ def perform_action(computer: Computer | AsyncComputer, action: Any) -> Any:
         ModelBehaviorError: There is no such action, or it lacks an argument.
     """
     try:
-        names = _ACTION_FIELDS[action.type]
-        arguments = {name: getattr(action, name) for name in names}
-        if "path" in arguments:
-            arguments["path"] = [(point.x, point.y) for point in arguments["path"]]
+        arguments = [getattr(action, name) for name in _ACTION_FIELDS[action.type]]
+        if action.type == "drag":
+            arguments = [[(point.x, point.y) for point in action.path]]
+        held = None if action.type == "keypress" else action.get("keys")
     except (KeyError, AttributeError, TypeError) as error:
         raise ModelBehaviorError(f"The model asked for an impossible action: {action!r}") from error
-    return getattr(computer, action.type)(**arguments)
+    method = getattr(computer, action.type)
+    if held and "keys" in inspect.signature(method).parameters:
+        return method(*arguments, keys=held)
+    if held:
+        _logger.warning(
+            "The model holds %s down in a %s of %s, which does not take `keys`: done without",
+            escaped(str(held)),
+            action.type,
+            type(computer).__name__,
+        )
+    return method(*arguments)

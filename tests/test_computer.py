@@ -130,6 +130,27 @@ def test_fields_that_no_method_takes_are_passed_over() -> None:
     assert desk.done == [("click", 1, 2, "left")]
 
 
+def test_keys_that_are_held_down_go_to_a_method_that_takes_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Keyboard(Desk):
+        def click(self, x: int, y: int, button: Button, keys: list[str] | None = None) -> None:
+            self.done.append(("click", keys))
+
+        def scroll(self, left: int, top: int, *by: int, keys: Any = None) -> None:
+            self.done.append(("scroll", *by, keys))
+
+    desk = Keyboard()
+    for action, _ in ACTIONS:
+        perform_action(desk, as_object({"keys": ["CTRL"], **action}))
+    assert desk.done[0] == ("click", ["CTRL"])
+    assert desk.done[5] == ("scroll", 0, -3, ["CTRL"])
+    assert desk.done[4] == ("move", 1, 2)
+    assert "a move of Keyboard, which does not take `keys`" in caplog.text
+    perform_action(desk, as_object(ACTIONS[0][0]))
+    assert desk.done[-1] == ("click", None)
+
+
 def test_screenshot_gives_the_picture() -> None:
     assert perform_action(Desk(), as_object({"type": "screenshot"})) == "picture"
 
