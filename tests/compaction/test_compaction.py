@@ -306,6 +306,41 @@ def test_an_overflow_that_the_server_reports_is_answered_once(run: Any) -> None:
     assert sizes[1] < sizes[0]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000",
+        "The input token count (1196265) exceeds the maximum number of tokens allowed (1048575).",
+        "Please reduce the length of the messages or completion.",
+        "Your request exceeded model token limit: 262144",
+        "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+        "Range of input length should be [1, 98304]",
+        "Prompt exceeds max length",
+        "Input Tokens Exceeded: Number of input tokens exceeds maximum length.",
+        "Input length 131393 exceeds the maximum allowed input length of 131040 tokens.",
+        "prompt token count of 140000 exceeds the limit of 128000",
+        "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+        "Input validation error: `inputs` must have less than 4096 tokens. Given: 5000",
+    ],
+)
+def test_the_words_for_an_overflow_of_other_servers_are_known(words: str) -> None:
+    """They are listed in https://github.com/earendil-works/pi, in its issues 4943 and 5930 too."""
+    refusal = BadRequestError(words, status_code=400)
+    model = ScriptedModel([refusal, "summary", "fine"])
+    history = [user(LONG), answer(LONG)] * 3
+    config = RunConfig(compaction=small(window=100_000))
+    result = Runner.run_sync(Agent("A", model=model), [*history, user("new")], run_config=config)
+    assert result.final_output == "fine"
+
+
+def test_a_status_says_that_a_request_is_too_large() -> None:
+    model = ScriptedModel([BadRequestError("No.", status_code=413), "summary", "fine"])
+    history = [user(LONG), answer(LONG)] * 3
+    config = RunConfig(compaction=small(window=100_000))
+    result = Runner.run_sync(Agent("A", model=model), [*history, user("new")], run_config=config)
+    assert result.final_output == "fine"
+
+
 def test_an_overflow_that_remains_is_raised() -> None:
     too_large = status(400, {"message": "Too large", "code": "context_length_exceeded"})
     with ResponsesServer([too_large, "summary", too_large]) as server:

@@ -346,7 +346,7 @@ DEMANDS = (
     ),
     _demand(
         "the limit as max_completion_tokens",
-        (r"\bmax_tokens\b", "max_completion_tokens"),
+        (r"\A(?!.*is too large).*\bmax_tokens\b", "max_completion_tokens"),
         _newer_limit,
     ),
     _demand(

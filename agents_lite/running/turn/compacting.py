@@ -48,9 +48,14 @@ if TYPE_CHECKING:
 _LEFT_OUT = "(What was said before that could not be summarised, and is left out.)"
 _TOO_LARGE = ("context_length_exceeded", "exceed_context_size_error", "string_above_max_length")
 _TOO_LARGE_WORDS = re.compile(
-    r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many tokens",
+    r"context.{0,20}(?:length|window|size|limit)|(?:prompt|input) (?:is )?too long|too many tokens"
+    r"|(?:prompt|input).(?:tokens?|length)\b.{0,40}(?:exceed|longer than)|(?:prompt|input) exceeds"
+    r"|exceeds? the model limit|exceeded model token limit|reduce the length|maximum prompt length"
+    r"|range of input length|maximum model length|`inputs`.{0,60}(?:less than|must be <=)",
     re.IGNORECASE,
 )
+"""Of OpenAI's, Anthropic's, Gemini's, Kimi's, xAI's, Qwen's, GLM's and Groq's servers, and of those
+that people run, such as vLLM's."""
 _CHARACTERS_OF_WORD = 12  # more than any language has on average
 
 _logger = logging.getLogger("agents_lite")
@@ -87,7 +92,8 @@ def compact_if_full(
 
 def make_room(error: APIError, run: LiveRun, cancellation: Cancellation) -> bool:
     """Compact if a server has refused a request for its size; return whether that helped."""
-    is_too_large = error.code in _TOO_LARGE or _TOO_LARGE_WORDS.search(str(error))
+    is_told = getattr(error, "status_code", None) == 413 or error.code in _TOO_LARGE
+    is_too_large = is_told or _TOO_LARGE_WORDS.search(str(error))
     if not is_too_large or isinstance(error, RateLimitError):
         return False
     settings = _settings(run)

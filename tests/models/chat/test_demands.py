@@ -560,6 +560,16 @@ def test_earlier_images_stay_where_only_their_kind_is_refused() -> None:
         assert len(server.requests) == 1
 
 
+def test_a_limit_that_is_too_large_is_not_given_by_its_other_name() -> None:
+    """In the words of vLLM."""
+    message = "'max_tokens' or 'max_completion_tokens' is too large: 2000."
+    with ResponsesServer(lambda asked: status(400, {"message": message})) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        with pytest.raises(BadRequestError, match="is too large"):
+            model.respond(request(model_settings=ModelSettings(max_tokens=2000)))
+        assert len(server.requests) == 1
+
+
 def test_a_request_that_a_refusal_repeats_is_not_read_for_demands() -> None:
     repeated = "a tool call that is missing something unknown, " * 5_000
     message = f"No: {repeated}{PICKY[0].message}"
