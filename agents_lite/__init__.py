@@ -36,6 +36,10 @@ _HOMES = {  # module: the names it is home to
     ),
     "extensions.handoff_filters": "nest_handoff_history remove_all_tools",
     "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
+    "hosted_tools": (
+        "CodeInterpreterTool FileSearchTool HostedMCPTool ImageGenerationTool "
+        "MCPToolApprovalFunction MCPToolApprovalRequest WebSearchTool"
+    ),
     "items": (
         "CompactionItem HandoffCallItem HandoffOutputItem InputItem ItemHelpers "
         "MCPApprovalRequestItem MCPApprovalResponseItem MCPListToolsItem MessageOutputItem "
@@ -58,6 +62,7 @@ _HOMES = {  # module: the names it is home to
     ),
     "local_tools": (
         "apply_diff ApplyPatchEditor ApplyPatchOperation ApplyPatchResult ApplyPatchTool "
+        "ComputerTool ComputerToolSafetyCheckData "
         "CustomTool FolderEditor LocalShell LocalShellCommandRequest LocalShellExecutor "
         "LocalShellTool ShellActionRequest ShellCallData ShellCallOutcome ShellCommandOutput "
         "ShellCommandRequest ShellExecutor ShellResult ShellTool "
@@ -104,10 +109,8 @@ _HOMES = {  # module: the names it is home to
         "AgentUpdatedStreamEvent RawResponsesStreamEvent RunItemStreamEvent StreamEvent"
     ),
     "tool": (
-        "CodeInterpreterTool ComputerTool ComputerToolSafetyCheckData "
-        "default_tool_error_function FileSearchTool function_tool FunctionTool HostedMCPTool "
-        "ImageGenerationTool LocalTool MCPToolApprovalFunction MCPToolApprovalFunctionResult "
-        "MCPToolApprovalRequest Tool WebSearchTool"
+        "default_tool_error_function function_tool FunctionTool HostedTool LocalTool "
+        "MCPToolApprovalFunctionResult Tool"
     ),
     "tool_guardrails": (
         "tool_input_guardrail tool_output_guardrail ToolGuardrailFunctionOutput "

@@ -10,6 +10,7 @@ from .exceptions import *
 from .extensions.handoff_filters import *
 from .guardrail import *
 from .handoffs import *
+from .hosted_tools import *
 from .http.client import *
 from .input_parts import *
 from .items import *

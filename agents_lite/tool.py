@@ -23,18 +23,16 @@ from typing import (
     overload,
 )
 
-from typing_extensions import TypedDict, TypeVar
+from typing_extensions import TypedDict
 
 from . import _MODULE_OF, _load
-from .checks import check_kind, check_takes, forgetful_class, is_number
-from .computer import AsyncComputer, Computer, perform_action
+from .checks import check_kind, check_takes, is_number
 from .concurrency import calling
 from .concurrency.calling import name_of, settled
 from .exceptions import ToolTimeoutError, UserError, words_of
 from .guardrail import check_guardrails
 from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
-from .response_types import as_json
 from .run_context import RunContextWrapper, TContext
 from .schema.function_schema import (
     DocstringStyle,
@@ -53,25 +51,18 @@ if TYPE_CHECKING:
 
     from .agent import *  # noqa: F403
     from .agent import Agent
+    from .hosted_tools import *  # noqa: F403
     from .items import ToolApprovalItem
     from .local_tools import *  # noqa: F403
     from .running.turn.tool_call import ToolCall
     from .tool_output import *  # noqa: F403
 
 __all__ = [
-    "CodeInterpreterTool",
-    "ComputerTool",
-    "ComputerToolSafetyCheckData",
-    "FileSearchTool",
     "FunctionTool",
-    "HostedMCPTool",
-    "ImageGenerationTool",
+    "HostedTool",
     "LocalTool",
-    "MCPToolApprovalFunction",
     "MCPToolApprovalFunctionResult",
-    "MCPToolApprovalRequest",
     "Tool",
-    "WebSearchTool",
     "default_tool_error_function",
     "function_tool",
 ]
@@ -81,12 +72,11 @@ if not TYPE_CHECKING:  # or a misspelt name passes
 
     def __getattr__(name: str) -> Any:
         home = _MODULE_OF.get(name)
-        if home in ("agent", "local_tools", "tool_output"):  # two of them need this module
+        if home in ("agent", "hosted_tools", "local_tools", "tool_output"):  # most need this one
             return getattr(_load(home), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-TComputer = TypeVar("TComputer", bound=Computer | AsyncComputer, default=Any)
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 NeedsApproval: TypeAlias = bool | Callable[..., bool | Awaitable[bool]]
@@ -269,7 +259,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         return bound
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Invocation:
     """Makes the calls of a tool, for a run, and for whoever reads `on_invoke_tool`."""
 
@@ -296,7 +286,7 @@ class Invocation:
             return await settled(self.failure_error_function(context, error))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _FunctionCall:
     """Calls a function with arguments that come as JSON."""
 
@@ -304,8 +294,9 @@ class _FunctionCall:
     schema: FuncSchema
 
     def __call__(self, context: RunContextWrapper[Any], json_text: str) -> Any:
-        args, kwargs = self.schema.bind(json_text, context)
-        if self.schema.takes_context:
+        schema = self.schema
+        args, kwargs = schema.bind(json_text, context)
+        if schema.takes_context:
             return self.function(context, *args, **kwargs)
         return self.function(*args, **kwargs)
 
@@ -418,90 +409,6 @@ def function_tool(
     return decorate if func is None else decorate(func)
 
 
-@dataclass
-class WebSearchTool:
-    """The model's server searches the web."""
-
-    name: ClassVar[str] = "web_search"
-    user_location: dict[str, Any] | None = None
-    """Where the user is, {"type": "approximate", "city": ...}; None where it does not matter."""
-    filters: dict[str, Any] | None = None
-    """Which sites to search, {"allowed_domains": [...]}; None for all."""
-    search_context_size: Literal["low", "medium", "high"] = "medium"
-    """How much of what was found the model gets to read."""
-    external_web_access: bool | None = None
-    """False searches what the server has stored alone; None leaves it to the server."""
-
-
-@dataclass
-class FileSearchTool:
-    """The model's server searches files in its vector stores."""
-
-    name: ClassVar[str] = "file_search"
-    vector_store_ids: list[str]
-    """The vector stores to search."""
-    max_num_results: int | None = None
-    """1 to 50; None leaves it to the server."""
-    include_search_results: bool = False
-    """Whether the output items hold what was found."""
-    ranking_options: dict[str, Any] | None = None
-    """{"ranker": ..., "score_threshold": ...}; None leaves it to the server."""
-    filters: dict[str, Any] | None = None
-    """Which files to search, by attributes; None for all."""
-
-    def __post_init__(self) -> None:
-        """Raise UserError for vector stores that are no list, or a number of results out of reach.
-
-        Source: https://platform.openai.com/docs/api-reference/responses/create
-        """
-        wanted = "a list of ids"
-        check_kind(self.vector_store_ids, (list, tuple), "FileSearchTool: vector_store_ids", wanted)
-        most = self.max_num_results
-        if most is not None and not (type(most) is int and 1 <= most <= 50):
-            raise UserError(f"FileSearchTool: max_num_results must be 1 to 50, got {repr_of(most)}")
-
-
-@dataclass
-class CodeInterpreterTool:
-    """The model's server runs code in a container."""
-
-    name: ClassVar[str] = "code_interpreter"
-    tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
-    """{"type": "code_interpreter", "container": {"type": "auto"}}, sent as it is."""
-
-    def __post_init__(self) -> None:
-        """Raise UserError for a configuration that is no dict."""
-        _check_config(self)
-
-
-@dataclass
-class ImageGenerationTool:
-    """The model's server makes images."""
-
-    name: ClassVar[str] = "image_generation"
-    tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
-    """{"type": "image_generation", "size": ..., ...}, sent as it is."""
-
-    def __post_init__(self) -> None:
-        """Raise UserError for a configuration that is no dict."""
-        _check_config(self)
-
-
-def _check_config(tool: CodeInterpreterTool | ImageGenerationTool | HostedMCPTool) -> None:
-    owner = f"{type(tool).__name__}: tool_config"
-    check_kind(tool.tool_config, Mapping, owner, 'a dict such as {"type": ...}')
-
-
-@dataclass
-class MCPToolApprovalRequest(TakenWhole):
-    """The model's server asks whether it may call a tool of an MCP server."""
-
-    ctx_wrapper: RunContextWrapper[Any]
-    """The run's context."""
-    data: Any
-    """The Responses API `mcp_approval_request`: `id`, `name`, `arguments`, `server_label`."""
-
-
 class MCPToolApprovalFunctionResult(TypedDict):
     """The answer to an MCPToolApprovalRequest, and to an `on_approval` of other tools."""
 
@@ -510,33 +417,28 @@ class MCPToolApprovalFunctionResult(TypedDict):
     """Why not."""
 
 
-MCPToolApprovalFunction: TypeAlias = Callable[
-    [MCPToolApprovalRequest],
-    MCPToolApprovalFunctionResult | Awaitable[MCPToolApprovalFunctionResult],
-]
 ShellOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 ApplyPatchOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 CustomToolOnApprovalFunctionResult = MCPToolApprovalFunctionResult
 
 
-@forgetful_class
-@dataclass
-class HostedMCPTool:
-    """The model's server calls the tools of a remote MCP server."""
+class HostedTool(ABC):
+    """A tool that the model's server calls by itself."""
 
-    name: ClassVar[str] = "hosted_mcp"
-    tool_config: dict[str, Any] = field(repr=False)  # it may hold a token
-    """{"type": "mcp", "server_label": ..., "server_url": ..., "require_approval": ...}, sent as it
-    is."""
-    on_approval_request: MCPToolApprovalFunction | None = None
-    """Answers the server's questions; None leaves them unanswered in the result's new_items."""
+    name: ClassVar[str]
+    """What traces and errors call it."""
 
-    def __post_init__(self) -> None:
-        """Raise UserError for a configuration that is no dict, or a function that cannot answer."""
-        _check_config(self)
-        if self.on_approval_request is not None:
-            owner = "HostedMCPTool: on_approval_request"
-            check_takes(self.on_approval_request, owner, "an MCPToolApprovalRequest")
+    @abstractmethod
+    def to_request(self) -> dict[str, Any]:
+        """The tool as an element of `tools` in a request to the Responses API.
+
+        Source: https://platform.openai.com/docs/api-reference/responses/create
+        """
+
+    @property
+    def server_label(self) -> str | None:
+        """The MCP server whose tools these are, as requests name it; None for another tool."""
+        return None
 
 
 class LocalTool(ABC, TakenWhole):
@@ -599,125 +501,14 @@ class LocalTool(ABC, TakenWhole):
         raise error
 
 
-@dataclass
-class ComputerToolSafetyCheckData(TakenWhole):
-    """The model's server wants a person to know of something before an action is performed."""
-
-    ctx_wrapper: RunContextWrapper[Any]
-    """The run's context."""
-    agent: Agent[Any]
-    """The agent that called."""
-    tool_call: Any
-    """The Responses API `computer_call`."""
-    safety_check: Any
-    """The check: `id`, `code`, `message`."""
-
-
-@dataclass
-class ComputerTool(LocalTool, Generic[TComputer]):
-    """The model operates a computer."""
-
-    call_type: ClassVar[str] = "computer_call"
-    outputs_hold_words: ClassVar[bool] = False
-    name: ClassVar[str] = "computer_use_preview"  # type: ignore[misc]  # one name for all
-    computer: TComputer
-    """Performs the actions."""
-    on_safety_check: Callable[[ComputerToolSafetyCheckData], bool | Awaitable[bool]] | None = None
-    """Whether to go on in spite of a safety check; None refuses."""
-    needs_approval: NeedsApproval = False
-    """Whether a call waits for consent, or a function of context, actions and call id."""
-
-    def __post_init__(self) -> None:
-        """Raise UserError for a function that cannot be called."""
-        self.check_approvals()
-        if self.on_safety_check is not None:
-            owner = "ComputerTool: on_safety_check"
-            check_takes(self.on_safety_check, owner, "a ComputerToolSafetyCheckData")
-
-    def to_request(self) -> dict[str, Any]:
-        """The tool as an element of `tools` in a request to the Responses API."""
-        width, height = self.computer.dimensions
-        return {
-            "type": "computer_use_preview",
-            "environment": self.computer.environment,
-            "display_width": width,
-            "display_height": height,
-        }
-
-    def asked_of(self, raw: Any) -> Any:
-        """The actions."""
-        return [as_json(action) for action in _actions(raw)]
-
-    def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
-        """Do what the model wants done, and show it the screen.
-
-        Raises:
-            UserError: A safety check was not acknowledged.
-            ModelBehaviorError: There is no such action.
-        """
-        acknowledged = self._acknowledge(call)
-        for action in _actions(call.raw):
-            call.ask(perform_action, self.computer, action)
-        return self._screen(call, acknowledged)
-
-    def stand_in(self, call: ToolCall, shown: Any, is_refusal: bool) -> tuple[dict[str, Any], Any]:
-        """The screen as it is."""
-        return self._screen(call, [])
-
-    def _screen(self, call: ToolCall, acknowledged: list[Any]) -> tuple[dict[str, Any], Any]:
-        image_url = f"data:image/png;base64,{call.ask(self.computer.screenshot)}"
-        return {
-            "output": {"type": "computer_screenshot", "image_url": image_url},
-            "acknowledged_safety_checks": acknowledged,
-        }, image_url
-
-    def _acknowledge(self, call: ToolCall) -> list[dict[str, Any]]:
-        """Safety checks that the user's function has agreed to."""
-        acknowledged = []
-        for check in call.raw.get("pending_safety_checks") or ():
-            data = ComputerToolSafetyCheckData(call.context, call.run.agent, call.raw, check)
-            if self.on_safety_check is None or not call.ask(self.on_safety_check, data):
-                raise UserError(
-                    f"The safety check {check.get('code')!r} of a computer call was not "
-                    "acknowledged; ComputerTool(on_safety_check=...) decides about it"
-                )
-            acknowledged.append(check.model_dump())
-        return acknowledged
-
-
-def _actions(call: Any) -> list[Any]:
-    """What a computer call asks for: several actions, or none, or one as older models have it."""
-    actions, action = call.get("actions"), call.get("action")
-    return [action] if actions is None or action is not None else list(actions)
-
-
-Tool: TypeAlias = (
-    FunctionTool[TContext]
-    | WebSearchTool
-    | FileSearchTool
-    | CodeInterpreterTool
-    | ImageGenerationTool
-    | HostedMCPTool
-    | LocalTool
-)
-
-
-_TOOL_CLASSES = (
-    FunctionTool,
-    WebSearchTool,
-    FileSearchTool,
-    CodeInterpreterTool,
-    ImageGenerationTool,
-    HostedMCPTool,
-    LocalTool,
-)
+Tool: TypeAlias = FunctionTool[TContext] | HostedTool | LocalTool
 
 
 def check_tool(candidate: object, owner: str) -> None:
     """Raise UserError for what is no tool; the message names its owner."""
     if isinstance(candidate, FunctionTool):
         candidate.check_bound(owner)
-    if isinstance(candidate, _TOOL_CLASSES):
+    if isinstance(candidate, (FunctionTool, HostedTool, LocalTool)):
         return
     shown, remedy = repr_of(candidate), ""
     if isinstance(candidate, Mapping):  # it may hold a token

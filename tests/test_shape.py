@@ -23,7 +23,8 @@ ORDER = """
     tracing
     schema output_schema
     retry
-    model_settings computer guardrail tool_guardrails tool local_tools handoffs lifecycle
+    model_settings computer guardrail tool_guardrails tool hosted_tools local_tools handoffs
+    lifecycle
     memory compaction
     mcp
     models

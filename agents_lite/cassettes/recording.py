@@ -18,7 +18,7 @@ from ..running import stand_ins
 from ..running.stand_ins import Made
 from ..running.turn.function_call import read_arguments
 from ..shown import repr_of
-from ..tool import ComputerTool
+from ..tool import LocalTool
 from . import modes
 from .entries import JSON, Entries, Entry
 from .file import Content, read_cassette, write_cassette
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..models.interface import Model
     from ..running.live_run import LiveRun
     from ..running.turn.tool_call import ToolCall
-    from ..tool import FunctionTool, LocalTool
+    from ..tool import FunctionTool
 
 __all__ = ["Cassette", "cassette"]
 
@@ -253,7 +253,8 @@ class Cassette:
             CassetteMiss: It is to be recorded, and is not.
             Exception: The call failed in a way that ends the run.
         """
-        is_always_made = isinstance(tool, ComputerTool) or getattr(tool, "agent", None) is not None
+        is_screen = isinstance(tool, LocalTool) and tool.call_type == "computer_call"
+        is_always_made = is_screen or getattr(tool, "agent", None) is not None
         if is_always_made or not (self._tools_are_recorded or self._writes):
             return make()
         text = call.context.tool_arguments

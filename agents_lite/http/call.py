@@ -55,7 +55,7 @@ _written_tools: dict[bytes, bytes] = {}
 """The JSON of lists of tools, by what marshal tells of them."""
 
 
-@dataclass(repr=False, slots=True)
+@dataclass(repr=False, eq=False, slots=True)
 class Question:
     """What a caller asks of a server."""
 

@@ -1,4 +1,4 @@
-"""Tools that act on this machine by item types of their own: a shell, patches, free text."""
+"""Tools that act on this machine by item types of their own: a shell, patches, screens, texts."""
 
 from .apply_patch import (
     ApplyPatchEditor,
@@ -7,6 +7,7 @@ from .apply_patch import (
     ApplyPatchTool,
     FolderEditor,
 )
+from .computer_tool import ComputerTool, ComputerToolSafetyCheckData
 from .custom import CustomTool
 from .diffs import apply_diff
 from .environments import (
@@ -45,6 +46,8 @@ __all__ = [
     "ApplyPatchOperation",
     "ApplyPatchResult",
     "ApplyPatchTool",
+    "ComputerTool",
+    "ComputerToolSafetyCheckData",
     "CustomTool",
     "FolderEditor",
     "LocalShell",

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..tool import (
-    CodeInterpreterTool,
-    FileSearchTool,
-    FunctionTool,
-    HostedMCPTool,
-    ImageGenerationTool,
-    LocalTool,
-    Tool,
-    WebSearchTool,
-)
+from ..tool import FunctionTool, HostedTool, LocalTool, Tool
 
 if TYPE_CHECKING:
     from ..handoffs import Handoff
@@ -30,26 +21,8 @@ def tool_to_request(tool: Tool) -> dict[str, Any]:
             return _function(
                 tool.name, tool.description, tool.params_json_schema, tool.strict_json_schema
             )
-        case WebSearchTool():
-            return _without_none(
-                type="web_search",
-                user_location=tool.user_location,
-                filters=tool.filters,
-                search_context_size=tool.search_context_size,
-                external_web_access=tool.external_web_access,
-            )
-        case FileSearchTool():
-            return _without_none(
-                type="file_search",
-                vector_store_ids=tool.vector_store_ids,
-                max_num_results=tool.max_num_results,
-                ranking_options=tool.ranking_options,
-                filters=tool.filters,
-            )
-        case LocalTool():
+        case HostedTool() | LocalTool():
             return tool.to_request()
-        case CodeInterpreterTool() | ImageGenerationTool() | HostedMCPTool():
-            return tool.tool_config
 
 
 def handoff_to_request(offer: Handoff[Any, Any]) -> dict[str, Any]:
@@ -64,12 +37,8 @@ def handoff_to_request(offer: Handoff[Any, Any]) -> dict[str, Any]:
 
 def tools_to_include(tools: Iterable[Tool]) -> list[str]:
     """What a request has to `include` so that the output holds what the tools were asked for."""
-    wanted = any(isinstance(tool, FileSearchTool) and tool.include_search_results for tool in tools)
+    wanted = any(getattr(tool, "include_search_results", False) for tool in tools)
     return ["file_search_call.results"] if wanted else []
-
-
-def _without_none(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _function(name: str, description: str, schema: dict[str, Any], strict: bool) -> dict[str, Any]:

@@ -181,8 +181,8 @@ def test_a_server_may_hang_at_each_step(script: Script, method: str) -> None:
 def test_a_probe_that_is_not_answered_does_not_keep_from_the_handshake(script: Script) -> None:
     for seconds in LIMITS:
         with (
-            script({"hang": ["server/discover"]}, client_session_timeout_seconds=seconds) as server,
             suppress(MCPTimeoutError),
+            script({"hang": ["server/discover"]}, client_session_timeout_seconds=seconds) as server,
         ):
             assert say(server, "echo", text="a") == "a"
             return

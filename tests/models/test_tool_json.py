@@ -12,6 +12,7 @@ from agents_lite import (
     FileSearchTool,
     FunctionTool,
     HostedMCPTool,
+    HostedTool,
     ImageGenerationTool,
     ModelRequest,
     ModelSettings,
@@ -29,6 +30,15 @@ class Desk:
 
 def run_function(_context: Any, _arguments: str) -> str:
     return "done"
+
+
+class Maps(HostedTool):
+    """A tool of some server, not known here."""
+
+    name = "maps"
+
+    def to_request(self) -> dict[str, Any]:
+        return {"type": "maps"}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +113,7 @@ def run_function(_context: Any, _arguments: str) -> str:
             HostedMCPTool({"type": "mcp", "server_label": "git", "require_approval": "never"}),
             {"type": "mcp", "server_label": "git", "require_approval": "never"},
         ),
+        (Maps(), {"type": "maps"}),
     ],
 )
 def test_request_json(tool: Tool, request_json: dict[str, Any]) -> None:

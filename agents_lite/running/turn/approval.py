@@ -15,11 +15,12 @@ from ...items import (
 from ...response_types import ResponsesObject, as_json
 from ...run_config import ToolErrorFormatterArgs
 from ...shown import repr_of
-from ...tool import FunctionTool, HostedMCPTool, LocalTool, MCPToolApprovalRequest, OnApproval
+from ...tool import FunctionTool, LocalTool, OnApproval
 from ...tool_output import output_for_model
 from ..facts import Asked, Called, Decided
 
 if TYPE_CHECKING:
+    from ...hosted_tools import HostedMCPTool
     from ...mcp.objects import MCPElicitation
     from ..live_run import LiveRun
     from ..record import CallRecord, Record
@@ -68,6 +69,8 @@ def answer_server(raw: Any, tool: HostedMCPTool, run: LiveRun) -> None:
     if known.output is not None:
         return
     if tool.on_approval_request is not None:
+        from ...hosted_tools import MCPToolApprovalRequest  # few have one
+
         answer = run.call(tool.on_approval_request, MCPToolApprovalRequest(run.context, raw))
         approve, why = _verdict(answer, "on_approval_request")
     else:

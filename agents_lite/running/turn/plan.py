@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,11 @@ from ...items import (
     UnknownItem,
 )
 from ...response_types import ResponsesObject, as_json
-from ...tool import FunctionTool, HostedMCPTool, LocalTool
+from ...tool import FunctionTool, HostedTool, LocalTool
 
 if TYPE_CHECKING:
     from ...agent import Agent
+    from ...hosted_tools import HostedMCPTool
     from ...models.interface import ModelRequest
     from ..facts import Answered, Place
     from ..record import Record
@@ -58,7 +59,7 @@ _MISSED = {
 """Calls that only a local tool can answer, and what their tool is."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Plan:
     """What an answer holds and asks for, each list in the answer's order."""
 
@@ -219,7 +220,7 @@ def _is_meant(raw: Any, target: Any) -> bool:
     if isinstance(target, LocalTool):
         return call["type"] == target.call_type and target.is_meant(raw)
     if call["type"] == "mcp_approval_request":
-        return isinstance(target, HostedMCPTool) and _label_of(target) == call.get("server_label")
+        return _is_server(target, call)
     name = target.tool_name if isinstance(target, Handoff) else getattr(target, "name", None)
     return bool(name == call["name"])
 
@@ -263,13 +264,15 @@ def _place_of_local_tool(raw: Any, agent: Agent[Any]) -> Place | None:
 def _place_of_server(item: dict[str, Any], agent: Agent[Any]) -> Place | None:
     """Where the server is that asks, and which of its tools it asks about."""
     for tool in agent.tools:
-        if isinstance(tool, HostedMCPTool) and _label_of(tool) == item.get("server_label"):
+        if _is_server(tool, item):
             return (*_place_of_tool(tool, agent), str(item.get("name")))
     return None
 
 
-def _label_of(tool: HostedMCPTool) -> Any:
-    return tool.tool_config.get("server_label")
+def _is_server(tool: Any, item: Mapping[str, Any]) -> bool:
+    """Whether it stands for the MCP server that an item names."""
+    label = tool.server_label if isinstance(tool, HostedTool) else None
+    return label is not None and label == item.get("server_label")
 
 
 def _place_of_tool(tool: Any, agent: Agent[Any]) -> Place:

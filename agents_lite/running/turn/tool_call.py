@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..live_run import LiveRun
 
 
-@dataclass
+@dataclass(eq=False)
 class ToolCall:
     """A call of a local tool."""
 
