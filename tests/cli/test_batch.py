@@ -20,6 +20,7 @@ from agents_lite.tracing import TraceStore
 from tests.cli.conftest import COMMAND, Run
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until, wait_until_asleep
+from tests.support.warm import Warm
 
 pytestmark = pytest.mark.usefixtures("agents_file")
 
@@ -418,12 +419,11 @@ class TestInATerminal:
         assert "1 done" in terminal.screen
 
 
-def _start(folder: Path, server: ResponsesServer, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*COMMAND, *BATCH, "--quiet", *arguments],
+def _start(folder: Path, server: ResponsesServer, *arguments: str) -> Warm:
+    return Warm(
+        ["-m", "agents_lite", *BATCH, "--quiet", *arguments],
         cwd=folder,
         env={**os.environ, "OPENAI_BASE_URL": server.base_url},
-        stderr=subprocess.DEVNULL,
     )
 
 

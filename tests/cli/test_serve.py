@@ -16,8 +16,9 @@ import requests
 
 from agents_lite.tracing import TraceStore
 from tests.chat_page.test_server import Visitor
-from tests.cli.conftest import COMMAND, Run
+from tests.cli.conftest import Run
 from tests.support.waiting import PATIENCE, wait_until, wait_until_asleep
+from tests.support.warm import Warm, run_warm
 
 pytestmark = pytest.mark.usefixtures("agents_file")
 
@@ -25,15 +26,8 @@ pytestmark = pytest.mark.usefixtures("agents_file")
 @contextmanager
 def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
     """The line that a server prints at its start; in the end it is stopped by Ctrl-C."""
-    server = subprocess.Popen(
-        [*COMMAND, "serve", *arguments],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdout is not None
+    command = ["-m", "agents_lite", "serve", *arguments]
+    server = Warm(command, cwd=folder, env={**os.environ, **environment})
     try:
         yield server.stdout.readline()
     finally:
@@ -89,13 +83,9 @@ def test_runs_go_where_the_environment_says(tmp_path: Path) -> None:
     environment = {"AGENTS_LITE_TRACE_DB": str(tmp_path / "traces.db")}
     with serving(tmp_path, "--offline", **environment) as line:
         Visitor(url_in(line)).ask("Hello")
-    listed = subprocess.run(
-        [*COMMAND, "traces", "list"],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = ["-m", "agents_lite", "traces", "list"]
+    listed = run_warm(command, env={**os.environ, **environment})
+    assert listed.returncode == 0, listed.stderr
     assert listed.stdout.count("\n") == 1
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +23,9 @@ from agents_lite import (
 )
 from agents_lite.testing import ResponsesServer, call, turn
 from tests.support.waiting import LIMIT, time_is_up_once, wait_until
+from tests.support.warm import Warm, run_warm
 
+CHECKOUT = Path(__file__).parents[2]
 LONG = 600.0  # seconds: the answer is not done before it is told to be
 
 @function_tool
@@ -205,18 +203,17 @@ def test_the_answers_of_a_killed_process_are_collected(
     slow: Any = {"pause": LONG} if way == "streamed" else {"delay": LONG}
     script = [turn(call("look", what="a"), **slow), turn("done", **slow)]
     with ResponsesServer(script) as server:
-        command = [sys.executable, "-c", DRIVER, server.base_url, str(tmp_path / "runs.db"), way]
+        command = ["-c", DRIVER, server.base_url, str(tmp_path / "runs.db"), way]
         for number in (1, 2):
-            driver = subprocess.Popen(command)
+            driver = Warm(command, cwd=CHECKOUT)
 
             def is_awaited(number: int = number) -> bool:
                 facts = journal.facts("r") if journal.runs() else []
                 return [fact["type"] for fact in facts].count("awaited") == number
 
             wait_until(is_awaited)
-            os.kill(driver.pid, signal.SIGKILL)
+            driver.kill()
             driver.wait()
             let_go_on(server)
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stdout == "done\n"
+        assert run_warm(command, cwd=CHECKOUT).stdout == "done\n"
         assert posts(server) == ["/v1/responses"] * 2

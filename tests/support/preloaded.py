@@ -3,6 +3,12 @@
 import sqlite3 as sqlite3
 
 from agents_lite import Usage
+from agents_lite import mcp as mcp
+from agents_lite import output_schema as output_schema
+from agents_lite.concurrency import aio as aio
+from agents_lite.running import agent_tool as agent_tool
+from agents_lite.schema import adapter as adapter
+from agents_lite.schema import plain_meaning as plain_meaning
 from tests.support import generated_runs as generated_runs
 
 Usage().model_dump()
