@@ -120,10 +120,14 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         return output["response"] if self._wrapped else output
 
     def _validated(self, text: str) -> Any:
-        """The object that a text stands for, also where a model has not wrapped what is none."""
+        """The object that a text stands for, also where a model has given it twice, or has not
+        wrapped what is none.
+        """
         try:
             return read_json(self._adapter.validator, text)
         except ValidationError:
+            if once := _said_twice(text):
+                return self._validated(once)
             if self._wrapped:
                 with suppress(ValueError, TypeError):  # TypeError: halves of characters
                     value = from_json(text)
@@ -134,6 +138,15 @@ class AgentOutputSchema(AgentOutputSchemaBase):
     def as_answer(self, output: Any) -> Any:
         """The object as which a model would give an output: what is no object is wrapped."""
         return {"response": output} if self._wrapped else output
+
+
+def _said_twice(text: str) -> str:
+    """JSON of an object or list that a text holds twice, one behind the other; else ""."""
+    text = text.strip()
+    middle = len(text) // 2
+    once = text[:middle].strip()
+    is_json = text[:1] in ("{", "[")
+    return once if is_json and once == text[-middle:].strip() else ""
 
 
 def check_output_type(output_type: Any, owner: str) -> None:

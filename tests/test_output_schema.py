@@ -113,6 +113,16 @@ def test_name_reads_like_the_annotation(output_type: Any, name: str) -> None:
     assert AgentOutputSchema(output_type, strict_json_schema=False).name() == name
 
 
+@pytest.mark.parametrize("between", ["", "\n", " \n\n"])
+def test_output_that_was_given_twice_is_taken_once(between: str) -> None:
+    schema = AgentOutputSchema(list[int])
+    assert schema.validate_json(between.join(['{"response": [1, 1]}'] * 2)) == [1, 1]
+    assert schema.validate_json(between.join(["[1]"] * 2)) == [1]
+    for other in ('{"response": [1]}' + between + '{"response": [2]}', "[1", "[", "", "{{"):
+        with pytest.raises(ModelBehaviorError):
+            schema.validate_json(other)
+
+
 @pytest.mark.parametrize(
     "fence",
     [
