@@ -47,17 +47,18 @@ class AnthropicModel(OpenAIChatCompletionsModel):
 
         Args:
             model: The model's name.
-            client: None makes one of `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`.
+            client: None makes one of `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`, when it is
+                first needed.
             replay_reasoning: Whether its thinking is sent back, see OpenAIChatCompletionsModel.
             cache_prompt: Whether to mark instructions and conversation as worth caching.
-
-        Raises:
-            UserError: There is no key.
         """
-        super().__init__(
-            model, client or anthropic_client(), replay_reasoning=replay_reasoning
-        )
+        super().__init__(model, client, replay_reasoning=replay_reasoning)
         self._cache_prompt = cache_prompt
+
+    def _connected(self) -> ResponsesClient:
+        if self._client is None:
+            self._client = anthropic_client()
+        return self._client
 
     def _translation(self, request: ModelRequest, body: dict[str, Any], host: str) -> Translate:
         events_of = super()._translation(request, body, host)

@@ -76,7 +76,7 @@ class OpenAIChatCompletionsModel(Model):
     @property
     def hostname(self) -> str:
         """The server that is asked."""
-        return (self._client or default_client()).hostname
+        return self._connected().hostname
 
     def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
         """Send the request and translate what comes back.
@@ -86,7 +86,7 @@ class OpenAIChatCompletionsModel(Model):
             UserError: The request cannot be sent, for want of an API key for example, or asks for
                 what only the Responses API knows.
         """
-        client = self._client or default_client()
+        client = self._connected()
         known = self._known(request, client)
         body = self._body(request, known)
         return send(
@@ -104,8 +104,12 @@ class OpenAIChatCompletionsModel(Model):
         Raises:
             UserError: It asks for what this API does not know.
         """
-        client = self._client or default_client()
+        client = self._connected()
         return self._body(request, self._known(request, client))
+
+    def _connected(self) -> ResponsesClient:
+        """The client that requests go through."""
+        return self._client or default_client()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from agents_lite import (
     Runner,
     UserError,
     WebSearchTool,
+    cassette,
     function_tool,
 )
 from agents_lite.models.anthropic.answer import as_chunks
@@ -466,8 +468,21 @@ def test_the_environment_names_key_and_server(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    agent = Agent("A", model=AnthropicModel("claude"))
     with pytest.raises(UserError, match="ANTHROPIC_API_KEY"):
-        AnthropicModel("claude")
+        Runner.run_sync(agent, "Hi")
+
+
+def test_a_cassette_is_played_without_a_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with answering(message({"type": "text", "text": "Hi"})) as server:
+        with cassette(tmp_path / "hi.json"):
+            Runner.run_sync(Agent("A", model=model_at(server)), "Hi")
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with cassette(tmp_path / "hi.json"):
+        agent = Agent("A", model=AnthropicModel("claude"))
+        assert Runner.run_sync(agent, "Hi").final_output == "Hi"
 
 
 SAID = {"type": "text", "text": "Hi"}
