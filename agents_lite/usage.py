@@ -318,10 +318,11 @@ def usage_of_request(
 
 def known_counts(counts: _Counts) -> dict[str, Any]:
     """The fields that are not as by default, in JSON."""
+    defaults = vars(type(counts))
     return {
-        each.name: known_counts(value) if isinstance(value, _Counts) else value
-        for each in fields(counts)  # type: ignore[arg-type]
-        if (value := getattr(counts, each.name)) != each.default
+        name: known_counts(value) if isinstance(value, _Counts) else value
+        for name, value in vars(counts).items()
+        if value != defaults[name]
     }
 
 
