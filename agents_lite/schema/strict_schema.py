@@ -171,10 +171,10 @@ class _Strictness:
         names_nothing = path and not {"properties", "additionalProperties"} & part.keys()
         is_closed = strict.setdefault("additionalProperties", False) is False
         if names_nothing or not is_closed or part.get("patternProperties"):
-            field = path[-1] if path else "it"
+            field = f"{path[-1]!r} (at {_pointer(path)})" if path else "it"
             raise UserError(
-                f"The JSON schema of {self._owner} cannot be strict: {field!r} (at"
-                f" {_pointer(path)}) takes properties of any name. {_REMEDY}"
+                f"The JSON schema of {self._owner} cannot be strict: {field} takes properties of "
+                f"any name. {_REMEDY}"
             )
         strict["properties"] = self._of_each(strict.get("properties", {}), (*path, "properties"))
         strict["required"] = list(strict["properties"])
