@@ -47,6 +47,9 @@ logger = logging.getLogger("agents_lite")
 CANCEL_SECONDS = 2.0
 """How long the server may take to hear that a background response is not wanted any more."""
 
+_OF_NONE_KEPT = "reasoning.encrypted_content"
+"""What OpenAI refuses to include in a response that it keeps."""
+
 MOST_WRITTEN = 32
 """Lists of tools of which the JSON is kept."""
 
@@ -92,7 +95,8 @@ class Call:
         self._question = question
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
-        self._include = question.body.get("include")
+        wanted = question.body.get("include") or ()
+        self._include = {"include[]": [part for part in wanted if part != _OF_NONE_KEPT]}
         secrets = [*endpoint.secrets, *map(str, question.headers.values())]
         self._outgoing = self._first = _first_request(question, secrets)
         self._response: requests.Response | None = None
@@ -156,8 +160,7 @@ class Call:
 
     def ask_later(self) -> None:
         """Have the next try ask what has become of the response."""
-        include = {"include[]": self._include} if self._include else {}
-        self._outgoing = self._about_response("GET", "", include)
+        self._outgoing = self._about_response("GET", "", self._include)
 
     def begin_anew(self, failure: APIError) -> bool:
         """Have the next try ask for a new response, if the one to be collected is not there."""
@@ -227,7 +230,7 @@ class Call:
         has_got_on = number != self._resumed_after
         self._resumed_after = number
         self._outgoing = self._about_response(
-            "GET", "", {"stream": "true", "starting_after": number}
+            "GET", "", {"stream": "true", "starting_after": number, **self._include}
         )
         return has_got_on
 

@@ -227,6 +227,8 @@ class ResponsesServer:
 
     def _retrieve(self, response_id: str, query: dict[str, str]) -> HTTPReply:
         stored = self._stored(response_id)
+        if query.get("include[]") == "reasoning.encrypted_content":
+            raise RequestRejected("Encrypted content cannot be requested for persisted responses.")
         if query.get("stream") == "true":
             return _stream(stored.response, after=int(query.get("starting_after", -1)))
         return json_reply(stored.shown())

@@ -739,15 +739,17 @@ def test_the_server_may_name_the_pause_between_polls():
     assert time.monotonic() - started < READ_TIMEOUT
 
 
-def test_what_was_to_be_included_is_asked_for_again():
-    body = {"background": True, "include": ["reasoning.encrypted_content"]}
-    with LoopbackServer(QUEUED, http_answer(200, RESPONSE)) as server:
-        client = ResponsesClient(api_key="k", base_url=server.base_url, retry_delay=0.001)
-        list(client.stream(body, query={"a": "b"}, cancellation=Cancellation()))
+def test_what_was_to_be_included_is_asked_for_again_but_secrets_that_openai_refuses_then():
+    include = ["reasoning.encrypted_content", "file_search_call.results"]
+    for stream, query in (False, ""), (True, "stream=true&starting_after=1&"):
+        body = {"stream": stream, "background": True, "include": include}
+        first = drop_after(2, Peer.close) if stream else QUEUED
+        with LoopbackServer(first, http_answer(200, RESPONSE)) as server:
+            client = ResponsesClient(api_key="k", base_url=server.base_url, retry_delay=0.001)
+            list(client.stream(body, query={"a": "b"}, cancellation=Cancellation()))
 
-    assert server.requests[1].path == (
-        "/v1/responses/resp_1?a=b&include%5B%5D=reasoning.encrypted_content"
-    )
+        path = "/v1/responses/resp_1?a=b&"
+        assert server.requests[1].path == f"{path}{query}include%5B%5D=file_search_call.results"
 
 
 @pytest.mark.parametrize(
