@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from ..schema.plain_meaning import with_escapes
+
 Item = dict[str, Any]
 
 LONGEST_CALL_ID = 64
@@ -16,9 +18,9 @@ def mend_output(output: list[Item]) -> list[Item]:
     """The items of an answer, those mended whose meaning is plain; none is changed in place.
 
     Arguments that are null, left out, blank or the word null become `{}`, an object becomes its
-    JSON text, and JSON of such a text becomes that text. Of two calls with the same id, the second
-    gets an id of its own. A message beside a call may do without content, and a text part of it
-    without text.
+    JSON text, JSON of such a text becomes that text, and line breaks in strings are escaped. Of two
+    calls with the same id, the second gets an id of its own. A message beside a call may do without
+    content, and a text part of it without text.
     """
     if not any(map(_is_call, output)):
         return output
@@ -52,6 +54,9 @@ def _with_arguments(item: Item) -> Item:
         text = arguments.strip()
         if text.startswith('"'):
             return {**item, "arguments": _unwrapped(text)}
+        if text not in ("", "null") and not text.isprintable():
+            escaped = with_escapes(arguments)
+            return item if escaped is arguments else {**item, "arguments": escaped}
         if arguments == "" or text not in ("", "null"):
             return item
     is_nothing = arguments is None or isinstance(arguments, str)

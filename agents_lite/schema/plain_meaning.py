@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -31,7 +32,26 @@ def read_json(validator: Any, text: str | bytes) -> Any:
     try:
         return validator.validate_json(text)
     except ValidationError as error:
+        escaped = with_escapes(text)
+        if escaped != text:
+            return read_json(validator, escaped)
         return validate_as_meant(validator, text, error)
+
+
+def with_escapes(text: str | bytes) -> str | bytes:
+    """The JSON text that one amounts to in whose strings line breaks and tabs stand as they are,
+    as models write them; else the text itself.
+    """
+    try:
+        from_json(text)
+    except ValueError:
+        try:
+            return to_json(json.loads(text, strict=False)).decode()
+        except (ValueError, RecursionError):
+            pass
+    except TypeError:  # halves of characters
+        pass
+    return text
 
 
 def validate_as_meant(

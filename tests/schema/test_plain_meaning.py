@@ -107,6 +107,7 @@ def test_the_model_is_told_of_what_is_not_plain(arguments: dict[str, Any], told:
         (list[int], "[1, 2]", [1, 2]),
         (list[int], '{"response": "[1, 2]"}', [1, 2]),
         (int, "5", 5),
+        (list[str], '{"response": ["a\n\tb"]}', ["a\n\tb"]),
         (list[Box], '[{"sizes": "[1]"}]', [Box(sizes=[1])]),
         (Point, '{"x": 1}', Point(1)),
         (Box | Place, '{"name": "here"}', {"name": "here"}),

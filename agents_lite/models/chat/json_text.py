@@ -17,7 +17,7 @@ def json_inside(text: str) -> str:
     start = text.find("{")
     while start >= 0:
         try:
-            _, end = JSONDecoder().raw_decode(text, start)
+            _, end = JSONDecoder(strict=False).raw_decode(text, start)
         except (JSONDecodeError, RecursionError):
             end = start + 1
         else:

@@ -22,6 +22,10 @@ def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:
     assert json_inside(text) == '{"a": 1}'
 
 
+def test_line_breaks_may_stand_in_its_strings() -> None:
+    assert json_inside('```json\n{"a": "b\n{c}"}\n```') == '{"a": "b\n{c}"}'
+
+
 def test_a_word_of_models_that_think_may_stand_in_the_object() -> None:
     answer = '{"a": "first </think>, then {b}"}'
     assert json_inside(f"<think>{{}}</think>```json\n{answer}\n```") == answer
