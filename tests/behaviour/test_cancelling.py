@@ -177,9 +177,9 @@ def interrupt(began: threading.Event) -> None:
     assert main_thread is not None
 
     def press() -> None:
-        began.wait(60)
-        wait_until_asleep(threading.main_thread().native_id)
-        signal.pthread_kill(main_thread, signal.SIGINT)
+        if began.wait(60):  # else the test has failed, and another one would be interrupted
+            wait_until_asleep(threading.main_thread().native_id)
+            signal.pthread_kill(main_thread, signal.SIGINT)
 
     threading.Thread(target=press).start()
 
