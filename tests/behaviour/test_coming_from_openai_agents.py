@@ -30,7 +30,6 @@ from agents_lite import (
     add_trace_processor,
     function_tool,
     handoff,
-    set_trace_processors,
     tool_input_guardrail,
     trace,
 )
@@ -312,14 +311,11 @@ def test_a_state_may_be_awaited() -> None:
 
 def test_spans_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     processor = BatchTraceProcessor(ConsoleSpanExporter())
-    set_trace_processors([])
-    add_trace_processor(processor)
-    try:
+    with recorded_spans():
+        add_trace_processor(processor)
         with trace("Shown"):
             pass
         processor.force_flush()
-    finally:
-        set_trace_processors([])
     assert "Shown" in "".join(capsys.readouterr())
 
 
