@@ -421,6 +421,14 @@ def test_tool_choice_is_dropped_once_a_tool_was_used(run: Any, of_run: bool, res
     assert choices(agent) == ["required", later, later]
 
 
+def test_of_the_tools_that_may_be_called_none_has_to_be_once_one_was_used() -> None:
+    allowed = {"type": "allowed_tools", "tools": [{"type": "function", "name": "first"}]}
+    settings = ModelSettings(tool_choice={**allowed, "mode": "required"})
+    agent = agent_with([call("first"), "ok"], tools=TOOLS, model_settings=settings)
+    Runner.run_sync(agent, "x")
+    assert choices(agent) == [{**allowed, "mode": "required"}, {**allowed, "mode": "auto"}]
+
+
 def test_tool_choice_is_dropped_for_each_agent_on_its_own() -> None:
     script = [call("first"), handoff_to("B"), call("first"), "ok"]
     agent = agent_with([*script], tools=TOOLS, model_settings=REQUIRED)

@@ -169,8 +169,15 @@ def _settings(agent: Agent[Any], run: LiveRun) -> ModelSettings:
         and agent.reset_tool_choice
         and run.record.has_used_tool(agent)
     ):
-        return replace(settings, tool_choice=None)
+        return replace(settings, tool_choice=_without_demand(settings.tool_choice))
     return settings
+
+
+def _without_demand(choice: Any) -> Any:
+    """A tool choice that leaves it to the model whether to call: None, or which tools it may."""
+    if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
+        return {**choice, "mode": "auto"}
+    return None
 
 
 def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
