@@ -341,7 +341,8 @@ DEMANDS = (
     ),
     _demand(
         "a text beside calls",
-        r"(?<!reasoning_)content.{0,80}(?:null|none|nil|required|missing|valid string|a string)",
+        r"(?<!reasoning_)content.{0,80}(?:null|none|nil|required|missing|valid string|a string)"
+        r"|at least one content element",
         _text_beside_calls,
     ),
     _demand(
@@ -356,7 +357,8 @@ DEMANDS = (
     ),
     _demand(
         "no blank texts",
-        r"\bis blank\b|must not be empty|non-whitespace|non-?empty",
+        r"\bis blank\b|must not be empty|non-whitespace|non-?empty|content field.{0,60}is empty"
+        r"|.content. field that is not empty",
         _nothing_blank,
     ),
     _demand("names with outputs", r"function_?response\.name", _named_outputs),

@@ -342,6 +342,37 @@ PICKY = [
         lambda body: all(m["content"] is None or m["content"].strip() for m in body["messages"]),
         {"input": [*HISTORY, *BLANK]},
     ),
+    *[
+        Picky(
+            f"{name}: no empty outputs",
+            source,
+            message,
+            400,
+            lambda body: all(m["content"] is None or m["content"] for m in body["messages"]),
+            {"input": [*HISTORY, *BLANK]},
+        )
+        for name, source, message in [
+            (
+                "Bedrock's own words",
+                "https://github.com/anomalyco/opencode/issues/15371",
+                "The content field in the Message object at messages.4 is empty. Add a ContentBlock"
+                " object to the content field and try again.",
+            ),
+            (
+                "LM Studio",
+                "https://github.com/if-ai/ComfyUI-IF_AI_tools/issues/89",
+                "'messages' array must only contain objects with a 'content' field that is not "
+                "empty",
+            ),
+        ]
+    ],
+    Picky(
+        "xAI: no content null beside calls",
+        "https://github.com/langchain-ai/langchain/issues/34140",
+        "Invalid request content: Each message must have at least one content element.",
+        400,
+        lambda body: all(type(message["content"]) is str for message in of_model(body)),
+    ),
     Picky(
         "Gemini: the names of functions with their outputs",
         "https://github.com/ollama/ollama/issues/14214",
