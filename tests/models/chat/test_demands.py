@@ -216,6 +216,13 @@ PICKY = [
         )
         for server, source, message, code in [
             (
+                "DeepSeek of old",
+                "https://github.com/browser-use/web-ui/issues/314",
+                "Failed to deserialize the JSON body into the target type: messages[1]: data did "
+                "not match any variant of untagged enum ChatCompletionRequestContent at line 1",
+                400,
+            ),
+            (
                 "DeepSeek",
                 "https://github.com/jin-bo/agentao/pull/59",
                 "messages[0]: unknown variant `image_url`, expected `text` at line 1 column 9",
@@ -366,13 +373,32 @@ PICKY = [
             ),
         ]
     ],
-    Picky(
-        "xAI: no content null beside calls",
-        "https://github.com/langchain-ai/langchain/issues/34140",
-        "Invalid request content: Each message must have at least one content element.",
-        400,
-        lambda body: all(type(message["content"]) is str for message in of_model(body)),
-    ),
+    *[
+        Picky(
+            f"{name}: no content null beside calls",
+            source,
+            message,
+            400,
+            lambda body: all(type(message["content"]) is str for message in of_model(body)),
+        )
+        for name, source, message in [
+            (
+                "xAI",
+                "https://github.com/langchain-ai/langchain/issues/34140",
+                "Invalid request content: Each message must have at least one content element.",
+            ),
+            (
+                "TGI",
+                "https://github.com/huggingface/text-generation-inference/pull/3036",
+                "Failed to deserialize the JSON body: messages[1]: missing field `content`",
+            ),
+            (
+                "a gateway in Rust",
+                "https://github.com/socrates8300/openrouter_api/pull/67",
+                "data did not match any variant of untagged enum MessageContent",
+            ),
+        ]
+    ],
     Picky(
         "Gemini: the names of functions with their outputs",
         "https://github.com/ollama/ollama/issues/14214",
