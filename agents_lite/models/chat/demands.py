@@ -342,7 +342,7 @@ DEMANDS = (
     _demand(
         "a text beside calls",
         r"(?<!reasoning_)content.{0,80}(?:null|none|nil|required|missing|valid string|a string)"
-        r"|at least one content element|missing field .content|untagged enum \w*Content",
+        r"|at least one content element|missing field .content|untagged enum MessageContent",
         _text_beside_calls,
     ),
     _demand(
@@ -384,7 +384,8 @@ DEMANDS = (
     _demand("no `strict` with such tools, or so many", _BEYOND_STRICTNESS, _no_strictness),
     _demand(
         "no earlier images",
-        r"unknown variant .?image_url|untagged enum \w*Content|support vision|not a multimodal"
+        r"unknown variant .?image_url|untagged enum \w+RequestContent"
+        r"|support vision|not a multimodal"
         r"|support image(?!s? ?(?:url|format|type|generation|output)|/)"
         r"|image input is not supported|image_url is only supported",
         _no_earlier_images,
