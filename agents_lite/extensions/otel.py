@@ -6,6 +6,7 @@ https://opentelemetry.io/docs/specs/semconv/gen-ai/
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -44,11 +45,14 @@ if TYPE_CHECKING:
 
 _PROVIDERS = {
     "openai.azure.com": "azure.ai.openai",
+    "cognitiveservices.azure.com": "azure.ai.openai",
     "services.ai.azure.com": "azure.ai.inference",
     "anthropic.com": "anthropic",
     "generativelanguage.googleapis.com": "gcp.gemini",
     "aiplatform.googleapis.com": "gcp.vertex_ai",
-    "amazonaws.com": "aws.bedrock",
+    "bedrock-*.amazonaws.com": "aws.bedrock",
+    "bedrock-*.api.aws": "aws.bedrock",
+    "cohere.ai": "cohere",
     "cohere.com": "cohere",
     "deepseek.com": "deepseek",
     "groq.com": "groq",
@@ -268,7 +272,7 @@ def _generation_attributes(generation: GenerationSpanData) -> dict[str, Any]:
 
 
 def _provider_at(hostname: str) -> str:
-    found = (name for end, name in _PROVIDERS.items() if f".{hostname}".endswith(f".{end}"))
+    found = (name for end, name in _PROVIDERS.items() if fnmatchcase(f".{hostname}", f"*.{end}"))
     return next(found, "openai")
 
 

@@ -180,6 +180,10 @@ def test_generation_is_a_chat_span_with_model_settings_and_tokens(received):
     [
         ("api.deepseek.com", "deepseek"),
         ("my-resource.openai.azure.com", "azure.ai.openai"),
+        ("bedrock-runtime.us-east-1.amazonaws.com", "aws.bedrock"),
+        ("vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com", "aws.bedrock"),
+        ("vllm.us-east-1.elb.amazonaws.com", "openai"),
+        ("api.cohere.ai", "cohere"),
         ("x.ai", "x_ai"),
         ("phoenix.ai", "openai"),
         ("127.0.0.1", "openai"),
