@@ -247,9 +247,10 @@ def _tool_choice(model: str | None, request: ModelRequest) -> Any:
             return {"type": _computer(model)}
         if choice in _HOSTED_CHOICES:
             return {"type": choice}
-        if named:  # a shell and the like are chosen by their type alone
+        if named:  # a shell and the like are chosen by their type
             declared = tool_to_request(named[0])
-            return {name: declared[name] for name in ("type", "name") if name in declared}
+            fields = ("type", "name", "server_label")
+            return {name: declared[name] for name in fields if name in declared}
     return {"type": "function", "name": choice}
 
 

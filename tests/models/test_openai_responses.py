@@ -13,6 +13,7 @@ from agents_lite import (
     ApplyPatchTool,
     CustomTool,
     FolderEditor,
+    HostedMCPTool,
     MCPToolChoice,
     ModelRequest,
     ModelSettings,
@@ -108,14 +109,16 @@ def test_settings_become_fields(settings: dict[str, Any], fields: dict[str, Any]
         ("shell", {"type": "shell"}),
         ("apply_patch", {"type": "apply_patch"}),
         ("ask", {"type": "custom", "name": "ask"}),
+        ("hosted_mcp", {"type": "mcp", "server_label": "docs"}),
         ("transfer_to_b", {"type": "function", "name": "transfer_to_b"}),
     ],
 )
-def test_a_local_tool_is_chosen_by_its_type(choice: str, sent_as: dict[str, str]) -> None:
+def test_a_tool_but_a_function_is_chosen_by_its_type(choice: str, sent_as: dict[str, str]) -> None:
     tools = [
         ShellTool(lambda request: "done"),
         ApplyPatchTool(FolderEditor(".")),
         CustomTool("ask", "Ask.", lambda context, words: words),
+        HostedMCPTool({"type": "mcp", "server_label": "docs", "server_url": "https://docs"}),
     ]
     settings = ModelSettings(tool_choice=choice)
     body, _ = sent(Agent("A", tools=tools, handoffs=[Agent("B")], model_settings=settings))
