@@ -427,6 +427,8 @@ class HostedTool(ABC):
 
     name: ClassVar[str]
     """What traces and errors call it."""
+    on_approval_request: Any = None
+    """Answers the questions of its MCP server, see HostedMCPTool; None: a person does."""
 
     @abstractmethod
     def to_request(self) -> dict[str, Any]:
@@ -508,6 +510,8 @@ def check_tool(candidate: object, owner: str) -> None:
     """Raise UserError for what is no tool; the message names its owner."""
     if isinstance(candidate, FunctionTool):
         candidate.check_bound(owner)
+    if isinstance(candidate, HostedTool) and not hasattr(candidate, "name"):
+        raise UserError(f"{owner}: {type(candidate).__name__} has no `name`; give its class one")
     if isinstance(candidate, (FunctionTool, HostedTool, LocalTool)):
         return
     shown, remedy = repr_of(candidate), ""

@@ -19,6 +19,7 @@ from agents_lite.tool import (
     FileSearchTool,
     FunctionTool,
     HostedMCPTool,
+    HostedTool,
     ImageGenerationTool,
     Tool,
     WebSearchTool,
@@ -318,6 +319,15 @@ def test_the_json_of_a_tool_is_not_shown_as_it_may_hold_a_token() -> None:
     with pytest.raises(UserError, match=r"a dict is no tool\. .*HostedMCPTool") as refused:
         check_tool({"type": "mcp", "authorization": "s3cr3t"}, "Agent A")
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_hosted_tool_without_a_name_is_a_user_error() -> None:
+    class Maps(HostedTool):
+        def to_request(self) -> dict[str, Any]:
+            return {"type": "maps"}
+
+    with pytest.raises(UserError, match="Agent A: Maps has no `name`"):
+        check_tool(Maps(), "Agent A")
 
 
 def test_tools_of_every_kind_pass_the_check() -> None:

@@ -15,12 +15,11 @@ from ...items import (
 from ...response_types import ResponsesObject, as_json
 from ...run_config import ToolErrorFormatterArgs
 from ...shown import repr_of
-from ...tool import FunctionTool, LocalTool, OnApproval
+from ...tool import FunctionTool, HostedTool, LocalTool, OnApproval
 from ...tool_output import output_for_model
 from ..facts import Asked, Called, Decided
 
 if TYPE_CHECKING:
-    from ...hosted_tools import HostedMCPTool
     from ...mcp.objects import MCPElicitation
     from ..live_run import LiveRun
     from ..record import CallRecord, Record
@@ -63,7 +62,7 @@ def settle(call: ToolCall) -> bool:
     return False
 
 
-def answer_server(raw: Any, tool: HostedMCPTool, run: LiveRun) -> None:
+def answer_server(raw: Any, tool: HostedTool, run: LiveRun) -> None:
     """Answer an MCP server's question whether its tool may be called, or ask a person."""
     known = run.record.call(raw.id)
     if known.output is not None:

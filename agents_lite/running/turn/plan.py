@@ -26,7 +26,6 @@ from ...tool import FunctionTool, HostedTool, LocalTool
 
 if TYPE_CHECKING:
     from ...agent import Agent
-    from ...hosted_tools import HostedMCPTool
     from ...models.interface import ModelRequest
     from ..facts import Answered, Place
     from ..record import Record
@@ -71,7 +70,7 @@ class Plan:
     """Calls of functions, then those of local tools of other types, each with its tool."""
     unknown_calls: list[Any] = field(default_factory=list)
     """Calls of functions and custom tools that the agent does not have."""
-    approval_requests: list[tuple[Any, HostedMCPTool]] = field(default_factory=list)
+    approval_requests: list[tuple[Any, HostedTool]] = field(default_factory=list)
     """Questions of MCP servers, each with the tool that the server belongs to."""
     handoffs: list[tuple[Any, Handoff[Any, Any]]] = field(default_factory=list)
     """Handoffs asked for."""

@@ -22,6 +22,7 @@ from agents_lite import (
     ComputerTool,
     FunctionTool,
     HostedMCPTool,
+    HostedTool,
     ModelBehaviorError,
     ModelSettings,
     OpenAIResponsesModel,
@@ -822,6 +823,27 @@ def test_an_mcp_server_s_question_is_answered(run: Any, answer: Any, is_async: b
         "mcp_approval_response",
         "message_output",
     ]
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_hosted_tool_of_one_s_own_may_stand_for_a_server_that_asks(is_asked: bool) -> None:
+    class Files(HostedTool):
+        name = "files"
+        server_label = "files"
+
+        def to_request(self) -> dict[str, Any]:
+            return {"type": "mcp", "server_label": "files"}
+
+    tool = Files()
+    if is_asked:
+        tool.on_approval_request = lambda request: {"approve": True}
+    agent = agent_of(tool, calls=[QUESTION])
+    result = Runner.run_sync(agent, "x")
+    for question in result.interruptions:
+        state = result.to_state()
+        state.approve(question)
+        result = Runner.run_sync(agent, state)
+    assert agent.model.requests[1].input[-1]["approve"]
 
 
 def test_a_question_of_a_server_that_no_tool_stands_for_ends_the_run() -> None:
