@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ import uuid
 from array import array
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +46,9 @@ from tests.journal.conftest import make_store
 from tests.support.drivers import every_driver
 from tests.support.journal_stores import JournalStore
 from tests.support.waiting import LIMIT, PATIENCE, time_is_up_once, wait_until
+from tests.support.warm import OF_DATABASES, Warm
 
+CHECKOUT = Path(__file__).parents[2]
 Scripted = Callable[..., ScriptedModel]
 
 
@@ -302,11 +303,13 @@ except RunBusy as busy:
 def test_of_several_processes_one_works_and_when_it_is_killed_another_takes_over(
     store: JournalStore, journal: Journal
 ) -> None:
-    command = [sys.executable, "-c", RACER, store.kind, store.location, "r"]
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    def start() -> Warm:
+        words = [store.kind, store.location, "r"]
+        return Warm(["-c", RACER, *words], cwd=CHECKOUT, loaded=OF_DATABASES)
+
     count = 8 if store.kind == "sqlite" else 3
-    racers = [subprocess.Popen(command, **pipes) for _ in range(count)]
-    try:
+    with ExitStack() as all_of_them:
+        racers = [all_of_them.enter_context(start()) for _ in range(count)]
         assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * count
         for racer in racers:
             racer.stdin.write("go\n")
@@ -314,17 +317,26 @@ def test_of_several_processes_one_works_and_when_it_is_killed_another_takes_over
         said = [racer.stdout.readline() for racer in racers]
         assert sorted(said) == ["busy\n"] * (count - 1) + ["works\n"]
         winner = racers[said.index("works\n")]
-        winner.send_signal(signal.SIGKILL)
-        os.waitid(os.P_PID, winner.pid, os.WEXITED | os.WNOWAIT)  # it is left a zombie
+        winner.kill()
+        winner.wait()
         agent = Agent("A", model=ScriptedModel(["done"]), tools=[])
         with pytest.raises(JournalMismatch):  # the agent has no such tool; but nobody is at work
             Runner.run_sync(agent, "Go", run_config=config(journal))
-        other = subprocess.run(command, input="go\n\n", capture_output=True, text=True, check=True)
-        assert other.stdout.split() == ["ready", "works", "works", "done"]
-    finally:
-        for racer in racers:
-            racer.kill()
-            racer.communicate()
+        with start() as other:
+            other.stdin.write("go\n\n")
+            output, errors = other.communicate()
+        assert output.split() == ["ready", "works", "works", "done"], errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no zombies here")
+def test_a_process_that_has_ended_holds_nothing_though_nobody_has_waited_for_it() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        holder = replace(Holder.here(), pid=process.pid, started="")
+        assert not holder.is_dead()
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert holder.is_dead()
 
 
 def test_an_approval_waits_in_the_journal(journal: Journal, scripted: Scripted) -> None:

@@ -8,7 +8,6 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,9 @@ from agents_lite.exceptions import UserError
 from agents_lite.memory import Session, SessionSettings
 from tests.support.session_stores import Store, make_turn, whole_turns
 from tests.support.waiting import wait_until
-from tests.support.warm import Warm
+from tests.support.warm import OF_DATABASES, Warm
 
 CHECKOUT = Path(__file__).parents[2]
-DATABASES = [name for name in ("sqlalchemy", "psycopg", "pymysql", "redis") if find_spec(name)]
-LOADED = ("agents_lite.extensions.memory", *DATABASES)
 
 USER = {"role": "user", "content": "What is 2 + 3?"}
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None}
@@ -287,7 +284,7 @@ for number in range(5):
     session.add_items(make_turn("parent", number + 1))
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
 """
-    with Warm(["-c", program], cwd=CHECKOUT, loaded=LOADED) as run:
+    with Warm(["-c", program], cwd=CHECKOUT, loaded=OF_DATABASES) as run:
         _, errors = run.communicate()
         assert run.returncode == 0, errors
     turns = whole_turns(session.get_items())
@@ -299,7 +296,7 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
 def start_writer(session_id: str, store: Store, name: str, threads: int, turns: int) -> Warm:
     program = ["-m", "tests.support.session_writer", store.kind, store.location]
     words = [session_id, name, str(threads), str(turns)]
-    return Warm([*program, *words], cwd=CHECKOUT, loaded=LOADED)
+    return Warm([*program, *words], cwd=CHECKOUT, loaded=OF_DATABASES)
 
 
 def wait_for_items_of(name: str, session: Session, writer: Warm) -> None:

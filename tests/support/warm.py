@@ -22,15 +22,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
 from typing import IO, Any, TextIO
 
+from agents_lite import Usage
+
 LOADED = (
     *("agents_lite.cli.main", "agents_lite.run", "agents_lite.testing", "pydantic.json_schema"),
-    *("asyncio", "genai_prices.data", "genai_prices.data_snapshot", "pytest"),
+    *("asyncio", "sqlite3", "genai_prices.data", "genai_prices.data_snapshot", "pytest"),
 )
+_CLIENTS = {
+    "sqlalchemy": (
+        *("agents_lite.extensions.journal.sqlalchemy_journal",),
+        *("agents_lite.extensions.memory.sqlalchemy_session",),
+        *("sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.mysql"),
+    ),
+    "redis": (
+        *("agents_lite.extensions.journal.redis_journal",),
+        *("agents_lite.extensions.memory.redis_session",),
+    ),
+    "psycopg": ("sqlalchemy.dialects.postgresql.psycopg", "psycopg"),
+    "pymysql": ("sqlalchemy.dialects.mysql.pymysql", "pymysql"),
+}
+OF_DATABASES = tuple(
+    module for name, modules in _CLIENTS.items() if find_spec(name) for module in modules
+)
+"""What programs load that keep something in a database, of what is installed."""
 
 
 def run_warm(
@@ -191,6 +211,7 @@ def main(answering: socket.socket, *loaded: str) -> None:
     """Fork for each program that is asked for, until nobody is left to ask."""
     for name in loaded:
         import_module(name)
+    Usage().model_dump()  # what it needs is made at its first use
     gc.freeze()  # or each would look through all of it in the end
     running: dict[int, int] = {}
 
