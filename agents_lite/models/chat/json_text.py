@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 Json = dict[str, Any]
 
+_LIST = re.compile(r"\s*(?:```\w*\s*)?(\[.*\])\s*(?:```\s*)?", re.DOTALL)
+_THOUGHT_END = "</think>"
+_decoder = JSONDecoder(strict=False)
+
 
 def json_inside(text: str) -> str:
-    """The JSON object in a text, without a code fence or prose around it; else the text itself.
+    """The JSON object in a text, without a code fence or prose around it, or the list that all of
+    it is; else the text itself.
 
     What a model thought aloud, up to `</think>`, holds no answer; an answer may hold that word.
     """
-    thought_end = text.rfind("</think>")
+    thought_end = text.rfind(_THOUGHT_END)
+    whole = _LIST.fullmatch(text, 0 if thought_end < 0 else thought_end + len(_THOUGHT_END))
+    if whole and _is_json(whole[1]):
+        return whole[1]
     start = text.find("{")
     while start >= 0:
         try:
-            _, end = JSONDecoder(strict=False).raw_decode(text, start)
+            _, end = _decoder.raw_decode(text, start)
         except (JSONDecodeError, RecursionError):
             end = start + 1
         else:
@@ -25,6 +34,14 @@ def json_inside(text: str) -> str:
                 return text[start:end]
         start = text.find("{", end)
     return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _decoder.decode(text)
+    except (JSONDecodeError, RecursionError):
+        return False
+    return True
 
 
 def with_bare_json(output: list[Json]) -> list[Json]:

@@ -22,6 +22,16 @@ def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:
     assert json_inside(text) == '{"a": 1}'
 
 
+@pytest.mark.parametrize("around", ["%s", "\n%s\n", "```json\n%s\n```", "<think>{[</think>\n%s"])
+@pytest.mark.parametrize("answer", ['[{"a": 1}, {"a": "x]"}]', "[]", '["{}"]'])
+def test_a_list_that_is_all_of_the_answer_is_taken_whole(answer: str, around: str) -> None:
+    assert json_inside(around % answer) == answer
+
+
+def test_an_object_behind_a_list_is_the_answer() -> None:
+    assert json_inside('[1] says: {"a": 1} [2]') == '{"a": 1}'
+
+
 def test_line_breaks_may_stand_in_its_strings() -> None:
     assert json_inside('```json\n{"a": "b\n{c}"}\n```') == '{"a": "b\n{c}"}'
 
@@ -32,9 +42,10 @@ def test_a_word_of_models_that_think_may_stand_in_the_object() -> None:
 
 
 ENDLESS_BLANKS = pytest.param("```json" + "\n" * 20_000, id="endless blanks")
+ENDLESS_LIST = pytest.param("[" * 50_000 + "]", id="endless list")
 
 
-NOTHING = ["", "no JSON", "{half", "[1, 2]", "{}</think>No.", ENDLESS_BLANKS]
+NOTHING = ["", "no JSON", "{half", "[1, 2]", "{}</think>No.", ENDLESS_BLANKS, ENDLESS_LIST]
 
 
 @pytest.mark.parametrize("text", NOTHING)
