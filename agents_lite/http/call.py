@@ -95,8 +95,9 @@ class Call:
         self._question = question
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
-        wanted = question.body.get("include") or ()
-        self._include = {"include[]": [part for part in wanted if part != _OF_NONE_KEPT]}
+        wanted = question.body.get("include")
+        listed = wanted if isinstance(wanted, list) else ()
+        self._include = {"include[]": [part for part in listed if part != _OF_NONE_KEPT]}
         secrets = [*endpoint.secrets, *map(str, question.headers.values())]
         self._outgoing = self._first = _first_request(question, secrets)
         self._response: requests.Response | None = None

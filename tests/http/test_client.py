@@ -78,6 +78,13 @@ def test_lone_surrogates_in_a_request_are_replaced():
     assert server.requests[0].json == {"model": "m", "input": "hé ?.txt"}
 
 
+def test_an_include_that_is_no_list_is_for_the_server_to_refuse():
+    with LoopbackServer(GOOD) as server:
+        ask(client_of(server), body={"model": "m", "input": "hi", "include": True})
+
+    assert server.requests[0].json["include"] is True
+
+
 def test_tools_are_sent_as_they_are_at_each_request():
     schema: dict[str, Any] = {"properties": {"n": {"default": 1}, "m": {}}}
     field = schema["properties"]["n"]

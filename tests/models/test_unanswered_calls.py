@@ -80,6 +80,7 @@ def test_a_conversation_goes_on_behind_calls_that_nobody_approved(run: Any) -> N
         assert len(run(agent, "Buy", conversation_id="conv_1").interruptions) == 2
         assert run(agent, "Rather not", conversation_id="conv_1").final_output == "Fine."
         *answers, _ = server.requests[-1].body["input"]
+        assert len(server.requests) == 3  # one refusal names both
     assert [answer["approval_request_id"] for answer in answers] == ["mcpr_1", "mcpr_2"]
     assert not any(answer["approve"] for answer in answers)
 
