@@ -232,6 +232,19 @@ RIGHT_AFTER_RETRY = {
     ),
     "a status as the code of an error": http_answer(200, {"error": {"message": "x", "code": 502}}),
     "a failed response": http_answer(200, FAILED["response"]),
+    "a failed response, whose calls nobody has made": http_answer(
+        200,
+        {
+            **FAILED["response"],
+            "tools": [{"type": "function"}, {"type": "custom"}],
+            "output": [
+                {"type": "reasoning"},
+                {"type": "message"},
+                {"type": "function_call"},
+                {"type": "custom_tool_call"},
+            ],
+        },
+    ),
     "a stream of nothing but that": stream_answer([FAILED]),
     "a call of a tool that cannot be read": http_answer(
         400, {"error": {"message": "x", "code": "tool_use_failed", "failed_generation": "<f>"}}
