@@ -247,11 +247,10 @@ def _unpaired(items: list[TResponseInputItem]) -> set[int]:
             waiting[pair] = index
             if call_index is not None:  # asked again before it was answered
                 unpaired.add(call_index)
-    last_said = max((index for index, item in enumerate(items) if "role" in item), default=-1)
     unpaired.update(  # a question at the end may be answered yet
         index
         for (kind, _), index in waiting.items()
-        if kind != "mcp_approval_request" or index < last_said
+        if kind != "mcp_approval_request" or any("role" in item for item in items[index:])
     )
     if outputs_alone and not _holds(items, "item_reference"):  # which may be to their calls
         unpaired |= outputs_alone
