@@ -121,6 +121,7 @@ def test_output_that_was_given_twice_is_taken_once(between: str) -> None:
     for other in ('{"response": [1]}' + between + '{"response": [2]}', "[1", "[", "", "{{"):
         with pytest.raises(ModelBehaviorError):
             schema.validate_json(other)
+    assert AgentOutputSchema(int).validate_json("77") == 77
 
 
 @pytest.mark.parametrize(

@@ -624,6 +624,18 @@ def test_a_stream_dropped_after_an_event_is_an_error_and_not_asked_for_again(cou
     assert error.response.id == "resp_1"
 
 
+@pytest.mark.parametrize("fault", [ERROR, FAILED], ids=["error", "failed"])
+@pytest.mark.parametrize("before", [None, EVENTS[0]], ids=["background", "begun"])
+def test_a_passing_fault_that_is_not_asked_about_again_is_handed_out(before, fault):
+    told = [fault] if before is None else [before, fault]
+    with LoopbackServer(stream_answer(told)) as server:
+        events, error = collect(ask(server, background=before is None))
+
+    assert [event["type"] for event in events] == [event["type"] for event in told]
+    assert type(error) is ResponseFailedError
+    assert len(server.requests) == 1
+
+
 def test_a_stream_cut_at_any_byte_is_answered_whole_or_ends_in_a_typed_error():
     for length in range(0, len(STREAM), 7):
         with LoopbackServer(then(unframed_head() + STREAM[:length], Peer.close)) as server:
