@@ -12,7 +12,6 @@ from collections.abc import Awaitable
 from typing import Any, Literal, TypeAlias
 
 from .exceptions import ModelBehaviorError
-from .shown import escaped
 
 __all__ = ["AsyncComputer", "Button", "Computer", "Environment"]
 
@@ -121,8 +120,8 @@ def perform_action(computer: Computer | AsyncComputer, action: Any) -> Any:
         return method(*arguments, keys=held)
     if held:
         _logger.warning(
-            "The model holds %s down in a %s of %s, which does not take `keys`: done without",
-            escaped(str(held)),
+            "The model holds %r down in a %s of %s, which does not take `keys`: done without",
+            held,
             action.type,
             type(computer).__name__,
         )
