@@ -232,6 +232,15 @@ def test_signed_reasoning_in_pieces_is_put_together_by_index() -> None:
         ),
         pytest.param(
             [
+                piece('{"a"', index=0, name="one"),
+                piece(":1}", index=0),
+                piece('{"a"', index=0, name="two"),
+                piece(":2}", index=0),
+            ],
+            id="the index 0 for all, and no id",
+        ),
+        pytest.param(
+            [
                 piece('{"a"', index=0, id="1", name="one"),
                 piece(":1}", index=0, id="2", name="one"),
                 piece('{"a"', index=1, id="3", name="two"),
@@ -264,10 +273,16 @@ def test_calls_are_told_apart_however_they_are_numbered(pieces: list[dict[str, A
         assert "".join(deltas) == item["arguments"]
 
 
-def test_two_calls_of_one_function_without_arguments_are_two() -> None:
-    pieces = [piece("", index=0, id=given_id, name="one") for given_id in ("x", "y")]
-    events = streamed(*pieces)
-    assert len(output_of(events)) == 2
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [piece("", index=0, id="x", name="one"), piece("", index=0, id="y", name="one")],
+        [piece("", index=0, name="one"), piece("{}", index=0, name="two")],
+        [piece("", name="one"), piece("", name="two")],
+    ],
+)
+def test_two_calls_without_arguments_are_two(pieces: list[dict[str, Any]]) -> None:
+    assert len(output_of(streamed(*pieces))) == 2
 
 
 def test_arguments_sent_as_an_object_become_text() -> None:

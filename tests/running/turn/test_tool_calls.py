@@ -37,6 +37,7 @@ from agents_lite import (
     ToolOutputGuardrailTripwireTriggered,
     ToolTimeoutError,
     UserError,
+    WebSearchTool,
     function_tool,
     handoff,
     tool_input_guardrail,
@@ -846,12 +847,14 @@ def test_a_hosted_tool_of_one_s_own_may_stand_for_a_server_that_asks(is_asked: b
     assert agent.model.requests[1].input[-1]["approve"]
 
 
-def test_a_question_of_a_server_that_no_tool_stands_for_ends_the_run() -> None:
+@pytest.mark.parametrize("label", [QUESTION["server_label"], None])
+def test_a_question_of_a_server_that_no_tool_stands_for_ends_the_run(label: str | None) -> None:
     tool = HostedMCPTool(
         {"type": "mcp", "server_label": "elsewhere"},
         on_approval_request=lambda request: {"approve": True},
     )
-    agent = Agent(name="A", tools=[tool], model=ScriptedModel([[QUESTION]]))
+    model = ScriptedModel([[{**QUESTION, "server_label": label}]])
+    agent = Agent(name="A", tools=[tool, WebSearchTool()], model=model)
     result = Runner.run_sync(agent, "x")
     assert types(result.new_items) == ["mcp_approval_request"]
     assert result.final_output == ""
