@@ -79,14 +79,14 @@ class Calls:
         if index is None and given_id:
             likely = []  # an id that is not known yet
         call = next(iter(same_id or likely), None)
-        if call is None or index is not None and _names_more(call, given_id, name, text):
+        if call is None or index is not None and _names_more(call, given_id, text):
             return call
         return None if _is_another(call, given_id, name) else call
 
 
-def _names_more(call: GrowingCall, given_id: Any, name: str, text: str) -> bool:
-    """Whether a piece goes on with the name of a call, as Gemini's may, and not with a new call."""
-    if call.pieces or not call.name or name in ("", call.name):
+def _names_more(call: GrowingCall, given_id: Any, text: str) -> bool:
+    """Whether a piece may go on with the name of a call, as Gemini's do."""
+    if call.pieces:
         return False
     return given_id == call.given_id if given_id else not _is_json(text)
 
