@@ -300,6 +300,7 @@ def test_a_page_that_a_refusal_wants_visited_is_a_question(
             state.reject(item)
         [output] = outputs(Runner.run_sync(agent, state))
         assert ("Log in first" in output, output == "done") == (not agrees, agrees)
+        assert "https" not in output  # the page is for the person
 
 
 def test_who_answers_at_once_is_sent_to_a_page_at_once() -> None:
