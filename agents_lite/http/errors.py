@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,7 +130,7 @@ class ErrorWriter:
 
     def no_response(self, content: bytes) -> APIResponseError:
         """The answer is good HTTP, but not what the API says."""
-        text = self._mask(excerpt(content))
+        text = excerpt(content, self._mask)
         return APIResponseError(
             f"{self._host} answered with something else than its API says: "
             f"{readable(text) or 'nothing at all'}",
@@ -154,7 +154,7 @@ class ErrorWriter:
     def error_event(self, event: dict[str, Any], known: dict[str, Any]) -> ResponseFailedError:
         """The server reported an error in place of a response, or in the middle of it."""
         code, message = error_details(event)
-        what = message or f"The server reported an error: {excerpt(json.dumps(event))}"
+        what = message or f"The server reported an error: {excerpt(json.dumps(event), self._mask)}"
         return self.failed(what, known, code, event)
 
     def failed(
@@ -211,10 +211,10 @@ def parse_json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def excerpt(content: bytes | str) -> str:
-    """The beginning of an answer in one line."""
+def excerpt(content: bytes | str, mask: Callable[[str], str] = str) -> str:
+    """The beginning of an answer in one line, without secrets, also such as the end would cut."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-    line = " ".join(text[: 2 * EXCERPT_LENGTH].split())
+    line = " ".join(mask(text[: 2 * EXCERPT_LENGTH]).split())
     return line if len(line) <= EXCERPT_LENGTH else line[:EXCERPT_LENGTH] + " ..."
 
 

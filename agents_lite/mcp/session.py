@@ -461,7 +461,8 @@ class Session:
         words = words_of_error(error) or f"it says no more than {code or error}"
         details = told.get("data")
         if details and code != PAGE_WANTED:
-            words += f" ({excerpt(details if isinstance(details, str) else to_json(details))})"
+            text = details if isinstance(details, str) else to_json(details)
+            words += f" ({excerpt(text, self._mask)})"
         raise MCPServerError(
             f"it refused {method}: {self._mask(words)}",
             self._server_name,

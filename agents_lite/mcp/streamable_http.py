@@ -224,7 +224,7 @@ class HTTPTransport(Transport):
     def refused(self, response: requests.Response, content: bytes) -> MCPServerError:
         """The error for an answer with another status than 2xx."""
         status = response.status_code
-        text = self.mask(excerpt(content))
+        text = excerpt(content, self.mask)
         if self.session_id is not None and (
             status == 404 or (status == 400 and _LOST_SESSION.search(text))
         ):
@@ -355,7 +355,7 @@ class HTTPExchange(Exchange):
             self._is_settled = True
             raise transport.refused(response, content)
         else:
-            text = transport.mask(excerpt(content)) or "nothing at all"
+            text = excerpt(content, transport.mask) or "nothing at all"
             what = f"the answer to {self._message['method']} is no message: {text}"
             raise MCPServerError(what, transport.server_name)
 
@@ -480,7 +480,7 @@ def stream_messages(
             except ValueError:
                 if decoder.name_of(content) not in ("", "message"):
                     continue  # a sign of life
-                text = transport.mask(excerpt(content))
+                text = excerpt(content, transport.mask)
                 what = f"an event holds no message: {text}"
                 raise MCPServerError(what, transport.server_name) from None
     for content in decoder.finish():  # the last event lacks its empty line; it may be cut, too

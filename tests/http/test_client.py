@@ -26,6 +26,7 @@ from agents_lite.concurrency.cancellation import (
 from agents_lite.exceptions import (
     AgentsException,
     APIConnectionError,
+    APIError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
@@ -237,6 +238,14 @@ def test_a_refused_body_is_followed_by_another_as_long_as_there_is_one():
             ask(client_of(server), reword=other_body)
     assert len(told) == 4
     assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize("answer", [b"x" * 195, b'{"error": {"x": "' + b"x" * 175])
+def test_a_key_is_masked_also_where_an_excerpt_is_cut(answer: bytes):
+    with LoopbackServer(http_answer(200, answer + b'sk-test-key"}}')) as server:
+        with pytest.raises(APIError, match="xxx") as caught:
+            ask(client_of(server))
+    assert "xsk" not in str(caught.value)
 
 
 def test_no_refusal_shows_a_key_that_was_sent_with_the_other_body():

@@ -208,6 +208,27 @@ def test_a_refusal_is_told_in_the_server_s_words(error: Any, words: str) -> None
             server.call_tool("write")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"code": -5, "message": "No, token-1234."}},
+        {"error": {"code": -5, "message": "No.", "data": "x" * 195 + "token-1234"}},
+        b"x" * 195 + b"token-1234",
+    ],
+)
+def test_a_secret_is_masked_also_where_an_excerpt_is_cut(answer: Any) -> None:
+    def play(peer: Peer, message: dict[str, Any]) -> None:
+        if isinstance(answer, dict):
+            answer.update(jsonrpc="2.0", id=message["id"])
+        peer.send(http_answer(200, answer))
+
+    params = {"headers": {"Authorization": "token-1234"}}
+    with ScriptedMCP(plays={"write": play}) as scripted, client(scripted, params=params) as server:
+        with pytest.raises(MCPServerError) as caught:
+            server.call_tool("write")
+    assert "tok" not in str(caught.value)
+
+
 @pytest.mark.parametrize("status", [404, 405])
 def test_a_server_of_the_older_transport_is_told_from_another_failure(status: int) -> None:
     def refuse(peer: Peer, _: Any) -> None:
