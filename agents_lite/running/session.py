@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def save_turn(run: LiveRun) -> None:
             held = _ask(run, session.get_items)
             lacking = _lacking(unsaved, held, conversation.session_size)
         if lacking:
-            _ask(run, session.add_items, lacking)
+            _ask(run, session.add_items, deepcopy(lacking))  # a driver may write into them
 
     run.at_work("Saving the session", save)
     run.record.add(Saved())

@@ -14,6 +14,7 @@ from agents_lite import (
     GuardrailFunctionOutput,
     InputGuardrail,
     InputGuardrailTripwireTriggered,
+    ItemHelpers,
     MaxTurnsExceeded,
     OutputGuardrail,
     OutputGuardrailTripwireTriggered,
@@ -456,6 +457,28 @@ def test_a_session_that_takes_the_context_in_all_methods_is_given_it(
         session.clear_session = Clear()  # type: ignore[method-assign]
     run(calculator_with(["ok"]), "hi", session=session, context="tenant")
     assert [wrapper and wrapper.context for wrapper in told] == ["tenant" if takes_it else None] * 2
+
+
+class MarkingSession(ListSession):
+    """Writes into what it is given, as drivers of databases do."""
+
+    def add_items(self, items: list[Any]) -> None:
+        super().add_items(items)
+        for item in items:
+            item["_id"] = len(self.items)
+            for part in item["content"] if isinstance(item.get("content"), list) else ():
+                part["text"] = "***"
+
+
+def test_what_a_session_writes_into_items_stays_there() -> None:
+    session, given = MarkingSession(), [{"role": "user", "content": "hi"}]
+    agent = calculator_with([[text("so"), ADD], "done"])
+    result = Runner.run_sync(agent, given, session=session)
+    said: Any = agent.model
+    assert all("_id" in item for item in session.items)
+    assert not any("_id" in item for item in [*said.requests[1].input, *result.to_input_list()])
+    assert (given, result.final_output) == ([{"role": "user", "content": "hi"}], "done")
+    assert ItemHelpers.text_message_outputs(result.new_items) == "sodone"
 
 
 def test_the_callback_cannot_reach_into_the_session() -> None:
