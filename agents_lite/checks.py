@@ -143,5 +143,8 @@ def from_fields(kind: type[T], given: Any) -> T:
 
 def check_session(value: Any, owner: str) -> None:
     """Raise UserError for what is no session."""
-    if isinstance(value, type) or not hasattr(value, "get_items"):
-        raise UserError(f"{owner} must be a Session such as SQLiteSession, got {repr_of(value)}")
+    if isinstance(value, type) or not (hasattr(value, "get_items") and hasattr(value, "add_items")):
+        raise UserError(
+            f"{owner} must be a Session such as SQLiteSession, with get_items and add_items at "
+            f"least, got {repr_of(value)}"
+        )

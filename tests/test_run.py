@@ -105,6 +105,13 @@ def test_the_input_s_list_is_not_changed() -> None:
 # Arguments
 
 
+class HalfASession:
+    session_id = "half"
+
+    def get_items(self, limit: int | None = None) -> list[Any]:
+        return []
+
+
 WRONG: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "agent": ("A", "x", {}, "must be an Agent, got 'A'"),
     "input": (None, 42, {}, "must be a string or a list of input items, got 42"),
@@ -113,6 +120,7 @@ WRONG: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "agent hooks": (None, "x", {"hooks": AgentHooks()}, r"Agent\(hooks=...\)"),
     "run_config": (None, "x", {"run_config": "m"}, "must be a RunConfig"),
     "session": (None, "x", {"session": SQLiteSession}, "must be a Session such as SQLiteSession"),
+    "half a session": (None, "x", {"session": HalfASession()}, "get_items and add_items at least"),
 }
 
 
