@@ -114,11 +114,17 @@ def _rebuild(kind: type[AgentsException], args: tuple[Any, ...], facts: dict[str
 
 
 def words_of(error: BaseException) -> str:
-    """What an exception says, or its class where it says nothing or cannot say it."""
+    """What an exception says, or its class where it says nothing or cannot say it.
+
+    A group says what each exception in it says, too.
+    """
     try:
-        return str(error) or type(error).__name__
+        said = str(error) or type(error).__name__
     except Exception:
-        return f"{type(error).__name__}, whose text cannot be had"
+        said = f"{type(error).__name__}, whose text cannot be had"
+    if isinstance(error, BaseExceptionGroup):
+        said += ": " + "; ".join(f"{type(e).__name__}: {words_of(e)}" for e in error.exceptions)
+    return said
 
 
 class UserError(AgentsException):

@@ -281,6 +281,14 @@ def test_default_error_message() -> None:
     )
 
 
+def test_the_model_is_told_what_the_exceptions_of_a_group_say() -> None:
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [ValueError("no row"), KeyError()])
+    assert default_tool_error_function(CONTEXT, group) == (
+        "An error occurred while running the tool. Please try again. Error: unhandled errors in a "
+        "TaskGroup (2 sub-exceptions): ValueError: no row; KeyError: KeyError"
+    )
+
+
 def test_default_error_message_tells_bad_json_from_arguments_that_do_not_fit() -> None:
     @function_tool
     def f(a: int) -> None: ...
