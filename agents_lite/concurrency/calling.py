@@ -495,7 +495,8 @@ def _serve(loop: AbstractEventLoop) -> None:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:  # of none, `gather` asks the policy for a loop, and that may be another by now
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         with suppress(RuntimeError):  # it starts a thread, which the interpreter's exit forbids
             loop.run_until_complete(loop.shutdown_default_executor())

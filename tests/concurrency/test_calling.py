@@ -516,6 +516,19 @@ def test_a_child_has_a_loop_of_its_own_and_at_exit_all_tasks_end():
     ]
 
 
+@pytest.mark.filterwarnings("ignore:.*event_loop_policy:DeprecationWarning")
+def test_the_loop_ends_in_peace_though_the_policy_is_another_by_then() -> None:
+    loop = calling._PrivateLoop()
+    asyncio.run_coroutine_threadsafe(loop_here(), loop.loop).result(LONG)
+    policy = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
+    try:
+        loop.end()  # the thread's exceptions are warnings, and those errors
+    finally:
+        asyncio.set_event_loop_policy(policy)
+    assert loop.loop.is_closed()
+
+
 @pytest.mark.parametrize(
     "make",
     [
