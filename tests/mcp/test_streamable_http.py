@@ -65,6 +65,17 @@ def test_the_older_revision_has_a_session_that_is_ended() -> None:
         assert not peer.live
 
 
+def test_a_connection_that_was_asked_for_outlives_a_block() -> None:
+    with ScriptedMCP(modern=True) as peer:
+        server = client(peer)
+        server.connect()
+        with server:
+            say(server, "a")
+        say(server, "b")
+        server.close()
+        assert peer.methods().count("server/discover") == 1
+
+
 def test_the_newest_revision_says_all_in_each_request() -> None:
     with ScriptedMCP(modern=True) as peer:
         with client(peer) as server:
