@@ -74,6 +74,9 @@ def test_a_connection_that_was_asked_for_outlives_a_block() -> None:
         say(server, "b")
         server.close()
         assert peer.methods().count("server/discover") == 1
+        with server:
+            say(server, "c")
+        assert server._session is None  # nobody asks for it any more
 
 
 def test_the_newest_revision_says_all_in_each_request() -> None:

@@ -455,11 +455,14 @@ def test_content_that_is_none_is_refused_before_anything_is_sent(part: Any) -> N
 
 
 def test_the_environment_names_key_and_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(message({"type": "text", "text": "Hi"})) as server:
+    with answering(*[message({"type": "text", "text": "Hi"})] * 2) as server:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.origin)
-        Runner.run_sync(Agent("A", model=AnthropicModel("claude")), "Hi")
+        agent = Agent("A", model=AnthropicModel("claude"))
+        for _ in range(2):
+            Runner.run_sync(agent, "Hi")
         request = server.requests[0]
+        assert server.connections == 1
     assert request.path == "/v1/messages"
     assert request.headers["x-api-key"] == "sk-ant"
     assert request.headers["anthropic-version"] == "2023-06-01"
