@@ -16,6 +16,7 @@ from agents_lite import (
     Agent,
     CassetteLeftover,
     CassetteMiss,
+    ComputerTool,
     HostedMCPTool,
     ModelSettings,
     RunConfig,
@@ -376,6 +377,27 @@ def count_calls(factor: int) -> tuple[Any, list[int]]:
 def recorded_with_tools(scripted: Scripted, file: Path, script: list[Any], *tools: Any) -> Any:
     with cassette(file, tools="recorded"):
         return run_sync(Agent("A", tools=list(tools), model=scripted(script)), "Go")
+
+
+def test_a_computer_is_operated_also_where_tools_are_recorded(
+    scripted: Scripted, file: Path
+) -> None:
+    class Desk:
+        environment = "browser"
+        dimensions = (1024, 768)
+        waits = 0
+
+        def wait(self) -> None:
+            self.waits += 1
+
+        def screenshot(self) -> str:
+            return "eA=="
+
+    wait = {"type": "computer_call", "call_id": "c1", "action": {"type": "wait"}}
+    for script in [[wait], "Done."], []:
+        desk: Any = Desk()
+        recorded_with_tools(scripted, file, script, ComputerTool(desk))
+        assert desk.waits == 1
 
 
 def test_tools_run_by_default_and_a_changed_output_is_a_miss(
