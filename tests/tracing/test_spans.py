@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agents_lite import Agent, Runner
+from agents_lite.testing import ScriptedModel, token_usage, turn
 from agents_lite.tracing import (
     agent_span,
     custom_span,
@@ -96,6 +98,20 @@ def test_each_kind_of_span_exports_its_own_fields(remembered, make, expected):
     with trace("W"), make() as span:
         pass
     assert span.export()["span_data"] == expected
+
+
+def test_a_model_call_tells_its_span_what_was_counted_and_no_zeros(remembered):
+    model = ScriptedModel([turn("Hi", usage=token_usage(9, 4, cached_tokens=3))])
+    Runner.run_sync(Agent("A", model=model), "Hi")
+    ended = [span.span_data for what, span in remembered.heard if what == "span_end"]
+    [usage] = [told.usage for told in ended if told.type == "generation"]
+    assert usage == {
+        "input_tokens": 9,
+        "output_tokens": 4,
+        "total_tokens": 13,
+        "model": "scripted",
+        "input_tokens_details": {"cached_tokens": 3},
+    }
 
 
 def test_data_may_be_set_until_the_span_ends(remembered):
