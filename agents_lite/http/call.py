@@ -121,7 +121,7 @@ class Call:
         """
         self._errors.request_id = None
         try:
-            response = self._response = self._endpoint.send(self._outgoing, exchange)
+            response = self._response = self._sent(exchange)
         except WIRE_ERRORS as error:
             raise self._errors.lost(error) from error
         except BaseException as error:
@@ -194,6 +194,16 @@ class Call:
                 self._cancel()
         if is_given_up and background is not None:
             background.note(None)
+
+    def _sent(self, exchange: Exchange) -> requests.Response:
+        """The answer; a kept connection that turns out to be closed is replaced by another."""
+        while True:
+            exchange.was_idle_too_long = False
+            try:
+                return self._endpoint.send(self._outgoing, exchange)
+            except requests.ConnectionError:
+                if exchange.is_cut or not exchange.was_idle_too_long:
+                    raise
 
     def _cancel(self) -> None:
         """Tell the server to stop working on a background response."""

@@ -68,6 +68,8 @@ class Exchange:
 
     def __init__(self) -> None:
         self.is_cut = False
+        self.was_idle_too_long = False
+        """Whether the server had closed the connection, kept from before, that was used last."""
         self._socket: Any = None
 
     def watch(self, sock: Any) -> None:
@@ -367,7 +369,13 @@ class _Pool(HTTPConnectionPool):
         conn.send_timeout = options["timeout"].read_timeout
         if options["response_conn"] is not None and isinstance(conn, _Watched):
             options["response_conn"] = _Loan(conn)
-        return super()._make_request(conn, *args, **options)
+        was_kept = conn.sock is not None
+        try:
+            return super()._make_request(conn, *args, **options)
+        except ConnectionResetError:
+            if was_kept and (exchange := _exchange_here()) is not None:
+                exchange.was_idle_too_long = True
+            raise
 
     def _put_conn(self, conn: Any) -> None:
         if isinstance(conn, _Loan):

@@ -553,6 +553,33 @@ def test_a_connection_that_the_server_closed_meanwhile_is_replaced():
         assert ask(client, on_retry=pytest.fail) == [COMPLETED]
 
 
+@pytest.mark.parametrize("end", [Peer.close, Peer.reset])
+def test_a_kept_connection_that_is_closed_under_a_request_is_replaced_at_once(end: Any) -> None:
+    with LoopbackServer(GOOD, end, GOOD, GOOD) as server:
+        client = client_of(server, max_retries=0)
+        for _ in range(3):
+            assert ask(client) == [COMPLETED]
+
+    sent = [request.headers["idempotency-key"] for request in server.requests]
+    assert (server.connections, sent[1] == sent[2], len({*sent})) == (2, True, 3)
+
+
+def test_a_new_connection_that_is_closed_under_a_request_is_none_that_was_kept() -> None:
+    with LoopbackServer(GOOD, Peer.close, Peer.close) as server:
+        client = client_of(server, max_retries=0)
+        ask(client)
+        with pytest.raises(APIConnectionError):
+            ask(client)
+
+
+def test_a_request_that_must_not_come_twice_is_not_sent_again_on_another_connection() -> None:
+    with LoopbackServer(GOOD, Peer.close) as server:
+        client = client_of(server, max_retries=0)
+        ask(client)
+        with pytest.raises(APIConnectionError):
+            client.ask("POST", "/conversations", {}, may_be_repeated=False)
+
+
 def test_a_slow_delta_is_handed_on_at_once():
     seen = threading.Semaphore(0)
 
