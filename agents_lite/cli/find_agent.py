@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from ..agent import Agent
+from ..concurrency.calling import Callbacks
+from ..concurrency.cancellation import Cancellation
 from ..exceptions import UserError
 from ..tool import Tool, check_tool, function_tool
 
@@ -104,9 +106,9 @@ def _find(name: str, what: str) -> tuple[ModuleType, str]:
 
 
 def _given(module: ModuleType, attribute: str) -> Any:
-    """What stands there, or what the function that stands there gives."""
+    """What stands there, or what the function that stands there gives, a coroutine function too."""
     found = _at(module, attribute)
-    return found() if isfunction(found) else found
+    return Callbacks().call(Cancellation(), found) if isfunction(found) else found
 
 
 def _at(module: ModuleType, attribute: str) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import agents_lite
+from agents_lite.cli.find_agent import find_agent
 from agents_lite.cli.main import command_parsers
 from agents_lite.testing.offline import NOTICE
 from agents_lite.tracing import TraceStore
@@ -136,3 +137,15 @@ def test_importing_the_package_leaves_the_command_line_alone() -> None:
     check = "import agents_lite, sys; print('agents_lite.cli' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_coroutine_function_may_give_the_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "made_later.py"
+    program.write_text(
+        "from agents_lite import Agent\nasync def make():\n    return Agent(name='Later')\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, "made_later", sys)  # so it is forgotten again
+    assert find_agent(f"{program}:make").name == "Later"
