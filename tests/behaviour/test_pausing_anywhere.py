@@ -22,6 +22,7 @@ from tests.support.generated_runs import (
     Notes,
     StatelessModel,
     Sum,
+    go_on,
     in_a_new_process,
     outcome,
     taken_further,
@@ -36,11 +37,13 @@ SIDE_BY_SIDE = {"beside", "coroutine"}
 def to_the_end(number: int, folder: Path, *parts: int | None) -> dict[str, Any]:
     """Run a generated run, each process taking so many facts further, the last ones as the last.
 
-    None: until it is over or pauses.
+    None: until it is over or pauses. The first one is this process.
     """
+    folder.mkdir()
     state = None
     for start in range(MOST_STARTS):
-        told = in_a_new_process(number, folder, state, parts[min(start, len(parts) - 1)])
+        take = in_a_new_process if start else go_on
+        told = take(number, folder, state, parts[min(start, len(parts) - 1)])
         if told["is_over"]:
             return told
         state = told["state"]
