@@ -24,7 +24,8 @@ def describe_error(error: Exception) -> str:
 
 
 def _origin(error: Exception) -> traceback.FrameSummary:
-    return traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not frame.filename.startswith("<frozen ")][-1]
 
 
 def _is_ours(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import agents_lite
+from agents_lite.cli.errors import describe_error
 from agents_lite.cli.find_agent import find_agent
 from agents_lite.cli.main import command_parsers
 from agents_lite.testing.offline import NOTICE
@@ -149,3 +150,16 @@ def test_a_coroutine_function_may_give_the_agent(
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setitem(sys.modules, "made_later", sys)  # so it is forgotten again
     assert find_agent(f"{program}:make").name == "Later"
+
+
+def test_a_program_that_is_no_python_is_told_with_its_place_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "no_python.py"
+    program.write_text("x = (\n")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, "no_python", sys)
+    with pytest.raises(SyntaxError) as caught:
+        find_agent(f"{program}:agent")
+    told = "SyntaxError: '(' was never closed (no_python.py, line 1)"
+    assert describe_error(caught.value) == told
