@@ -146,7 +146,7 @@ class HostedMCPTool(_ConfiguredTool):
     """{"type": "mcp", "server_label": ..., "server_url": ..., "require_approval": ...}, sent as it
     is."""
     on_approval_request: MCPToolApprovalFunction | None = None
-    """Answers the server's questions; None leaves them unanswered in the result's new_items."""
+    """Answers the server's questions; None asks a person: the run pauses."""
 
     def __post_init__(self) -> None:
         """Raise UserError for a configuration that is no dict, or a function that cannot answer."""

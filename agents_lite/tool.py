@@ -428,7 +428,7 @@ class HostedTool(ABC):
     name: ClassVar[str]
     """What traces and errors call it."""
     on_approval_request: Any = None
-    """Answers the questions of its MCP server, see HostedMCPTool; None: a person does."""
+    """Answers the questions of its MCP server, see HostedMCPTool; None: the run pauses."""
 
     @abstractmethod
     def to_request(self) -> dict[str, Any]:

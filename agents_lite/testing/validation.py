@@ -57,6 +57,8 @@ _LONGEST_CALL_ID = 64
 _REQUIRED_ITEM_FIELDS = {
     "function_call": ("call_id", "name", "arguments"),
     "function_call_output": ("call_id", "output"),
+    "mcp_approval_request": ("id",),
+    "mcp_approval_response": ("approval_request_id", "approve"),
 }
 _CALLS = ("function_call", "custom_tool_call", "computer_call")
 _TOOL_CHOICES = ("auto", "required", "none")

@@ -182,6 +182,11 @@ def test_schemas_that_are_not_strict_are_refused(change: dict[str, Any], complai
             "64, but got a string with length 65 instead.",
         ),
         ([{"type": "function_call"}], "Missing required parameter: 'input[0].call_id'."),
+        ([{"type": "mcp_approval_request"}], "Missing required parameter: 'input[0].id'."),
+        (
+            [{"type": "mcp_approval_response", "approve": False}],
+            "Missing required parameter: 'input[0].approval_request_id'.",
+        ),
         (["Hi"], "Invalid type for 'input[0]': expected an object, but got a string instead."),
         (
             [{"role": "tool", "content": "x"}],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from .growing import GrowingCall, new_call_id
+from .json_text import is_json
 
 Json = dict[str, Any]
 
@@ -68,7 +69,7 @@ class Calls:
         """The call whose arguments a piece says once more, all of them, as some do at the end."""
         for call in self.all if index is not None else ():
             is_same = call.given_id == given_id if given_id else not name
-            if is_same and call.index == index and call.arguments == text and _is_json(text):
+            if is_same and call.index == index and call.arguments == text and is_json(text):
                 return call
         return None
 
@@ -88,7 +89,7 @@ def _names_more(call: GrowingCall, given_id: Any, text: str) -> bool:
     """Whether a piece may go on with the name of a call, as Gemini's do."""
     if call.pieces:
         return False
-    return given_id == call.given_id if given_id else not _is_json(text)
+    return given_id == call.given_id if given_id else not is_json(text)
 
 
 def _is_another(call: GrowingCall, given_id: Any, name: str) -> bool:
@@ -100,7 +101,7 @@ def _is_another(call: GrowingCall, given_id: Any, name: str) -> bool:
         return False
     if not call.pieces:
         return name != call.name or bool(given_id and call.given_id and given_id != call.given_id)
-    return name != call.name or _is_json(call.arguments)
+    return name != call.name or is_json(call.arguments)
 
 
 def _unknown(piece: Json) -> Json:
@@ -110,11 +111,3 @@ def _unknown(piece: Json) -> Json:
 def _as_text(arguments: Any) -> str:
     """Arguments as text; some servers send them as an object."""
     return "" if arguments is None else to_json(arguments).decode()
-
-
-def _is_json(text: str) -> bool:
-    try:
-        from_json(text)
-    except (ValueError, TypeError):  # TypeError: halves of characters
-        return False
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from json import JSONDecodeError, JSONDecoder
+from json import JSONDecoder
 from typing import Any
 
 Json = dict[str, Any]
@@ -21,13 +21,13 @@ def json_inside(text: str) -> str:
     """
     thought_end = text.rfind(_THOUGHT_END)
     whole = _LIST.fullmatch(text, 0 if thought_end < 0 else thought_end + len(_THOUGHT_END))
-    if whole and _is_json(whole[1]):
+    if whole and is_json(whole[1]):
         return whole[1]
     start = text.find("{")
     while start >= 0:
         try:
             _, end = _decoder.raw_decode(text, start)
-        except (JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             end = start + 1
         else:
             if end > thought_end:
@@ -36,10 +36,11 @@ def json_inside(text: str) -> str:
     return text
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether all of a text is JSON; line breaks may stand in its strings."""
     try:
         _decoder.decode(text)
-    except (JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
     return True
 
