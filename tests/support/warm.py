@@ -216,10 +216,11 @@ def main(answering: socket.socket, *loaded: str) -> None:
     running: dict[int, int] = {}
 
     def tell_ends(*_: object) -> None:
-        for pid, telling in list(running.items()):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                del running[pid]
+        with suppress(ChildProcessError):  # there is none left
+            # Each end is told once: the next signal may come in the middle of this.
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                pid, status = ended
+                telling = running.pop(pid)
                 os.write(telling, f"{os.waitstatus_to_exitcode(status)}\n".encode())
                 os.close(telling)
 
