@@ -181,7 +181,7 @@ class ToolCallItem(RunItemBase):
     @property
     def tool_name(self) -> str:
         """The tool that is called."""
-        return _tool_name(self.raw_item)
+        return tool_name_of(self.raw_item)
 
     @property
     def call_id(self) -> str | None:
@@ -190,7 +190,7 @@ class ToolCallItem(RunItemBase):
 
     def in_words(self) -> str:
         """Tool and arguments."""
-        return f"{self.tool_name}({_arguments(self.raw_item)})"
+        return f"{self.tool_name}({arguments_of(self.raw_item)})"
 
 
 @dataclass(repr=False)
@@ -219,7 +219,7 @@ class HandoffCallItem(RunItemBase):
 
     def in_words(self) -> str:
         """The handoff's name and its arguments."""
-        return f"{_field(self.raw_item, 'name')}({_arguments(self.raw_item)})"
+        return f"{_field(self.raw_item, 'name')}({arguments_of(self.raw_item)})"
 
 
 @dataclass(repr=False)
@@ -288,14 +288,14 @@ class ToolApprovalItem(RunItemBase):
     @property
     def tool_name(self) -> str:
         """The tool that is to be called."""
-        return _tool_name(self.raw_item)
+        return tool_name_of(self.raw_item)
 
     name = tool_name
 
     @property
     def arguments(self) -> str:
         """The call's arguments: JSON text; for a computer, its actions, and so on."""
-        return _arguments(self.raw_item)
+        return arguments_of(self.raw_item)
 
     def in_words(self) -> str:
         """Tool and arguments; or what an MCP server asks."""
@@ -427,11 +427,12 @@ def _output_fields(call: Any, shown: str | list[dict[str, Any]]) -> TResponseInp
     return {"type": f"{call.type}_output", "call_id": call.call_id, "output": shown}
 
 
-def _arguments(call: Any) -> str:
+def arguments_of(call: Any) -> str:
+    """What a call asks for: its arguments, JSON text; of other calls free text, or JSON of it."""
     fields = as_json(call)
     for name in ("arguments", "input"):
-        if fields.get(name) is not None:
-            return str(fields[name])
+        if (given := fields.get(name)) is not None:
+            return given if isinstance(given, str) else json_text(given)
     for name in ("operation", "actions"):
         if fields.get(name):
             return json_text(fields[name])
@@ -445,7 +446,7 @@ def _field(raw_item: Any, name: str) -> Any:
     return fields.get(name) if isinstance(fields, dict) else None
 
 
-def _tool_name(raw_item: Any) -> str:
+def tool_name_of(raw_item: Any) -> str:
     """The name in a call; where there is none, the tool that calls of its type are for."""
     fields = as_json(raw_item)
     return str(fields.get("name") or fields["type"].removesuffix("_call"))

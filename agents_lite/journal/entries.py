@@ -11,7 +11,7 @@ from typing import Any
 
 from ..agent import Agent
 from ..exceptions import JournalError, JournalMismatch
-from ..items import ItemHelpers
+from ..items import ItemHelpers, arguments_of, tool_name_of
 from ..response_types import json_text, read_json
 from ..running.fact_json import fact_from_json, fact_to_json
 from ..running.facts import Answered, Begun, Fact
@@ -162,12 +162,9 @@ def waiting_calls(facts: list[JSON]) -> list[WaitingCall]:
                 for raw in told["output"]:
                     calls[address, str(raw.get("call_id") or raw.get("id"))] = raw
             case "asked":
-                raw = calls.get(place, {})
-                name, arguments = raw.get("name") or raw.get("type"), raw.get("arguments")
-                if arguments is None:
-                    arguments = json_text(raw.get("actions") or raw.get("action"))
+                raw = calls.get(place, {"type": "unknown"})
                 waiting[place] = WaitingCall(
-                    place[1], str(name), str(arguments), told["reason"], address
+                    place[1], tool_name_of(raw), arguments_of(raw), told["reason"], address
                 )
                 questions[place] = set(told.get("questions") or ())
             case "decided" | "called":

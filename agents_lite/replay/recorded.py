@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..cassettes.questions import plain
 from ..guardrail import GuardrailFunctionOutput, InputGuardrailResult
-from ..items import ToolCallOutputItem
+from ..items import ToolCallOutputItem, arguments_of
 from ..response_types import as_json, read_json
 from ..running.fact_json import item_to_json
 from ..running.facts import (
@@ -171,18 +170,8 @@ def calls_of(output: list[JSON]) -> dict[str, RecordedCall]:
         call_id = item.get("id" if kind == "mcp_approval_request" else "call_id")
         if call_id and kind.endswith(("_call", "_request")):
             name = str(item.get("name") or kind)
-            calls[str(call_id)] = RecordedCall(str(call_id), name, _asked_for(item), kind)
+            calls[str(call_id)] = RecordedCall(str(call_id), name, arguments_of(item), kind)
     return calls
-
-
-def _asked_for(item: JSON) -> str:
-    """What a call asks for, JSON text or free text."""
-    if item.get("type") == "computer_call":
-        return json.dumps(item.get("actions") or [item.get("action")])
-    for name in ("arguments", "input", "action", "operation"):
-        if (asked_for := item.get(name)) is not None:
-            return asked_for if isinstance(asked_for, str) else json.dumps(asked_for)
-    return ""
 
 
 def call_id_in(item: JSON) -> str | None:

@@ -23,6 +23,9 @@ from pydantic import BaseModel
 from agents_lite import (
     Agent,
     AgentOutputSchema,
+    ApplyPatchTool,
+    CustomTool,
+    FolderEditor,
     Journal,
     JournalError,
     JournalMismatch,
@@ -361,6 +364,25 @@ def test_an_approval_waits_in_the_journal(journal: Journal, scripted: Scripted) 
     result = Runner.run_sync(agent, "Go", run_config=config(journal))
     assert result.final_output == "done"
     assert result.new_items[2].output == "paid 7"
+
+
+def test_what_still_waits_is_told_in_the_same_words_once_another_call_is_decided(
+    journal: Journal, scripted: Scripted, tmp_path: Path
+) -> None:
+    operation = {"type": "delete_file", "path": "a.txt"}
+    patch = {"type": "apply_patch_call", "call_id": "f", "operation": operation}
+    said = {"type": "custom_tool_call", "call_id": "s", "name": "say", "input": "Hello"}
+    tools = [
+        pay,
+        ApplyPatchTool(FolderEditor(tmp_path), needs_approval=True),
+        CustomTool("say", "Says it.", lambda context, text: text, needs_approval=True),
+    ]
+    model = scripted([[call("pay", call_id="p", amount=7), patch, said]])
+    Runner.run_sync(Agent("A", model=model, tools=tools), "Go", run_config=config(journal))
+    _, *left = journal.run("r").waiting
+    assert [each.tool_name for each in left] == ["apply_patch", "say"]
+    journal.approve("r", "p")
+    assert list(journal.run("r").waiting) == left
 
 
 def test_a_run_that_goes_on_waits_no_more(journal: Journal, scripted: Scripted) -> None:
