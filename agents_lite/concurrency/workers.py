@@ -33,7 +33,7 @@ IDLE_SECONDS = 1.0
 GRACE_SECONDS = 1.5
 """How long work that was told to stop is waited for."""
 ABANDON_SECONDS = 0.1
-"""How long work that cannot be told to stop is waited for."""
+"""The same for work that most likely cannot be stopped: enough for a coroutine to be cancelled."""
 LOOK_SECONDS = 1.0
 """How often who waits for work on an event loop looks whether that still goes on."""
 

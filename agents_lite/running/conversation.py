@@ -177,8 +177,7 @@ class Conversation:
             since = self.new_items[self._outputs_start :]
             self.next_input = [item.to_input_item() for item in since]
         elif not has_all and self.server_keeps_history:
-            before = [item.to_input_item() for item in self.new_items[: self._turn_start]]
-            said = [*ItemHelpers.input_to_new_input_list(self.prepared), *before]
+            said = _as_inputs(self.prepared, self.new_items[: self._turn_start])
             self.next_input = list(mend_history(said))
         self.previous_response_id, self.conversation_id = previous_response_id, conversation_id
         self.server_keeps_history = bool(previous_response_id or conversation_id)
@@ -198,11 +197,8 @@ class Conversation:
         self._is_filtered = True
         self.history = history if isinstance(history, str) else tuple(history)
         self.shown_items = [*filtered.pre_handoff_items, *filtered.sent_items]
-        said = ItemHelpers.input_to_new_input_list(
-            history if isinstance(history, str) else list(history)
-        )
-        shown = [*said, *(item.to_input_item() for item in self.shown_items)]
-        self._send(without_lost_reasoning(self._all_said(), shown))
+        said = _as_inputs(self.prepared, self.new_items)
+        self._send(without_lost_reasoning(said, _as_inputs(self.history, self.shown_items)))
 
     def handoff_data(self, context: RunContextWrapper[Any]) -> HandoffInputData:
         """The conversation as a handoff's input filter sees it, during the turn of the handoff."""
@@ -238,17 +234,10 @@ class Conversation:
             as_sent: Begin as the agent at work was sent it, where an input filter has decided
                 about that.
         """
-        before, new = self.given, self.new_items
+        whole = _as_inputs(self.given, self.new_items)
         if as_sent and self._is_filtered:
-            before = self.history if isinstance(self.history, str) else list(self.history)
-            new = [*self.shown_items, *self.turn_items]
-        new_items = [item.to_input_item() for item in new]
-        whole = [*ItemHelpers.input_to_new_input_list(before), *new_items]
+            whole = _as_inputs(self.history, [*self.shown_items, *self.turn_items])
         return whole if self.server_keeps_history else list(mend_history(whole))
-
-    def _all_said(self) -> list[TResponseInputItem]:
-        new_items = [item.to_input_item() for item in self.new_items]
-        return [*ItemHelpers.input_to_new_input_list(self.prepared), *new_items]
 
     def _add_to_input(self, inputs: list[TResponseInputItem]) -> None:
         """Send a turn's items too, each id once: some servers give an id again in another turn."""
@@ -262,3 +251,11 @@ class Conversation:
     def _send(self, items: list[TResponseInputItem]) -> None:
         self._ids.update(ids_of(items))
         self.next_input = list(items if self.server_keeps_history else mend_history(items))
+
+
+def _as_inputs(
+    before: str | Sequence[TResponseInputItem], items: list[RunItem]
+) -> list[TResponseInputItem]:
+    """An input and the items behind it, as one list of input items."""
+    said = before if isinstance(before, str) else list(before)
+    return [*ItemHelpers.input_to_new_input_list(said), *(item.to_input_item() for item in items)]

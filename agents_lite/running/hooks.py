@@ -79,10 +79,6 @@ class Hooks:
         for hooks in (self._run_hooks, agent.hooks):
             self._tell(hooks, "on_tool_end", context, agent, tool, result)
 
-    def hears_of(self, agent: Agent[Any]) -> bool:
-        """Whether anybody wants to know what this agent does."""
-        return self._run_hooks is not None or agent.hooks is not None
-
     def is_heard(self, *facts: Any) -> bool:
         """Whether there are hooks of the run, or of an agent among what is told."""
         return self._run_hooks is not None or any(

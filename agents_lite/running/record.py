@@ -249,11 +249,9 @@ class Record:
 
     def call_key(self, call_id: str) -> str:
         """A name for a call of the turn at hand, the same whenever the run is taken up."""
-        outermost = self
-        while outermost.around is not None:
-            outermost = outermost.around
         places = (*self.address, (self.turn, call_id))
-        return "/".join([outermost.run_id, *(f"{turn}/{each}" for turn, each in places)])
+        named = (f"{turn}/{each}" for turn, each in places)
+        return "/".join([self._outermost().run_id, *named])
 
     def target_of(self, call_id: str) -> Place | None:
         """Where the tool or handoff stands that a call of the turn at hand means, or None."""

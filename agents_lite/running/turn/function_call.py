@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from ...concurrency.cancellation import Cancellation
-from ...concurrency.workers import run_in_thread_or_here, wait_a_moment, wait_for
+from ...concurrency.workers import (
+    ABANDON_SECONDS,
+    run_in_thread_or_here,
+    wait_a_moment,
+    wait_for,
+)
 from ...exceptions import (
     AgentsException,
     NestingTooDeep,
@@ -42,9 +47,6 @@ if TYPE_CHECKING:
     from ...tool import FunctionTool
     from ...tracing import FunctionSpanData, Span
     from .tool_call import ToolCall
-
-ABANDON_SECONDS = 0.1
-"""How long a tool that ran out of time is waited for: enough for a coroutine to be cancelled."""
 
 MOST_ELEMENTS = 100_000
 """Most that is taken of an iterator that a tool returns."""

@@ -79,7 +79,7 @@ class ToolCall:
     def announce_start(self) -> None:
         """Tell the hooks that the tool is about to run."""
         hooks, agent = self.run.hooks, self.agent
-        if hooks.hears_of(agent) and not self.goes_on:
+        if hooks.is_heard(agent) and not self.goes_on:
             given = self.asked_for  # which is read for them
             arguments = given if isinstance(given, dict) else {}
             hooks.tool_started(self.context, agent, self.tool, arguments)
