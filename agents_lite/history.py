@@ -38,7 +38,7 @@ _CALL_TYPES = _CALLS_BY_OUTPUT | {call: call for call in _CALLS_BY_OUTPUT.values
 _LEADING_TYPES = {"reasoning", *_CALLS_BY_OUTPUT.values()}
 """Items that must not be cut from what follows them."""
 
-_MAY_LACK_ID = {"message", "function_call", "custom_tool_call"}
+MAY_LACK_ID = ("message", "function_call", "custom_tool_call")
 """Items of the model that the API takes without their ids."""
 
 _logger = logging.getLogger("agents_lite")
@@ -87,16 +87,11 @@ def without_lost_reasoning(
             is_lost = _id_of(item) not in kept
         elif not _is_from_model(item):
             is_lost = False
-        elif is_lost and _id_of(item) and item.get("type", "message") in _MAY_LACK_ID:
+        elif is_lost and _id_of(item) and item.get("type", "message") in MAY_LACK_ID:
             followers.add(_id_of(item))
     if not followers:
         return after
-    return [
-        {name: value for name, value in item.items() if name != "id"}
-        if _id_of(item) in followers
-        else item
-        for item in after
-    ]
+    return [without_id(item) if _id_of(item) in followers else item for item in after]
 
 
 def _without_lost_followers(
@@ -133,6 +128,11 @@ def ids_of(items: list[TResponseInputItem]) -> list[str]:
     return [name for name in map(_id_of, items) if name]
 
 
+def without_id(item: TResponseInputItem) -> TResponseInputItem:
+    """The item without its id."""
+    return {name: value for name, value in item.items() if name != "id"}
+
+
 def _names_of(item: TResponseInputItem) -> list[str]:
     """What an item is known by, wherever it stands."""
     return [name for name in (item.get("id"), item.get("call_id")) if isinstance(name, str)]
@@ -140,12 +140,7 @@ def _names_of(item: TResponseInputItem) -> list[str]:
 
 def without_reasoning_ids(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
     """A history whose reasoning the server does not look up by its ids."""
-    return [
-        {name: value for name, value in item.items() if name != "id"}
-        if item.get("type") == "reasoning"
-        else item
-        for item in items
-    ]
+    return [without_id(item) if item.get("type") == "reasoning" else item for item in items]
 
 
 def without_stored_reasoning(items: list[TResponseInputItem]) -> list[TResponseInputItem]:
@@ -218,8 +213,8 @@ def _without_copies(items: list[TResponseInputItem]) -> list[TResponseInputItem]
             is_said_anew = item_type == "message" or _pair(item) in made_again
             if not is_said_anew and _substance(first[name]) == _substance(item):
                 continue
-            if item_type in _MAY_LACK_ID:
-                item = {field: value for field, value in item.items() if field != "id"}
+            if item_type in MAY_LACK_ID:
+                item = without_id(item)
         elif name:
             first[name] = item
         sole.append(item)

@@ -11,7 +11,7 @@ from ..concurrency.calling import Done
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock
 from ..exceptions import AgentsException, NotFoundError, UserError
-from ..history import latest_items
+from ..history import latest_items, without_id
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
 from .session_settings import SessionSettings, as_settings, check_limit
@@ -128,7 +128,7 @@ class OpenAIConversationsSession(SessionABC):
         check_count(count, "The count of items to replace")
         old = [item["id"] for item in self.get_items()[:count]]
         given = as_input_items(items, "What the conversation is to add")
-        self.add_items([_without_id(item) if item.get("id") in old else item for item in given])
+        self.add_items([without_id(item) if item.get("id") in old else item for item in given])
         for item_id in old:
             with suppress(NotFoundError):
                 self._ask("DELETE", f"/items/{item_id}")
@@ -211,7 +211,3 @@ def _is_anonymous(item: TResponseInputItem) -> bool:
     """Whether it is reasoning with neither id nor secret, which the API calls an invalid item."""
     is_reasoning = item.get("type") == "reasoning"
     return is_reasoning and not (item.get("id") or item.get("encrypted_content"))
-
-
-def _without_id(item: TResponseInputItem) -> TResponseInputItem:
-    return {name: value for name, value in item.items() if name != "id"}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-LONGEST = 64
-"""Characters of a call's id. Source: the API's refusal, `string_above_max_length`."""
+from ..history import without_id
+
+LONGEST_CALL_ID = 64
+"""Characters that a call's id may have. Source: the API's refusal, `string_above_max_length`."""
 _PREFIXES = {"message": "msg", "function_call": "fc", "reasoning": "rs"}
 """How ids of items begin that may lack one. Source: the API's refusal, `invalid_id_prefix`."""
 _THOUGHT = "__thought__"
@@ -35,7 +37,7 @@ def without_foreign_ids(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     changed = []
     for item in items:
         if _has_foreign_id(item):
-            item = {name: value for name, value in item.items() if name != "id"}
+            item = without_id(item)
         if _is_too_long(item.get("call_id")) and item["call_id"] in short:
             item = {**item, "call_id": short[item["call_id"]]}
         changed.append(item)
@@ -48,7 +50,7 @@ def _has_foreign_id(item: dict[str, Any]) -> bool:
 
 
 def _is_too_long(call_id: Any) -> bool:
-    return isinstance(call_id, str) and len(call_id) > LONGEST and _THOUGHT not in call_id
+    return isinstance(call_id, str) and len(call_id) > LONGEST_CALL_ID and _THOUGHT not in call_id
 
 
 def _short(call_id: str) -> str:

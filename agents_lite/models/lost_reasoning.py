@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from ..history import MAY_LACK_ID, without_id
 from .replayed_reasoning import REPLAYED
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ _REFUSAL = re.compile(
 _MOST_READ = 10_000
 """Characters of a refusal that are looked at."""
 
-_NAMED = ("message", "function_call", "custom_tool_call")
-"""Items that may follow reasoning, and that the API takes without their ids."""
 _HOSTED = (
     "web_search_call",
     "file_search_call",
@@ -44,7 +43,7 @@ _HOSTED = (
     "image_generation_call",
     "mcp_call",
 )
-"""Those that it does not."""
+"""Items that may follow reasoning, and that the API does not take without their ids."""
 
 _logger = logging.getLogger("agents_lite")
 
@@ -63,9 +62,9 @@ def without_lost(request: ModelRequest) -> ModelRequest:
     kept = []
     for item in request.input:
         if _name(item) in lost:
-            if (item.get("type") or "message") not in _NAMED:
+            if (item.get("type") or "message") not in MAY_LACK_ID:
                 continue
-            item = {name: value for name, value in item.items() if name != "id"}
+            item = without_id(item)
         kept.append(item)
     return replace(request, input=kept)
 
@@ -91,4 +90,4 @@ def _name(item: Item) -> str | None:
     if kind == "reasoning":
         replayed = str(item[REPLAYED]) if REPLAYED in item else None
         return item.get("encrypted_content") or item.get("id") or replayed
-    return item.get("id") if kind in (*_NAMED, *_HOSTED) else None
+    return item.get("id") if kind in (*MAY_LACK_ID, *_HOSTED) else None

@@ -6,12 +6,11 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from ..history import without_id
 from ..schema.plain_meaning import with_escapes
+from .foreign_ids import LONGEST_CALL_ID
 
 Item = dict[str, Any]
-
-LONGEST_CALL_ID = 64
-"""Characters that the API allows."""
 
 
 def mend_output(output: list[Item]) -> list[Item]:
@@ -78,7 +77,7 @@ def _with_other_id(item: Item, taken: set[str]) -> Item:
     number = 2
     while (call_id := f"{item['call_id'][: LONGEST_CALL_ID - 4]}_{number}") in taken:
         number += 1
-    return {name: value for name, value in item.items() if name != "id"} | {"call_id": call_id}
+    return {**without_id(item), "call_id": call_id}
 
 
 def _with_content(item: Item) -> Item:
