@@ -127,8 +127,7 @@ class Call:
         except BaseException as error:
             hide_frames(error)
             raise
-        headers = response.headers
-        self._errors.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
+        self._errors.note_id(response)
         if logger.isEnabledFor(logging.DEBUG):
             host, shown_id = self._endpoint.address.host, escaped(str(self._errors.request_id))
             logger.debug("%s answered with %d, request %s", host, response.status_code, shown_id)

@@ -44,6 +44,8 @@ _REMEDIES = {
 """What to do about a failed connection, by a part of its cause; the first one counts."""
 EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
+MOST_READ = 10_000
+"""Characters of a refusal that are looked at; some servers add the whole request."""
 
 _OTHER_API = (
     ". Does this server speak Chat Completions only? Then use OpenAIChatCompletionsModel, or "
@@ -75,6 +77,11 @@ class ErrorWriter:
         self._host = host
         self._timeout = timeout
         self._secrets = secrets
+
+    def note_id(self, answer: requests.Response) -> None:
+        """Take the id that the server has given the request."""
+        headers = answer.headers
+        self.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
 
     def lost(self, error: Exception) -> APIError:
         """The exchange failed below HTTP, or within it, with `error`."""
@@ -185,6 +192,11 @@ def _masked(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, list):
         return [_masked(element, secrets) for element in value]
     return value
+
+
+def words_of_refusal(error: APIError) -> str:
+    """What a server says in refusing a request, its code included."""
+    return f"{error.code} {error} {error.body}"[:MOST_READ]
 
 
 def _is_unknown_path(answer: requests.Response, code: str | None, message: str) -> bool:

@@ -100,7 +100,7 @@ class PlainCall:
         try:
             with scope.interrupting(exchange.cut):
                 response = endpoint.send(self._outgoing, exchange)
-                errors.request_id = response.headers.get("x-request-id")
+                errors.note_id(response)
                 content = self._read(response, errors)
             if exchange.is_cut:  # one that does not say how long it is seems to be whole
                 raise ConnectionAbortedError("the answer was cut short")

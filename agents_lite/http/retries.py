@@ -21,6 +21,7 @@ from ..exceptions import (
     ResponseFailedError,
 )
 from ..response_types import as_json
+from .errors import words_of_refusal
 
 logger = logging.getLogger("agents_lite")
 
@@ -58,8 +59,6 @@ _WAIT = re.compile(
 _OF_A_DAY = re.compile(r"quotaId\W{1,6}\w*PerDay")
 """In a refusal of Gemini's: used up until the next day, whatever wait it names beside that."""
 _SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
-_MOST_READ = 10_000
-"""Characters of a refusal that are looked at."""
 
 
 class RetryNote(NamedTuple):
@@ -172,7 +171,7 @@ def is_used_up(error: APIError) -> bool:
     if error.code in HOPELESS_CODES:
         return True
     is_too_many = isinstance(error, APIStatusError) and error.status_code == 429
-    return is_too_many and _OF_A_DAY.search(_words_of(error)) is not None
+    return is_too_many and _OF_A_DAY.search(words_of_refusal(error)) is not None
 
 
 def _is_passing(error: ResponseFailedError) -> bool:
@@ -228,10 +227,6 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return None if moment is None else max(0.0, moment - (now if sent is None else sent))
 
 
-def _words_of(error: APIError) -> str:
-    return f"{error} {error.body}"[:_MOST_READ]
-
-
 def named_wait(error: APIError) -> float | None:
     """Seconds to wait as the server names them in a header, or, where so many requests are too
     many, in its words; None: it does not.
@@ -243,7 +238,7 @@ def named_wait(error: APIError) -> float | None:
         named = parse_retry_after(error.headers, time.time())
         if named is not None or error.status_code != 429:
             return named
-    found = _WAIT.search(_words_of(error))
+    found = _WAIT.search(words_of_refusal(error))
     if found is None or is_used_up(error):
         return None
     spans = re.findall(_SPAN, found[1].lower())

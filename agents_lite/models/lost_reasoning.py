@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..history import MAY_LACK_ID, without_id
+from ..http.errors import words_of_refusal
 from .replayed_reasoning import REPLAYED
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ _REFUSAL = re.compile(
     r"|(?:invalid|corrupted) thought.?signature|thought.?signature is not valid",
     re.IGNORECASE | re.DOTALL,
 )
-_MOST_READ = 10_000
-"""Characters of a refusal that are looked at."""
-
 _HOSTED = (
     "web_search_call",
     "file_search_call",
@@ -74,8 +72,7 @@ def note_lost(request: ModelRequest, client: ResponsesClient, refusal: APIStatus
     run = request.cancellation.root
     refused = {name for item in request.input if (name := _name(item)) is not None}
     known = _lost.get(run, set())
-    text = f"{refusal.code} {refusal} {refusal.body}"[:_MOST_READ]
-    if refused <= known or not _REFUSAL.search(text):
+    if refused <= known or not _REFUSAL.search(words_of_refusal(refusal)):
         return
     _logger.warning(
         "%s refuses earlier reasoning or calls of the conversation, which goes on without these",

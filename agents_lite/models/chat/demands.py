@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from ...http.errors import words_of_refusal
 from ..refused_streams import REFUSAL as REFUSED_STREAM
 from .plain_schemas import plain_schema
 
@@ -281,8 +282,6 @@ def _no_thought_unasked(body: Json) -> None:
             message.pop("thinking_blocks", None)
 
 
-MOST_READ = 10_000
-"""Characters of a refusal that are looked at; some servers add the whole request."""
 _ANY: Json = {"type": "object", "properties": {}}
 _BEYOND_STRICTNESS = (
     r"tools\.\d+\.custom.{0,99}not supported|too complex for compilation|grammar is too large"
@@ -419,7 +418,7 @@ def learn_demand(
     refusal: APIStatusError,
 ) -> None:
     """Learn from the refusal of a body what the server demands beyond what the body meets."""
-    text = f"{refusal.code} {refusal} {refusal.body}"[:MOST_READ]
+    text = words_of_refusal(refusal)
     for demand in DEMANDS:
         if demand in met or not all(each.search(text) for each in demand.refusal):
             continue

@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
+from ...http.errors import words_of_refusal
+
 if TYPE_CHECKING:
     from ...exceptions import APIStatusError
     from ...http.client import ResponsesClient
@@ -48,7 +50,7 @@ def next_format(
 
     What was sent at the same time may have been refused before: it does not fall any deeper.
     """
-    text = f"{refusal.code} {refusal} {refusal.body}"
+    text = words_of_refusal(refusal)
     if refused == "text" or _ABOUT_THE_SCHEMA.search(text) or not _ABOUT_THE_FORMAT.search(text):
         return False
     if format_for(client, model, request) != refused:
