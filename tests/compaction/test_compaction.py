@@ -13,16 +13,20 @@ from agents_lite import (
     BadRequestError,
     Compaction,
     CompactionSession,
+    Model,
+    ModelResponse,
     ModelSettings,
     RunConfig,
     Runner,
     RunState,
     SQLiteJournal,
     SQLiteSession,
+    Usage,
     UsageLimitExceeded,
     UsageLimits,
     UserError,
     function_tool,
+    generation_span,
     handoff,
 )
 from agents_lite.compaction.view import CLEARED, as_transcript, compacted, estimate_tokens
@@ -458,6 +462,21 @@ def test_a_span_tells_of_it() -> None:
         Runner.run_sync(Agent(name="A", model=model), [*history, user("x")], run_config=config)
     told = recorder.spans[recorder.names.index("custom compaction")].span_data.export()
     assert told["data"]["after"] < told["data"]["estimated_tokens_before"]
+
+
+def test_a_summary_of_a_model_that_traces_itself_has_its_span_alone() -> None:
+    class Traced(Model):
+        async def get_response(self, *asked: Any, **later: Any) -> ModelResponse:
+            with generation_span(model="its own"):
+                return ModelResponse([text("x")], Usage(requests=1))
+
+    history = [user(LONG), answer(LONG)] * 4
+    config = RunConfig(compaction=small())
+    with recorded_spans() as recorder:
+        Runner.run_sync(Agent(name="A", model=Traced()), [*history, user("x")], run_config=config)
+    generations = [span.span_data for span in recorder.spans if span.span_data.type == "generation"]
+    assert len(generations) > 1
+    assert {each.model for each in generations} == {"its own"}
 
 
 class TestSessions:

@@ -34,11 +34,11 @@ from ...models.openai_provider import choose_model
 from ...models.tool_json import handoff_to_request, tool_to_request
 from ...run_config import RunConfig
 from ...shown import repr_of
-from ...tracing import custom_span, generation_span
+from ...tracing import custom_span
 from ...usage import Usage
 from ..facts import Compacted
 from ..limits import check_price, check_usage
-from .model_call import describe_request, describe_response, in_step
+from .model_call import describe_request, describe_response, in_step, span_of_call
 
 if TYPE_CHECKING:
     from ...compaction import Compaction
@@ -272,7 +272,8 @@ class _Summary:
 
     def _answer(self, model: Model, request: ModelRequest) -> ModelResponse:
         run = self._run
-        with generation_span(model=getattr(model, "model", type(model).__name__)) as span:
+        span, block = span_of_call(model)
+        with block:
             describe_request(span, request, model, run.records_content)
             with ModelEvents(model, request, run.callbacks) as events:
                 step = run.config.step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...concurrency.generators import Burst
@@ -69,9 +69,8 @@ def _ask(request: ModelRequest, run: LiveRun) -> Generator[Passed, None, None]:
     run.hooks.model_started(agent, request.system_instructions, request.input)
     response: ModelResponse | None = None
     fault: ModelBehaviorError | None = None
-    name = getattr(model, "model", type(model).__name__)
-    span = generation_span(model=name, disabled=model.traces_itself)
-    with nullcontext() if model.traces_itself else span:
+    span, block = span_of_call(model)
+    with block:
         describe_request(span, request, model, run.records_content)
         event = completed = None
         with ModelEvents(model, request, run.callbacks) as events:
@@ -136,6 +135,13 @@ def _take(
         return fault
     run.record.add(Answered(run.turn, response, targets))
     return None
+
+
+def span_of_call(model: Model) -> tuple[Span[GenerationSpanData], AbstractContextManager[object]]:
+    """The span of a call of a model, and the block in it; of one that traces itself in none."""
+    name = getattr(model, "model", type(model).__name__)
+    span = generation_span(model=name, disabled=model.traces_itself)
+    return span, nullcontext() if model.traces_itself else span
 
 
 def describe_request(
