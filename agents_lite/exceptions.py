@@ -168,11 +168,11 @@ class ModelRefusalError(ModelBehaviorError):
 
 
 class ToolTimeoutError(AgentsException):
-    """A tool ran longer than its `timeout` and its `failure_error_function` is None.
+    """A tool ran longer than its `timeout`; it ends the run where the tool wants that raised.
 
     Attributes:
         tool_name: The tool.
-        timeout_seconds: Its limit.
+        timeout_seconds: Its limit, in seconds.
     """
 
     def __init__(self, tool_name: str, timeout_seconds: float) -> None:

@@ -135,7 +135,9 @@ class InputGuardrailResult:
     """The verdict of an input guardrail."""
 
     guardrail: InputGuardrail[Any]
+    """Whose verdict it is."""
     output: GuardrailFunctionOutput
+    """The verdict."""
 
 
 @dataclass
@@ -143,9 +145,13 @@ class OutputGuardrailResult(TakenWhole):
     """The verdict of an output guardrail."""
 
     guardrail: OutputGuardrail[Any]
+    """Whose verdict it is."""
     agent_output: Any
+    """The final output that it is about."""
     agent: Agent[Any]
+    """The agent that gave this output."""
     output: GuardrailFunctionOutput
+    """The verdict."""
 
 
 @overload
@@ -165,7 +171,6 @@ def input_guardrail(
     Raises:
         UserError: The decorated object cannot be called.
     """
-
     return declare(InputGuardrail, func, name=name, run_in_parallel=run_in_parallel)
 
 
@@ -181,12 +186,11 @@ def output_guardrail(
     name: str | None = None,
     on_trip: Literal["raise", "retry"] = "raise",
 ) -> Any:
-    """Make a function an output guardrail; a decorator, bare or with a name.
+    """Make a function an output guardrail; a decorator, bare or with arguments.
 
     Raises:
         UserError: The decorated object cannot be called.
     """
-
     return declare(OutputGuardrail, func, name=name, on_trip=on_trip)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, overload
 
-from pydantic_core import ValidationError
+from pydantic_core import ValidationError, to_json
 from typing_extensions import TypeVar
 
 from .checks import check_kind, check_takes
@@ -127,8 +127,6 @@ class Handoff(TakenWhole, Generic[TContext, TAgent]):
 
     def get_transfer_message(self, agent: Agent[Any]) -> str:
         """What the model is shown as the tool's output."""
-        from pydantic_core import to_json
-
         return to_json({"assistant": agent.name}).decode()
 
     @classmethod

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic_core import to_jsonable_python
+
 from .checks import check_kind, check_seconds, forgetful_class, from_fields
 from .exceptions import UserError
 from .shown import set_fields
@@ -99,7 +101,6 @@ class ModelSettings:
     """Against repetition, -2 to 2. Chat Completions only: the Responses API does not know it."""
     presence_penalty: float | None = None
     """Against staying with a topic, -2 to 2. Chat Completions only."""
-
     include_usage: bool | None = None
     """False does not ask for the tokens of a stream. Chat Completions only, whose streams tell
     them when they are asked to."""
@@ -144,8 +145,6 @@ class ModelSettings:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The settings as JSON, None for those that are not set, and for functions."""
-        from pydantic_core import to_jsonable_python
-
         settings: dict[str, Any] = to_jsonable_python(self, fallback=lambda _: None)
         return settings
 

@@ -44,12 +44,15 @@ class ModelRetryNormalizedError:
     error_code: str | None = None
     """The server's own code, or None."""
     message: str | None = None
+    """What the error says, or None."""
     request_id: str | None = None
     """The server's id of the request, or None."""
     retry_after: float | None = None
     """Seconds that the server wants to be left alone, or None."""
     is_network_error: bool = False
+    """Whether no usable answer came, for other causes than time."""
     is_timeout: bool = False
+    """Whether none came in time."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ class RetryPolicyContext(TakenWhole):
     """What a policy is given: a try that failed before anything of an answer came."""
 
     error: Exception
+    """What it failed with."""
     attempt: int
     """Which try failed, from 1."""
     max_retries: int

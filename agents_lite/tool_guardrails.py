@@ -143,7 +143,9 @@ class ToolInputGuardrailResult:
     """A verdict and the guardrail it came from."""
 
     guardrail: ToolInputGuardrail
+    """Whose verdict it is."""
     output: ToolGuardrailFunctionOutput
+    """The verdict."""
 
 
 @dataclass
@@ -151,7 +153,9 @@ class ToolOutputGuardrailResult:
     """A verdict and the guardrail it came from."""
 
     guardrail: ToolOutputGuardrail
+    """Whose verdict it is."""
     output: ToolGuardrailFunctionOutput
+    """The verdict."""
 
 
 @overload

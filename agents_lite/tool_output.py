@@ -36,6 +36,7 @@ class ToolOutputImage:
     image_url: str | None = None
     """Where it is; a `data:` URL holds the image itself."""
     file_id: str | None = None
+    """The id of an uploaded file."""
     detail: Literal["low", "high", "auto", "original"] | None = None
     """How closely the model looks; None leaves it to the server."""
     type: Literal["image"] = "image"
@@ -53,8 +54,11 @@ class ToolOutputFileContent:
     file_data: str | None = None
     """The content as a `data:` URL, base64."""
     file_url: str | None = None
+    """Where it is."""
     file_id: str | None = None
+    """The id of an uploaded file."""
     filename: str | None = None
+    """What the model is told that it is called; None leaves it to the server."""
     type: Literal["file"] = "file"
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -263,8 +264,6 @@ class Journal(ABC):
             JournalError: The store failed.
             UserError: `older_than` is below 0.
         """
-        import time
-
         seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
         check_number(seconds, "older_than")
         statuses: list[Status] = ["finished"]

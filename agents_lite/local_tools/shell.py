@@ -83,8 +83,11 @@ class ShellCallData:
     """A call of the shell."""
 
     call_id: str
+    """The call's id."""
     action: ShellActionRequest
+    """What is to be run."""
     status: str | None = None
+    """The call's status as the model's server told it, or None."""
     raw: Any = None
     """The Responses API `shell_call`."""
 
@@ -96,6 +99,7 @@ class ShellCommandRequest(TakenWhole):
     ctx_wrapper: RunContextWrapper[Any]
     """The call's context, a ToolContext; its `cancellation` says when to stop."""
     data: ShellCallData
+    """The call."""
 
 
 ShellExecutor: TypeAlias = Callable[

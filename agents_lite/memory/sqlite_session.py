@@ -84,7 +84,6 @@ class SQLiteSession(StoredSession):
         Raises:
             SessionError: The database failed.
         """
-
         self._database.change(self._clear)
         return Done()
 

@@ -52,6 +52,7 @@ class GenerationSpanData(SpanData):
     output: Any = None
     """The output items, a list of objects."""
     model: str | None = None
+    """Its name; None: not known."""
     model_config: dict[str, Any] | None = None
     """The settings of the call."""
     usage: dict[str, Any] | None = None
@@ -118,6 +119,7 @@ class GuardrailSpanData(SpanData):
     type: ClassVar[str] = "guardrail"
     name: str
     triggered: bool = False
+    """Whether it tripped."""
 
 
 @dataclass(slots=True)
@@ -126,7 +128,9 @@ class HandoffSpanData(SpanData):
 
     type: ClassVar[str] = "handoff"
     from_agent: str | None = None
+    """Name of the agent that handed over; None: not known."""
     to_agent: str | None = None
+    """Name of the agent that took over; None: not known, or not yet."""
 
 
 @dataclass(slots=True)
@@ -136,3 +140,4 @@ class CustomSpanData(SpanData):
     type: ClassVar[str] = "custom"
     name: str
     data: dict[str, Any] | None = None
+    """Facts about it, or None."""

@@ -187,7 +187,9 @@ class StoredTrace:
     trace_id: str
     workflow_name: str
     group_id: str | None
+    """What links it to other traces, or None."""
     metadata: dict[str, Any] | None
+    """What else was kept with it, or None."""
     started_ns: int
     """Nanoseconds since 1970."""
     ended_ns: int | None
