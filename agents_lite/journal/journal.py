@@ -330,7 +330,7 @@ class Journal(ABC):
 
         self.change(run_id, hold_on)
 
-    def let_go(self, run: LiveRun, holder: Holder, number: int, entry: str | None) -> None:
+    def let_go(self, run: LiveRun, holder: Holder, entry: str | None) -> None:
         """Note how a run stands, with a last entry, and hold it no longer.
 
         Raises:
@@ -342,14 +342,15 @@ class Journal(ABC):
         def leave(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
             if row is not None and row.holder is None and row.status == status:
                 return row, None  # it was let go of, and the store's answer was lost
+            held = self._held(run.run_id, row, holder)
             return replace(
-                self._held(run.run_id, row, holder),
+                held,
                 status=status,
                 note=json_text(note),
                 holder=None,
                 lease_until=0.0,
                 changed_at=now,
-                entries=number + (entry is not None),
+                entries=held.entries + (entry is not None),
             ), entry
 
         self.change(run.run_id, leave)

@@ -17,7 +17,8 @@ class SharedTransaction(ABC):
     A database implements the last six methods.
     """
 
-    _is_open = False  # set before it is so: what an interrupt leaves open is undone
+    is_open = False
+    """Whether a call is made in it; set before it is so, for what an interrupt leaves open."""
 
     def begin(self) -> None:
         """Begin the transaction that a call is made in.
@@ -28,7 +29,7 @@ class SharedTransaction(ABC):
         """
         self.explained(self.check_idle)
         try:
-            self._is_open = True
+            self.is_open = True
             self.explained(self.begin_transaction)
         except BaseException:
             self.take_back()
@@ -36,11 +37,11 @@ class SharedTransaction(ABC):
 
     def take_back(self) -> None:
         """Undo what a call has written, if its transaction is still open."""
-        if self._is_open:
+        if self.is_open:
             try:
                 self.explained(self.roll_back)
             finally:
-                self._is_open = False
+                self.is_open = False
 
     def read(self, work: Callable[[Any], T]) -> T:
         """What `work` returns of the connection: in the transaction of a call that is being made.
@@ -48,7 +49,7 @@ class SharedTransaction(ABC):
         Raises:
             JournalError: The database failed.
         """
-        return self.explained(work) if self._is_open else self.change(work)
+        return self.explained(work) if self.is_open else self.change(work)
 
     def change(self, work: Callable[[Any], T], while_locked: Any = None) -> T:
         """What `work` returns, done in one transaction: that of the call, if one is made.
@@ -68,14 +69,14 @@ class SharedTransaction(ABC):
             return result
 
         try:
-            was_ended = self._is_open and self.has_ended()
-            if was_ended or not self._is_open:
+            was_ended = self.is_open and self.has_ended()
+            if was_ended or not self.is_open:
                 self.begin()
             result = self.explained(finish)
         except BaseException:
             self.take_back()
             raise
-        self._is_open = False
+        self.is_open = False
         if was_ended:
             raise UserError(
                 "A tool has ended the transaction of the journal's connection: it must neither "

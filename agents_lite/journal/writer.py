@@ -58,13 +58,14 @@ class JournalWriter:
         self._run_id = run.run_id
         self._holder = holder
         self._entries = entries
-        self._at_once = _WRITTEN_AT_ONCE[run.config.durability]
         self._pending: list[Any] = []
         self._sent: tuple[int, str] | None = None  # an entry that may have been written or not
         self._lock = new_lock()  # for the store: one entry after the other
         self._is_over = False
         self._watch: Watch | None = None
         self._shared = journal.shared
+        durability = run.config.durability if self._shared is None else "call"
+        self._at_once = _WRITTEN_AT_ONCE[durability]
         self.one_call_at_a_time = self._shared is not None
         if self._shared is None:
             self._watch_over()
@@ -110,7 +111,14 @@ class JournalWriter:
                 self._sent = count, json_text(self._pending[:count])
             count, entry = self._sent
             append = partial(self._journal.append, self._run_id, self._holder)
-            self._insist(partial(append, self._entries, entry), scope)
+            is_call = self._shared is not None and self._shared.is_open
+            try:
+                self._insist(partial(append, self._entries, entry), scope)
+            except BaseException:
+                if is_call:  # it is in the journal, or undone together with what the tool wrote
+                    del self._pending[:count]
+                    self._sent = None
+                raise
             self._entries += 1
             del self._pending[:count]
             self._sent = None
@@ -152,7 +160,7 @@ class JournalWriter:
         if self._sent is not None:
             self._write(scope)
         entry = json_text(self._pending) if self._pending else None
-        let_go = partial(self._journal.let_go, self._run, self._holder, self._entries, entry)
+        let_go = partial(self._journal.let_go, self._run, self._holder, entry)
         self._insist(let_go, scope)
 
     def _insist(self, write: Callable[[], None], scope: Cancellation) -> None:

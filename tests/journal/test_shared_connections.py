@@ -118,3 +118,39 @@ def test_a_commit_that_a_reader_holds_up_commits_nothing_later(shop: Shop) -> No
     readers[0].close()
     assert run().final_output == "done"
     assert shop.charges() == 1
+
+
+def test_a_call_whose_commit_is_refused_was_not_made(shop: Shop) -> None:
+    def execute(statement: str) -> Any:
+        return shop.store._execute(shop.connection, statement, {})
+
+    def order() -> None:
+        execute("INSERT INTO orders (customer) VALUES (7)")
+
+    customer = "INTEGER REFERENCES customers (id) DEFERRABLE INITIALLY DEFERRED"
+    execute("PRAGMA foreign_keys = ON")
+    execute("CREATE TABLE customers (id INTEGER PRIMARY KEY)")
+    execute(f"CREATE TABLE orders (customer {customer})")
+    shop.connection.commit()
+    run = shop.run(order)
+    with pytest.raises(JournalError, match="FOREIGN KEY"):
+        run()
+    assert [fact["type"] for fact in shop.journal.facts("r")] == ["started", "answered", "failed"]
+    assert shop.charges() == 0
+    execute("INSERT INTO customers (id) VALUES (7)")
+    shop.connection.commit()
+    assert run().final_output == "done"
+    assert shop.charges() == len(execute("SELECT * FROM orders").fetchall()) == 1
+
+
+def test_each_call_is_committed_however_durable_a_run_is(shop: Shop) -> None:
+    def charge() -> str:
+        shop.charge()
+        return "charged"
+
+    twice = [call("charge"), call("charge")]
+    model = ScriptedModel([twice, "done"])
+    agent = Agent("A", model=model, tools=[function_tool(charge)])
+    config = RunConfig(journal=shop.journal, run_id="r", durability="turn", tracing_disabled=True)
+    assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
+    assert shop.charges() == 2

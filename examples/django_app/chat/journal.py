@@ -33,11 +33,11 @@ class DjangoJournal(Journal):
         self.shared = _CallTransaction()
 
     def change(self, run_id: str, change: Change) -> None:
-        while True:
+        for is_last in (self.shared.is_open, True):  # what a call wrote is gone after an error
             try:
                 return self.shared.change(lambda _: _change(run_id, change))
             except JournalError as error:  # another process began it at the same moment
-                if not isinstance(error.__cause__, IntegrityError):
+                if is_last or not isinstance(error.__cause__, IntegrityError):
                     raise
 
     def entries(self, run_id: str) -> tuple[RunRow, list[str]] | None:

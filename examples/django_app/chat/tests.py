@@ -17,6 +17,7 @@ from django.test import Client, TransactionTestCase
 from agents_lite import (
     Agent,
     BadRequestError,
+    JournalError,
     RunConfig,
     Runner,
     SessionError,
@@ -222,6 +223,22 @@ class JournalTests(ModelTestCase):
         self.script(call("book"), "It failed.")
         Runner.run_sync(Agent("A", tools=[book]), "Book", run_config=self.config())
         self.assertFalse(Repair.objects.exists())
+
+    def test_a_call_whose_commit_is_refused_was_not_made(self) -> None:
+        @function_tool
+        def book_visit(problem: str, customer: str) -> str:
+            """Books, and what belongs to it is not there when that is committed."""
+            Repair.objects.create(customer=customer, problem=problem)
+            Item.objects.create(conversation_id=7, text="{}")
+            return "booked"
+
+        self.script(VISIT)
+        with self.assertRaisesMessage(JournalError, "FOREIGN KEY"):
+            agent = Agent("A", tools=[book_visit])
+            Runner.run_sync(agent, "Book", run_config=self.config())
+        kinds = [fact["type"] for fact in DjangoJournal().facts("r")]
+        self.assertEqual(kinds, ["started", "answered", "failed"])
+        self.assertEqual(Repair.objects.count(), 0)
 
     def test_a_run_inside_a_transaction_is_refused(self) -> None:
         self.script()
