@@ -32,6 +32,7 @@ __all__ = [
     "commit",
     "create_missing",
     "in_words",
+    "is_conflict",
     "long_text",
     "require_sync",
     "sa",
@@ -42,6 +43,7 @@ T = TypeVar("T")
 MYSQL = ("mysql", "mariadb")
 _DRIVERS = frozenset({"sqlalchemy", "psycopg", "psycopg2", "pymysql", "MySQLdb"})
 """Packages whose functions pass passwords on in their variables."""
+_CONFLICTS = (1213, "40001", "40P01")  # a deadlock of MySQL's; serialization and deadlock, SQLSTATE
 _SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
 
 _sqlite_engines: WeakSet[sa.Engine] = WeakSet()  # those made here, for files
@@ -114,14 +116,17 @@ class Database:
 
     def _call(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
         whole = partial(self._work, work, changes)
-        try:
-            if self.engine.dialect.name == "sqlite":
-                return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
-            return call_or_leave(repr(self.engine.url), whole)
-        except SQLAlchemyError as error:
-            hide_frames(error, _DRIVERS)
-            words = f"{self.engine.url!r} failed: {in_words(error)}"
-            raise self._failure(words, error) from error
+        while True:
+            try:
+                if self.engine.dialect.name == "sqlite":
+                    return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
+                return call_or_leave(repr(self.engine.url), whole)
+            except SQLAlchemyError as error:
+                if is_conflict(error):
+                    continue
+                hide_frames(error, _DRIVERS)
+                words = f"{self.engine.url!r} failed: {in_words(error)}"
+                raise self._failure(words, error) from error
 
     def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
         self._prepare()
@@ -163,6 +168,13 @@ def create_missing(tables: Sequence[sa.Table], bind: sa.Engine | sa.Connection) 
             table.create(bind, checkfirst=True)
         except DBAPIError:  # another writer may have created it at the same moment
             table.create(bind, checkfirst=True)
+
+
+def is_conflict(error: BaseException | None) -> bool:
+    """Whether other writers were in the way, who may go on: all is done anew."""
+    told: Any = getattr(error, "orig", None)
+    codes = (getattr(told, "sqlstate", None), getattr(told, "pgcode", None))
+    return any(code in _CONFLICTS for code in (*codes, *getattr(told, "args", ())[:1]))
 
 
 def in_words(error: SQLAlchemyError) -> str:

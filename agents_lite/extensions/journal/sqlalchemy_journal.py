@@ -23,6 +23,7 @@ from ..databases import (
     commit,
     create_missing,
     in_words,
+    is_conflict,
     long_text,
     require_sync,
     sa,
@@ -30,7 +31,8 @@ from ..databases import (
 
 T = TypeVar("T")
 
-_DEADLOCK = 1213  # of MySQL: two writers looked for a row, and then both insert or delete
+_MOST_REFUSALS = 3
+"""So often another writer may have been quicker; what is refused then is refused for good."""
 _CLOCKS = {
     "postgresql": "extract(epoch from clock_timestamp())",
     **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
@@ -134,7 +136,7 @@ class SQLAlchemyJournal(Journal):
             is_added = self.shared is None and self._database.change(work)
         except JournalError as error:
             is_added = False
-            if not _was_between(error):  # else it is there, the store's answer was lost
+            if not _is_refused(error):  # else it is there, the store's answer was lost
                 raise
         if not is_added:
             super().append(run_id, holder, number, entry)
@@ -201,11 +203,15 @@ class SQLAlchemyJournal(Journal):
 
     def _change(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` returns; it is done anew when another writer has come in between."""
+        refusals = 0
+        is_call = self.shared is not None and self.shared.is_open  # what it wrote would be lost
         while True:
             try:
                 return self._database.change(work)
             except JournalError as error:
-                if self.shared is not None or not _was_between(error):
+                refusals += _is_refused(error)
+                may_pass = is_conflict(error.__cause__) or _is_refused(error)
+                if is_call or refusals > _MOST_REFUSALS or not may_pass:
                     raise
 
     def _locked_row(self, connection: sa.Connection, run_id: str) -> tuple[RunRow | None, float]:
@@ -285,11 +291,9 @@ class _SharedConnection(SharedTransaction):
         self._missing = ()
 
 
-def _was_between(error: JournalError) -> bool:
-    """Whether another writer was: what was to be inserted is there, or neither could go on."""
-    cause = error.__cause__
-    code = getattr(getattr(cause, "orig", None), "args", (None,))[:1]
-    return isinstance(cause, IntegrityError) or code == (_DEADLOCK,)
+def _is_refused(error: JournalError) -> bool:
+    """Whether it may be that another writer was quicker: what was to be inserted is there."""
+    return isinstance(error.__cause__, IntegrityError)
 
 
 def _row(found: Any) -> Any:

@@ -155,15 +155,20 @@ class SQLAlchemySession(StoredSession):
 
         # The row is made in a transaction of its own: MySQL calls it a deadlock when two writers
         # first look for it and then both insert it.
+        refusal: SessionError | None = None
         while (done := self._database.change(change)) is None:
-            self._database.change(self._insert_session)
+            if refusal is not None:
+                raise refusal
+            try:
+                self._database.change(self._insert_session)
+            except SessionError as error:
+                if not isinstance(error.__cause__, IntegrityError):
+                    raise
+                refusal = error  # unless another writer was quicker, whose row is there
         return done[0]
 
     def _insert_session(self, connection: sa.Connection) -> None:
-        try:
-            connection.execute(sa.insert(self._sessions).values(session_id=self.session_id))
-        except IntegrityError:  # another writer was quicker
-            connection.rollback()
+        connection.execute(sa.insert(self._sessions).values(session_id=self.session_id))
 
 
 def _failure(session_id: str, words: str, error: SQLAlchemyError) -> SessionError:

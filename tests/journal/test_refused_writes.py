@@ -1,0 +1,107 @@
+"""Writes that a database refuses: for good, or since another writer was in the way."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents_lite import Agent, JournalError, RunConfig, Runner, SessionError
+from agents_lite.testing import ScriptedModel
+from tests.support.waiting import PATIENCE, wait_until
+
+sa = pytest.importorskip("sqlalchemy")
+
+from agents_lite.extensions.journal import SQLAlchemyJournal  # noqa: E402
+from agents_lite.extensions.memory import SQLAlchemySession  # noqa: E402
+
+_TURN = [{"role": "user", "content": "Hello"}]
+
+
+def refuse(path: Path, *events: str) -> None:
+    """Have a database refuse what others want as it is."""
+    with closing(sqlite3.connect(path)) as connection:
+        for number, event in enumerate(events):
+            refusal = "BEGIN SELECT RAISE(ABORT, 'wanted elsewhere'); END"
+            connection.execute(f"CREATE TRIGGER refusal_{number} BEFORE {event} {refusal}")
+
+
+def test_a_journal_tells_what_its_database_always_refuses(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    journal = SQLAlchemyJournal(url=f"sqlite:///{path}")
+    agent = Agent("A", model=ScriptedModel(["done"]))
+
+    def run(run_id: str) -> None:
+        config = RunConfig(journal=journal, run_id=run_id, tracing_disabled=True)
+        Runner.run_sync(agent, "Go", run_config=config)
+
+    run("kept")
+    refuse(path, "DELETE ON agent_runs", "INSERT ON agent_runs")
+    refused: list[Callable[[], Any]] = [lambda: journal.forget("kept"), lambda: run("new")]
+    for work in refused:
+        with pytest.raises(JournalError, match="wanted elsewhere"):
+            work()
+
+
+def test_a_session_tells_what_its_database_always_refuses(tmp_path: Path) -> None:
+    path = tmp_path / "talks.db"
+    session = SQLAlchemySession("s", url=f"sqlite:///{path}", create_tables=True)
+    assert session.get_items() == []
+    refuse(path, "INSERT ON agent_sessions")
+    with pytest.raises(SessionError, match="wanted elsewhere"):
+        session.add_items(_TURN)
+
+
+def test_who_was_in_the_way_of_a_serializable_transaction_is_waited_for(postgres_url: str) -> None:
+    name = uuid.uuid4().hex
+    engine = sa.create_engine(
+        postgres_url,
+        isolation_level="SERIALIZABLE",
+        connect_args={"application_name": name},
+    )
+    journal = SQLAlchemyJournal(engine=engine)
+    session = SQLAlchemySession(name, engine=engine, create_tables=True)
+    session.add_items(_TURN)
+    agent = Agent("A", model=ScriptedModel(["done"]))
+    config = RunConfig(journal=journal, run_id=name, tracing_disabled=True)
+    Runner.run_sync(agent, "Go", run_config=config)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    is_held, is_awaited = threading.Event(), threading.Event()
+
+    def one_waits() -> bool:
+        with sa.create_engine(postgres_url, poolclass=sa.NullPool).connect() as connection:
+            found = sa.text(f"{waiting} AND application_name = '{name}'")
+            return bool(connection.execute(found).scalar_one())
+
+    def hold(row: Any, now: float) -> Any:
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE agent_sessions SET updated_at = now()"))
+            is_held.set()
+            assert is_awaited.wait(PATIENCE)
+        return replace(row, changed_at=now), None
+
+    def note(row: Any, now: float) -> Any:
+        return replace(row, note='{"error": "noted"}'), None
+
+    with ThreadPoolExecutor() as threads:
+        for work in (lambda: journal.change(name, note), lambda: session.add_items(_TURN)):
+            is_held.clear()
+            is_awaited.clear()
+            holder = threads.submit(journal.change, name, hold)
+            assert is_held.wait(PATIENCE)
+            waiter = threads.submit(work)
+            wait_until(one_waits)
+            is_awaited.set()
+            waiter.result()
+            holder.result()
+    assert journal.run(name).error == "noted"
+    assert len(session.get_items()) == 2
+    engine.dispose()
