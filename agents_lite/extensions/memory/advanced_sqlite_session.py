@@ -60,20 +60,25 @@ class AdvancedSQLiteSession(SQLiteSession):
         db_path: str | os.PathLike[str] = ":memory:",
         *,
         create_tables: bool = True,
+        sessions_table: str = "agent_sessions",
+        messages_table: str = "agent_messages",
         session_settings: SessionSettings | Mapping[str, Any] | None = None,
         timeout: float = 30.0,
     ) -> None:
         """Name the conversation and its place, as for `SQLiteSession`.
 
         Args:
-            session_id: Which conversation; a file holds many.
+            session_id: Which conversation; a file holds many, whatever their tables.
             db_path: The file, created when it is missing, or ":memory:".
             create_tables: Create the tables of turns and their usage when they are missing.
+            sessions_table: The table of conversations, created when it is missing.
+            messages_table: The table of their items, created when it is missing.
             session_settings: How much of it runs read; None: all of it.
             timeout: Seconds to wait for a database that another process has locked.
         """
         self._creates_tables = create_tables
-        super().__init__(session_id, db_path, session_settings=session_settings, timeout=timeout)
+        tables = sessions_table, messages_table
+        super().__init__(session_id, db_path, *tables, session_settings, timeout=timeout)
         self._branch = self._branch_named(MAIN)
 
     def get_items(self, limit: int | None = None, branch_id: str | None = None) -> StoredItems:

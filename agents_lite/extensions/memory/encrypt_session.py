@@ -10,7 +10,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from ...checks import check_count, check_kind, check_number, forgetful
-from ...exceptions import UserError
+from ...exceptions import SessionError, UserError
 from ...history import latest_items
 from ...items import TResponseInputItem
 from ...memory.session import Session, SessionABC, is_later, then
@@ -26,6 +26,10 @@ except ImportError as error:
     raise UserError(
         "EncryptedSession needs cryptography: pip install 'agents_lite[encrypt]'"
     ) from error
+
+
+_TOKEN = "gAAAAA"
+"""What a Fernet token begins with: its version, and a time of this century."""
 
 
 class EncryptedEnvelope(TypedDict):
@@ -110,18 +114,28 @@ class EncryptedSession(SessionABC):
         """Remove the newest item and return it, or None when there is none.
 
         What is too old is removed with it.
-        """
 
-        held: Any = self.underlying_session.pop_item()
+        Raises:
+            SessionError: It was encrypted with another key; it stays.
+        """
+        below: Any = self.underlying_session
+        held = below.pop_item()
         if is_later(held):
             return self._popped(held)
         while held is not None and (item := self._open(held)) is None:
-            held = self.underlying_session.pop_item()
+            if self._is_foreign(held):
+                below.add_items([held])
+                raise self._foreign()
+            held = below.pop_item()
         return None if held is None else item
 
     async def _popped(self, given: Any) -> TResponseInputItem | None:
+        below: Any = self.underlying_session
         while (held := await given) is not None and (item := self._open(held)) is None:
-            given = self.underlying_session.pop_item()
+            if self._is_foreign(held):
+                await below.add_items([held])
+                raise self._foreign()
+            given = below.pop_item()
         return None if held is None else item
 
     def clear_session(self) -> Any:
@@ -171,6 +185,23 @@ class EncryptedSession(SessionABC):
             return StoredItem(read_json(self._cipher.decrypt(item["payload"], self.ttl)))
         except (InvalidToken, KeyError, TypeError, ValueError):
             return None
+
+    def _is_foreign(self, item: TResponseInputItem) -> bool:
+        """Whether an envelope that does not open is a whole one, of another key."""
+        payload = item.get("payload")
+        if not isinstance(payload, str) or not payload.startswith(_TOKEN):
+            return False
+        try:
+            self._cipher.extract_timestamp(payload)
+        except InvalidToken:
+            return True
+        return False
+
+    def _foreign(self) -> SessionError:
+        return SessionError(
+            f"The newest item of session {self.session_id!r} was encrypted with another key, and "
+            "stays: give that key, or forget the conversation with clear_session()"
+        )
 
 
 def _mark(item: TResponseInputItem) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -46,6 +47,18 @@ def contents(session: AdvancedSQLiteSession, branch_id: str | None = None) -> li
 
 def names(session: AdvancedSQLiteSession) -> list[str]:
     return [branch["branch_id"] for branch in session.list_branches()]
+
+
+def test_its_tables_may_have_other_names(tmp_path: Path) -> None:
+    tables = {"sessions_table": "chats", "messages_table": "messages"}
+    session = AdvancedSQLiteSession("chat", tmp_path / "chats.db", **tables)  # type: ignore[arg-type]
+    session.add_items([*said("One"), *said("Two")])
+    session.create_branch_from_turn(2)
+    session.add_items(said("Other"))
+    assert contents(session) == ["One", "One!", "Other", "Other!"]
+    assert contents(session, "main") == ["One", "One!", "Two", "Two!"]
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (6,)
 
 
 def test_a_branch_goes_on_from_an_earlier_turn_and_leaves_the_other_alone(

@@ -13,6 +13,7 @@ from agents_lite import (
     Agent,
     OpenAIConversationsSession,
     Runner,
+    SessionError,
     SessionSettings,
     SQLiteSession,
     UserError,
@@ -74,9 +75,20 @@ def test_items_are_forgotten_after_a_while() -> None:
     late = EncryptedSession("a", store, "secret", ttl=-1)
     assert late.get_items() == []
     assert late.pop_item() is None
-    EncryptedSession("a", store, "secret").add_items([HELLO])
-    EncryptedSession("a", store, "other").add_items([ANSWER, ANSWER])
-    assert EncryptedSession("a", store, "secret").pop_item() == HELLO
+    assert store.get_items() == []
+
+
+def test_what_was_encrypted_with_another_key_stays() -> None:
+    for store in (SQLiteSession("chat"), AsyncSQLiteSession("chat")):
+        own, other = (EncryptedSession("a", store, key) for key in ("secret", "other"))
+        done(own.add_items([HELLO, ANSWER]))
+        with pytest.raises(SessionError, match="another key"):
+            done(other.pop_item())
+        done(other.add_items([CALL]))
+        with pytest.raises(SessionError, match="another key"):
+            done(own.pop_item())
+        assert done(own.get_items()) == [HELLO, ANSWER]
+        assert [done(other.pop_item()), done(own.pop_item())] == [CALL, ANSWER]
 
 
 def test_any_number_of_items_may_have_grown_too_old() -> None:
