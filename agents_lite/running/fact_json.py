@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from ..agent import Agent
-from ..exceptions import UserError
+from ..exceptions import ModelBehaviorError, UserError
 from ..guardrail import (
     GuardrailFunctionOutput,
     InputGuardrail,
@@ -341,12 +341,21 @@ def _not_here(*_: Any) -> Any:
 
 
 def _typed_output(record: Record) -> Any:
-    """The final output, parsed again by the agent's output type."""
+    """The final output, parsed again by the agent's output type.
+
+    Raises:
+        UserError: It is of another type.
+    """
     messages = (i.raw_item for i in reversed(record.conversation.answer_items))
     message = next((raw for raw in messages if raw.get("type") == "message"), None)
     schema = record.agent.output_schema()
     text = ItemHelpers.extract_text(message) or ""
-    return text if schema is None else schema.validate_json(text)
+    try:
+        return text if schema is None else schema.validate_json(text)
+    except ModelBehaviorError as error:
+        raise UserError(
+            f"Agent {record.agent.name} has another output type than when the run ended: {error}"
+        ) from error
 
 
 # --- agents -------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ __all__ = ["RunState"]
 
 FORMAT = 1
 """Version of the JSON form."""
-_SIGNED = "hmac-sha256:"
+_SIGNED = "hmac-sha256:"  # of one line, as HTML forms write the ends of lines anew
 _NOT_GIVEN: Any = object()
 _FINISHED = (
     "This run is finished. Its result is there; to go on talking, begin a run with "
@@ -242,7 +242,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         try:
             _check_key(key)
             text = json_text(self.to_json(context_serializer=context_serializer))
-            return text if key is None else f"{_SIGNED}{_signature(text, key)}\n{text}"
+            return text if key is None else f"{_SIGNED}{_signature(text, key)} {text}"
         finally:
             del key  # or an error tracker records it
 
@@ -511,7 +511,7 @@ def _verified(text: Any, key: bytes | None) -> str:
         return text
     if key is None:
         raise UserError("This state is signed: give the key that it was signed with")
-    signature, _, body = text.removeprefix(_SIGNED).partition("\n")
+    signature, _, body = text.removeprefix(_SIGNED).partition(" ")
     if not hmac.compare_digest(signature.encode(), _signature(body, key).encode()):
         raise UserError("This state was changed, or signed with another key")
     return body

@@ -749,9 +749,17 @@ def test_a_state_that_is_nested_too_deep_is_refused() -> None:
             RunState.from_string(agent, deep)
 
 
+def test_a_final_output_of_another_type_than_the_agent_has_now_is_refused() -> None:
+    agent = Agent("A", model=ScriptedModel(['{"response":1}']), output_type=int)
+    kept = Runner.run_sync(agent, "Go").to_state().to_string()
+    with pytest.raises(UserError, match="A has another output type than when the run ended"):
+        RunState.from_string(Agent("A", output_type=list[int]), kept)
+
+
 def test_a_signed_state_that_was_changed_is_refused() -> None:
     agent, state = waiting()
     signed = state.to_string(key=b"k")
+    assert len(signed.splitlines()) == 1  # so that a form gives it back as it is
     assert RunState.from_string(agent, signed, key=b"k").get_interruptions()
     for changed, key in [
         (signed.replace("5.0", "9.0"), b"k"),
