@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
@@ -30,10 +31,19 @@ def settle_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData
         BaseException: The run is being stopped, which is no failure of the tool.
     """
     call.cancellation.check()
+    if _comes_of_signal(error):
+        raise error
     writer = call.run.record.writer
     if writer is not None:
         writer.take_back()
     note_failure(error, call, span)
+
+
+def _comes_of_signal(error: Exception) -> bool:
+    """Whether a signal's handler has raised it, as a queue's does when a task's time is over."""
+    handlers = map(signal.getsignal, signal.valid_signals())
+    codes = [getattr(handler, "__code__", None) for handler in handlers]
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -157,3 +159,52 @@ def test_causes_that_lead_in_a_circle_are_told_once() -> None:
         "KeyError",
         "ValueError",
     ]
+
+
+class TimeIsUp(Exception):
+    """What a queue raises in the middle of a task that takes too long."""
+
+
+class Queue:
+    def end_task(self, *_: Any) -> None:
+        raise TimeIsUp
+
+
+def end_task(*_: Any) -> None:
+    raise TimeIsUp
+
+
+@pytest.mark.parametrize("handler", [end_task, Queue().end_task])
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_what_a_signal_raises_in_a_tool_ends_the_run(
+    handler: Callable[..., None], is_inside: bool
+) -> None:
+    @function_tool
+    def work() -> str:
+        signal.raise_signal(signal.SIGTERM)
+        return "done"
+
+    agent = Agent("A", model=ScriptedModel([call("work")]), tools=[work])
+    if is_inside:
+        tool = agent.as_tool("ask_a", "Asks A.")
+        agent = Agent("B", model=ScriptedModel([call("ask_a", input="Go")]), tools=[tool])
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(TimeIsUp):
+            run_sync(agent, "Go")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_the_handler_of_a_tool_of_its_own_raises_is_told_to_the_model() -> None:
+    @function_tool
+    def work() -> str:
+        before = signal.signal(signal.SIGTERM, end_task)
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return "done"
+
+    agent = Agent("A", model=ScriptedModel([call("work"), "It failed"]), tools=[work])
+    assert run_sync(agent, "Go").final_output == "It failed"
