@@ -186,7 +186,7 @@ class Answer:
                 yield from self._ending(event)
                 return
             if so_far.error is not None:
-                self._check_unseen(self._errors.error_event(so_far.error, {}))
+                self._check_unseen(self._errors.error_event(so_far.error, so_far.known()))
                 exchange.limit_wait(LAST_WORDS)  # a `response.failed` may follow
             seen = as_stream_event(event)
             if is_foreign:
@@ -294,12 +294,11 @@ class Answer:
         raise error
 
     def _check_unseen(self, error: APIError) -> None:
-        """Raise an error that came before all else, where the request may be sent again.
+        """Raise an error that came before any output, where the request may be sent again.
 
         Its event is not handed out then.
         """
-        is_first = self._so_far.last_event is None
-        if is_first and not self._is_background and is_transient(error):
+        if self._so_far.is_blank and not self._is_background and is_transient(error):
             raise error
 
     def _read_to_end(self, blocks: Iterator[bytes]) -> None:

@@ -22,6 +22,7 @@ MOST_DETAILS = 500
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 _ERROR_EVENTS = frozenset({"error", "response.error"})
 _OF_RESPONSES = frozenset(f"response.{status}" for status in ("created", *_UNDER_WAY, *ENDINGS))
+_BEGINNINGS = ("response.created", "response.queued", "response.in_progress")
 _OF_ITEMS = ("response.output_item.added", "response.output_item.done")
 
 MANY = 8
@@ -152,6 +153,14 @@ class ResponseSoFar:
             self.is_finished = self.response["status"] in ENDINGS
         elif "error" in event:
             self.error = event
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was handed out, or no more than that there is a response."""
+        if self.last_event is None:
+            return True
+        is_beginning = self.last_event.get("type") in _BEGINNINGS
+        return is_beginning and not (self._added or self._done or self._texts)
 
     @property
     def is_settled(self) -> bool:

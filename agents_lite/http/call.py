@@ -120,6 +120,8 @@ class Call:
             UserError: A header cannot be sent.
         """
         self._errors.request_id = None
+        if not self._is_background:
+            self._so_far = ResponseSoFar()  # another try begins anew
         try:
             response = self._response = self._sent(exchange)
         except WIRE_ERRORS as error:
@@ -221,20 +223,19 @@ class Call:
 
     @property
     def may_be_tried_again(self) -> bool:
-        """Whether nothing was handed out yet, or what was can be taken up where it ended."""
-        if self._is_background and self._so_far.is_settled:
-            return False
-        return self._so_far.last_event is None or self._can_be_resumed
+        """Whether nothing is lost by another try, or what was handed out can be taken up again."""
+        so_far = self._so_far
+        if self._is_background:
+            return not so_far.is_settled and (so_far.last_event is None or self._can_be_resumed)
+        return so_far.is_blank
 
     def resume(self) -> bool:
-        """Have the next try ask for the rest, if something was handed out already.
+        """Have the next try ask for the rest of a background response, if there was some of it.
 
         Returns:
             Whether the last try got any further than the one before it.
         """
-        if self._so_far.last_event is None:
-            if not self._is_background:
-                self._so_far = ResponseSoFar()  # it has told of an error, maybe
+        if not self._is_background or self._so_far.last_event is None:
             return False
         number = event_number(self._so_far.last_event, default=-1)
         has_got_on = number != self._resumed_after
@@ -276,8 +277,7 @@ class Call:
         so_far = self._so_far
         is_numbered = so_far.last_event and event_number(so_far.last_event, default=-1) >= 0
         is_known = bool(so_far.response.get("id") and is_numbered)
-        is_wanted = self._wants_stream and self._is_background
-        return is_wanted and is_known and not so_far.is_settled
+        return self._wants_stream and is_known and not so_far.is_settled
 
     def _about_response(
         self, method: str, path: str, query: Mapping[str, Any], content: bytes | None = None

@@ -129,7 +129,7 @@ def drop_after(count: int, how: Callable[[Peer], object]) -> Answer:
 
 
 def ends_with(*events: dict[str, Any]) -> bytes:
-    return stream_answer([EVENTS[0], *events], ID)
+    return stream_answer([*EVENTS[:2], *events], ID)
 
 
 def endless(head: bytes, piece: bytes) -> Answer:
@@ -591,7 +591,7 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         http_answer(303, headers={"Location": "/v1/responses"}), Outcome(APIStatusError, "redirect")
     ),
     "malformed chunk size after an event": (
-        then(stream_head() + chunk(event_bytes(EVENTS[0])) + b"-5\r\n", Peer.close),
+        then(stream_head() + chunk(STREAM[:-9]) + b"-5\r\n", Peer.close),
         Outcome(ResponseFailedError, "malformed chunk size"),
     ),
 }  # fmt: skip
@@ -613,8 +613,8 @@ def test_lasting_faults_end_in_their_error(answer: Answer, outcome: Outcome):
 
 
 @pytest.mark.parametrize("how", [Peer.close, Peer.reset], ids=["closed", "reset"])
-@pytest.mark.parametrize("count", range(1, len(EVENTS)))
-def test_a_stream_dropped_after_an_event_is_an_error_and_not_asked_for_again(count, how):
+@pytest.mark.parametrize("count", range(2, len(EVENTS)))
+def test_a_stream_dropped_after_some_output_is_an_error_and_not_asked_for_again(count, how):
     with LoopbackServer(drop_after(count, how)) as server:
         events, error = collect(ask(server))
 
@@ -624,12 +624,32 @@ def test_a_stream_dropped_after_an_event_is_an_error_and_not_asked_for_again(cou
     assert error.response.id == "resp_1"
 
 
+BEGUN = [EVENTS[0], {**EVENTS[0], "type": "response.in_progress", "sequence_number": 1}]
+AFTER_A_BEGINNING = {
+    "error": stream_answer([*BEGUN, ERROR]),
+    "failed": stream_answer([*BEGUN, FAILED]),
+    "closed": then(stream_head(), *(chunk(event_bytes(event)) for event in BEGUN), Peer.close),
+    "ended": stream_answer(BEGUN),
+}
+
+
+@pytest.mark.parametrize("answer", AFTER_A_BEGINNING.values(), ids=AFTER_A_BEGINNING)
+def test_a_passing_fault_after_no_more_than_a_beginning_is_tried_again(answer: Answer):
+    with LoopbackServer(answer, GOOD) as server:
+        assert collect(ask(server)) == ([*BEGUN, *EVENTS], None)
+
+    with LoopbackServer(always=answer) as server:
+        events, error = collect(ask(server, max_retries=1))
+    assert type(error) is ResponseFailedError
+    assert (events, error.response.id) == ([*BEGUN, *BEGUN], "resp_1")
+
+
 @pytest.mark.parametrize("fault", [ERROR, FAILED], ids=["error", "failed"])
-@pytest.mark.parametrize("before", [None, EVENTS[0]], ids=["background", "begun"])
+@pytest.mark.parametrize("before", [0, 2], ids=["background", "begun"])
 def test_a_passing_fault_that_is_not_asked_about_again_is_handed_out(before, fault):
-    told = [fault] if before is None else [before, fault]
+    told = [*EVENTS[:before], fault]
     with LoopbackServer(stream_answer(told)) as server:
-        events, error = collect(ask(server, background=before is None))
+        events, error = collect(ask(server, background=before == 0))
 
     assert [event["type"] for event in events] == [event["type"] for event in told]
     assert type(error) is ResponseFailedError
