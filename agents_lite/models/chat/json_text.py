@@ -9,6 +9,8 @@ from typing import Any
 Json = dict[str, Any]
 
 _LIST = re.compile(r"\s*(?:```\w*\s*)?(\[.*\])\s*(?:```\s*)?", re.DOTALL)
+_OBJECT = re.compile(r'\{\s*["}]')
+"""How one begins."""
 _THOUGHT_END = "</think>"
 _decoder = JSONDecoder(strict=False)
 
@@ -23,16 +25,20 @@ def json_inside(text: str) -> str:
     whole = _LIST.fullmatch(text, 0 if thought_end < 0 else thought_end + len(_THOUGHT_END))
     if whole and is_json(whole[1]):
         return whole[1]
-    start = text.find("{")
-    while start >= 0:
+    begun = _OBJECT.search(text)
+    while begun is not None:
+        start = begun.start()
         try:
-            _, end = _decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
-            if end > thought_end:
-                return text[start:end]
-        start = text.find("{", end)
+            # What is wrong is told with its line, for which all that stands before it is read.
+            _, length = _decoder.raw_decode(text[start:])
+        except ValueError:
+            length = 1
+        except RecursionError:
+            break
+        end = start + length
+        if length > 1 and end > thought_end:
+            return text[start:end]
+        begun = _OBJECT.search(text, end)
     return text
 
 

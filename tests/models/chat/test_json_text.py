@@ -43,13 +43,16 @@ def test_a_word_of_models_that_think_may_stand_in_the_object() -> None:
 
 ENDLESS_BLANKS = pytest.param("```json" + "\n" * 20_000, id="endless blanks")
 ENDLESS_LIST = pytest.param("[" * 50_000 + "]", id="endless list")
+ENDLESS_OBJECTS = [
+    pytest.param(text * 300_000, id=f"endless {text}") for text in ("[{", "{a ", '{"a": ')
+]
 HUGE_NUMBERS = [
     pytest.param(text % ("1" * 5000), id=f"a number that Python does not read: {text}")
     for text in ('{"a": %s}', "[%s]")
 ]
 
 
-LONG = [ENDLESS_BLANKS, ENDLESS_LIST, *HUGE_NUMBERS]
+LONG = [ENDLESS_BLANKS, ENDLESS_LIST, *ENDLESS_OBJECTS, *HUGE_NUMBERS]
 NOTHING = ["", "no JSON", "{half", "[1, 2]", "{}</think>No.", *LONG]
 
 
