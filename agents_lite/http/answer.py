@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import requests
 import urllib3
 from pydantic_core import from_json
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError
 
 from ..exceptions import APIConnectionError, APIError
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_stream_event
@@ -125,6 +125,10 @@ class Answer:
 
     def _blocks(self) -> Iterator[bytes]:
         size = 0
+        encoding = self._response.headers.get("content-encoding", "").lower()
+        known = getattr(self._response.raw, "CONTENT_DECODERS", encoding)
+        if encoding in ("br", "zstd") and encoding not in known:
+            raise self._errors.lost(DecodeError(f"it is in {encoding}, which nobody asked for"))
         while not self._exchange.is_cut:
             try:
                 block = self._read()

@@ -50,6 +50,7 @@ HOPELESS_CAUSES = (
     "[X509",  # a file of certificates that holds none
     "Tunnel connection failed: 407",  # a directory locks accounts that fail again and again
     "authentication failed",  # of a SOCKS proxy
+    "got more than ",  # headers than Python reads, or bytes in a line of them
 )
 """What the causes of connections say that no other try will make."""
 _SPAN = r"(\d+(?:\.\d+)?) ?(ms|milli|[hms])"

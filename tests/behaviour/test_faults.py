@@ -419,6 +419,22 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     "broken gzip": (
         gzipped(b"no gzip at all", "application/json"), Outcome(APIResponseError, "decompress")
     ),
+    "an encoding that nobody asked for": (
+        http_answer(200, STREAM, "text/event-stream", {"Content-Encoding": "Br"}),
+        Outcome(APIResponseError, "decompressed: .*it is in br, which nobody asked for"),
+    ),
+    "400 in such an encoding": (
+        http_answer(400, STATUS, headers={"Content-Encoding": "zstd"}),
+        Outcome(BadRequestError, "HTTP 400"),
+    ),
+    "too many headers": (
+        http_answer(200, JSON, headers={f"X-{number}": "" for number in range(200)}),
+        Outcome(APIConnectionError, "got more than 100 headers"),
+    ),
+    "too long a header": (
+        http_answer(200, JSON, headers={"X-Long": "x" * 70_000}),
+        Outcome(APIConnectionError, "got more than 65536 bytes"),
+    ),
     "gzip cut short": (
         gzipped(gzip.compress(JSON)[:-20], "application/json"), Outcome(APIResponseError, "answer")
     ),
