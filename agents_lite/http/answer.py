@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -45,7 +46,8 @@ SIGNS_OF_LIFE = frozenset(
     {b"", b"null", b"done", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"}
 )
 """Data of events that are none, in lower case, without quotes and brackets."""
-
+_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
+"""How the first line of a stream begins."""
 
 _TYPE = itemgetter("type")
 
@@ -373,7 +375,9 @@ def _is_json(data: bytes) -> bool:
 
 def _is_event_stream(first: bytes, content_type: str, was_asked_for: bool) -> bool:
     """Whether an answer is a stream: by what it looks like, since not all servers say so."""
-    start = first.removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
-    if start in (b"{", b"[", b"<"):
+    start = first.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if start[:1] in (b"{", b"[", b"<"):
         return False
+    if _FIELD.match(start):
+        return True
     return "event-stream" in content_type or (was_asked_for and "json" not in content_type)

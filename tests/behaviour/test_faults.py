@@ -142,6 +142,7 @@ def endless(head: bytes, piece: bytes) -> Answer:
 
 
 BOMB = gzip.compress(b"data: " + b"x" * (16 << 20), 9)
+BOMB_OF_JSON = gzip.compress(b"[" * (16 << 20), 9)
 TWICE = stream_head({"Content-Encoding": "gzip, gzip", "Content-Type": "application/json"})
 SMALL = {"max_answer_bytes": 1 << 20, "max_event_bytes": 1 << 19}
 
@@ -193,6 +194,8 @@ GOOD_STREAMS = {
     + LAST_CHUNK,
     "octet-stream": sse(STREAM, "application/octet-stream"),
     "text/plain": sse(STREAM, "text/plain"),
+    # https://github.com/vllm-project/vllm/pull/47526
+    "JSON by its content type": sse(b": hi\n\n" + STREAM, "application/json"),
     "chunk extensions, trailers and wide sizes": stream_head()
     + b"000%x;a=b\r\n%s\r\n0\r\nx: y\r\n\r\n" % (len(STREAM), STREAM),
     "the connection stays open after the end": then(unframed_head() + STREAM, Peer.hang),
@@ -467,11 +470,11 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         Outcome(APIResponseError, "max_event_bytes", options=SMALL),
     ),
     "a gzip bomb of JSON": (
-        gzipped(BOMB, "application/json"),
+        gzipped(BOMB_OF_JSON, "application/json"),
         Outcome(APIResponseError, "max_answer_bytes", options=SMALL),
     ),
     "gzip in gzip": (
-        TWICE + chunk(gzip.compress(BOMB)) + LAST_CHUNK,
+        TWICE + chunk(gzip.compress(BOMB_OF_JSON)) + LAST_CHUNK,
         Outcome(APIResponseError, "max_answer_bytes", options=SMALL),
     ),
     "malformed event": (
