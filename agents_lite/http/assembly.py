@@ -350,7 +350,9 @@ def words_of_error(error: Any) -> str | None:
         return next(filter(None, map(words_of_error, error)), None)
     if isinstance(error, dict):
         named = map(error.get, ("message", "error", "detail", "msg", "errors"))
-        return next(filter(None, map(words_of_error, named)), None)
+        words, place = next(filter(None, map(words_of_error, named)), None), error.get("loc")
+        is_placed = words is not None and isinstance(place, list)  # as FastAPI tells it
+        return f"{'.'.join(map(str, place))}: {words}" if is_placed else words
     return error if isinstance(error, str) and error else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,11 @@ BASE_HEADERS = {
 }
 MOST_REDIRECTS = 5
 """Times that one try of a request is sent, each but the first to where a redirect leads."""
+SEE_OTHER = 303
+"""The status of an answer that is to be had elsewhere by GET.
+
+Source: https://modal.com/docs/guide/webhook-timeouts, for one that takes longer than 150 seconds.
+"""
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 
@@ -117,6 +122,8 @@ class Endpoint:
                 break
             response.close()
             url, is_redirected = target, True
+            if response.status_code == SEE_OTHER:
+                outgoing = replace(outgoing, method="GET", content=None)
         return response
 
     def close(self) -> None:
@@ -235,8 +242,8 @@ def _bare(authorization: str | None) -> list[str]:
 
 def redirect_of(response: requests.Response) -> str | None:
     """Where an answer sends its request to within the server, or None."""
-    location = response.headers.get("location")
-    return redirect_target(response.status_code, response.url, location)
+    status, location = response.status_code, response.headers.get("location")
+    return redirect_target(307 if status == SEE_OTHER else status, response.url, location)
 
 
 def response_path(response_id: str) -> str:

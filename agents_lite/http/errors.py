@@ -42,6 +42,8 @@ _REMEDIES = {
     "Tunnel connection failed: 407": "give it a login: http://name:password@host:port",
 }
 """What to do about a failed connection, by a part of its cause; the first one counts."""
+_REQUEST_IDS = ("x-request-id", "x-oai-request-id", "request-id", "apim-request-id")
+"""Headers with the server's id of a request: OpenAI's, Anthropic's, and Azure's gateway's."""
 EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
 MOST_READ = 10_000
@@ -80,8 +82,7 @@ class ErrorWriter:
 
     def note_id(self, answer: requests.Response) -> None:
         """Take the id that the server has given the request."""
-        headers = answer.headers
-        self.request_id = headers.get("x-request-id") or headers.get("x-oai-request-id")
+        self.request_id = next(filter(None, map(answer.headers.get, _REQUEST_IDS)), None)
 
     def lost(self, error: Exception) -> APIError:
         """The exchange failed below HTTP, or within it, with `error`."""
@@ -233,7 +234,7 @@ def excerpt(content: bytes | str, mask: Callable[[str], str] = str) -> str:
 def readable(text: str) -> str:
     """The text as a message shows it: of a page in HTML no more than its title."""
     start = text.lstrip("\ufeff \t\r\n")[:300].lower()
-    if not start.startswith("<") or start.startswith("<?xml"):
+    if not re.match("<[!a-z]", start):
         return text
     title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
     return f"a page in HTML, titled {' '.join(title[1].split())!r}" if title else "a page in HTML"

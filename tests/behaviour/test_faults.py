@@ -562,6 +562,15 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         http_answer(403, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
         Outcome(PermissionDeniedError, "AccessDenied"),
     ),
+    # https://github.com/QwenLM/qwen-code/issues/98
+    "words that begin like a tag": (
+        http_answer(400, {"code": "X", "message": "<400> InternalError.Algo: No such role."}),
+        Outcome(BadRequestError, "HTTP 400 Status: <400> InternalError.Algo: No such role.$"),
+    ),
+    "what is wrong where, as FastAPI tells it": (
+        http_answer(422, {"detail": [{"loc": ["body", "tools", 0], "msg": "Field required"}]}),
+        Outcome(BadRequestError, "HTTP 422 Status: body.tools.0: Field required$"),
+    ),
     "408": (http_answer(408, STATUS), Outcome(APIStatusError, "HTTP 408", 3)),
     "409": (http_answer(409, STATUS), Outcome(APIStatusError, "HTTP 409", 3)),
     "413, empty": (http_answer(413), Outcome(BadRequestError, "empty body")),
@@ -607,7 +616,11 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         http_answer(307, headers={"Location": "http://[::1"}), Outcome(APIStatusError, "redirect")
     ),
     "redirect that changes the method": (
-        http_answer(303, headers={"Location": "/v1/responses"}), Outcome(APIStatusError, "redirect")
+        http_answer(302, headers={"Location": "/v1/responses"}), Outcome(APIStatusError, "redirect")
+    ),
+    "redirect to a login page elsewhere": (
+        http_answer(303, headers={"Location": "http://a.invalid/"}),
+        Outcome(APIStatusError, "redirect to elsewhere is not followed"),
     ),
     "malformed chunk size after an event": (
         then(stream_head() + chunk(STREAM[:-9]) + b"-5\r\n", Peer.close),
@@ -908,6 +921,29 @@ def test_a_redirect_within_the_server_keeps_method_and_body():
     first, second = server.requests
     assert (second.method, second.path) == ("POST", "/v2/responses")
     assert first.content == second.content
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+def test_an_answer_that_takes_longer_is_fetched_where_the_server_says(stream: bool):
+    later = http_answer(303, headers={"Location": "/v1/responses?call_id=fc_1"})
+    with LoopbackServer(later, later, GOOD if stream else http_answer(200, RESPONSE)) as server:
+        assert collect(ask(server, stream=stream)) == (EVENTS if stream else WHOLE, None)
+
+    asked, *fetched = server.requests
+    assert asked.method == "POST"
+    for request in fetched:
+        assert (request.method, request.content) == ("GET", b"")
+        assert request.path == "/v1/responses?call_id=fc_1"
+        assert request.headers["authorization"] == "Bearer sk-test-key"
+        assert "content-type" not in request.headers
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "request-id", "apim-request-id"])
+def test_an_error_holds_the_id_of_its_request_as_servers_call_it(name: str):
+    with LoopbackServer(http_answer(400, STATUS, headers={name: "req_9"})) as server:
+        _, error = collect(ask(server))
+
+    assert error.request_id == "req_9"
 
 
 def test_a_redirect_to_another_server_is_never_followed():

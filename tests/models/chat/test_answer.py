@@ -422,7 +422,7 @@ def test_missing_usage_is_null() -> None:
         {"error": {"message": "No."}},
         {"error": "No."},
         {"detail": "No."},
-        {"detail": [{"loc": ["model"], "msg": "No."}]},
+        {"detail": [{"loc": None, "msg": "No."}]},
         {"errors": [{"message": "No."}]},
         {"object": "error", "message": "No.", "code": 400},
         {"error": {"message": "No."}, "choices": [{"delta": {}, "finish_reason": "error"}]},
