@@ -56,12 +56,15 @@ def make_adapter(annotation: Any, subject: str) -> TypeAdapter[Any]:
 
 
 def make_arguments_adapter(
-    title: str, arguments: Iterable[Argument], subject: str
+    title: str, arguments: Iterable[Argument], subject: str, extra: str
 ) -> TypeAdapter[dict[str, Any]]:
-    """What reads the JSON object that holds a function's arguments; as in `make_adapter`."""
+    """What reads the JSON object that holds a function's arguments; as in `make_adapter`.
+
+    `extra` says whether to "ignore" or to "forbid" other names in it.
+    """
     fields = {each.name: _field_type(each) for each in arguments}
     all_of_them: Any = make_object(title, fields, subject)
-    all_of_them.__pydantic_config__ = CONFIG
+    all_of_them.__pydantic_config__ = {**CONFIG, "extra": extra}
     return make_adapter(all_of_them, subject)
 
 

@@ -133,7 +133,8 @@ class FuncSchema:
         """The arguments as Python objects, for `function(*args, **kwargs)`, without the context.
 
         Args:
-            json_text: A JSON object; "" stands for {}. Names it does not know are dropped.
+            json_text: A JSON object; "" stands for {}. Names it does not know are dropped, but
+                for a function with `**options`, which are given as an object of that name.
             context: Its `tool_name`, if it has one, is what errors call the tool.
 
         Raises:
@@ -150,7 +151,12 @@ class FuncSchema:
         if self._extra_positional is not None:
             args += values.pop(self._extra_positional)
         if self._extra_named is not None:
-            values.update(values.pop(self._extra_named))
+            extras = values.pop(self._extra_named)
+            if twice := ", ".join(sorted(values.keys() & extras)):
+                raise ModelBehaviorError(
+                    f"Tool {self.name} was given {twice} twice: also in {self._extra_named}"
+                )
+            values.update(extras)
         return args, values
 
     def _validate_first(self, json_text: str) -> dict[str, Any]:
@@ -184,7 +190,8 @@ class FuncSchema:
         from .adapter import make_arguments_adapter  # loads all of pydantic
 
         arguments = map(self._argument, self.parameters)
-        return make_arguments_adapter(f"{self.name}_args", arguments, self._subject)
+        extra = "ignore" if self._extra_named is None else "forbid"  # they would be meant for it
+        return make_arguments_adapter(f"{self.name}_args", arguments, self._subject, extra)
 
     def _schema_by_pydantic(self) -> dict[str, Any]:
         from .adapter import json_schema_of

@@ -502,6 +502,20 @@ def test_named_extras_need_the_loose_mode() -> None:
     assert call(f, '{"a": 1}', strict=False) == (1, {})
 
 
+def test_named_extras_that_would_be_lost_are_refused() -> None:
+    def f(a: int, **options: int) -> tuple[Any, ...]:
+        return a, options
+
+    def g(a: int, /, **options: int) -> tuple[Any, ...]:
+        return a, options
+
+    with pytest.raises(ModelBehaviorError, match="Tool f was given a twice: also in options"):
+        call(f, '{"a": 1, "options": {"a": 2}}', strict=False)
+    assert call(g, '{"a": 1, "options": {"a": 2}}', strict=False) == (1, {"a": 2})
+    with pytest.raises(InvalidToolArguments, match="b: Extra inputs are not permitted"):
+        call(f, '{"a": 1, "b": 2}', strict=False)
+
+
 def test_unpacked_extras_are_described_by_what_they_unpack() -> None:
     def f(**options: Unpack[Place]) -> Any:
         return options
