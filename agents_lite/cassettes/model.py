@@ -28,6 +28,8 @@ class CassetteModel(Model):
         model: The model's name.
     """
 
+    tries_again = True
+
     def __init__(self, cassette: Cassette, run: LiveRun) -> None:
         self.model = model_name(run)
         self._cassette = cassette

@@ -51,11 +51,20 @@ class ModelEvents:
         self._request = request
         self._callbacks = callbacks
         self._stream = stream or model.stream
+        self._close: Callable[[], object] | None = None
 
     def __enter__(self) -> Iterator[ResponseStreamEvent]:
+        settings = self._request.model_settings.retry
+        if settings is None or self._model.tries_again:
+            return self._ask()
+        from .retrying import tried_again  # only those who need it pay for it
+
+        return tried_again(self._ask, settings, self._request.cancellation)
+
+    def _ask(self) -> Iterator[ResponseStreamEvent]:
         events = self._stream(self._request)
         if isinstance(events, SettledEvents):
-            self._close: Callable[[], object] | None = events.close
+            self._close = events.close
             return events
         scope, callbacks = self._request.cancellation, self._callbacks
         if not isinstance(events, Iterator):

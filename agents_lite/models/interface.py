@@ -85,6 +85,8 @@ class Model(ABC):
 
     traces_itself: ClassVar[bool] = False
     """Whether its calls open spans of their own, so that none is opened around them."""
+    tries_again: ClassVar[bool] = False
+    """Whether it heeds `ModelSettings.retry` itself, so that no one else repeats its calls."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -69,6 +69,8 @@ class OpenAIResponsesModel(Model):
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
 
+    tries_again = True
+
     def __init__(
         self,
         model: str,

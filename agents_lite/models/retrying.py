@@ -1,11 +1,22 @@
-"""From a model's retry settings to what the client goes by."""
+"""From a model's retry settings to what the client goes by, or who asks a model without one."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
-from ..exceptions import APIConnectionError, APIError, APIStatusError, APITimeoutError
-from ..http.retries import RetryPolicy, is_transient, named_wait
+from ..exceptions import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    words_of,
+)
+from ..http.retries import Retries, RetryPolicy, is_transient, named_wait
+from ..response_types import ResponseStreamEvent
 from ..retry import (
     ModelRetryBackoffSettings,
     ModelRetryNormalizedError,
@@ -13,6 +24,7 @@ from ..retry import (
     RetryPolicyContext,
     as_decision,
 )
+from .sending import note_retry
 
 
 def retry_policy(
@@ -42,6 +54,50 @@ def retry_policy(
         return decision.retry, decision.delay
 
     return policy._replace(decide=decided)
+
+
+def tried_again(
+    ask: Callable[[], Iterator[ResponseStreamEvent]],
+    settings: ModelRetrySettings,
+    cancellation: Cancellation,
+) -> Iterator[ResponseStreamEvent]:
+    """The events of a model that is asked again as long as nothing of an answer has come."""
+    policy = retry_policy(settings, RetryPolicy(2, math.inf, 0.5), cancellation)
+    retries = Retries(policy, math.inf, note_retry)
+    while True:
+        has_begun = False
+        try:
+            for event in ask():
+                has_begun = True
+                yield event
+            return
+        except Exception as error:
+            delay = None if has_begun else retries.delay_after(_as_api_error(error))
+            if delay is None:
+                raise
+        cancellation.wait(delay)
+
+
+def _as_api_error(error: Exception) -> APIError:
+    """The error of a model that has another client, as this package's would raise it."""
+    if isinstance(error, APIError):
+        return error
+    names = {each.__name__ for each in type(error).__mro__}
+    answer: Any = getattr(error, "response", None)
+    status = getattr(error, "status_code", getattr(answer, "status_code", None))
+    told: APIError
+    if isinstance(status, int):
+        headers = {name.lower(): value for name, value in getattr(answer, "headers", {}).items()}
+        told = APIStatusError(words_of(error), status_code=status, headers=headers)
+    elif names & {"APITimeoutError", "TimeoutException", "TimeoutError"}:
+        told = APITimeoutError(words_of(error))
+    elif names & {"APIConnectionError", "TransportError", "ConnectionError"}:
+        told = APIConnectionError(words_of(error))
+    else:
+        told = APIError(words_of(error))
+    told.code, told.body = getattr(error, "code", None), getattr(error, "body", None)
+    told.request_id, told.__cause__ = getattr(error, "request_id", None), error
+    return told
 
 
 def _facts(error: APIError) -> ModelRetryNormalizedError:

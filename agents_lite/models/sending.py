@@ -41,7 +41,7 @@ def send(
         query=settings.extra_query,
         timeout=settings.timeout,
         cancellation=request.cancellation,
-        on_retry=_note_retry,
+        on_retry=note_retry,
         retry_policy=_retry_policy(client, request),
         background=request.background,
     )
@@ -56,7 +56,7 @@ def _retry_policy(client: ResponsesClient, request: ModelRequest) -> RetryPolicy
     return retry_policy(settings, client.retry_policy, request.cancellation)
 
 
-def _note_retry(note: RetryNote) -> None:
+def note_retry(note: RetryNote) -> None:
     """Have the span of the model call tell of a retry."""
     span = get_current_span()
     if span is not None and isinstance(span.span_data, GenerationSpanData):

@@ -335,6 +335,8 @@ class ReplayModel(Model):
         model: The model's name, or None where it is not known.
     """
 
+    tries_again = True
+
     def __init__(self, run: LiveRun, recorded: RecordedTurn | None, replayer: Replayer) -> None:
         self._run = run
         self._recorded = recorded

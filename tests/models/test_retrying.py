@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,19 +13,26 @@ from agents_lite import (
     Agent,
     BadRequestError,
     InternalServerError,
+    Model,
+    ModelResponse,
     ModelRetryNormalizedError,
     ModelRetrySettings,
     ModelSettings,
     OpenAIResponsesModel,
+    RateLimitError,
     ResponsesClient,
     RetryDecision,
     RetryPolicyContext,
     Runner,
+    Usage,
     UserError,
     retry_policies,
 )
+from agents_lite.response_types import ResponseStreamEvent, as_stream_event
 from agents_lite.retry import as_decision
-from agents_lite.testing import ResponsesServer, status
+from agents_lite.testing import ResponsesServer, status, turn
+from agents_lite.testing.wire import build_response, stream_events
+from tests.support.drivers import whole_and_streamed
 
 QUICK = {"initial_delay": 0.001, "max_delay": 0.002, "multiplier": 1.5, "jitter": False}
 
@@ -118,3 +127,90 @@ def test_numbers_below_zero_are_refused(given: Any) -> None:
 def test_a_field_that_no_backoff_has_is_refused() -> None:
     with pytest.raises(UserError, match="speed"):
         ModelRetrySettings(backoff={"speed": 1})
+
+
+class Failing(Model):
+    """A model of one's own that raises what it is given, an error a request, then answers."""
+
+    def __init__(self, *errors: Exception, after: int = 0) -> None:
+        self.errors = list(errors)
+        self.after = after
+        self.requests = 0
+
+    async def get_response(self, *_args: Any, **_named: Any) -> ModelResponse:
+        self.requests += 1
+        await asyncio.sleep(0)
+        if self.errors:
+            raise self.errors.pop(0)
+        return ModelResponse(build_response(turn("Hello"), {})["output"], Usage(), "r1")
+
+    async def stream_response(
+        self, *_args: Any, **_named: Any
+    ) -> AsyncIterator[ResponseStreamEvent]:
+        self.requests += 1
+        for number, event in enumerate(stream_events(build_response(turn("Hello"), {}))):
+            if self.errors and number == self.after:
+                raise self.errors.pop(0)
+            yield as_stream_event(event)
+
+
+class OtherClientsError(Exception):
+    """An error with a status, as other clients have it."""
+
+    def __init__(self, status_code: int, **headers: str) -> None:
+        super().__init__("no")
+        self.status_code = status_code
+        self.response = SimpleNamespace(headers=headers)
+
+
+@whole_and_streamed
+@pytest.mark.parametrize(
+    "error", [OtherClientsError(503), ConnectionResetError(), RateLimitError("no", status_code=429)]
+)
+def test_a_model_of_ones_own_is_asked_again(run: Callable[..., Any], error: Exception) -> None:
+    model = Failing(error)
+    settings = ModelSettings(retry=ModelRetrySettings(1, backoff=QUICK))
+    agent = Agent(name="A", model=model, model_settings=settings)
+    assert run(agent, "Hi").final_output == "Hello"
+    assert model.requests == 2
+
+
+def test_a_model_of_ones_own_is_not_asked_again_without_settings_or_once_it_has_begun() -> None:
+    model = Failing(ConnectionResetError())
+    with pytest.raises(ConnectionResetError):
+        Runner.run_sync(Agent(name="A", model=model), "Hi")
+    assert model.requests == 1
+    late = Failing(ConnectionResetError(), after=2)
+    settings = ModelSettings(retry=ModelRetrySettings(1, backoff=QUICK))
+    with pytest.raises(ConnectionResetError):
+        list(Runner.stream(Agent(name="A", model=late, model_settings=settings), "Hi"))
+    assert late.requests == 1
+
+
+def test_a_policy_is_told_what_another_client_met() -> None:
+    seen = []
+
+    def policy(context: RetryPolicyContext) -> bool:
+        told = context.normalized
+        seen.append((told.status_code, told.retry_after, told.is_network_error, told.is_timeout))
+        return context.attempt < 3
+
+    model = Failing(OtherClientsError(429, **{"Retry-After": "0"}), TimeoutError(), ValueError("x"))
+    retry = ModelRetrySettings(5, backoff=QUICK, policy=policy)
+    agent = Agent(name="A", model=model, model_settings=ModelSettings(retry=retry))
+    with pytest.raises(ValueError, match="x"):
+        Runner.run_sync(agent, "Hi")
+    assert seen == [(429, 0.0, False, False), (None, None, False, True), (None, None, False, False)]
+
+
+def test_a_run_that_is_stopped_waits_for_no_other_try() -> None:
+    def policy(_context: RetryPolicyContext) -> RetryDecision:
+        running.cancel()
+        return RetryDecision(True, delay=600)
+
+    model = Failing(*[ConnectionResetError()] * 3)
+    settings = ModelSettings(retry=ModelRetrySettings(2, policy=policy))
+    agent = Agent(name="A", model=model, model_settings=settings)
+    running = Runner.run_streamed(agent, "Hi")
+    assert len(list(running.stream_events())) == 1
+    assert model.requests == 1

@@ -48,6 +48,7 @@ class OpenAIChatCompletionsModel(Model):
     Source: https://platform.openai.com/docs/api-reference/chat/create
     """
 
+    tries_again = True
     _path: ClassVar[str] = "/chat/completions"
 
     def __init__(
