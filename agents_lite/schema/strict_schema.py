@@ -83,7 +83,8 @@ def schema_for_api(schema: Any, strict: bool, owner: str) -> Json:
     """
     if isinstance(schema, dict) and "title" in schema:
         owner = f"{schema['title']} ({owner})"
-    root = _without_ref(_checked(schema, owner), owner)
+    checked = _checked(schema, owner)
+    root = _followed(checked, checked, (), owner)
     formed: Json = _Strictness(root, owner).whole() if strict else _loose(root, (), owner)
     check_schema(formed, strict, owner)
     return schema if formed == schema else formed
@@ -114,7 +115,8 @@ def ensure_strict_json_schema(schema: Json) -> Json:
             names the place.
     """
     owner = schema.get("title", "this object") if isinstance(schema, dict) else "this object"
-    return _Strictness(_without_ref(_checked(schema, owner), owner), owner).whole()
+    checked = _checked(schema, owner)
+    return _Strictness(_followed(checked, checked, (), owner), owner).whole()
 
 
 class _Strictness:
@@ -211,13 +213,15 @@ class _Strictness:
         Copies of definitions that hold references themselves would double with each level.
         """
         ref = strict.pop("$ref")
-        target = resolve_ref(self._root, ref, path, self._owner)
         if not strict:
+            resolve_ref(self._root, ref, path, self._owner)
             return {"$ref": self._definition_of(ref)}
+        target = _followed({"$ref": ref}, self._root, path, self._owner)
         if _is_small(target):
-            return self._of({**target, **strict}, path)
-        if "anyOf" in strict:
-            raise _impossible(self._owner, path, "there is an anyOf beside a $ref")
+            return self._of(_overlaid(target, strict), path)
+        for keyword in ("anyOf", "properties"):
+            if keyword in strict:
+                raise _impossible(self._owner, path, f"there is {keyword} beside a $ref")
         return self._of({**strict, "anyOf": [{"$ref": ref}]}, path)
 
     def _definition_of(self, ref: str) -> str:
@@ -269,16 +273,22 @@ def _checked(schema: Any, owner: str) -> Json:
     return schema or {"type": "object", "properties": {}}
 
 
-def _without_ref(root: Json, owner: str) -> Json:
-    """The object itself, where a root is a reference to it, as that of a recursive type is."""
-    target, followed = root, set()
-    while isinstance(ref := target.get("$ref"), str):
+def _followed(schema: Json, root: Json, path: Path, owner: str) -> Json:
+    """The schema itself, where it is a reference, as the root of a recursive type is."""
+    followed: set[str] = set()
+    part = schema if find_misshapen(schema) else merged(schema)
+    while isinstance(ref := part.get("$ref"), str):
+        if ref in followed and path:
+            break  # nothing is there; `find_complaints` says so
         if ref in followed:
-            raise _impossible(owner, (), f"the $ref {ref!r} leads back to itself")
+            raise _impossible(owner, path, f"the $ref {ref!r} leads back to itself")
         followed.add(ref)
-        target = resolve_ref(root, ref, (), owner)
-    rest = {key: value for key, value in root.items() if key != "$ref"}
-    return {**target, **rest} if followed else root
+        rest = {key: value for key, value in part.items() if key != "$ref"}
+        target = resolve_ref(root, ref, path, owner)
+        if wrong := find_misshapen(target) or find_misshapen(rest):
+            raise _impossible(owner, path, wrong)
+        part = _overlaid(merged(target), rest)
+    return part if followed else schema
 
 
 def resolve_ref(root: Json, ref: str, path: Path, owner: str) -> Json:
@@ -315,10 +325,17 @@ def merged(schema: Json) -> Json:
     part = _joined_options(schema)
     while len(every := part.get("allOf", ())) == 1 and not find_misshapen(every[0]):
         del part["allOf"]
-        properties = {**part.get("properties", {}), **every[0].get("properties", {})}
-        part = _joined_options({**part, **every[0]})
-        if properties:
-            part["properties"] = properties
+        part = _joined_options(_overlaid(part, every[0]))
+    return part
+
+
+def _overlaid(below: Json, above: Json) -> Json:
+    """Two schemas in one: what `above` says counts, but the properties of both are there."""
+    part = {**below, **above}
+    if "properties" in below and "properties" in above:
+        part["properties"] = {**below["properties"], **above["properties"]}
+    if "required" in below and "required" in above:
+        part["required"] = list(dict.fromkeys([*below["required"], *above["required"]]))
     return part
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from agents_lite.exceptions import UserError
-from agents_lite.schema.strict_schema import ensure_strict_json_schema
+from agents_lite.schema.strict_schema import ensure_strict_json_schema, schema_for_api
 
 
 def objects_in(schema: Any) -> list[dict[str, Any]]:
@@ -147,6 +147,55 @@ def test_all_of_a_ref_beside_a_description_is_inlined() -> None:
         }
     )
     assert strict["properties"]["it"] == {"type": "string", "enum": ["x"], "description": "d"}
+
+
+BASE = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}
+
+
+@pytest.mark.parametrize("base", [{"allOf": [{"$ref": "#/$defs/Base"}]}, {"$ref": "#/$defs/Base"}])
+def test_properties_beside_a_reference_join_those_of_what_it_leads_to(base: Any) -> None:
+    derived = {**base, "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    wanted = {"id": {"type": "integer"}, "name": {"type": "string"}}
+    for schema in (
+        {**derived, "$defs": {"Base": BASE}},
+        {"type": "object", "properties": {"it": derived}, "$defs": {"Base": BASE}},
+    ):
+        strict = ensure_strict_json_schema(schema)
+        part = strict["properties"].get("it", strict)
+        assert part["properties"] == wanted and part["required"] == ["id", "name"]
+        assert_strict(strict)
+    loose = schema_for_api({**derived, "$defs": {"Base": BASE}}, False, "tool f")
+    assert loose["properties"] == wanted and loose["required"] == ["id", "name"]
+
+
+def test_properties_beside_a_reference_to_what_refers_further_are_refused() -> None:
+    base = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Base"}}}
+    derived = {"allOf": [{"$ref": "#/$defs/Base"}], "properties": {"name": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"it": derived}, "$defs": {"Base": base}}
+    with pytest.raises(UserError, match="at #/properties/it, there is properties beside a \\$ref"):
+        ensure_strict_json_schema(schema)
+
+
+def test_a_reference_to_a_reference_leads_to_what_that_leads_to() -> None:
+    definitions = {"Base": BASE, "Other": {"$ref": "#/$defs/Base"}}
+    schema = {"$defs": definitions, "type": "object", "allOf": [{"$ref": "#/$defs/Other"}]}
+    assert ensure_strict_json_schema(schema)["properties"] == BASE["properties"]
+    described = {"$ref": "#/$defs/Other", "description": "mine"}
+    strict = ensure_strict_json_schema(
+        {"type": "object", "properties": {"it": described}, "$defs": definitions}
+    )
+    assert strict["properties"]["it"] == {
+        **BASE, "description": "mine", "additionalProperties": False
+    }
+
+
+def test_a_long_chain_of_references_is_followed_at_once() -> None:
+    chain = {f"S{n}": {"$ref": f"#/$defs/S{n + 1}"} for n in range(1000)}
+    definitions = {**chain, "S1000": {"type": "string"}}
+    it = {"$ref": "#/$defs/S0", "description": "d"}
+    schema = {"type": "object", "properties": {"it": it}, "$defs": definitions}
+    strict = schema_for_api(schema, True, "tool f")
+    assert strict["properties"]["it"] == {"type": "string", "description": "d"}
 
 
 class Node(BaseModel):
