@@ -395,6 +395,8 @@ class ItemHelpers:
 def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
     """A user's list of input items, checked; also a tuple of them.
 
+    Iterators in them become lists: pydantic makes them of `Iterable` fields, such as `content`.
+
     Raises:
         UserError: It is none; the message names whose it is.
     """
@@ -406,7 +408,17 @@ def as_input_items(items: Any, owner: str) -> list[TResponseInputItem]:
             way = next((f"; its {name}() is one" for name in known if hasattr(item, name)), "")
             wanted = "a dict such as {'role': ...}"
             raise UserError(f"{owner}: each input item must be {wanted}, got {repr_of(item)}{way}")
+    if any(hasattr(value, "__next__") for item in items for value in item.values()):
+        return list(map(_read, items))
     return items if isinstance(items, list) else list(items)
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _read(each) for key, each in value.items()}
+    if isinstance(value, list | tuple) or hasattr(value, "__next__"):
+        return list(map(_read, value))
+    return value
 
 
 def output_item(

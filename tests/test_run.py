@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from agents_lite import (
     Agent,
@@ -100,6 +102,21 @@ def test_the_input_s_list_is_not_changed() -> None:
     result = Runner.run_sync(agent_with([call("f"), "ok"], tools=[tool]), given)
     assert given == result.input == [{"role": "user", "content": "x"}]
     assert result.input is not given
+
+
+def test_iterators_that_pydantic_made_of_the_input_are_read_once() -> None:
+    class Message(TypedDict):
+        role: str
+        content: Iterable[dict[str, str]]
+
+    part = {"type": "input_text", "text": "hi"}
+    given = TypeAdapter(list[Message]).validate_python([{"role": "user", "content": [part]}])
+    model = ScriptedModel([[call("f")], [text("done")]])
+    tool = function_tool(lambda: 1, name_override="f")
+    result = Runner.run_sync(Agent(name="A", model=model, tools=[tool]), given)  # type: ignore[arg-type]
+    message = {"role": "user", "content": [part]}
+    assert [request.input[0] for request in model.requests] == [message, message]
+    assert result.to_input_list()[0] == message
 
 
 # Arguments

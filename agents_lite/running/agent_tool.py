@@ -36,7 +36,7 @@ def agent_tool(
     name = fit_for_tool(agent.name) if name is None else name
     if isinstance(run_options.get("run_config"), dict):
         run_options = {**run_options, "run_config": as_run_config(run_options["run_config"])}
-    check_options(agent, "", run_options)  # type: ignore[arg-type]
+    check_options(agent, run_options)  # type: ignore[arg-type]
     for option, function, wanted in (
         ("custom_output_extractor", extract_output, "a result"),
         ("on_stream", on_stream, "an event"),

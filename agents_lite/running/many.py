@@ -85,7 +85,7 @@ def run_many(
     if executor is not None:
         check_kind(executor, Executor, "executor", "an Executor of concurrent.futures")
     config = as_run_config(options.get("run_config"))
-    check_options(agent, "", {**options, "run_config": config})
+    check_options(agent, {**options, "run_config": config})
     if config is not None and config.journal is not None and isinstance(config.run_id, str):
         raise UserError(
             f"Of many runs only one could be {config.run_id!r}: run_id must be a function of the "

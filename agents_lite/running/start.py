@@ -117,10 +117,12 @@ def new_run(
     """
     if isinstance(options.get("run_config"), dict):
         options = {**options, "run_config": as_run_config(options["run_config"])}
-    if not isinstance(input, str | list):
+    if isinstance(input, list):
+        input = as_input_items(input, "The input")
+    elif not isinstance(input, str):
         record, options = _taken_up(agent, input, options)
         input = record.conversation.given
-    check_options(agent, input, options)
+    check_options(agent, options)
     run = LiveRun(
         Record(agent) if record is None else record,
         given=input,
@@ -279,7 +281,7 @@ def _taken_up(
     return record, {**kept, **options}
 
 
-def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
+def check_options(agent: Any, options: RunOptions[Any]) -> None:
     """Raise UserError for what a run cannot be made of."""
     for name in options.keys() - RunOptions.__annotations__:
         if name in RunConfig.__dataclass_fields__:
@@ -296,8 +298,6 @@ def check_options(agent: Any, input: Any, options: RunOptions[Any]) -> None:
         )
     if not isinstance(agent, Agent):
         raise UserError(f"The starting agent must be an Agent, got {repr_of(agent)}")
-    if isinstance(input, list):
-        as_input_items(input, "The input")
     check_error_handlers(options.get("error_handlers"))
     hooks, run_config = options.get("hooks"), options.get("run_config")
     if not isinstance(hooks, RunHooks | None):
