@@ -146,6 +146,22 @@ def test_a_handler_gives_the_final_output(run: Any, kind: str) -> None:
     assert fault.run_data.input == "x"
 
 
+@pytest.mark.parametrize("nothing", [[], [text("")]], ids=["no message", "no text"])
+def test_a_handler_is_asked_where_a_typed_answer_holds_nothing(nothing: list[Any]) -> None:
+    def run(**options: Any) -> Any:
+        model = ScriptedModel([nothing, GOOD])
+        agent = Agent("A", output_type=Total, model=model, **options)
+        return Runner.run_sync(agent, "x", error_handlers={"invalid_final_output": handle})
+
+    def handle(fault: Any) -> str:
+        assert isinstance(fault.error, InvalidFinalOutputError)
+        return str(fault.error)
+
+    assert run().final_output == "The model gave no Total as final output"
+    again = run(output_retries=1)
+    assert again.final_output == Total(total=3) and again.output_attempts == 2
+
+
 @every_driver
 @pytest.mark.parametrize("kind", FAULTS)
 def test_the_error_of_an_agent_used_as_a_tool_is_none_of_the_run_around_it(

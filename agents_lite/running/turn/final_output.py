@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...agent import FunctionToolResult, ToolsToFinalOutputResult
-from ...exceptions import ModelRefusalError, UserError, words_of
+from ...exceptions import InvalidFinalOutputError, ModelRefusalError, UserError, words_of
 from ...items import ItemHelpers, ToolCallOutputItem
 from ...shown import repr_of
 from ...tool import FunctionTool
@@ -56,7 +56,8 @@ def final_output_of_message(plan: Plan, run: LiveRun) -> FinalOutput | None:
 
     Raises:
         ModelRefusalError: The model declined to answer.
-        ModelBehaviorError: Structured output that does not fit its type.
+        ModelBehaviorError: Structured output that does not fit its type; or there is none, and an
+            error handler is there for that.
     """
     refusal = ItemHelpers.extract_refusal(plan.message)
     if refusal is not None:
@@ -65,7 +66,11 @@ def final_output_of_message(plan: Plan, run: LiveRun) -> FinalOutput | None:
     schema = run.output_schema
     if schema is None:
         return FinalOutput(text or "")
-    return FinalOutput(schema.validate_json(text), is_typed=True) if text else None
+    if text:
+        return FinalOutput(schema.validate_json(text), is_typed=True)
+    if "invalid_final_output" in run.error_handlers:
+        raise InvalidFinalOutputError(f"The model gave no {schema.name()} as final output")
+    return None
 
 
 def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
