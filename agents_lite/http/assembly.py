@@ -350,9 +350,11 @@ def words_of_error(error: Any) -> str | None:
         return next(filter(None, map(words_of_error, error)), None)
     if isinstance(error, dict):
         named = map(error.get, ("message", "error", "detail", "msg", "errors"))
-        words, place = next(filter(None, map(words_of_error, named)), None), error.get("loc")
-        is_placed = words is not None and isinstance(place, list)  # as FastAPI tells it
-        return f"{'.'.join(map(str, place))}: {words}" if is_placed else words
+        words = next(filter(None, map(words_of_error, named)), None)
+        place = error.get("loc")  # as FastAPI tells it
+        if words is not None and isinstance(place, list):
+            return f"{'.'.join(map(str, place))}: {words}"
+        return words
     return error if isinstance(error, str) and error else None
 
 
