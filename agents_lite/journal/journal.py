@@ -406,6 +406,8 @@ class Journal(ABC):
         claimed: list[RunRow] = []
 
         def claim(row: RunRow | None, now: float) -> tuple[RunRow, str | None]:
+            if row is not None and row.holder == holder.text:
+                return row, None  # it was claimed, and the store's answer was lost
             claimed.clear()
             if row is None:
                 row = RunRow(run.run_id, about, "stopped", "{}", None, 0.0, now, now, 0)

@@ -130,6 +130,50 @@ def test_an_entry_whose_confirmation_is_lost_is_written_once(store: JournalStore
     assert len(lost) > 6
 
 
+def test_a_change_that_is_made_anew_since_its_confirmation_was_lost_is_made_once(
+    store: JournalStore,
+) -> None:
+    def twice(self: Any, *change: Any) -> None:  # as Redis does it where a row is watched
+        for _ in range(2):
+            super(type(self), self).change(*change)
+
+    assert run_with(store, change=twice) == "done"
+
+
+@pytest.mark.parametrize("name", ["postgresql", "redis"])
+def test_a_server_that_takes_no_writes_for_a_moment_is_waited_for(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    store = make_store(name, request)
+    refusals: list[JournalError] = []
+    written: list[Any] = []
+
+    def take_writes(journal: Any, is_to: bool) -> None:
+        if name == "redis":
+            master = ("NO", "ONE") if is_to else ("127.0.0.1", 1)
+            journal._client.replicaof(*master)
+            return
+        characteristic = "READ WRITE" if is_to else "READ ONLY"
+        with journal._database.engine.begin() as connection:
+            statement = "SET SESSION CHARACTERISTICS AS TRANSACTION"
+            connection.exec_driver_sql(f"{statement} {characteristic}")
+
+    def write(self: Any, *given: Any) -> None:
+        written.append(given)
+        if len(written) == 3:
+            take_writes(self, False)
+        try:
+            getattr(super(type(self), self), method)(*given)
+        except JournalError as error:
+            refusals.append(error)
+            take_writes(self, True)
+            raise
+
+    method = "change" if name == "redis" else "append"
+    assert run_with(store, **{method: write}) == "done"
+    assert "read" in str(refusals.pop()) and not refusals
+
+
 def crash_postgres(server: Server) -> None:
     """End the server at once, without a checkpoint, as a power cut would."""
     server.stop(signal.SIGQUIT)

@@ -25,6 +25,12 @@ except ImportError as error:
 T = TypeVar("T")
 
 _rows = TypeAdapter(RunRow)
+_PASSING = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.ReadOnlyError,  # another server is about to take its place
+    redis.exceptions.OutOfMemoryError,
+)
 
 
 class RedisJournal(Journal):
@@ -188,7 +194,7 @@ class RedisJournal(Journal):
             raise JournalError(
                 f"The journal in Redis (keys {self._prefix}:...) failed: {in_words(error)}. Check "
                 "that the server is there and takes writes.",
-                may_pass=isinstance(error, redis.ConnectionError | redis.TimeoutError),
+                may_pass=isinstance(error, _PASSING),
             ) from error
 
     def _row_key(self, run_id: str) -> str:

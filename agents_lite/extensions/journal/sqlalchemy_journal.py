@@ -38,6 +38,7 @@ _CLOCKS = {
     **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
 }
 """Epoch seconds by the server's clock, which all machines go by."""
+_READ_ONLY = "25006"  # SQLSTATE; where another server is about to take its place
 _AT_A_TIME = 500  # runs that one statement deletes
 
 
@@ -302,6 +303,7 @@ def _row(found: Any) -> Any:
 
 def _failure(words: str, error: SQLAlchemyError) -> JournalError:
     is_lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    is_lost |= getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
     return JournalError(
         f"The journal in {words}. Check that the database is there and that its user may write "
         "to it.",
