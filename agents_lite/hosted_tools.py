@@ -37,6 +37,10 @@ class WebSearchTool(HostedTool):
     """How much of what was found the model gets to read."""
     external_web_access: bool | None = None
     """False searches what the server has stored alone; None leaves it to the server."""
+    search_content_types: list[Literal["text", "image"]] | None = None
+    """What may be found; the output items hold images that are. None leaves it to the server."""
+    image_settings: dict[str, Any] | None = None
+    """How images are found, {"max_results": ..., "caption": ...}; None leaves it to the server."""
 
     def to_request(self) -> dict[str, Any]:
         """All that was said of it."""
@@ -46,6 +50,8 @@ class WebSearchTool(HostedTool):
             filters=self.filters,
             search_context_size=self.search_context_size,
             external_web_access=self.external_web_access,
+            search_content_types=self.search_content_types,
+            image_settings=self.image_settings,
         )
 
 

@@ -37,8 +37,13 @@ def handoff_to_request(offer: Handoff[Any, Any]) -> dict[str, Any]:
 
 def tools_to_include(tools: Iterable[Tool]) -> list[str]:
     """What a request has to `include` so that the output holds what the tools were asked for."""
-    wanted = any(getattr(tool, "include_search_results", False) for tool in tools)
-    return ["file_search_call.results"] if wanted else []
+    wanted: list[str] = []
+    for tool in tools:
+        if getattr(tool, "include_search_results", False):
+            wanted.append("file_search_call.results")
+        if "image" in (getattr(tool, "search_content_types", None) or ()):
+            wanted.append("web_search_call.results")
+    return list(dict.fromkeys(wanted))
 
 
 def _function(name: str, description: str, schema: dict[str, Any], strict: bool) -> dict[str, Any]:

@@ -74,6 +74,15 @@ class Maps(HostedTool):
             },
         ),
         (
+            WebSearchTool(search_content_types=["text", "image"], image_settings={"caption": True}),
+            {
+                "type": "web_search",
+                "search_context_size": "medium",
+                "search_content_types": ["text", "image"],
+                "image_settings": {"caption": True},
+            },
+        ),
+        (
             WebSearchTool(external_web_access=False),
             {"type": "web_search", "search_context_size": "medium", "external_web_access": False},
         ),
@@ -124,6 +133,12 @@ def test_search_results_are_included_only_when_asked_for() -> None:
     assert tools_to_include([WebSearchTool(), FileSearchTool(["vs_1"])]) == []
     wanted = FileSearchTool(["vs_2"], include_search_results=True)
     assert tools_to_include([FileSearchTool(["vs_1"]), wanted]) == ["file_search_call.results"]
+    texts, images = (
+        WebSearchTool(search_content_types=["text"]),
+        WebSearchTool(search_content_types=["image"]),
+    )
+    assert tools_to_include([WebSearchTool(), texts]) == []
+    assert tools_to_include([images, images]) == ["web_search_call.results"]
 
 
 @pytest.mark.parametrize("choice", ["computer", "computer_use_preview"])
