@@ -39,10 +39,11 @@ PASSING_CODES = frozenset(
 )
 """Error codes, or types, in an answer of status 200 that another try may not meet; 5xx, too."""
 MISSAID_CODES = frozenset(
-    "tool_use_failed json_validate_failed malformed_function_call unexpected_tool_call".split()
+    "tool_use_failed json_validate_failed malformed_function_call unexpected_tool_call "
+    "tool_calls".split()
 )
-"""Error codes for what the model said and its server could not read, of Groq and Gemini: another
-try says something else."""
+"""Error codes for what the model said and its server could not read, of Groq and Gemini, and of an
+answer that ends with calls and holds none: another try says something else."""
 _OF_MODEL = "message reasoning function_call function custom_tool_call custom".split()
 """Types of items and tools by which a server does nothing itself."""
 HOPELESS_CAUSES = (

@@ -519,6 +519,15 @@ def test_an_answer_that_failed_by_chance_is_asked_for_again(choice: dict[str, An
         assert Runner.run_sync(Agent("A", model=chat_model(server)), "Hi").final_output == "A bell."
 
 
+def test_an_answer_whose_calls_the_server_has_lost_is_asked_for_again() -> None:
+    """Told in https://github.com/vllm-project/vllm/issues/50889."""
+    lost = {"message": {"content": None, "tool_calls": []}, "finish_reason": "tool_calls"}
+    whole = {"message": {"content": "A bell."}, "finish_reason": "stop"}
+    answers = [http_answer(content={"choices": [choice]}) for choice in (lost, whole)]
+    with LoopbackServer(*answers) as server:
+        assert Runner.run_sync(Agent("A", model=chat_model(server)), "Hi").final_output == "A bell."
+
+
 def test_an_unknown_model_is_an_error(serve: Any) -> None:
     server = serve([], models=["other"])
     with pytest.raises(BadRequestError, match="'m' does not exist"):
