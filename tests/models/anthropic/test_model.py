@@ -422,7 +422,12 @@ def test_texts_of_blanks_are_left_out_since_the_api_refuses_them() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["output_config.format: Extra inputs are not permitted", "m does not support output format."],
+    [
+        "output_config.format: Extra inputs are not permitted",
+        "m does not support output format.",
+        # https://github.com/BerriAI/litellm/issues/21407
+        "output_config: Extra inputs are not permitted",
+    ],
 )
 def test_where_no_format_is_taken_the_schema_goes_into_the_prompt(words: str) -> None:
     refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
