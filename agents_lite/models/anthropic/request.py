@@ -53,11 +53,8 @@ def messages_request(chat: Json, *, cache_prompt: bool) -> Json:
     Raises:
         CannotSay: The content has parts that the API does not take.
     """
-    system = [
-        {"type": "text", "text": message["content"]}
-        for message in chat["messages"]
-        if message["role"] == "system" and not _is_blank(message["content"])
-    ]
+    told = [_blocks(message) for message in chat["messages"] if message["role"] == "system"]
+    system = sum(told, [])
     messages = _messages(message for message in chat["messages"] if message["role"] != "system")
     if cache_prompt:
         for blocks in (system, messages[-1]["content"] if messages else []):
@@ -124,7 +121,8 @@ def _blocks(message: Json) -> list[Json]:
         content = [{"type": "text", "text": content}]
     for part in content or ():
         try:
-            blocks += [] if _is_blank(part.get("text")) else [_part(part)]
+            mark = _CACHED if part.get("prompt_cache_breakpoint") else {}
+            blocks += [] if _is_blank(part.get("text")) else [_part(part) | mark]
         except (KeyError, TypeError) as error:
             raise CannotSay(f"such content: {part!r}"[:300]) from error
     for call in message.get("tool_calls") or ():
@@ -138,7 +136,7 @@ def _blocks(message: Json) -> list[Json]:
 
 def _part(part: Json) -> Json:
     if part["type"] == "text":
-        return part
+        return {"type": "text", "text": part["text"]}
     if part["type"] == "image_url":
         return {"type": "image", "source": _source(part["image_url"]["url"])}
     if part["type"] == "file" and part["file"].get("file_data"):

@@ -241,8 +241,8 @@ def _content(content: Any) -> str | list[Json]:
     """Content of the Responses API as that of a message; a string where it is all text."""
     if isinstance(content, str):
         return content
-    parts = [_part(part) for part in content]
-    if all(part["type"] == "text" for part in parts):
+    parts = [_part(part) | _mark_of(part) for part in content]
+    if all(part.keys() == {"type", "text"} for part in parts):
         return "\n".join(part["text"] for part in parts)
     return parts
 
@@ -270,6 +270,12 @@ def _part(part: Json) -> Json:
         is_address = kind == "image_url" and isinstance(own, str)
         return {"type": kind, kind: {"url": own} if is_address else own}
     raise CannotSay(f"content of the type {kind!r}")
+
+
+def _mark_of(part: Json) -> Json:
+    """The mark for the prompt cache that a part bears."""
+    name = "prompt_cache_breakpoint"
+    return {name: part[name]} if part.get(name) else {}
 
 
 def _arguments(text: str) -> str:

@@ -205,6 +205,25 @@ def test_after_a_handoff_to_one_that_does_not_think_no_thoughts_are_sent(run: An
     assert sent == [[THOUGHT, over], [over]]
 
 
+def test_parts_that_are_marked_for_the_prompt_cache_are_marked_here() -> None:
+    mark = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    part = {"type": "input_text", "text": "Long."}
+    image = {"type": "input_image", "image_url": "http://x/y"}
+    items = [
+        {"role": "developer", "content": [part | mark, part]},
+        {"role": "user", "content": [part | mark, image | mark, part]},
+    ]
+    with LoopbackServer(http_answer(content=message({"type": "text", "text": "ok"}))) as server:
+        Runner.run_sync(Agent("A", model=model_at(server, cache_prompt=False)), items)
+        [request] = server.requests
+
+    cached = {"cache_control": {"type": "ephemeral"}}
+    text = {"type": "text", "text": "Long."}
+    picture = {"type": "image", "source": {"type": "url", "url": "http://x/y"}}
+    assert request.json["system"] == [text | cached, text]
+    assert request.json["messages"][0]["content"] == [text | cached, picture | cached, text]
+
+
 @pytest.mark.parametrize(
     "words",
     [

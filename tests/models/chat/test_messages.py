@@ -82,6 +82,13 @@ def test_content_that_is_all_text_is_a_string() -> None:
     assert converted(user(parts)) == [user("one\ntwo")]
 
 
+def test_a_mark_for_the_prompt_cache_stays_with_its_part() -> None:
+    mark = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    marked, plain = ({"type": "input_text", "text": "one", **mark}, {"type": "text", "text": "two"})
+    [message] = converted(user([marked, plain]))
+    assert message["content"] == [{"type": "text", "text": "one", **mark}, plain]
+
+
 def test_images_files_and_sounds_stay_beside_the_text() -> None:
     file = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,"}
     sound = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
