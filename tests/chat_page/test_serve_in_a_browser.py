@@ -118,6 +118,23 @@ def test_a_call_is_approved_by_a_button(browser: Browser, served: Served) -> Non
     assert served.refunds == ["7"]
 
 
+def test_the_run_beside_is_followed_on_once_a_call_was_approved(
+    browser: Browser, served: Served
+) -> None:
+    served.turns.extend([REFUND, "Done."])
+    open_wide(browser, served.url)
+    send(browser, "Money back")
+    browser.wait_for(".decision", "Front desk asks")
+    with Beside(browser):
+        browser.wait_for(".turn-row .outcome", "asks for")
+        browser.wait_for("#state", "ok")
+    browser.click(".decision .approve")
+    browser.wait_for(ANSWER, "Done.")
+    with Beside(browser):
+        browser.wait_for(".turn-row .outcome", "Done.")
+        assert browser.texts(".turn-row .outcome") == ["calls refund", "Done."]
+
+
 def test_calls_of_every_kind_are_drawn_whatever_their_names(
     browser: Browser, serve: Callable[..., Served]
 ) -> None:

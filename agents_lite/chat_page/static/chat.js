@@ -429,8 +429,11 @@ function showRun(traceId) {
   if (!settings.runs) return;
   const frame = byId("run").querySelector("iframe");
   const address = `${settings.runs}?beside#${encodeURIComponent(traceId ?? "")}`;
-  if (frame && traceId) frame.contentWindow.location.replace(address);
-  else if (traceId) {
+  if (frame && traceId) {
+    const shown = frame.contentWindow;
+    if (shown.location.href.endsWith(address)) shown.dispatchEvent(new Event("hashchange")); // it goes on
+    else shown.location.replace(address);
+  } else if (traceId) {
     const made = document.createElement("iframe");
     made.title = "The run";
     made.src = address;

@@ -3,12 +3,14 @@
 const POLL = 800; // ms
 const LIST_POLL = 2000; // ms
 const PAGE = 50; // conversations
+const GOES_ON = 3000; // ms in which it is written down that a finished run goes on
 const PATIENCE = 200; // ms without a further letter, before a search
 
 const live = {
   limit: PAGE, // conversations in the list
   conversations: [],
   unfolded: new Set(), // names of conversations whose traces are shown
+  opened: 0, // when a page was opened, in ms since 1970
   received: "", // what the server said last, to leave the page alone as long as that is the same
 };
 
@@ -32,6 +34,7 @@ function namedParts() {
 }
 
 function openPage() {
+  live.opened = Date.now();
   live.received = "";
   app.trace = null;
   timeline.selected = null;
@@ -41,7 +44,8 @@ function openPage() {
 }
 
 async function poll() {
-  if (!document.hidden && !app.trace?.isFinished) await refresh();
+  const mayGrow = !app.trace?.isFinished || Date.now() - live.opened < GOES_ON;
+  if (!document.hidden && mayGrow) await refresh();
   if (!document.hidden && !wantedId()) await refreshRuns().catch(() => {}); // `refresh` has told
   setTimeout(poll, wantedId() ? POLL : LIST_POLL);
 }

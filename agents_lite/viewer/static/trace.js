@@ -141,7 +141,7 @@ function findTurns(spans) {
   const latest = new Map(); // span around a run -> its turn so far
   for (const span of spans) {
     if (span.kind === "model") {
-      const run = span.nearest("agent")?.parent ?? null;
+      const run = runOf(span);
       const turn = new Turn(span, latest.get(run) ?? null);
       turn.parts.push(...(early.get(span.parent) ?? []));
       early.delete(span.parent);
@@ -149,7 +149,8 @@ function findTurns(spans) {
       latest.set(run, turn);
       turn.number = turns.push(turn);
     } else if (span.kind !== "agent") {
-      const parts = current.get(span.parent)?.parts ?? early.get(span.parent);
+      const before = isOfAnswer(span) ? latest.get(runOf(span)) : null; // where the run has paused
+      const parts = (current.get(span.parent) ?? before)?.parts ?? early.get(span.parent);
       if (parts) parts.push(span);
       else early.set(span.parent, [span]);
     }
@@ -158,6 +159,16 @@ function findTurns(spans) {
     for (const span of turn.spans) span.turn = turn;
   }
   return turns;
+}
+
+// The span around the run that a span belongs to, or null.
+function runOf(span) {
+  return span.nearest("agent")?.parent ?? null;
+}
+
+// Whether it follows from what a model has answered.
+function isOfAnswer({ kind }) {
+  return kind === "tool" || kind === "handoff";
 }
 
 // The list that is expected there, or an empty one.
