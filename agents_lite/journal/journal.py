@@ -264,6 +264,7 @@ class Journal(ABC):
             JournalError: The store failed.
             UserError: `older_than` is below 0.
         """
+        self._check_outside()
         seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
         check_number(seconds, "older_than")
         statuses: list[Status] = ["finished"]
@@ -285,6 +286,7 @@ class Journal(ABC):
             JournalMismatch: It was begun with another input or other agents.
             JournalError: The store failed.
         """
+        self._check_outside()
         holder = Holder.here()
         try:
             around = current_cancellation.set(run.cancellation)
@@ -449,6 +451,18 @@ class Journal(ABC):
             self.change(row.run_id, drop)
         return replace(row, entries=row.entries - 1)
 
+    def _check_outside(self) -> None:
+        """See that no call is being made whose transaction a change would commit.
+
+        Raises:
+            UserError: One is.
+        """
+        if self.shared is not None and self.shared.is_open:
+            raise UserError(
+                "A tool that writes in its journal's transaction must not change the journal, nor "
+                "run an agent with it: use another one, of a connection of its own"
+            )
+
     def _held(self, run_id: str, row: RunRow | None, holder: Holder) -> RunRow:
         """The row of a run that is to be this holder's.
 
@@ -469,6 +483,7 @@ class Journal(ABC):
         decide: Callable[[list[dict[str, Any]], WaitingCall], list[dict[str, Any]]],
     ) -> None:
         """Add the facts that `decide` makes of all before them and of the call that waits."""
+        self._check_outside()
         row, facts = self._read(run_id)
         try:
             waiting = [call for call in waiting_calls(facts) if call.call_id == call_id]

@@ -159,6 +159,8 @@ class JournalWriter:
         self.take_back()
         if self._sent is not None:
             self._write(scope)
+        if self._shared is not None:  # what was begun and did not end is undone, so it never was
+            self._pending = _without_begun(self._pending)
         entry = json_text(self._pending) if self._pending else None
         let_go = partial(self._journal.let_go, self._run, self._holder, entry)
         self._insist(let_go, scope)
@@ -205,6 +207,12 @@ def _renew_soon(held: ref[JournalWriter]) -> None:
     writer = held()
     if writer is not None:
         run_in_thread_or_here(writer._renew)
+
+
+def _without_begun(told: list[Any]) -> list[Any]:
+    """Facts without those that a call begins whose end is not among them."""
+    ended = {each.get("call_id") for each in told if each.get("type") == "called"}
+    return [each for each in told if each.get("type") != "begun" or each.get("call_id") in ended]
 
 
 def _runs_agent(begun: Begun, record: Record) -> bool:

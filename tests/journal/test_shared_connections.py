@@ -154,3 +154,44 @@ def test_each_call_is_committed_however_durable_a_run_is(shop: Shop) -> None:
     config = RunConfig(journal=shop.journal, run_id="r", durability="turn", tracing_disabled=True)
     assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
     assert shop.charges() == 2
+
+
+def test_a_tool_that_changes_its_journal_is_told_not_to(shop: Shop) -> None:
+    refusals: list[UserError] = []
+
+    def change() -> None:
+        agent = Agent("B", model=ScriptedModel([]))
+        config = RunConfig(journal=shop.journal, run_id="inner", tracing_disabled=True)
+        changes: list[Callable[[], Any]] = [
+            lambda: Runner.run_sync(agent, "Go", run_config=config),
+            lambda: shop.journal.forget("other"),
+            lambda: shop.journal.approve("r", "call"),
+        ]
+        for each in changes:
+            with pytest.raises(UserError, match="must not change the journal") as caught:
+                each()
+            refusals.append(caught.value)
+        assert shop.charges() == 0  # for others, as long as the call goes on
+
+    assert shop.run(change)().final_output == "done"
+    assert (len(refusals), shop.charges()) == (3, 1)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_call_that_left_the_run_is_known_to_be_undone(
+    shop: Shop, error: type[BaseException]
+) -> None:
+    @function_tool(on_unknown_end="fail", failure_error_function=None)
+    def charge() -> str:
+        shop.charge()
+        if errors:
+            raise errors.pop()
+        return "charged"
+
+    errors = [error()]
+    agent = Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
+    config = RunConfig(journal=shop.journal, run_id="r", tracing_disabled=True)
+    with pytest.raises((KeyboardInterrupt, UserError)):
+        Runner.run_sync(agent, "Go", run_config=config)
+    assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
+    assert shop.charges() == 1
