@@ -114,9 +114,8 @@ def _end(work: BatchWork, tally: Tally, errors: str, is_quiet: bool) -> None:
         raise LinesFailed(f"{lines}, {how} (see {errors}; the next start tries them again)")
     Path(errors).unlink()
     if tally.waiting:
-        raise LinesWait(
-            f"{tally.waiting} lines wait for answers of the Batch API: start again to collect them"
-        )
+        lines = "1 line waits" if tally.waiting == 1 else f"{tally.waiting} lines wait"
+        raise LinesWait(f"{lines} for answers of the Batch API: start again to collect them")
 
 
 def _run_by_batch_api(
