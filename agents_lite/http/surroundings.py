@@ -17,12 +17,14 @@ _SCHEMES = (None, "http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def session_settings(session: requests.Session, url: str) -> dict[str, Any]:
-    """What a session makes of the environment for a request to this URL.
+    """What counts for a request to this URL: what a session names, else what the environment does.
 
     Raises:
         UserError: A proxy, or certificates, that cannot be used; no login is shown.
     """
-    settings: Any = session.merge_environment_settings(url, {}, None, None, None)
+    # Given as those of a request, else the environment would count before the session's own.
+    own, verify = dict(session.proxies or {}), session.verify
+    settings: Any = session.merge_environment_settings(url, own, None, verify, None)
     proxy, verify = select_proxy(url, settings["proxies"]), settings["verify"]
     if proxy and not _is_proxy(proxy):
         shown = proxy = without_login(proxy if "//" in proxy else f"//{proxy}")

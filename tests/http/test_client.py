@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import certifi
 import pytest
 import requests
 import responses
@@ -675,6 +676,28 @@ def test_a_session_of_the_user_lends_its_headers_and_authentication():
 
     assert server.requests[0].headers["x-session"] == "yes"
     assert server.requests[0].headers["authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("verify", [str(CERTIFICATE), False], ids=["a bundle", "none"])
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_certificates_of_the_users_session_count_before_those_of_the_environment(
+    verify, monkeypatch
+):
+    """Told in https://github.com/psf/requests/issues/3829, where it is otherwise."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+    session = requests.Session()
+    session.verify = verify
+    with LoopbackServer(GOOD, tls=True) as server:
+        assert ask(client_of(server, session=session)) == [COMPLETED]
+
+
+def test_proxies_of_the_users_session_count_before_those_of_the_environment(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    session = requests.Session()
+    with LoopbackServer(GOOD) as proxy:
+        session.proxies = {"http": proxy.origin}
+        client = ResponsesClient(base_url="http://model.test/v1", api_key="k", session=session)
+        assert ask(client) == [COMPLETED]
 
 
 class CountingAdapter(HTTPAdapter):
