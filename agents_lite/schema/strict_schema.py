@@ -274,7 +274,9 @@ def _checked(schema: Any, owner: str) -> Json:
 
 
 def _followed(schema: Json, root: Json, path: Path, owner: str) -> Json:
-    """The schema itself, where it is a reference, as the root of a recursive type is."""
+    """The schema itself, where it is a reference, as the root of a recursive type is, or an
+    `allOf` of one.
+    """
     followed: set[str] = set()
     part = schema if find_misshapen(schema) else merged(schema)
     while isinstance(ref := part.get("$ref"), str):
@@ -288,7 +290,7 @@ def _followed(schema: Json, root: Json, path: Path, owner: str) -> Json:
         if wrong := find_misshapen(target) or find_misshapen(rest):
             raise _impossible(owner, path, wrong)
         part = _overlaid(merged(target), rest)
-    return part if followed else schema
+    return part
 
 
 def resolve_ref(root: Json, ref: str, path: Path, owner: str) -> Json:
@@ -335,7 +337,8 @@ def _overlaid(below: Json, above: Json) -> Json:
     if "properties" in below and "properties" in above:
         part["properties"] = {**below["properties"], **above["properties"]}
     if "required" in below and "required" in above:
-        part["required"] = list(dict.fromkeys([*below["required"], *above["required"]]))
+        more = [name for name in above["required"] if name not in below["required"]]
+        part["required"] = [*below["required"], *more]
     return part
 
 

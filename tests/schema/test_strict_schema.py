@@ -168,6 +168,14 @@ def test_properties_beside_a_reference_join_those_of_what_it_leads_to(base: Any)
     assert loose["properties"] == wanted and loose["required"] == ["id", "name"]
 
 
+def test_a_root_of_one_part_is_that_part_in_either_form() -> None:
+    schema = {"type": "object", "allOf": [{**BASE, "additionalProperties": True}]}
+    loose = schema_for_api(schema, False, "tool f")
+    assert loose == {**BASE, "additionalProperties": True}
+    schema = {"allOf": [{**BASE, "required": [{}]}], "required": [["id"]]}
+    assert schema_for_api(schema, True, "tool f")["required"] == ["id"]
+
+
 def test_properties_beside_a_reference_to_what_refers_further_are_refused() -> None:
     base = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Base"}}}
     derived = {"allOf": [{"$ref": "#/$defs/Base"}], "properties": {"name": {"type": "string"}}}
