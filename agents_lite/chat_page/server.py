@@ -220,7 +220,7 @@ class ChatServer:
                 state.add_input(message)  # to an answer that was cut short behind a call
             if not self._chat.conversations.take(name, text):  # by another server on the same file
                 return _busy()
-            return self._run(name, state, claim)
+            return self._run(name, state, claim, text)
 
     def _decide(self, name: str, form: dict[str, str]) -> HTTPReply:
         with self._claimed(name) as claim:
@@ -230,7 +230,7 @@ class ChatServer:
                 return _decided_before()
             if not self._chat.conversations.take(name, text):
                 return _decided_before()
-            return self._run(name, state, claim)
+            return self._run(name, state, claim, text)
 
     def _clear(self, name: str) -> HTTPReply:
         """Forget a conversation; an answer that is being written in it is stopped first."""
@@ -268,8 +268,16 @@ class ChatServer:
             del self._running[name]
             self._freed.notify_all()
 
-    def _run(self, name: str, start: str | RunState, claim: ExitStack) -> HTTPReply:
-        return _stream(self._frames(name, start, claim.pop_all()))
+    def _run(
+        self, name: str, start: str | RunState, claim: ExitStack, taken: str | None = None
+    ) -> HTTPReply:
+        """Begin to answer; what was taken to go on with is put back where that cannot begin."""
+        try:
+            return _stream(self._frames(name, start, claim.pop_all()))
+        except Exception:
+            if taken is not None:
+                self._chat.conversations.keep(name, taken)
+            raise
 
     def _frames(self, name: str, start: str | RunState, claim: ExitStack) -> Generator[str]:
         """The run as events, up to its end or to a call that waits; then the claim is given up."""

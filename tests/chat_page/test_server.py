@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -187,6 +190,22 @@ def test_a_decision_whose_reader_leaves_at_once_is_not_lost(served: Served) -> N
     answer.close()
     assert visitor.ask_once_free("Well?")[-1][0] == "done"
     assert "7 is refunded." in [each.get("output") for each in visitor.get("history")["items"]]
+    assert served.refunds == ["7"]
+
+
+def test_a_decision_that_cannot_be_begun_with_can_be_made_again(
+    served: Served, tmp_path: Path
+) -> None:
+    served.turns.extend([REFUND, "Done."])
+    visitor = Visitor(served.url, "ada")
+    visitor.ask("Money back")
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        refuse = "BEFORE INSERT ON chat_runs BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        database.execute(f"CREATE TRIGGER full {refuse}")
+        answer = visitor.post("decide", call="c1", verdict="approve")
+        assert (answer.status_code, "no room" in answer.text) == (500, True)
+        database.execute("DROP TRIGGER full")
+    assert visitor.events("decide", call="c1", verdict="approve")[-1] == ("done", "Done.")
     assert served.refunds == ["7"]
 
 
