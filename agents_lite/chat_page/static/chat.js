@@ -169,7 +169,9 @@ function showWaiting(call) {
     if (event.key === "Enter" && !event.isComposing) buttons[1].click();
   };
   const inputs = form.map(([, input]) => input);
-  decision.append(question, ...inputs, buttons[0], ...(call.question ? [] : [reason]), buttons[1]);
+  const refusal = newElement("refusal", ""); // keeps the reason beside its button
+  refusal.append(reason, buttons[1]);
+  decision.append(question, ...inputs, buttons[0], call.question ? buttons[1] : refusal);
   main.scrollTop = main.scrollHeight;
 }
 
