@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
@@ -41,6 +40,8 @@ def settle_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData
 
 def _comes_of_signal(error: Exception) -> bool:
     """Whether a signal's handler has raised it, as a queue's does when a task's time is over."""
+    import signal  # a plain run needs none of it
+
     handlers = map(signal.getsignal, signal.valid_signals())
     codes = [getattr(handler, "__code__", None) for handler in handlers]
     return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
