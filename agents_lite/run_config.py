@@ -204,7 +204,7 @@ def check_error_handlers(handlers: Any) -> None:
 
 
 @forgetful_class
-@dataclass(repr=False)
+@dataclass(repr=False, slots=True)  # else it had a dict of 1.5 KB: more than 30 names share none
 class RunConfig(TakenWhole):
     """Settings for a whole run, whichever agent is at work."""
 
@@ -305,7 +305,7 @@ class RunConfig(TakenWhole):
         self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
         self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
         is_plain = tool_not_found_behavior is None and tool_execution is None
-        if is_plain and vars(self) == _as_usual:
+        if is_plain and self == _as_usual:
             return  # as for most runs, each of which has one
         if tool_not_found_behavior is not None:
             if tool_not_found_behavior not in list(_NOT_FOUND):
@@ -371,9 +371,9 @@ class RunConfig(TakenWhole):
                 check_takes(value, f"{name}, if no text,", "the input")
 
 
-_as_usual: dict[str, Any] = {}  # first of all, as making a RunConfig looks at it
-"""The fields where none is chosen."""
-_as_usual.update(vars(RunConfig()))
+_as_usual: RunConfig | None = None  # first of all, as making a RunConfig looks at it
+"""One in which nothing is chosen."""
+_as_usual = RunConfig()
 
 
 def as_run_config(given: Any) -> Any:

@@ -391,3 +391,9 @@ def test_tool_execution_limits_how_many_run_at_a_time(given: Any) -> None:
 def test_a_choice_that_there_is_not_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=f"{name} must be one of"):
         RunConfig(**{name: "nonsense"})
+
+
+def test_a_field_that_there_is_not_cannot_be_set() -> None:
+    config = RunConfig()
+    with pytest.raises(AttributeError):
+        config.modle = "m"  # type: ignore[attr-defined]

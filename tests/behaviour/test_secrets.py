@@ -224,7 +224,7 @@ def test_no_repr_shows_a_secret() -> None:
             client, agent, agent.model, OpenAIProvider(client), agent.model_settings, config,
             settings, ModelRequest(input=[], model_settings=settings), before,
             BackendSpanExporter(TRACING_KEY, ORGANIZATION, PROJECT),
-            client._endpoint, agent.as_tool(), handoff(agent), vars(agent), vars(config),
+            client._endpoint, agent.as_tool(), handoff(agent), vars(agent),
             ModelSettings(**extras),
         ]  # fmt: skip
     assert secrets_in(repr(shown)) == []
