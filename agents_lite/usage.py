@@ -25,8 +25,8 @@ class _Counts:
     without pydantic, which takes longer to load than all that is here.
     """
 
-    _kinds: ClassVar[tuple[Any, ...]]
-    """What the values of the fields are, in order."""
+    _kinds: ClassVar[dict[str, Any]]
+    """What the values of the fields are."""
     _none_counts: ClassVar[bool] = False
     """Whether a field that is None counts 0."""
 
@@ -46,7 +46,8 @@ class _Counts:
             vars(self).update(vars(_adapter(type(self)).validate_python(given)))
 
     def _fits(self) -> bool:
-        return all(map(isinstance, vars(self).values(), self._kinds))
+        # By `vars` each would have a dict besides its fields from then on.
+        return all(map(isinstance, map(self.__getattribute__, self._kinds), self._kinds.values()))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> Any:
@@ -108,7 +109,7 @@ class _Counts:
 class InputTokensDetails(_Counts):
     """What the input tokens were made of."""
 
-    _kinds = (int, int, int)
+    _kinds = {"cached_tokens": int, "cache_write_tokens": int, "cache_write_1h_tokens": int}
     _none_counts = True
     cached_tokens: int = 0
     """Those that the server had cached."""
@@ -122,7 +123,7 @@ class InputTokensDetails(_Counts):
 class OutputTokensDetails(_Counts):
     """What the output tokens were made of."""
 
-    _kinds = (int,)
+    _kinds = {"reasoning_tokens": int}
     _none_counts = True
     reasoning_tokens: int = 0
 
@@ -135,7 +136,6 @@ _COUNTS: dict[str, Any] = {
     "output_tokens_details": OutputTokensDetails,
 }
 """Fields that a request and a sum of them have in common."""
-_TEXT = (str, NoneType)
 _NEWER_NAMES = {
     "prompt_tokens": "input_tokens",
     "completion_tokens": "output_tokens",
@@ -149,7 +149,11 @@ _NEWER_NAMES = {
 class RequestUsage(_Counts):
     """Tokens of one model call, and what their price depends on."""
 
-    _kinds = (*_COUNTS.values(), *(_TEXT,) * 4, (float, NoneType))
+    _kinds = {
+        **_COUNTS,
+        **dict.fromkeys(("model", "asked_model", "hostname", "service_tier"), (str, NoneType)),
+        "reported_cost": (float, NoneType),
+    }
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
@@ -188,7 +192,7 @@ class Usage(_Counts):
     older names.
     """
 
-    _kinds = (int, *_COUNTS.values(), list)
+    _kinds = {"requests": int, **_COUNTS, "request_usage_entries": list}
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0

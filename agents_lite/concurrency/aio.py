@@ -20,7 +20,7 @@ from .cancellation import Cancellation, RunCancelled
 from .forks import new_lock
 from .generators import drain, is_over
 from .starts import hurry, run_in_turn
-from .workers import GRACE_SECONDS, let_others_begin, run_in_thread
+from .workers import GRACE_SECONDS, Outcome, begin, let_others_begin
 
 MOST_AHEAD = 1024
 """How many values the driving thread may be ahead of their reader."""
@@ -39,7 +39,7 @@ class Work(Protocol[T, TResult]):
     """What a thread can drive: steps, and what calls and stops them."""
 
     events: Generator[T, None, TResult]
-    """The steps."""
+    """The steps, in a context of their own."""
     callbacks: Callbacks
     """Calls functions on an event loop."""
     cancellation: Cancellation
@@ -70,8 +70,9 @@ async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     loop = _loop_here()
     work.callbacks.use_loop(loop)
     over, bell = loop.create_future(), _bell_of(loop)
-    future: Future[TResult] = run_in_thread(drain, work.events)
+    future: Outcome[TResult] = Outcome()
     future.add_done_callback(partial(bell.ring, over))
+    begin(partial(future.settle, drain, work.events))  # whose steps have a context of their own
     try:
         await over
     except asyncio.CancelledError:

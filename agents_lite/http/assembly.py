@@ -66,17 +66,20 @@ class SettledEvents(Iterator[ResponseStreamEvent]):
 
     def __init__(self, parts: Generator[ResponseStreamEvent | Deltas, None, None]) -> None:
         self.parts = parts
-        self._events = self._one_by_one()
+        self._events: Generator[ResponseStreamEvent, None, None] | None = None  # a run takes parts
 
     def __iter__(self) -> Iterator[ResponseStreamEvent]:
+        if self._events is None:
+            self._events = self._one_by_one()
         return self._events
 
     def __next__(self) -> ResponseStreamEvent:
-        return next(self._events)
+        return next(iter(self))
 
     def close(self) -> None:
         """Close the connection, if the answer has not been read to its end."""
-        self._events.close()
+        if self._events is not None:
+            self._events.close()
         self.parts.close()
 
     def _one_by_one(self) -> Generator[ResponseStreamEvent, None, None]:

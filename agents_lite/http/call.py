@@ -97,7 +97,7 @@ class Call:
         self._is_background = bool(question.body.get("background"))
         wanted = question.body.get("include")
         listed = wanted if isinstance(wanted, list) else ()
-        self._include = {"include[]": [part for part in listed if part != _OF_NONE_KEPT]}
+        self._include = tuple([part for part in listed if part != _OF_NONE_KEPT])
         secrets = [*endpoint.secrets, *map(str, question.headers.values())]
         self._outgoing = self._first = _first_request(question, secrets)
         self._response: requests.Response | None = None
@@ -162,7 +162,7 @@ class Call:
 
     def ask_later(self) -> None:
         """Have the next try ask what has become of the response."""
-        self._outgoing = self._about_response("GET", "", self._include)
+        self._outgoing = self._about_response("GET", "", {"include[]": self._include})
 
     def begin_anew(self, failure: APIError) -> bool:
         """Have the next try ask for a new response, if the one to be collected is not there."""
@@ -241,7 +241,7 @@ class Call:
         has_got_on = number != self._resumed_after
         self._resumed_after = number
         self._outgoing = self._about_response(
-            "GET", "", {"stream": "true", "starting_after": number, **self._include}
+            "GET", "", {"stream": "true", "starting_after": number, "include[]": self._include}
         )
         return has_got_on
 

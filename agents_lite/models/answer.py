@@ -50,7 +50,7 @@ class ModelEvents:
         self._model = model
         self._request = request
         self._callbacks = callbacks
-        self._stream = stream or model.stream
+        self._stream = stream
         self._close: Callable[[], object] | None = None
 
     def __enter__(self) -> Iterator[ResponseStreamEvent]:
@@ -62,7 +62,7 @@ class ModelEvents:
         return tried_again(self._ask, settings, self._request.cancellation)
 
     def _ask(self) -> Iterator[ResponseStreamEvent]:
-        events = self._stream(self._request)
+        events = (self._stream or self._model.stream)(self._request)
         if isinstance(events, SettledEvents):
             self._close = events.close
             return events

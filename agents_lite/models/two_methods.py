@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency.aio import AsyncReader, run_on_thread
 from ..concurrency.calling import Callbacks
+from ..concurrency.generators import step_in_context
 from ..exceptions import UserError
 from ..items import ItemHelpers, ModelResponse, TResponseInputItem
 from ..response_types import ResponseCompletedEvent, ResponseStreamEvent, as_json, as_stream_event
@@ -109,7 +111,8 @@ class _Asking:
         self.cancellation = request.cancellation
         self.tools_at_work: list[str] = []
         self.failure: BaseException | None = None
-        self.events = answering(model, request, self.callbacks, _own_stream(model))
+        events = answering(model, request, self.callbacks, _own_stream(model))
+        self.events = step_in_context(events, copy_context())
 
 
 def _own_stream(model: Model) -> Callable[[ModelRequest], Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -289,6 +290,23 @@ def test_a_model_of_one_method_is_asked_through_two() -> None:
     assert (whole.stream, streamed.stream) == (False, True)
     assert whole.input == [{"role": "user", "content": "Hello"}]
     assert (whole.system_instructions, whole.model_settings.temperature) == ("Be kind.", 0.5)
+
+
+def test_a_model_knows_the_context_variables_of_who_awaits_it() -> None:
+    user: ContextVar[str] = ContextVar("user", default="nobody")
+
+    class Greeter(Model):
+        def stream(self, request: ModelRequest) -> Iterator[Any]:
+            return ScriptedModel([f"Hi {user.get()}"]).stream(request)
+
+    async def ask() -> list[str | None]:
+        user.set("Ann")
+        answer = await Greeter().get_response(**ASKED)
+        streamed = [event async for event in Greeter().stream_response(**ASKED)]
+        outputs = [answer.output, streamed[-1].response.output]
+        return [ItemHelpers.extract_text(output[0]) for output in outputs]
+
+    assert asyncio.run(ask()) == ["Hi Ann", "Hi Ann"]
 
 
 def test_who_leaves_an_answer_stops_it() -> None:
