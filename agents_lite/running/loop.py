@@ -42,9 +42,7 @@ def run_loop(run: LiveRun) -> Generator[StreamEvent | Burst[StreamEvent], None, 
                 request = build_request(run, checks.cancellation)
                 yield from ask_model(request, run)
             checks.verdict()  # tools, handoffs and the session wait for the input guardrails
-            plan = make_plan(record)
-            yield from run.announce(plan.items)
-            yield from carry_out(plan, run)
+            yield from carry_out(make_plan(record), run)
             record.add(TurnEnded())
             save_turn(run)
             yield from run.announce(record.conversation.added_items)
@@ -54,13 +52,14 @@ def run_loop(run: LiveRun) -> Generator[StreamEvent | Burst[StreamEvent], None, 
 
 
 def carry_out(plan: Plan, run: LiveRun) -> Generator[RunItemStreamEvent, None, None]:
-    """Do what an answer asks for: calls, a handoff; or take it as the final output.
+    """Tell of an answer and do what it asks for: calls, a handoff; or take it as the final output.
 
     An answer is no final output if more was said meanwhile.
 
     Raises:
         RunPaused: Something of it waits for a person.
     """
+    yield from run.announce(plan.items)
     yield from call_tools(plan, run)
     if plan.handoffs:
         yield from hand_over(plan.handoffs, run)

@@ -171,7 +171,7 @@ class Record:
         self._tripped: frozenset[tuple[type, int]] = _NONE
         self._verdict_ranks: defaultdict[type, list[int]] = defaultdict(list)
         self._ranks: dict[str, int] | None = None  # made when there is something to be ranked
-        self._tool_users: frozenset[int] = _NONE
+        self._tool_users: tuple[int, ...] = ()
         self._decided_for_all: dict[tuple[int, Place], Decided] = {}
         self._added: tuple[Added, ...] = ()
         self._failure: Failed | None = None
@@ -399,8 +399,9 @@ class Record:
 
     def _end_turn(self) -> None:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
-        if any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
-            self._tool_users |= {id(self.agent)}
+        is_first = not self.has_used_tool(self.agent)
+        if is_first and any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
+            self._tool_users += (id(self.agent),)
         conversation.end_turn()
         self._forget_verdicts()
         self.answer = self.handover = self.filtered = None
