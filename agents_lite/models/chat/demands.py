@@ -231,6 +231,24 @@ def _plain_schemas(body: Json) -> None:
             function["parameters"] = schema
 
 
+def _no_open_objects(body: Json) -> None:
+    """Objects of any fields as texts: arguments that come as such are taken for what they mean."""
+    for function in _functions(body):
+        if "parameters" in function:
+            function["parameters"] = _closed(function["parameters"], is_root=True)
+
+
+def _closed(schema: Any, *, is_root: bool = False) -> Any:
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "object" and not schema.get("properties") and not is_root:
+        told = " ".join(filter(None, [schema.get("description"), "JSON of an object, as text."]))
+        return {"type": "string", "description": told}
+    return {name: _closed(each) for name, each in schema.items()}
+
+
 def _functions(body: Json) -> list[Json]:
     """The functions that are offered; an `extra_body` may name tools of the server."""
     return [tool["function"] for tool in body.get("tools") or () if "function" in tool]
@@ -319,12 +337,14 @@ DEMANDS = (
     _demand(
         "roles in turn",
         r"(?:must|should) (?:be )?alternat|system message must be (?:at the beginning|the first)"
-        r"|start with a user|first message must use the .user|call turn comes immediately after",
+        r"|start with a user|first message must use the .user|call turn comes immediately after"
+        r"|unexpected role .?system.? after role",
         _roles_in_turn,
     ),
     _demand(
         "no system messages",
-        r"system role (?:is )?not supported|invalid message role: system",
+        r"system role (?:is )?not supported|invalid message role: system"
+        r"|developer instruction is not enabled",
         _no_system,
     ),
     _demand(
@@ -386,9 +406,11 @@ DEMANDS = (
         r"unknown variant .?image_url|untagged enum \w+RequestContent"
         r"|support vision|not a multimodal"
         r"|support image(?!s? ?(?:url|format|type|generation|output)|/)"
-        r"|image input is not supported|image_url is only supported",
+        r"|support the image (?:field|content)"
+        r"|image inputs? (?:is|are) not (?:supported|enabled)|image_url is only supported",
         _no_earlier_images,
     ),
+    _demand("no objects of any fields", r"non-empty for OBJ", _no_open_objects),
     _demand("schemas of types, names and choices of texts alone", _KEYWORDS, _plain_schemas),
 )
 """In the order in which a refusal is compared with them."""

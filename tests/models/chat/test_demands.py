@@ -54,6 +54,12 @@ def add() -> int:
     return 3
 
 
+@function_tool(strict_mode=False)
+def note(found: dict[str, int], more: list[dict[str, Any]]) -> str:
+    """Note."""
+    return f"{found} {more}"
+
+
 IMAGE: Json = {
     "role": "user",
     "content": [
@@ -102,6 +108,10 @@ def of_model(body: Json) -> list[Json]:
 
 
 def properties(body: Json) -> Any:
+    return body["tools"][0]["function"]["parameters"]["properties"]
+
+
+def properties_of(body: Json) -> Json:
     return body["tools"][0]["function"]["parameters"]["properties"]
 
 
@@ -226,6 +236,12 @@ PICKY = [
                 "DeepSeek",
                 "https://github.com/jin-bo/agentao/pull/59",
                 "messages[0]: unknown variant `image_url`, expected `text` at line 1 column 9",
+                400,
+            ),
+            (
+                "Bedrock behind a gateway",
+                "https://github.com/earendil-works/pi/issues/8643",
+                "This model doesn't support the image field for user messages.",
                 400,
             ),
             (
@@ -428,6 +444,29 @@ PICKY = [
         "System role not supported",
         400,
         lambda body: "system" not in roles(body),
+    ),
+    Picky(
+        "Gemma at Gemini: no system messages",
+        "https://github.com/0xPlaygrounds/rig/issues/788",
+        "Developer instruction is not enabled for models/gemma-3-27b-it",
+        400,
+        lambda body: "system" not in roles(body),
+    ),
+    Picky(
+        "Mistral: system messages at first",
+        "https://github.com/swarmauri/swarmauri-sdk/issues/162",
+        "Unexpected role 'system' after role 'assistant'",
+        400,
+        lambda body: "system" not in roles(body)[1:],
+    ),
+    Picky(
+        "Gemini: no objects of any fields",
+        "https://github.com/MarkusPfundstein/mcp-obsidian/issues/21",
+        "tools[0].function_declarations[0].parameters.properties[found].properties: should be "
+        "non-empty for OBJECT type",
+        400,
+        lambda body: "'object'" not in str(properties_of(body)),
+        {"tools": [note]},
     ),
     Picky(
         "LM Studio: no content null beside calls",
@@ -635,6 +674,18 @@ def test_a_request_that_a_refusal_repeats_is_not_read_for_demands() -> None:
         with pytest.raises(BadRequestError):
             model.respond(request())
         assert len(server.requests) == 1
+
+
+def test_objects_of_any_fields_that_come_as_texts_are_taken_for_what_they_mean() -> None:
+    refusal = status(400, {"message": "parameters.properties[a].properties: non-empty for OBJECT"})
+    told = call("note", found='{"a": 1}', more=['{"b": 2}'])
+    with ResponsesServer([refusal, told, "Fine."]) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        result = Runner.run_sync(Agent("A", model=model, tools=[note]), "Note it")
+        described = server.requests[1].body["tools"][0]["function"]["parameters"]["properties"]
+
+    assert described["more"]["items"]["type"] == described["found"]["type"] == "string"
+    assert result.new_items[1].output == "{'a': 1} [{'b': 2}]"
 
 
 def test_the_messages_api_is_given_ids_that_it_takes() -> None:
