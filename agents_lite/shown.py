@@ -14,7 +14,7 @@ MOST = 80
 """Characters that a line has for a text."""
 SHORTEST_SECRET = 6
 """Characters; masking shorter texts would garble messages and hide nothing."""
-_ACTED_ON = re.compile(
+_ACTED_ON = (
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters
     "\u202a-\u202e\u2066-\u2069"  # those that turn the direction of writing
     "\ud800-\udfff]"  # halves of surrogate pairs, which cannot be written
@@ -49,12 +49,12 @@ def set_fields(thing: Any) -> str:
 
 def escaped(text: str) -> str:
     """The text, lines and tabs kept, with an escape for each character a terminal would act on."""
-    return _ACTED_ON.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return re.sub(_ACTED_ON, lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def escaped_json(text: str) -> str:
     """A JSON text of the same value, with JSON's escapes for what a terminal would act on."""
-    return _ACTED_ON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(_ACTED_ON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def html_table(title: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -55,10 +55,8 @@ HOPELESS_CAUSES = (
 )
 """What the causes of connections say that no other try will make."""
 _SPAN = r"(\d+(?:\.\d+)?) ?(ms|milli|[hms])"
-_WAIT = re.compile(
-    rf"(?:retryDelay\W{{1,6}}|(?:retry|try again) (?:in|after) )((?:{_SPAN})+)", re.IGNORECASE
-)
-_OF_A_DAY = re.compile(r"quotaId\W{1,6}\w*PerDay")
+_WAIT = rf"(?:retryDelay\W{{1,6}}|(?:retry|try again) (?:in|after) )((?:{_SPAN})+)"
+_OF_A_DAY = r"quotaId\W{1,6}\w*PerDay"
 """In a refusal of Gemini's: used up until the next day, whatever wait it names beside that."""
 _SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -173,7 +171,7 @@ def is_used_up(error: APIError) -> bool:
     if error.code in HOPELESS_CODES:
         return True
     is_too_many = isinstance(error, APIStatusError) and error.status_code == 429
-    return is_too_many and _OF_A_DAY.search(words_of_refusal(error)) is not None
+    return is_too_many and re.search(_OF_A_DAY, words_of_refusal(error)) is not None
 
 
 def _is_passing(error: ResponseFailedError) -> bool:
@@ -240,7 +238,7 @@ def named_wait(error: APIError) -> float | None:
         named = parse_retry_after(error.headers, time.time())
         if named is not None or error.status_code != 429:
             return named
-    found = _WAIT.search(words_of_refusal(error))
+    found = re.search(_WAIT, words_of_refusal(error), re.IGNORECASE)
     if found is None or is_used_up(error):
         return None
     spans = re.findall(_SPAN, found[1].lower())

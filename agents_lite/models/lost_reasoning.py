@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-_REFUSAL = re.compile(
+_REFUSAL = (
     r"invalid_encrypted_content|encrypted content.*could not be (?:verified|decrypted)"
     r"|item with id .?[a-z]+_\w*.? not found"
     r"|provided without its required (?:.?reasoning|following)"
     r"|conflicting authenticated continuation|container is expired|expected container_id"
     r"|invalid .?signature.? in .?thinking|thinking\.signature"
-    r"|(?:invalid|corrupted) thought.?signature|thought.?signature is not valid",
-    re.IGNORECASE | re.DOTALL,
+    r"|(?:invalid|corrupted) thought.?signature|thought.?signature is not valid"
 )
 _HOSTED = (
     "web_search_call",
@@ -72,7 +71,8 @@ def note_lost(request: ModelRequest, client: ResponsesClient, refusal: APIStatus
     run = request.cancellation.root
     refused = {name for item in request.input if (name := _name(item)) is not None}
     known = _lost.get(run, set())
-    if refused <= known or not _REFUSAL.search(words_of_refusal(refusal)):
+    words = words_of_refusal(refusal)
+    if refused <= known or not re.search(_REFUSAL, words, re.IGNORECASE | re.DOTALL):
         return
     _logger.warning(
         "%s refuses earlier reasoning or calls of the conversation, which goes on without these",

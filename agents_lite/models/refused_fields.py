@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..exceptions import APIStatusError
     from ..http.client import ResponsesClient
 
-_REFUSAL = re.compile(r"unknown[ _]parameter:? .?input\[(\d+)\]((?:\.\w+|\[\d+\])+)", re.IGNORECASE)
+_REFUSAL = r"unknown[ _]parameter:? .?input\[(\d+)\]((?:\.\w+|\[\d+\])+)"
 _NEEDED = frozenset(
     "type role call_id name arguments input output text "
     "image_url file_id file_data file_url input_audio".split()
@@ -37,7 +37,7 @@ def note_refused_field(
     body: dict[str, Any], client: ResponsesClient, refusal: APIStatusError
 ) -> None:
     """Note the field for which a body was refused: no item of that type is sent with it again."""
-    found = _REFUSAL.search(str(refusal))
+    found = re.search(_REFUSAL, str(refusal), re.IGNORECASE)
     if found is None or int(found[1]) >= len(body["input"]):
         return
     path = re.findall(r"\.(\w+)", found[2])

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-_NO_OUTPUT = re.compile(
-    r"no tool output found for (function|custom tool) call ([\w-]+)", re.IGNORECASE
-)
-_NO_APPROVAL = re.compile(r"do not have an approval: (mcpr_.*)", re.IGNORECASE)
+_NO_OUTPUT = r"no tool output found for (function|custom tool) call ([\w-]+)"
+_NO_APPROVAL = r"do not have an approval: (mcpr_.*)"
 _OUTPUTS = {"function": "function_call_output", "custom tool": "custom_tool_call_output"}
 _UNKNOWN = "Nothing is known of what came of this call."
 _UNDECIDED = "Nobody has decided about this call."
@@ -46,10 +44,10 @@ def note_unanswered(request: ModelRequest, refusal: APIStatusError, answers: lis
 
 def _missed(refusal: str) -> Iterator[tuple[str, Item]]:
     """What stands in for the answers that are missed, each with the field that names the call."""
-    if found := _NO_OUTPUT.search(refusal):
+    if found := re.search(_NO_OUTPUT, refusal, re.IGNORECASE):
         kind = _OUTPUTS[found[1].lower()]
         yield "call_id", {"type": kind, "call_id": found[2], "output": _UNKNOWN}
-    elif found := _NO_APPROVAL.search(refusal):
+    elif found := re.search(_NO_APPROVAL, refusal, re.IGNORECASE):
         for request_id in re.findall(r"mcpr_[\w-]+", found[1]):
             kind, name = "mcp_approval_response", "approval_request_id"
             yield name, {"type": kind, name: request_id, "approve": False, "reason": _UNDECIDED}

@@ -41,10 +41,8 @@ DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 _PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
 _SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
 _ARGUMENTS_FIRST = re.compile(r"(?:Args|Arguments|Params|Parameters):\s*\n")
-_MORE_ARGUMENTS = re.compile(
-    r"^( *)(?:(?:Keyword|Other) (?:Args|Arguments|Params|Parameters)):\s*$", re.MULTILINE
-)
-_CONTEXT_NAME = re.compile(r"^(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b")
+_MORE_ARGUMENTS = r"(?m)^( *)(?:(?:Keyword|Other) (?:Args|Arguments|Params|Parameters)):\s*$"
+_CONTEXT_NAME = r"(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b"
 
 
 T = TypeVar("T")
@@ -360,7 +358,7 @@ def _resolve_type(parameter: Parameter, names: Mapping[str, Any], tool_name: str
     try:
         return get_type_hints(holder, {}, names, include_extras=True)["it"]
     except Exception as error:  # the annotation is the user's code
-        if isinstance(annotation, str) and _CONTEXT_NAME.match(annotation):
+        if isinstance(annotation, str) and re.match(_CONTEXT_NAME, annotation):
             return RunContextWrapper  # what it wraps may be known to type checkers only
         raise UserError(
             f"Tool {tool_name}: the annotation {annotation!r} of parameter {parameter.name!r}"
@@ -468,4 +466,4 @@ def _under_known_titles(doc: str) -> str:
     """
     titles = ("Args", "Arguments", "Params", "Parameters")
     free = (title for title in titles if not re.search(rf"^ *{title}:", doc, re.MULTILINE))
-    return _MORE_ARGUMENTS.sub(lambda found: f"{found[1]}{next(free, titles[0])}:", doc)
+    return re.sub(_MORE_ARGUMENTS, lambda found: f"{found[1]}{next(free, titles[0])}:", doc)
