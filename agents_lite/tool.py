@@ -44,7 +44,6 @@ from .schema.strict_schema import schema_for_api
 from .shown import repr_of
 from .taken_whole import TakenWhole
 from .tool_context import ToolContext
-from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from .items import ToolApprovalItem
     from .local_tools import *  # noqa: F403
     from .running.turn.tool_call import ToolCall
+    from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
     from .tool_output import *  # noqa: F403
 
 __all__ = [
@@ -68,11 +68,14 @@ __all__ = [
 ]
 
 
+_BESIDE = ("agent", "hosted_tools", "local_tools", "tool_guardrails", "tool_output")
+"""Modules whose names can be had from here, too; most of them need this one."""
+
 if not TYPE_CHECKING:  # or a misspelt name passes
 
     def __getattr__(name: str) -> Any:
         home = _MODULE_OF.get(name)
-        if home in ("agent", "hosted_tools", "local_tools", "tool_output"):  # most need this one
+        if home in _BESIDE:
             return getattr(_load(home), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -220,10 +223,14 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
                 "'ask', 'fail' or None."
             )
         if self.tool_input_guardrails is not None:
+            from .tool_guardrails import ToolInputGuardrail  # only those who have some pay for it
+
             self.tool_input_guardrails = check_guardrails(
                 self.tool_input_guardrails, ToolInputGuardrail
             )
         if self.tool_output_guardrails is not None:
+            from .tool_guardrails import ToolOutputGuardrail
+
             self.tool_output_guardrails = check_guardrails(
                 self.tool_output_guardrails, ToolOutputGuardrail
             )

@@ -143,8 +143,8 @@ HEAVY = "pydantic asyncio sqlite3 http.server docstring_parser sqlalchemy redis 
 BESIDE = [
     f"agents_lite.{room}"
     for room in (
-        "prices memory local_tools compaction journal cassettes replay viewer mcp models.chat "
-        "tracing.sqlite_store running.turn.compacting running.run_state"
+        "prices memory tool_guardrails local_tools compaction journal cassettes replay viewer mcp "
+        "models.chat tracing.sqlite_store running.turn.compacting running.run_state"
     ).split()
 ]
 """What a plain agent does without."""

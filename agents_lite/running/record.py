@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..concurrency.forks import new_lock
 from ..guardrail import InputGuardrailResult, OutputGuardrailResult
 from ..items import InputItem, ModelResponse, RunItem, ToolCallItem
-from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 from ..usage import Usage
 from .conversation import Conversation
 from .facts import (
@@ -41,6 +40,7 @@ from .turn.plan import items_of, ranks_of
 
 if TYPE_CHECKING:
     from ..agent import Agent
+    from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
 
 @dataclass(slots=True, eq=False)
@@ -301,6 +301,8 @@ class Record:
             case Saved():
                 self.conversation.take_saved()
             case ToolChecked():
+                from ..tool_guardrails import ToolInputGuardrailResult
+
                 self._known(fact.call_id).checks.append(fact.result)
                 if isinstance(fact.result, ToolInputGuardrailResult):
                     self.tool_input_guardrail_results.append(fact.result)

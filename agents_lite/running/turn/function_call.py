@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncContextDecorator, ContextDecorator
 from functools import partial
 from itertools import islice
@@ -20,26 +20,13 @@ from ...concurrency.workers import (
 from ...exceptions import (
     AgentsException,
     NestingTooDeep,
-    ToolInputGuardrailTripwireTriggered,
-    ToolOutputGuardrailTripwireTriggered,
     ToolTimeoutError,
     UsageLimitExceeded,
     UserError,
     words_of,
 )
-from ...shown import repr_of
 from ...tool import Invocation, default_tool_error_function
-from ...tool_guardrails import (
-    ToolGuardrailFunctionOutput,
-    ToolInputGuardrail,
-    ToolInputGuardrailData,
-    ToolInputGuardrailResult,
-    ToolOutputGuardrail,
-    ToolOutputGuardrailData,
-    ToolOutputGuardrailResult,
-)
 from ...tool_output import output_for_model
-from ..facts import ToolChecked
 from ..stand_ins import Made
 from .tool_failure import settle_failure
 
@@ -64,8 +51,9 @@ def call_function(
         AgentsException: A guardrail stops the run, or the tool wants its failures raised.
     """
     if tool.tool_input_guardrails and not call.goes_on:
-        asked = ToolInputGuardrailData(call.context, call.run.agent)
-        refusal = _first_refusal(call, tool.tool_input_guardrails, asked)
+        from .tool_guardrails import refusal_of_call  # only those who have some pay for it
+
+        refusal = refusal_of_call(call, tool.tool_input_guardrails)
         if refusal is not None:
             return refusal, refusal
     stand_in = call.run.stand_in
@@ -75,8 +63,9 @@ def call_function(
         make = partial(_outcome, call, tool, span)
         output, shown, has_failed = stand_in.make_call(call, tool, make)
     if tool.tool_output_guardrails and not has_failed:
-        done = ToolOutputGuardrailData(call.context, call.run.agent, output)
-        refusal = _first_refusal(call, tool.tool_output_guardrails, done)
+        from .tool_guardrails import refusal_of_output
+
+        refusal = refusal_of_output(call, tool.tool_output_guardrails, output)
         if refusal is not None:
             return refusal, refusal
     return output, shown
@@ -166,37 +155,6 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
     if isinstance(error, AgentsException):
         raise error
     raise UserError(f"Error running tool {tool.name}: {words_of(error)}") from error
-
-
-def _first_refusal(
-    call: ToolCall,
-    guardrails: Sequence[ToolInputGuardrail | ToolOutputGuardrail],
-    data: Any,
-) -> str | None:
-    """What the model is told instead, as the first guardrail that refuses wants it; or None.
-
-    Raises:
-        ToolInputGuardrailTripwireTriggered: A guardrail on the input stops the run.
-        ToolOutputGuardrailTripwireTriggered: A guardrail on the output stops the run.
-        UserError: A guardrail gave no verdict.
-    """
-    for guardrail in guardrails:
-        verdict = call.ask(guardrail.guardrail_function, data)
-        if not isinstance(verdict, ToolGuardrailFunctionOutput):
-            raise UserError(
-                f"Tool guardrail {guardrail.get_name()} must return ToolGuardrailFunctionOutput, "
-                f"got {repr_of(verdict)}"
-            )
-        is_input = isinstance(guardrail, ToolInputGuardrail)
-        kind: Any = ToolInputGuardrailResult if is_input else ToolOutputGuardrailResult
-        call.run.record.add(ToolChecked(call.call_id, kind(guardrail, verdict)))
-        if verdict.behavior["type"] == "raise_exception":
-            if isinstance(guardrail, ToolInputGuardrail):
-                raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)
-            raise ToolOutputGuardrailTripwireTriggered(guardrail, verdict)
-        if verdict.behavior["type"] == "reject_content":
-            return verdict.behavior["message"]
-    return None
 
 
 def read_arguments(text: str) -> dict[str, Any] | None:
