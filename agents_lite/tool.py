@@ -266,7 +266,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         return bound
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Invocation:
     """Makes the calls of a tool, for a run, and for whoever reads `on_invoke_tool`."""
 
@@ -293,7 +293,7 @@ class Invocation:
             return await settled(self.failure_error_function(context, error))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class _FunctionCall:
     """Calls a function with arguments that come as JSON."""
 

@@ -26,7 +26,7 @@ _WRAPPERS = ("text", "content", "value")
 """Names under which some servers put a text where the API has the text itself."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class StreamedText:
     """A text, and where it belongs as far as its events said."""
 
@@ -56,7 +56,7 @@ class StreamedText:
         return self.whole or self.joined or self.begun
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Slot:
     """An item of the output, and what its events called it."""
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class CallRecord:
     """What is known of a call of the turn at hand."""
 

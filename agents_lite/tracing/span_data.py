@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from typing_extensions import TypedDict
 
+from ..shown import set_fields
+
 
 class SpanError(TypedDict):
     """What went wrong in a span."""
@@ -27,8 +29,11 @@ class SpanData:
         names = self.__dataclass_fields__  # type: ignore[attr-defined]  # all subclasses have it
         return {"type": self.type, **{name: getattr(self, name) for name in names}}
 
+    def __repr__(self) -> str:
+        return set_fields(self)
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False, repr=False)
 class AgentSpanData(SpanData):
     """An agent at work, from its first turn to its last."""
 
@@ -42,7 +47,7 @@ class AgentSpanData(SpanData):
     """Name of the type of its final output."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class GenerationSpanData(SpanData):
     """One call of a model."""
 
@@ -67,7 +72,7 @@ class GenerationSpanData(SpanData):
         return exported
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ResponseSpanData(SpanData):
     """One call of a model, told by the response that the server keeps."""
 
@@ -82,7 +87,7 @@ class ResponseSpanData(SpanData):
         return {"type": self.type, "response_id": getattr(self.response, "id", None)}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FunctionSpanData(SpanData):
     """One call of a tool."""
 
@@ -101,7 +106,7 @@ class FunctionSpanData(SpanData):
         return {name: exported[name] for name in exported if name != "mcp_data" or exported[name]}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MCPListToolsSpanData(SpanData):
     """The tools of an MCP server are listed."""
 
@@ -112,7 +117,7 @@ class MCPListToolsSpanData(SpanData):
     """The tools' names."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class GuardrailSpanData(SpanData):
     """One check by a guardrail."""
 
@@ -122,7 +127,7 @@ class GuardrailSpanData(SpanData):
     """Whether it tripped."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HandoffSpanData(SpanData):
     """One agent hands over to another."""
 
@@ -133,7 +138,7 @@ class HandoffSpanData(SpanData):
     """Name of the agent that took over; None: not known, or not yet."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CustomSpanData(SpanData):
     """Anything else that is worth a span."""
 

@@ -100,6 +100,11 @@ def test_each_kind_of_span_exports_its_own_fields(remembered, make, expected):
     assert span.export()["span_data"] == expected
 
 
+def test_span_data_shows_itself_as_it_is_made(remembered):
+    with trace("W"), function_span("add", input="{}") as span:
+        assert repr(span.span_data) == "FunctionSpanData(name='add', input='{}')"
+
+
 def test_a_model_call_tells_its_span_what_was_counted_and_no_zeros(remembered):
     model = ScriptedModel([turn("Hi", usage=token_usage(9, 4, cached_tokens=3))])
     Runner.run_sync(Agent("A", model=model), "Hi")

@@ -58,7 +58,7 @@ _MISSED = {
 """Calls that only a local tool can answer, and what their tool is."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Plan:
     """What an answer holds and asks for, each list in the answer's order."""
 

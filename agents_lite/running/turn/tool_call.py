@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..live_run import LiveRun
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ToolCall:
     """A call of a local tool."""
 
