@@ -46,7 +46,7 @@ _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 _REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS))
 _OF_CHOICE = ("finish_reason", "logprobs", "usage", "error")
 """What a choice may tell besides its delta."""
-_REST = frozenset(("refusal", "annotations", "images", "tool_calls", "function_call"))
+_REST = frozenset(("refusal", "annotations", "images", "audio", "tool_calls", "function_call"))
 _USAGE_FIELDS = frozenset(
     (
         "prompt_tokens",
@@ -322,6 +322,8 @@ class ChatAnswer:
     def _take_the_rest(self, delta: Json, is_whole: bool) -> None:
         if delta.get("refusal"):
             self._say("refusal", delta["refusal"])
+        if isinstance(delta.get("audio"), dict) and not delta.get("content"):
+            self._say("output_text", delta["audio"].get("transcript"))
         if delta.get("annotations"):
             self._take_annotations(delta["annotations"])
         for image in _listed(delta.get("images")) if "images" in delta else ():

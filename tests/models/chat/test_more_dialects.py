@@ -82,6 +82,17 @@ DIALECTS = [
         tokens=(5, 1, 0),
     ),
     Dialect(
+        "OpenAI's models that speak: what they say in writing",
+        "https://github.com/assistant-ui/assistant-ui/issues/5500",
+        {"content": None, "audio": {"id": "a_1", "data": "UklG", "transcript": "A bell."}},
+        [
+            {"audio": {"id": "a_1", "transcript": "A "}},
+            {"audio": {"transcript": "bell."}},
+            {"audio": {"data": "UklG"}},
+        ],
+        [("message", "A bell.")],
+    ),
+    Dialect(
         "Bedrock's gateways: an empty object before the arguments",
         "https://github.com/openai/openai-agents-js/pull/712",
         {"content": None, "tool_calls": [called()]},
