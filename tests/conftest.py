@@ -92,6 +92,13 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def garbage_is_of_this_file() -> None:
+    """Nor look for garbage among what the tests of other files have left: most of it is kept."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def processes_start_alike() -> None:
     """Whatever the tests were started from, and whatever else is installed."""
