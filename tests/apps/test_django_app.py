@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +14,9 @@ from typing import Any
 import pytest
 
 from agents_lite.testing import ResponsesServer, call, handoff_to, turn
-from tests.support.sites import EXAMPLES, django_environment, manage, site_environment
+from tests.support.sites import EXAMPLES, OF_DJANGO, django_environment, manage, site_environment
 from tests.support.waiting import wait_until
+from tests.support.warm import Warm
 
 BOOKING = [handoff_to("Workshop"), call("book_visit", problem="flat tyre", customer="Ada")]
 Script = deque[Any]
@@ -125,11 +124,10 @@ def test_a_killed_command_leaves_whole_turns_and_can_be_repeated(
     environment: dict[str, str], model: ResponsesServer, turns: Script
 ) -> None:
     turns.extend([*BOOKING, turn("Too late.", delay=60), "It is booked."])
-    command = [sys.executable, "manage.py", "ask", "Book a visit", "--session", "cron"]
-    victim = subprocess.Popen(command, cwd=EXAMPLES / "django_app", env=environment)
-    wait_until(lambda: len(model.requests) == 3)
-    victim.kill()
-    victim.wait()
+    command = ["manage.py", "ask", "Book a visit", "--session", "cron"]
+    place = EXAMPLES / "django_app"
+    with Warm(command, cwd=place, env=environment, loaded=OF_DJANGO):
+        wait_until(lambda: len(model.requests) == 3)
     assert [item.get("type", "user") for item in stored(environment)["items"]] == [
         "user",
         *["function_call", "function_call_output"] * 2,

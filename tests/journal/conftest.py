@@ -11,7 +11,7 @@ from tests.support.journal_stores import JournalStore, in_folder
 from tests.support.servers import mariadb_url as mariadb_url
 from tests.support.servers import postgres_url as postgres_url
 from tests.support.servers import redis_url as redis_url
-from tests.support.sites import EXAMPLES, django_environment, manage
+from tests.support.sites import django_environment, manage
 
 
 def make_store(name: str, request: pytest.FixtureRequest) -> JournalStore:
@@ -48,14 +48,8 @@ def django_url(postgres_url: str) -> str:
         connection.execute(sa.text("CREATE DATABASE shop"))
     place = sa.make_url(postgres_url).set(database="shop").render_as_string(False)
     settings = "tests.support.django_settings"
-    paths = os.pathsep.join([str(EXAMPLES.parent), str(EXAMPLES / "django_app")])
-    environment = {
-        **os.environ,
-        "CHAT_DATABASE": place,
-        "DJANGO_SETTINGS_MODULE": settings,
-        "PYTHONPATH": paths,
-    }
-    manage("migrate", environment=environment, check=True)
+    environment = {**os.environ, "CHAT_DATABASE": place, "DJANGO_SETTINGS_MODULE": settings}
+    manage("migrate", environment=environment).check_returncode()
     return place
 
 

@@ -22,6 +22,7 @@ import requests
 
 from agents_lite.testing import ResponsesServer
 from tests.support.waiting import wait_until
+from tests.support.warm import run_warm
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _GUNICORN = ["gunicorn", "--no-control-socket", "--threads", "8", "--bind", "fd://{fd}"]
@@ -31,6 +32,12 @@ _COMMANDS = {
     "django-uvicorn": ["uvicorn", "--fd", "{fd}", "project.asgi:application"],
 }
 KINDS = list(_COMMANDS)
+OF_DJANGO = (
+    *("django.core.management.commands.migrate", "django.core.checks.messages"),
+    *("django.db.backends.sqlite3.base", "django.db.models"),
+    *("django.contrib.sessions.middleware", "django.middleware.csrf", "django.test.runner"),
+)
+"""What commands of Django load."""
 
 
 @dataclass
@@ -124,20 +131,10 @@ def serve_site(kind: str, directory: Path, **settings: str) -> Iterator[str]:
             server.wait(300)
 
 
-def manage(
-    *arguments: str, environment: dict[str, str], **options: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run the Django app's manage.py."""
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(
-        command,
-        cwd=EXAMPLES / "django_app",
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        **options,
-    )
+def manage(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the Django app's manage.py to its end."""
+    place = EXAMPLES / "django_app"
+    return run_warm(["manage.py", *arguments], cwd=place, env=environment, loaded=OF_DJANGO)
 
 
 def django_environment(directory: Path, **settings: str) -> dict[str, str]:
@@ -151,7 +148,7 @@ def django_environment(directory: Path, **settings: str) -> dict[str, str]:
 def _migrated() -> bytes:
     with TemporaryDirectory() as directory:
         environment = site_environment(Path(directory))
-        manage("migrate", "-v0", environment=environment, check=True)
+        manage("migrate", "-v0", environment=environment).check_returncode()
         return Path(environment["CHAT_DATABASE"]).read_bytes()
 
 

@@ -60,11 +60,13 @@ def run_warm(
     env: Mapping[str, str] | None = None,
     input: str = "",
     timeout: float = 300,
+    loaded: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run `python` with a file, or -m and a module, or -c and a program, to its end.
 
     None is the folder, or the environment, of the caller. What the environment tells the start of
-    Python (PYTHONPATH and the like) is not heard. Gives what was printed.
+    Python (PYTHONPATH and the like) is not heard. It is begun by a process that has loaded the
+    modules `loaded`, too. Gives what was printed.
     """
     with (
         TemporaryFile("w+") as typed,
@@ -73,7 +75,7 @@ def run_warm(
     ):
         typed.write(input)
         typed.seek(0)
-        code = Begun(arguments, cwd, env, (), (typed, printed, warned)).wait(timeout)
+        code = Begun(arguments, cwd, env, loaded, (typed, printed, warned)).wait(timeout)
         printed.seek(0)
         warned.seek(0)
         return subprocess.CompletedProcess(
@@ -139,7 +141,7 @@ class Begun:
 class Warm(Begun):
     """A Python program that runs beside its caller, who may type, read, send signals and wait.
 
-    It is begun as `run_warm` does, by a process that has loaded the modules `loaded`, too.
+    It is begun as `run_warm` does.
     """
 
     def __init__(
