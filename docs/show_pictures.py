@@ -56,7 +56,8 @@ made: set[str] = set()
 def on_files(files: Files, config: Any, **_: Any) -> None:
     """Make the pictures; mkdocs calls this before it looks at the pages."""
     made.clear()
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    programs = ("chromium-headless-shell", "chromium", "google-chrome")
+    browser = next(filter(None, map(shutil.which, programs)), None)
     if browser is None:
         log.info("Chromium is not installed: the pages are without pictures")
         return

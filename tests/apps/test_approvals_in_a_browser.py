@@ -26,7 +26,7 @@ def visitor(browser: Browser, site: Site) -> Visitor:
     """The visitor in another window."""
     other = site.visitor()
     other.session.cookies.clear()
-    for cookie in browser.driver.get_cookies():
+    for cookie in browser.command("Network.getCookies")["cookies"]:
         other.session.cookies.set(cookie["name"], cookie["value"])
     return other
 
@@ -41,7 +41,7 @@ def test_a_call_is_seen_with_its_arguments_and_goes_on_in_the_page(
     ask(browser, site, [call("opening_hours", day="Sunday"), REFUND], turn("Done.", pause=0.05))
     assert browser.texts(".call") == ['opening_hours(day="Sunday")', CALL]
     assert outputs(browser) == ["On Sunday the shop is closed."]
-    assert not browser.driver.find_element("css selector", "textarea").is_enabled()
+    browser.wait_for("textarea:disabled")
     browser.click(APPROVE)
     browser.wait_for(ANSWER, "Done.")
     browser.wait_for("#send")
@@ -93,7 +93,7 @@ def test_another_visitor_neither_sees_nor_decides_it(browser: Browser, site: Sit
 @page_alone
 def test_two_clicks_at_once_are_one(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
-    browser.driver.execute_script(
+    browser.run(
         "const button = document.querySelector(arguments[0]); button.click(); button.click()",
         APPROVE,
     )
@@ -121,17 +121,13 @@ def test_a_click_after_it_was_decided_elsewhere_shows_what_came_of_it(
 def test_a_click_that_did_not_get_through_can_be_repeated(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
     conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    browser.driver.execute_cdp_cmd("Network.enable", {})
     for is_offline in (True, False):
-        browser.driver.execute_cdp_cmd(
-            "Network.emulateNetworkConditions", {"offline": is_offline, **conditions}
-        )
+        browser.command("Network.emulateNetworkConditions", offline=is_offline, **conditions)
         browser.click(APPROVE)
         browser.wait_for(".error" if is_offline else ANSWER)
         browser.wait_for(".decision" if is_offline else "#send")
     assert len(outputs(browser)) == 1
-    logged = browser.driver.get_log("browser")
-    refused = [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
+    refused = browser.take_errors()
     assert all("ERR_INTERNET_DISCONNECTED" in message for message in refused), refused
 
 

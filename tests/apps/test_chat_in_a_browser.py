@@ -21,9 +21,10 @@ MARKUP = "<img src=x onerror=document.title='hacked'><b>bold</b>"
 
 
 def send(browser: Browser, text: str) -> None:
-    """Say something, once the page takes it."""
+    """Say something, once the page takes it, and see it said."""
     browser.wait_for("#send")
     browser.type("textarea", text + "\n")
+    browser.wait_for(".user", text)
 
 
 def test_an_answer_is_written_step_by_step_and_is_there_after_a_reload(
@@ -112,7 +113,7 @@ def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, 
         assert browser.texts(".call") == [f'opening_hours(day="{MARKUP}")']
         assert MARKUP in browser.texts(".output")[0]
         assert not browser.texts("#log img, #log b")
-        assert browser.driver.title == "The Spoke"
+        assert browser.run("return document.title") == "The Spoke"
         browser.open(site.url)
 
 
@@ -186,7 +187,7 @@ def test_markdown_is_drawn_from_text(browser: Browser, site: Site) -> None:
     }.items():
         assert browser.texts(f".agent {selector}") == texts
     assert "[bad](javascript:alert(1))" in browser.texts(ANSWER)[0]
-    assert browser.driver.title == "The Spoke"
+    assert browser.run("return document.title") == "The Spoke"
 
 
 @page_alone
