@@ -362,7 +362,10 @@ class APIError(AgentsException):
         request_id: The server's id of the request (`x-request-id`), or None when it named none.
         code: The server's own error code, or None.
         body: The answer: parsed JSON, or text, or None.
+        is_final: Whether a client has tried again as often as it may.
     """
+
+    is_final = False
 
     def __init__(
         self,

@@ -16,13 +16,14 @@ Item = dict[str, Any]
 
 ENDINGS = frozenset({"completed", "failed", "incomplete", "cancelled"})
 """How a response may end: the API's words for its status."""
+BEGINNINGS = ("response.created", "response.queued", "response.in_progress")
+"""Types of events that tell no more than that there is a response."""
 _OTHER_WORDS = {"canceled": "cancelled", "error": "failed"}
 MOST_DETAILS = 500
 """Characters of what a gateway quotes that an error's message shows."""
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 _ERROR_EVENTS = frozenset({"error", "response.error"})
 _OF_RESPONSES = frozenset(f"response.{status}" for status in ("created", *_UNDER_WAY, *ENDINGS))
-_BEGINNINGS = ("response.created", "response.queued", "response.in_progress")
 _OF_ITEMS = ("response.output_item.added", "response.output_item.done")
 
 MANY = 8
@@ -162,7 +163,7 @@ class ResponseSoFar:
         """Whether nothing was handed out, or no more than that there is a response."""
         if self.last_event is None:
             return True
-        is_beginning = self.last_event.get("type") in _BEGINNINGS
+        is_beginning = self.last_event.get("type") in BEGINNINGS
         return is_beginning and not (self._added or self._done or self._texts)
 
     @property

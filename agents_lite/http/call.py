@@ -254,6 +254,7 @@ class Call:
                 what = f"The stream broke off before its last event: {failure}"
                 failure = self._errors.failed(what, self._so_far.known())
         failure.request_id = failure.request_id or self._errors.request_id
+        failure.is_final = True
         # The errors below hold the request, and so its headers with the key.
         failure.__cause__ = failure.__context__ = None
         return failure

@@ -62,6 +62,7 @@ class ModelEvents:
         return tried_again(self._ask, settings, self._request.cancellation)
 
     def _ask(self) -> Iterator[ResponseStreamEvent]:
+        self._leave()  # the try before
         events = (self._stream or self._model.stream)(self._request)
         if isinstance(events, SettledEvents):
             self._close = events.close
@@ -85,8 +86,11 @@ class ModelEvents:
             if error is None or isinstance(error, Exception):
                 self._request.cancellation.check()  # one cut short may fail in its own way
         finally:
-            if self._close is not None:
-                self._close()
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._close is not None:
+            self._close()
 
 
 def drain_model(model: Model, request: ModelRequest) -> ModelResponse:

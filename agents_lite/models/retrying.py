@@ -15,8 +15,9 @@ from ..exceptions import (
     APITimeoutError,
     words_of,
 )
+from ..http.assembly import BEGINNINGS
 from ..http.retries import Retries, RetryPolicy, is_transient, named_wait
-from ..response_types import ResponseStreamEvent
+from ..response_types import ResponseStreamEvent, as_json
 from ..retry import (
     ModelRetryBackoffSettings,
     ModelRetryNormalizedError,
@@ -61,18 +62,23 @@ def tried_again(
     settings: ModelRetrySettings,
     cancellation: Cancellation,
 ) -> Iterator[ResponseStreamEvent]:
-    """The events of a model that is asked again as long as nothing of an answer has come."""
-    policy = retry_policy(settings, RetryPolicy(2, math.inf, 0.5), cancellation)
+    """The events of a model that is asked again as long as nothing of an output has come.
+
+    Unless a policy decides, its waits are limited as those of a client are.
+    """
+    max_wait = 60.0 if settings.policy is None else math.inf
+    policy = retry_policy(settings, RetryPolicy(2, max_wait, 0.5), cancellation)
     retries = Retries(policy, math.inf, note_retry)
     while True:
         has_begun = False
         try:
             for event in ask():
-                has_begun = True
+                has_begun = has_begun or as_json(event).get("type") not in BEGINNINGS
                 yield event
             return
         except Exception as error:
-            delay = None if has_begun else retries.delay_after(_as_api_error(error))
+            told = _as_api_error(error)
+            delay = None if has_begun or told.is_final else retries.delay_after(told)
             if delay is None:
                 raise
         cancellation.wait(delay)
@@ -87,9 +93,10 @@ def _as_api_error(error: Exception) -> APIError:
     status = getattr(error, "status_code", getattr(answer, "status_code", None))
     told: APIError
     if isinstance(status, int):
-        headers = {name.lower(): value for name, value in getattr(answer, "headers", {}).items()}
+        told_headers = getattr(answer, "headers", None) or {}
+        headers = {name.lower(): value for name, value in told_headers.items()}
         told = APIStatusError(words_of(error), status_code=status, headers=headers)
-    elif names & {"APITimeoutError", "TimeoutException", "TimeoutError"}:
+    elif names & {"APITimeoutError", "TimeoutException", "TimeoutError", "Timeout"}:
         told = APITimeoutError(words_of(error))
     elif names & {"APIConnectionError", "TransportError", "ConnectionError"}:
         told = APIConnectionError(words_of(error))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 
 from agents_lite import (
     Agent,
     BadRequestError,
     InternalServerError,
     Model,
+    ModelRequest,
     ModelResponse,
     ModelRetryNormalizedError,
     ModelRetrySettings,
@@ -160,7 +162,7 @@ class OtherClientsError(Exception):
     def __init__(self, status_code: int, **headers: str) -> None:
         super().__init__("no")
         self.status_code = status_code
-        self.response = SimpleNamespace(headers=headers)
+        self.response = SimpleNamespace(headers=headers or None)
 
 
 @whole_and_streamed
@@ -180,11 +182,65 @@ def test_a_model_of_ones_own_is_not_asked_again_without_settings_or_once_it_has_
     with pytest.raises(ConnectionResetError):
         Runner.run_sync(Agent(name="A", model=model), "Hi")
     assert model.requests == 1
-    late = Failing(ConnectionResetError(), after=2)
+    late = Failing(ConnectionResetError(), after=3)
     settings = ModelSettings(retry=ModelRetrySettings(1, backoff=QUICK))
     with pytest.raises(ConnectionResetError):
         list(Runner.stream(Agent(name="A", model=late, model_settings=settings), "Hi"))
     assert late.requests == 1
+
+
+def test_a_model_of_ones_own_has_not_begun_before_its_output_has() -> None:
+    model = Failing(ConnectionResetError(), after=2)
+    settings = ModelSettings(retry=ModelRetrySettings(1, backoff=QUICK))
+    running = Runner.run_streamed(Agent(name="A", model=model, model_settings=settings), "Hi")
+    events = [event.data.type for event in running.stream_events() if hasattr(event, "data")]
+    begun = ["response.created", "response.in_progress"]
+    assert (events[:4], running.final_output) == ([*begun, *begun], "Hello")
+
+
+def test_what_a_client_has_tried_again_is_not_repeated_by_the_model_around_it() -> None:
+    class Forwarding(Model):
+        def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
+            yield from inner.stream(request)
+
+    with ResponsesServer([status(503)] * 3) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        inner = OpenAIResponsesModel("m", client)
+        settings = ModelSettings(retry=ModelRetrySettings(2, backoff=QUICK))
+        with pytest.raises(InternalServerError):
+            Runner.run_sync(Agent(name="A", model=Forwarding(), model_settings=settings), "Hi")
+
+
+def test_a_wait_as_no_client_would_take_it_is_none_for_a_model_of_ones_own() -> None:
+    model = Failing(OtherClientsError(429, **{"Retry-After": "3600"}))
+    agent = Agent("A", model=model, model_settings=ModelSettings(retry=ModelRetrySettings(1)))
+    with pytest.raises(OtherClientsError):
+        Runner.run_sync(agent, "Hi", timeout=5)
+
+
+def test_each_try_of_a_model_of_ones_own_is_closed() -> None:
+    class Events:
+        is_closed = False
+
+        def __iter__(self) -> Iterator[Any]:
+            return self
+
+        def __next__(self) -> Any:
+            raise ConnectionResetError
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    class Asked(Model):
+        def stream(self, request: ModelRequest) -> Iterator[Any]:
+            tries.append(Events())
+            return tries[-1]
+
+    tries: list[Events] = []
+    settings = ModelSettings(retry=ModelRetrySettings(1, backoff=QUICK))
+    with pytest.raises(ConnectionResetError):
+        Runner.run_sync(Agent(name="A", model=Asked(), model_settings=settings), "Hi")
+    assert [each.is_closed for each in tries] == [True, True]
 
 
 def test_a_policy_is_told_what_another_client_met() -> None:
@@ -193,14 +249,16 @@ def test_a_policy_is_told_what_another_client_met() -> None:
     def policy(context: RetryPolicyContext) -> bool:
         told = context.normalized
         seen.append((told.status_code, told.retry_after, told.is_network_error, told.is_timeout))
-        return context.attempt < 3
+        return context.attempt < 4
 
-    model = Failing(OtherClientsError(429, **{"Retry-After": "0"}), TimeoutError(), ValueError("x"))
+    errors = requests.ReadTimeout(), TimeoutError(), ValueError("x")
+    model = Failing(OtherClientsError(429, **{"Retry-After": "0"}), *errors)
     retry = ModelRetrySettings(5, backoff=QUICK, policy=policy)
     agent = Agent(name="A", model=model, model_settings=ModelSettings(retry=retry))
     with pytest.raises(ValueError, match="x"):
         Runner.run_sync(agent, "Hi")
-    assert seen == [(429, 0.0, False, False), (None, None, False, True), (None, None, False, False)]
+    late = (None, None, False, True)
+    assert seen == [(429, 0.0, False, False), late, late, (None, None, False, False)]
 
 
 def test_a_run_that_is_stopped_waits_for_no_other_try() -> None:
