@@ -64,6 +64,7 @@ class JournalWriter:
         self._is_over = False
         self._watch: Watch | None = None
         self._shared = journal.shared
+        self._call: tuple[Record, list[Fact]] | None = None  # made in its transaction
         durability = run.config.durability if self._shared is None else "call"
         self._at_once = _WRITTEN_AT_ONCE[durability]
         self.one_call_at_a_time = self._shared is not None
@@ -94,9 +95,15 @@ class JournalWriter:
         if self._is_over:
             return
         if self._shared and isinstance(fact, Begun) and not _runs_agent(fact, record):
+            self._call = record, [fact]
             self._shared.begin()
         elif isinstance(fact, self._at_once):
+            if self._call is not None and self._shared is not None and self._shared.is_open:
+                self._call[1].append(fact)
+            else:
+                self._call = None  # what it wrote was undone before, and it ends as one that failed
             self.write()
+            self._call = None
 
     def write(self) -> None:
         """Write what is pending, in one commit; what other threads have noted goes along."""
@@ -157,13 +164,20 @@ class JournalWriter:
     def _let_go(self, scope: Cancellation) -> None:
         self._is_over = True
         self.take_back()
+        self._forget_call()
         if self._sent is not None:
             self._write(scope)
-        if self._shared is not None:  # what was begun and did not end is undone, so it never was
-            self._pending = _without_begun(self._pending)
         entry = json_text(self._pending) if self._pending else None
         let_go = partial(self._journal.let_go, self._run, self._holder, entry)
         self._insist(let_go, scope)
+
+    def _forget_call(self) -> None:
+        """Take a call that has not ended as one that was not begun: what it wrote is undone."""
+        if self._call is not None:
+            record, facts = self._call
+            gone = [tell(fact, record, self._journal.mask) for fact in facts]
+            self._pending = [told for told in self._pending if told not in gone]
+            record.forget(facts)
 
     def _insist(self, write: Callable[[], None], scope: Cancellation) -> None:
         """Write; where a connection was lost, try again for as long as the lease lasts.
@@ -207,12 +221,6 @@ def _renew_soon(held: ref[JournalWriter]) -> None:
     writer = held()
     if writer is not None:
         run_in_thread_or_here(writer._renew)
-
-
-def _without_begun(told: list[Any]) -> list[Any]:
-    """Facts without those that a call begins whose end is not among them."""
-    ended = {each.get("call_id") for each in told if each.get("type") == "called"}
-    return [each for each in told if each.get("type") != "begun" or each.get("call_id") in ended]
 
 
 def _runs_agent(begun: Begun, record: Record) -> bool:

@@ -93,7 +93,7 @@ class FactWriter(Protocol):
 
 
 class Record:
-    """All that a run has done: it changes by `add` alone. It calls no code of the user.
+    """All that a run has done: it changes by `add` alone, until it ends. It calls no code of users.
 
     Args:
         agent: The agent that begins.
@@ -211,6 +211,11 @@ class Record:
                 self.writer.note(fact, self)
         if self.writer is not None:
             self.writer.settle(fact, self)
+
+    def forget(self, facts: list[Fact]) -> None:
+        """Leave facts that were undone as the run ended out of what others are told of it."""
+        with self._lock:
+            self.facts = [fact for fact in self.facts if all(fact is not each for each in facts)]
 
     @property
     def address(self) -> tuple[tuple[int, str], ...]:

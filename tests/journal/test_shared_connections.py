@@ -195,3 +195,31 @@ def test_a_call_that_left_the_run_is_known_to_be_undone(
         Runner.run_sync(agent, "Go", run_config=config)
     assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
     assert shop.charges() == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, JournalError])
+def test_a_state_of_a_run_holds_no_call_that_was_undone(
+    shop: Shop, error: type[BaseException]
+) -> None:
+    @function_tool(on_unknown_end="fail", failure_error_function=None)
+    def charge() -> str:
+        shop.charge()
+        if errors and errors[0] is JournalError:
+            shop.connection.close()  # so that nothing can be committed
+        elif errors:
+            raise errors.pop()
+        return "charged"
+
+    errors = [error]
+    agent = Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
+    config = RunConfig(journal=shop.journal, run_id="r", tracing_disabled=True)
+    stream = Runner.run_streamed(agent, "Go", run_config=config)
+    with pytest.raises((KeyboardInterrupt, UserError, JournalError)):
+        list(stream.stream_events())
+    assert shop.charges() == 0
+    if errors:
+        errors.clear()
+        shop.connection = shop.store.open_charges(shop.folder)
+        config.journal = shop.store.open(shared=shop.connection)
+    result = Runner.run_sync(agent, stream.to_state(), run_config=config)
+    assert (result.final_output, shop.charges()) == ("done", 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from agents_lite import (
     SQLiteJournal,
     UsageLimits,
     UserError,
+    function_tool,
 )
 from agents_lite.testing import call
 from tests.support.loopback import LAST_CHUNK, Peer, chunk, http_answer, stream_head
@@ -359,3 +362,27 @@ def test_a_run_in_a_journal_waits_for_answers(
         result = Runner.run_sync(agent, "Book.", run_config=config)
     assert outputs(result) == ["booked for Zoë on Friday"]
     assert journal.run("r").is_finished
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_call_that_asks_does_not_hold_up_those_in_the_journal_s_transaction(
+    scripted: Any, script: Script, tmp_path: Path, is_last: bool
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+
+        @function_tool
+        def charge() -> str:
+            connection.execute("CREATE TABLE charges (amount)")
+            return "charged"
+
+        calls = [call("charge"), call("book")]
+        answer = calls if is_last else calls[::-1]
+        agent = booking(scripted, script, {"modern": True}, answer, "Done.")
+        agent.tools = [charge]
+        config = RunConfig(journal=SQLiteJournal(connection=connection), run_id="r")
+        state = Runner.run_sync(agent, "Book.", run_config=config).to_state()
+        for item in state.get_interruptions():
+            assert item.question is not None
+            state.provide_input(item, ANSWERS[item.question.message])
+        done = outputs(Runner.run_sync(agent, state, run_config=config))
+    assert sorted(done) == ["booked for Zoë on Friday", "charged"]

@@ -114,6 +114,8 @@ class ToolCall:
                 else:
                     item = self._call_in_step(span)
             except RunPaused:  # which is no failure of this span
+                if run.record.writer is not None:
+                    run.record.writer.take_back()
                 return None
             run.record.add(Called(self.call_id, item))
             if run.records_content:
