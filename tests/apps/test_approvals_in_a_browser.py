@@ -26,7 +26,7 @@ def visitor(browser: Browser, site: Site) -> Visitor:
     """The visitor in another window."""
     other = site.visitor()
     other.session.cookies.clear()
-    for cookie in browser.command("Network.getCookies")["cookies"]:
+    for cookie in browser.driver.get_cookies():
         other.session.cookies.set(cookie["name"], cookie["value"])
     return other
 
@@ -93,7 +93,7 @@ def test_another_visitor_neither_sees_nor_decides_it(browser: Browser, site: Sit
 @page_alone
 def test_two_clicks_at_once_are_one(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
-    browser.run(
+    browser.driver.execute_script(
         "const button = document.querySelector(arguments[0]); button.click(); button.click()",
         APPROVE,
     )
@@ -121,13 +121,17 @@ def test_a_click_after_it_was_decided_elsewhere_shows_what_came_of_it(
 def test_a_click_that_did_not_get_through_can_be_repeated(browser: Browser, site: Site) -> None:
     ask(browser, site, [REFUND], "Done.")
     conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.enable", {})
     for is_offline in (True, False):
-        browser.command("Network.emulateNetworkConditions", offline=is_offline, **conditions)
+        browser.driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions", {"offline": is_offline, **conditions}
+        )
         browser.click(APPROVE)
         browser.wait_for(".error" if is_offline else ANSWER)
         browser.wait_for(".decision" if is_offline else "#send")
     assert len(outputs(browser)) == 1
-    refused = browser.take_errors()
+    logged = browser.driver.get_log("browser")
+    refused = [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
     assert all("ERR_INTERNET_DISCONNECTED" in message for message in refused), refused
 
 

@@ -113,7 +113,7 @@ def test_markup_of_models_tools_and_visitors_is_shown_as_text(browser: Browser, 
         assert browser.texts(".call") == [f'opening_hours(day="{MARKUP}")']
         assert MARKUP in browser.texts(".output")[0]
         assert not browser.texts("#log img, #log b")
-        assert browser.run("return document.title") == "The Spoke"
+        assert browser.driver.title == "The Spoke"
         browser.open(site.url)
 
 
@@ -187,7 +187,7 @@ def test_markdown_is_drawn_from_text(browser: Browser, site: Site) -> None:
     }.items():
         assert browser.texts(f".agent {selector}") == texts
     assert "[bad](javascript:alert(1))" in browser.texts(ANSWER)[0]
-    assert browser.run("return document.title") == "The Spoke"
+    assert browser.driver.title == "The Spoke"
 
 
 @page_alone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tests.support.waiting import PATIENCE
 ANSWER = ".bubble.agent"
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 REFUND = call("refund", call_id="c1", repair="7")
-WIDE = (1400, 900)
+WIDE = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 
 
 @pytest.fixture(autouse=True)
@@ -31,17 +30,22 @@ def leave(browser: Browser, served: Served) -> Iterator[None]:
 
 
 def open_wide(browser: Browser, url: str) -> None:
-    browser.set_size(*WIDE)
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", WIDE)
     browser.open(url)
     browser.wait_for("#run", "The run appears here")
 
 
-@contextmanager
-def beside(browser: Browser) -> Iterator[None]:
+class Beside:
     """For a `with` block, look into the frame with the run."""
-    browser.see_frame("#run iframe")
-    yield
-    browser.see_frame(None)
+
+    def __init__(self, browser: Browser) -> None:
+        self.driver = browser.driver
+
+    def __enter__(self) -> None:
+        self.driver.switch_to.frame(self.driver.find_element("css selector", "#run iframe"))
+
+    def __exit__(self, *_: Any) -> None:
+        self.driver.switch_to.default_content()
 
 
 def test_the_run_is_watched_beside_the_chat_while_it_goes_on(
@@ -60,7 +64,7 @@ def test_the_run_is_watched_beside_the_chat_while_it_goes_on(
     send(browser, "Are you open on Sunday?")
     browser.wait_for(".tool .output", "On Sunday the shop is closed.")
     browser.wait_for("#run iframe")
-    with beside(browser):
+    with Beside(browser):
         browser.wait_for(".turn-row .outcome", "the model is answering")
         browser.wait_for("#state", "running")
         go_on.set()
@@ -71,12 +75,12 @@ def test_the_run_is_watched_beside_the_chat_while_it_goes_on(
     send(browser, "Is my bike ready?")
     browser.wait_for(ANSWER, "Yes.")
     assert browser.texts(".name")[-1] == "Workshop"
-    with beside(browser):
+    with Beside(browser):
         browser.wait_for(".turn-row .outcome", "Yes.")
     browser.wait_for("#send")
-    browser.open(browser.run("return location.href"))
+    browser.open(browser.driver.current_url)
     browser.wait_for(ANSWER, "Yes.")
-    with beside(browser):
+    with Beside(browser):
         browser.wait_for(".turn-row .outcome", "Yes.")
 
 
@@ -94,7 +98,7 @@ def test_conversations_are_begun_chosen_and_deleted(browser: Browser, served: Se
     browser.click(".conversation:not(.current) a")
     browser.wait_for(ANSWER, "Hello Ada.")
     browser.wait_for(".conversation.current", "I am Ada")
-    browser.run("document.querySelector('.current button').click()")
+    browser.driver.execute_script("document.querySelector('.current button').click()")
     browser.wait_until_gone(".current")
     browser.wait_for(".conversation", "I am Grace")
     assert len(browser.texts(".conversation")) == 1
@@ -106,7 +110,7 @@ def test_a_call_is_approved_by_a_button(browser: Browser, served: Served) -> Non
     browser.open(served.url)
     send(browser, "Money back")
     browser.wait_for(".decision", "Front desk asks")
-    browser.open(browser.run("return location.href"))
+    browser.open(browser.driver.current_url)
     browser.wait_for(".decision", "Front desk asks")
     browser.click(".decision .approve")
     browser.wait_for(ANSWER, "Done.")
@@ -121,12 +125,12 @@ def test_the_run_beside_is_followed_on_once_a_call_was_approved(
     open_wide(browser, served.url)
     send(browser, "Money back")
     browser.wait_for(".decision", "Front desk asks")
-    with beside(browser):
+    with Beside(browser):
         browser.wait_for(".turn-row .outcome", "asks for")
         browser.wait_for("#state", "ok")
     browser.click(".decision .approve")
     browser.wait_for(ANSWER, "Done.")
-    with beside(browser):
+    with Beside(browser):
         browser.wait_for(".turn-row .outcome", "Done.")
         assert browser.texts(".turn-row .outcome") == ["calls refund", "Done."]
 
@@ -151,7 +155,7 @@ def test_calls_of_every_kind_are_drawn_whatever_their_names(
         ]
         assert browser.texts(".tool .output") == ["moved", "two files", "hello!"]
         browser.wait_for("#send")
-        browser.open(browser.run("return location.href"))
+        browser.open(browser.driver.current_url)
         browser.wait_for(ANSWER, "Done.")
 
 
@@ -195,7 +199,7 @@ def test_a_server_that_fails_is_told_and_asked_again(
     file = tmp_path / "chat.db"
     whole = file.read_bytes()
     file.write_bytes(b"This is no database. " * 100)
-    browser.set_size(*WIDE)
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", WIDE)
     browser.open(served.url)
     browser.wait_for(".ended", "file is not a database")
     browser.click(".ended button")
@@ -214,7 +218,7 @@ def test_a_server_that_fails_is_told_and_asked_again(
     served.server.close()
     browser.click("#list .conversation button")
     browser.wait_for(".ended", "The server cannot be reached.")
-    browser.take_errors()  # the failed requests stand there
+    browser.driver.get_log("browser")  # the failed requests stand there
 
 
 def test_a_long_text_is_sent_whole_and_one_too_long_is_not_lost(
@@ -223,7 +227,7 @@ def test_a_long_text_is_sent_whole_and_one_too_long_is_not_lost(
     def paste(text: str) -> None:
         browser.wait_for("#send")
         browser.click("textarea")
-        browser.command("Input.insertText", text=text)
+        browser.driver.execute_cdp_cmd("Input.insertText", {"text": text})
         browser.type("textarea", "\n")
 
     browser.open(served.url)
@@ -236,7 +240,7 @@ def test_a_long_text_is_sent_whole_and_one_too_long_is_not_lost(
     paste("ä" * 200_000)  # six bytes each in what is posted
     browser.wait_for(".ended button", "Retry")
     assert [len(text) for text in browser.texts(".user")] == [len(long), 200_000]
-    browser.take_errors()  # the refusal stands there
+    browser.driver.get_log("browser")  # the refusal stands there
 
 
 def test_hostile_text_everywhere_is_shown_as_text(browser: Browser, served: Served) -> None:
@@ -249,16 +253,16 @@ def test_hostile_text_everywhere_is_shown_as_text(browser: Browser, served: Serv
     open_wide(browser, served.url)
     send(browser, HOSTILE)
     browser.wait_for(".conversation", HOSTILE[:30])
-    browser.open(browser.run("return location.href"))
+    browser.open(browser.driver.current_url)
     browser.wait_for(f"{ANSWER} code", HOSTILE)
     for selector in (".user", ".tool .call", ".tool .output", f"{ANSWER} a", f"{ANSWER} th"):
         assert HOSTILE in browser.wait_for(selector, "<script>")
-    with beside(browser):
+    with Beside(browser):
         assert HOSTILE in browser.wait_for("#turn-body", "<script>")
-        assert browser.run("return window.hacked") is None
+        assert browser.driver.execute_script("return window.hacked") is None
     count = "return document.querySelectorAll('img, .agent script').length"
-    assert browser.run(count) == 0
-    assert browser.run("return window.hacked") is None
+    assert browser.driver.execute_script(count) == 0
+    assert browser.driver.execute_script("return window.hacked") is None
 
 
 def test_what_other_programs_have_put_into_the_file_is_shown(
@@ -277,18 +281,19 @@ def test_what_other_programs_have_put_into_the_file_is_shown(
 
 def test_a_narrow_window_shows_chat_and_run_one_at_a_time(browser: Browser, served: Served) -> None:
     served.turns.append("Hello.\n\n" + "|x" * 60 + "|\n" + "|-" * 60 + "|")
-    browser.set_size(400, 900)
+    narrow = {**WIDE, "width": 400}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     browser.open(served.url)
     send(browser, "Hi")
     browser.wait_for(ANSWER, "Hello.")
     browser.wait_for("#send")
     assert browser.texts("#run, #list") == []
     width = "return document.documentElement.scrollWidth"
-    assert browser.run(width) == 400
+    assert browser.driver.execute_script(width) == 400
     browser.click("#show-run")
-    with beside(browser):
+    with Beside(browser):
         browser.wait_for(".turn-row .outcome", "Hello.")
     browser.click("#show-run")
     browser.click("#show-list")
     browser.wait_for(".conversation", "Hi")
-    browser.command("Emulation.clearDeviceMetricsOverride")
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

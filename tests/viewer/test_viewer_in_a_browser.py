@@ -52,13 +52,13 @@ def pick(browser: Browser, name: str) -> None:
     """Choose the span of that name in the timeline."""
     script = "return [...document.querySelectorAll(arguments[0])]"
     script += ".find((row) => row.innerText.includes(arguments[1])).click()"
-    browser.run(script, ROW, name)  # at once: rows are drawn anew
+    browser.driver.execute_script(script, ROW, name)  # at once: rows are drawn anew
 
 
 def box(browser: Browser, selector: str) -> tuple[float, float]:
     """Where the first such element begins and ends, from left to right in pixels."""
     script = "const {left, right} = document.querySelector(arguments[0]).getBoundingClientRect();"
-    left, right = browser.run(script + "return [left, right]", selector)
+    left, right = browser.driver.execute_script(script + "return [left, right]", selector)
     return left, right
 
 
@@ -76,8 +76,8 @@ def test_timeline_shows_spans_as_a_tree(
     first, *beside, handoff, second = browser.texts(NAME)[:5]
     assert (first, handoff, second) == ("Front desk", "Front desk → Refund agent", "Refund agent")
     assert set(beside) == {"no_card_numbers", "gpt-4o"}  # side by side, in any order
-    levels = "return [...document.querySelectorAll(arguments[0])].map((row) => row.ariaLevel)"
-    levels = [int(level) for level in browser.run(levels, ROW)]
+    rows = browser.driver.find_elements("css selector", ROW)
+    levels = [int(row.get_attribute("aria-level")) for row in rows]
     assert levels == [1, 2, 2, 2, 1, 2, 2, 2, 2, 2, 2, 3, 4, 4, 4, 2, 2, 2, 1]
 
 
@@ -124,13 +124,13 @@ def test_timeline_is_walked_through_with_keys(browser: Browser, tmp_path: Path) 
     agent, tool = {"type": "agent", "name": "A"}, {"type": "function", "name": "f"}
     found = made_up([span("1", agent), span("2", tool, "1"), span("3", {**agent, "name": "B"})])
     open_page(browser, found, tmp_path)
-    browser.type("#rows", "↓↓")
+    browser.type("#rows", "\ue015\ue015")  # down, down
     assert browser.texts("#details h2") == ["f"]
-    browser.type("#rows", "←")  # to the agent around it
+    browser.type("#rows", "\ue012")  # left: to the agent around it
     assert browser.texts("#details h2") == ["A"]
-    browser.type("#rows", "←")  # fold it
+    browser.type("#rows", "\ue012")  # left: fold it
     assert browser.texts(NAME) == ["A", "B"]
-    browser.type("#rows", "→")  # unfold it
+    browser.type("#rows", "\ue014")  # right: unfold it
     assert browser.texts(NAME) == ["A", "f", "B"]
 
 
@@ -148,15 +148,17 @@ def test_zoom_keeps_to_the_spans_in_view(browser: Browser, tmp_path: Path) -> No
 
 
 def test_dragging_over_the_overview_zooms(browser: Browser, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains
+
     calls = [
         span(str(n), {"type": "function", "name": f"f{n}"}, start=n, end=n + 0.5) for n in range(8)
     ]
     open_page(browser, made_up(calls), tmp_path)
-    left, right = box(browser, "#overview-canvas")
-    top = "return document.getElementById('overview-canvas').getBoundingClientRect().y"
-    y, quarter = browser.run(top) + 5, (right - left) / 4
-    begin, end = ({"x": left + many * quarter, "y": y} for many in (1, 2))
-    browser.drag(begin, end)
+    canvas = browser.driver.find_element("id", "overview-canvas")
+    eighth = canvas.size["width"] // 8
+    chain = ActionChains(browser.driver, duration=20)
+    chain.move_to_element_with_offset(canvas, -2 * eighth, 0).click_and_hold()
+    chain.move_by_offset(2 * eighth, 0).release().perform()
     assert browser.texts(NAME) == ["f2", "f3"]
     browser.click("#zoom-fit")
     assert len(browser.texts(NAME)) == 8
@@ -202,7 +204,7 @@ def test_turns_are_stepped_through_with_keys(
     open_page(browser, sample, tmp_path)
     press(browser, "t")
     seen = []
-    for key in ("", "→", "j", "←", "k", "k"):
+    for key in ("", "\ue014", "j", "\ue012", "k", "k"):
         press(browser, key)
         seen += browser.texts("#turn-position")
     assert seen == ["1 of 7", "2 of 7", "3 of 7", "2 of 7", "1 of 7", "1 of 7"]
@@ -325,7 +327,7 @@ def test_hostile_text_in_every_field_is_shown_as_text(browser: Browser, tmp_path
     shown = []
     for place in range(found.span_count):
         browser.click(f"#row-{place}")
-        browser.run(UNFOLD)
+        browser.driver.execute_script(UNFOLD)
         shown += browser.texts("#details")
     press(browser, "t")
     for _ in range(2):
@@ -335,9 +337,9 @@ def test_hostile_text_in_every_field_is_shown_as_text(browser: Browser, tmp_path
     for place in range(found.span_count):
         assert "<script>window.hacked = 1</script>" in shown[place]
     count = "return document.querySelectorAll(arguments[0]).length"
-    assert browser.run(count, "script") == 2
-    assert browser.run(count, "img, body b > b") == 0
-    assert browser.run("return window.hacked") is None
+    assert browser.driver.execute_script(count, "script") == 2
+    assert browser.driver.execute_script(count, "img, body b > b") == 0
+    assert browser.driver.execute_script("return window.hacked") is None
 
 
 # ---- many spans ----
@@ -370,10 +372,10 @@ def test_5000_spans_open_with_less_than_three_seconds_of_work(
     browser.wait_for(NAME)
     opened = browser.processor_seconds()
     assert 0 < opened < 3
-    assert browser.run("return document.querySelectorAll('*').length") < 1500
+    assert browser.driver.execute_script("return document.querySelectorAll('*').length") < 1500
     browser.type("#search", "tool_4999")
     assert browser.wait_for(NAME, "tool_4999")
-    browser.run("document.getElementById('rows').scrollTop = 0")
+    browser.driver.execute_script("document.getElementById('rows').scrollTop = 0")
     assert browser.processor_seconds() - opened < 3
 
 
@@ -381,10 +383,10 @@ def test_last_of_many_spans_is_reached(browser: Browser, tmp_path: Path) -> None
     spans = list(many_spans(5000))
     last = sum(each.span_data["type"] == "generation" for each in spans)
     open_page(browser, made_up(spans), tmp_path)
-    browser.run("document.getElementById('rows').scrollTop = 1e9")
+    browser.driver.execute_script("document.getElementById('rows').scrollTop = 1e9")
     browser.wait_for(NAME, "tool_4999")
     browser.click("#tab-turns")
-    browser.run("document.getElementById('turn-list').scrollTop = 1e9")
+    browser.driver.execute_script("document.getElementById('turn-list').scrollTop = 1e9")
     browser.wait_for(".turn-row .number", str(last))
     browser.click(".turn-row:last-child")
     assert browser.texts("#turn-position") == [f"{last} of {last}"]
@@ -398,30 +400,31 @@ def test_theme_follows_the_system_until_it_is_chosen(
     browser: Browser, sample: StoredTrace, tmp_path: Path, dark: bool
 ) -> None:
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.command("Emulation.setEmulatedMedia", features=[scheme])
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     open_page(browser, sample, tmp_path)
     colour = "return getComputedStyle(document.body).backgroundColor"
-    before = browser.run(colour)
+    before = browser.driver.execute_script(colour)
     browser.click("#theme")
-    after = browser.run(colour)
+    after = browser.driver.execute_script(colour)
     brightness = [sum(map(int, each[4:-1].split(","))) for each in (before, after)]
     assert (brightness[0] < brightness[1]) is dark
-    browser.open(browser.run("return location.href"))
-    assert browser.run(colour) == after  # it is remembered
-    browser.run("localStorage.clear()")
+    browser.open(browser.driver.current_url)
+    assert browser.driver.execute_script(colour) == after  # it is remembered
+    browser.driver.execute_script("localStorage.clear()")
 
 
 def test_narrow_window_scrolls_sideways_nowhere(
     browser: Browser, sample: StoredTrace, tmp_path: Path
 ) -> None:
-    browser.set_size(400, 800)
+    narrow = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     open_page(browser, sample, tmp_path)
     pick(browser, "Front desk")
     width = "return document.documentElement.scrollWidth"
-    assert browser.run(width) == 400
+    assert browser.driver.execute_script(width) == 400
     press(browser, "t")
-    assert browser.run(width) == 400
-    browser.command("Emulation.clearDeviceMetricsOverride")
+    assert browser.driver.execute_script(width) == 400
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 # ---- live ----
@@ -516,7 +519,7 @@ def test_traces_are_listed_by_conversation_with_first_words_and_last_answer(
     assert browser.texts("#traces > a .what b") == ["Earlier work"]
     browser.click(".conversation summary")
     assert browser.texts(".conversation a .what b") == ["And the chain", "Where is the bell"]
-    browser.run("document.querySelectorAll('.conversation a')[1].click()")
+    browser.driver.execute_script("document.querySelectorAll('.conversation a')[1].click()")
     answer = browser.wait_for("#answer", "On the shelf.")
     assert "Where is the bell" in answer and "Talker" in answer
     browser.click("#back")
@@ -534,18 +537,18 @@ def test_conversations_are_searched_and_filtered(browser: Browser, live: str) ->
     assert "In the drawer." in browser.texts("#traces > *")[0]
     browser.type("#search", " nowhere")
     browser.wait_for("#traces", "Nothing fits the search.")
-    browser.run("document.getElementById('search').value = ''")
+    browser.driver.execute_script("document.getElementById('search').value = ''")
     browser.type("#search", " ")
     browser.wait_for("#traces > :nth-child(3)")
     choose = "const select = document.getElementById(arguments[0]); select.value = arguments[1];"
     choose += "select.dispatchEvent(new Event('change'))"
-    browser.run(choose, "filter-agent", "Talker")
+    browser.driver.execute_script(choose, "filter-agent", "Talker")
     browser.wait_until_gone("#traces > :nth-child(3)")
-    browser.run(choose, "filter-status", "failed")
+    browser.driver.execute_script(choose, "filter-status", "failed")
     browser.wait_for("#traces", "Nothing fits the search.")
-    browser.run(choose, "filter-agent", "")
-    browser.run(choose, "filter-status", "")
-    browser.run(choose, "filter-workflow", "Earlier work")
+    browser.driver.execute_script(choose, "filter-agent", "")
+    browser.driver.execute_script(choose, "filter-status", "")
+    browser.driver.execute_script(choose, "filter-workflow", "Earlier work")
     browser.wait_for("#traces", "Earlier work")
     browser.wait_until_gone("#traces > :nth-child(2)")
     assert "Earlier work" in browser.texts("#traces > *")[0]
@@ -577,7 +580,7 @@ def test_generation_shows_its_settings_the_tools_it_was_offered_and_cached_token
     open_page(browser, sample, tmp_path)
     browser.type("#search", "688 91 256")  # its counts; one alone may stand in an id by chance
     pick(browser, "gpt-4o")
-    browser.run(UNFOLD)
+    browser.driver.execute_script(UNFOLD)
     details = browser.wait_for("#details", "Was offered")
     assert "Cached\n256" in details
     assert "Find the payments for an order." in details
@@ -597,8 +600,8 @@ def test_server_that_ends_is_noticed(browser: Browser, sample_db: Path) -> None:
     browser.wait_for(".trace-row", "Customer support")
     server.close()
     browser.wait_for("#notice", "The server does not answer.")
-    browser.leave()
-    browser.take_errors()  # the failed requests stand there
+    browser.driver.get("about:blank")
+    browser.driver.get_log("browser")  # the failed requests stand there
 
 
 def test_unknown_trace_is_told_and_nothing_is_shown_of_another(
@@ -608,14 +611,14 @@ def test_unknown_trace_is_told_and_nothing_is_shown_of_another(
     browser.wait_for(".trace-row", "Earlier work")
     browser.click(".trace-row")
     browser.wait_for("#name", "Earlier work")
-    browser.run("location.hash = '#nope'")
+    browser.driver.execute_script("location.hash = '#nope'")
     browser.wait_for("#notice", "There is no such trace in the store")
     assert "Earlier work" not in browser.wait_for("body")
     assert browser.texts("#take-along button") == []
     browser.click("#back")
     browser.wait_for(".trace-row", "Earlier work")
     browser.wait_until_gone("#notice")
-    browser.take_errors()  # the 404 stands there
+    browser.driver.get_log("browser")  # the 404 stands there
 
 
 def test_what_the_server_cannot_give_is_told(
@@ -635,7 +638,7 @@ def test_what_the_server_cannot_give_is_told(
         browser.click("dialog p > :last-child")
         browser.wait_until_gone("dialog")
     browser.leave()
-    browser.take_errors()  # the failed requests stand there
+    browser.driver.get_log("browser")  # the failed requests stand there
 
 
 def test_hostile_trace_in_the_list_is_shown_as_text(browser: Browser, live: str) -> None:
@@ -646,7 +649,7 @@ def test_hostile_trace_in_the_list_is_shown_as_text(browser: Browser, live: str)
     browser.wait_for(".trace-row")
     browser.click(".trace-row")
     assert "<script>window.hacked = 1</script>" in browser.wait_for("#name", "<script>")
-    assert browser.run("return window.hacked") is None
+    assert browser.driver.execute_script("return window.hacked") is None
 
 
 def test_runs_of_a_journal_lead_to_their_traces(
@@ -687,11 +690,11 @@ def offered(browser: Browser, selector: str, label: str) -> str:
     """The text that is offered after a click on one of the links for copying."""
     script = "[...document.querySelectorAll(arguments[0])].find((each) => "
     script += "each.textContent === arguments[1]).click()"
-    browser.run(script, selector, label)
+    browser.driver.execute_script(script, selector, label)
     browser.wait_for("dialog[open] pre")
     script = "const text = document.querySelector('dialog[open] pre').textContent;"
     script += "document.querySelector('dialog[open]').close(); return text"
-    return str(browser.run(script))
+    return str(browser.driver.execute_script(script))
 
 
 def test_a_turn_is_copied_as_a_request_that_sends_what_was_sent(
@@ -707,7 +710,7 @@ def test_a_turn_is_copied_as_a_request_that_sends_what_was_sent(
         flush_traces()
         browser.open(live)
         browser.wait_for(".trace-row")
-        browser.run("document.querySelector('#traces a').click()")
+        browser.driver.execute_script("document.querySelector('#traces a').click()")
         browser.wait_for("#answer", "Hello.")
         press(browser, "t")
         browser.wait_for(".turn-head")
@@ -731,7 +734,7 @@ def test_a_run_is_taken_along_as_a_test_and_a_cassette_and_compared_with_another
     talk("chat-2", ("Where is the bell?", f"On the {HOSTILE} floor."))
     browser.open(live)
     browser.wait_for("#traces", "Earlier work")
-    browser.run("document.querySelectorAll('#traces a')[1].click()")
+    browser.driver.execute_script("document.querySelectorAll('#traces a')[1].click()")
     browser.wait_for("#answer", "On the shelf.")
     run_test(offered(browser, "#as-test", "As a test"), tmp_path)
     written = offered(browser, "#as-cassette", "As a cassette")
@@ -740,11 +743,11 @@ def test_a_run_is_taken_along_as_a_test_and_a_cassette_and_compared_with_another
     browser.wait_for("dialog[open]", "Choose the other trace.")
     script = "const select = document.querySelector('dialog select');"
     script += "select.value = [...select.options].find((each) => each.text.includes('bell')).value;"
-    browser.run(script + "select.dispatchEvent(new Event('change'))")
+    browser.driver.execute_script(script + "select.dispatchEvent(new Event('change'))")
     browser.wait_for("dialog table", "On the shelf.")
     assert browser.texts("dialog mark") == ["shelf.", f"{HOSTILE} floor."] * 2
     assert browser.texts("dialog th[scope=row]") == ["Turn 2\nanswer", "The end\nfinal output"]
-    assert browser.run("return window.hacked") is None
+    assert browser.driver.execute_script("return window.hacked") is None
     with cassette(tmp_path / "run.json", record="none"):
         again = Runner.run_sync(talker("scripted"), "Where is the bell?")
     assert again.final_output == "On the shelf."
