@@ -8,6 +8,8 @@ DOCS = .venv-docs
 BENCH = .venv-bench
 # How packages are installed into an environment.
 install = $(1)/bin/python -m pip install -qq
+# Every process would compile what it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types docs bench soak clean
 

@@ -14,7 +14,7 @@ def describe_error(error: Exception) -> str:
     """The error in one line; for those of the user's own code, with the place they came from."""
     message = plain(words_of(error))
     if isinstance(error, NoKeyError):
-        return f"{message} Or let a stand-in answer: --offline"
+        return f"{message} Here --offline does so."
     if isinstance(error, AgentsException):
         return message
     if is_of_output(error):

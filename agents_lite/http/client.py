@@ -365,7 +365,8 @@ class ResponsesClient:
             raise NoKeyError(
                 "There is no API key. Set the environment variable OPENAI_API_KEY, or "
                 "OPENAI_BASE_URL for another server; call set_default_openai_key(...), or pass "
-                "ResponsesClient(api_key=...)."
+                "ResponsesClient(api_key=...). To try things out without a model, run them in "
+                "`with offline_unless_configured():`, from agents_lite.testing."
             )
         return key
 

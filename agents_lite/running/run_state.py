@@ -81,7 +81,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         record = self._record
         return (
             f"<RunState of {record.agent.name}: turn {record.turn}, "
-            f"{len(self.get_interruptions())} calls wait, finished: {record.is_finished}>"
+            f"waiting calls: {len(self.get_interruptions())}, finished: {record.is_finished}>"
         )
 
     # --- deciding --------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["run", "hi"], "Or let a stand-in answer: --offline"),
+        (["run", "hi"], "Here --offline does so."),
         (["run", "--offline", "  "], "The prompt is empty"),
         (["run", "nowhere:agent", "hi"], "There is no module 'nowhere'"),
         (["run", "nowhere.py:agent", "hi"], "There is no file 'nowhere.py'"),

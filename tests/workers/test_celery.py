@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,8 @@ class Script:
 
 def kill_all(worker: subprocess.Popen[bytes]) -> None:
     """As when the machine loses its power: the worker and its processes are gone at once."""
-    os.killpg(worker.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # the test has done so already
+        os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
 
 
