@@ -426,6 +426,10 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
         http_answer(200, STREAM, "text/event-stream", {"Content-Encoding": "Br"}),
         Outcome(APIResponseError, "decompressed: .*it is in br, which nobody asked for"),
     ),
+    "another one": (
+        http_answer(200, STREAM, "text/event-stream", {"Content-Encoding": "zstd"}),
+        Outcome(APIResponseError, "decompress"),
+    ),
     "400 in such an encoding": (
         http_answer(400, STATUS, headers={"Content-Encoding": "zstd"}),
         Outcome(BadRequestError, "HTTP 400"),
@@ -654,6 +658,12 @@ def test_a_stream_dropped_after_some_output_is_an_error_and_not_asked_for_again(
     assert type(error) is ResponseFailedError
     assert "broke off" in str(error)
     assert error.response.id == "resp_1"
+
+
+def test_a_stream_that_tells_once_more_that_it_is_under_way_has_output_all_the_same():
+    again = {**EVENTS[0], "type": "response.in_progress"}
+    with LoopbackServer(stream_answer([*EVENTS[:2], again])) as server:
+        assert collect(ask(server))[0] == [*EVENTS[:2], again]
 
 
 BEGUN = [EVENTS[0], {**EVENTS[0], "type": "response.in_progress", "sequence_number": 1}]

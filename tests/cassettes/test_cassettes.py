@@ -18,6 +18,7 @@ from agents_lite import (
     CassetteMiss,
     ComputerTool,
     HostedMCPTool,
+    ModelRetrySettings,
     ModelSettings,
     RunConfig,
     Runner,
@@ -80,6 +81,16 @@ def test_a_run_is_recorded_and_then_played_without_its_model(
     assert json.dumps(played.to_input_list()) == json.dumps(recorded.to_input_list())
     assert played.context_wrapper.usage == recorded.context_wrapper.usage
     assert file.read_bytes() == written
+
+
+def test_a_model_that_is_recorded_is_tried_as_often_as_without(
+    scripted: Scripted, file: Path
+) -> None:
+    model = scripted([ConnectionResetError()] * 2)
+    retry = ModelRetrySettings(1, backoff={"initial_delay": 0})
+    agent = clerk(model, model_settings=ModelSettings(retry=retry))
+    with pytest.raises(ConnectionResetError), cassette(file):
+        run_sync(agent, "Refund order 7")
 
 
 def test_a_run_keeps_the_cassette_that_it_began_with(scripted: Scripted, file: Path) -> None:

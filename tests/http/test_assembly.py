@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents_lite.http.assembly import ResponseSoFar, complete_output
+from agents_lite.http.assembly import Deltas, ResponseSoFar, SettledEvents, complete_output
+from agents_lite.http.connections import Exchange
 
 
 def item(kind: str, name: str | None = None, **fields: Any) -> dict[str, Any]:
@@ -78,3 +79,12 @@ def test_an_item_that_is_announced_twice_counts_once_as_it_was_last():
         so_far.take({"type": "response.output_item.done", "output_index": 0, "item": done})
 
     assert so_far.known()["output"] == [newer]
+
+
+def test_events_that_are_closed_among_deltas_are_over() -> None:
+    texts = ["a", "b", "c"]
+    deltas = [{"type": "response.output_text.delta", "delta": text} for text in texts]
+    events = SettledEvents(part for part in [Deltas(deltas, texts, Exchange())])
+    assert next(events).delta == "a"
+    events.close()
+    assert list(events) == []

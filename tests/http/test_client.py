@@ -1027,3 +1027,10 @@ def test_recorded_answers_arrive_whole_however_they_are_cut(recording, cut):
             assert last["response"]["output"] == [event["item"] for event in done]
         else:
             assert last == {"type": "response.completed", "response": exchange.response}
+
+
+def test_errors_of_other_requests_hold_the_id_of_theirs():
+    with LoopbackServer(http_answer(400, {}, headers={"request-id": "req_9"})) as server:
+        with pytest.raises(BadRequestError) as caught:
+            client_of(server).ask("GET", "/files")
+    assert caught.value.request_id == "req_9"

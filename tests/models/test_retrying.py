@@ -28,8 +28,12 @@ from agents_lite import (
     Runner,
     Usage,
     UserError,
+    generation_span,
+    get_current_span,
     retry_policies,
+    trace,
 )
+from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.response_types import ResponseStreamEvent, as_stream_event
 from agents_lite.retry import as_decision
 from agents_lite.testing import ResponsesServer, status, turn
@@ -167,7 +171,15 @@ class OtherClientsError(Exception):
 
 @whole_and_streamed
 @pytest.mark.parametrize(
-    "error", [OtherClientsError(503), ConnectionResetError(), RateLimitError("no", status_code=429)]
+    "error",
+    [
+        OtherClientsError(503),
+        requests.HTTPError(response=SimpleNamespace(status_code=503)),
+        ConnectionResetError(),
+        type("ReadError", (type("TransportError", (Exception,), {}),), {})(),
+        RateLimitError("no", status_code=429),
+    ],
+    ids=lambda error: type(error).__name__,
 )
 def test_a_model_of_ones_own_is_asked_again(run: Callable[..., Any], error: Exception) -> None:
     model = Failing(error)
@@ -175,6 +187,47 @@ def test_a_model_of_ones_own_is_asked_again(run: Callable[..., Any], error: Exce
     agent = Agent(name="A", model=model, model_settings=settings)
     assert run(agent, "Hi").final_output == "Hello"
     assert model.requests == 2
+
+
+def with_facts(error: Exception, **facts: Any) -> Exception:
+    vars(error).update(facts)
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        with_facts(OtherClientsError(429), code="insufficient_quota"),
+        with_facts(OtherClientsError(429), body={"quotaId": "RequestsPerDay"}),
+        ConnectionError("CERTIFICATE_VERIFY_FAILED"),
+    ],
+)
+def test_what_no_other_try_will_mend_is_not_tried_again(error: Exception) -> None:
+    model = Failing(error)
+    settings = ModelSettings(retry=ModelRetrySettings(backoff=QUICK))
+    with pytest.raises(type(error)):
+        Runner.run_sync(Agent("A", model=model, model_settings=settings), "Hi")
+
+
+def test_tries_of_a_model_of_ones_own_are_waited_for_and_told_to_its_span() -> None:
+    class Waits(Cancellation):
+        def wait(self, seconds: float) -> None:
+            waits.append(seconds)
+
+    class Refused(Model):
+        def stream(self, request: ModelRequest) -> Iterator[Any]:
+            span: Any = get_current_span()
+            told.append(len((span.span_data.model_config or {}).get("retries", ())))
+            raise OtherClientsError(429, **{"retry-after": "20"})
+
+    waits: list[float] = []
+    told: list[int] = []
+    request = ModelRequest([], cancellation=Waits())
+    request.model_settings = ModelSettings(retry=ModelRetrySettings())
+    with trace("w"), generation_span(), pytest.raises(OtherClientsError):
+        Refused().respond(request)
+    assert waits == [20, 20]
+    assert told == [0, 1, 2]
 
 
 def test_a_model_of_ones_own_is_not_asked_again_without_settings_or_once_it_has_begun() -> None:
@@ -249,16 +302,20 @@ def test_a_policy_is_told_what_another_client_met() -> None:
     def policy(context: RetryPolicyContext) -> bool:
         told = context.normalized
         seen.append((told.status_code, told.retry_after, told.is_network_error, told.is_timeout))
+        named.append((told.error_code, told.request_id))
         return context.attempt < 4
 
+    named: list[Any] = []
     errors = requests.ReadTimeout(), TimeoutError(), ValueError("x")
-    model = Failing(OtherClientsError(429, **{"Retry-After": "0"}), *errors)
+    first = with_facts(OtherClientsError(429, **{"Retry-After": "0"}), code="c", request_id="r")
+    model = Failing(first, *errors)
     retry = ModelRetrySettings(5, backoff=QUICK, policy=policy)
     agent = Agent(name="A", model=model, model_settings=ModelSettings(retry=retry))
     with pytest.raises(ValueError, match="x"):
         Runner.run_sync(agent, "Hi")
     late = (None, None, False, True)
     assert seen == [(429, 0.0, False, False), late, late, (None, None, False, False)]
+    assert named == [("c", "r"), *[(None, None)] * 3]
 
 
 def test_a_run_that_is_stopped_waits_for_no_other_try() -> None:

@@ -23,6 +23,7 @@ from agents_lite import (
     LocalShellTool,
     MaxTurnsExceeded,
     MCPServerStdio,
+    ModelRetrySettings,
     ModelSettings,
     ReplayMiss,
     RunConfig,
@@ -230,6 +231,14 @@ def test_a_changed_prompt_meets_recorded_tools(
     assert "- It was 70.\n+ 70 euros." in told[None, "final output"]
     assert ((1, "instructions") in told) is of_trace
     assert not any(what in ("call", "output") for _, what in told)
+
+
+def test_a_live_model_is_tried_as_often_as_in_a_run() -> None:
+    was = Runner.run_sync(clerk(TURNS), "Refund order 7")
+    retry = ModelRetrySettings(1, backoff={"initial_delay": 0})
+    agent = clerk([ConnectionResetError()] * 2, model_settings=ModelSettings(retry=retry))
+    played = Runner.replay(agent, was.to_state(), model="live")
+    assert isinstance(played.error, ConnectionResetError)
 
 
 def test_recorded_answers_meet_changed_tools() -> None:

@@ -11,6 +11,7 @@ import pytest
 from agents_lite import (
     Agent,
     AnthropicModel,
+    BadRequestError,
     ModelSettings,
     ResponseFailedError,
     ResponsesClient,
@@ -458,6 +459,14 @@ def test_where_no_format_is_taken_the_schema_goes_into_the_prompt(words: str) ->
     assert result.final_output == 3
     assert "output_config" in first and "output_config" not in second
     assert '"response"' in second["system"][0]["text"]
+
+
+def test_a_refused_effort_is_no_refusal_of_the_format() -> None:
+    words = "output_config.effort: Extra inputs are not permitted"
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    with LoopbackServer(http_answer(400, refusal)) as server:
+        with pytest.raises(BadRequestError, match="effort"):
+            Runner.run_sync(Agent("A", output_type=int, model=model_at(server)), "Hi")
 
 
 def test_what_it_cannot_say_is_refused_before_anything_is_sent() -> None:

@@ -56,7 +56,11 @@ def add() -> int:
 
 @function_tool(strict_mode=False)
 def note(found: dict[str, int], more: list[dict[str, Any]]) -> str:
-    """Note."""
+    """Note.
+
+    Args:
+        found: What.
+    """
     return f"{found} {more}"
 
 
@@ -685,6 +689,7 @@ def test_objects_of_any_fields_that_come_as_texts_are_taken_for_what_they_mean()
         described = server.requests[1].body["tools"][0]["function"]["parameters"]["properties"]
 
     assert described["more"]["items"]["type"] == described["found"]["type"] == "string"
+    assert described["found"]["description"] == "What. JSON of an object, as text."
     assert result.new_items[1].output == "{'a': 1} [{'b': 2}]"
 
 

@@ -93,6 +93,13 @@ DIALECTS = [
         [("message", "A bell.")],
     ),
     Dialect(
+        "the same, where it is the content, too",
+        "https://github.com/assistant-ui/assistant-ui/issues/5500",
+        {"content": "A bell.", "audio": {"id": "a_1", "transcript": "A bell."}},
+        [{"content": "A bell.", "audio": {"id": "a_1", "transcript": "A bell."}}],
+        [("message", "A bell.")],
+    ),
+    Dialect(
         "Bedrock's gateways: an empty object before the arguments",
         "https://github.com/openai/openai-agents-js/pull/712",
         {"content": None, "tool_calls": [called()]},
