@@ -29,6 +29,7 @@ __all__ = [
     "ExactText",
     "IntegrityError",
     "SQLAlchemyError",
+    "codes_of",
     "commit",
     "create_missing",
     "in_words",
@@ -43,6 +44,8 @@ T = TypeVar("T")
 MYSQL = ("mysql", "mariadb")
 _DRIVERS = frozenset({"sqlalchemy", "psycopg", "psycopg2", "pymysql", "MySQLdb"})
 """Packages whose functions pass passwords on in their variables."""
+_MOST_CONFLICTS = 100
+"""So often other writers may have been in the way of one transaction."""
 _CONFLICTS = (1213, "40001", "40P01")  # a deadlock of MySQL's; serialization and deadlock, SQLSTATE
 _SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
 
@@ -116,13 +119,15 @@ class Database:
 
     def _call(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
         whole = partial(self._work, work, changes)
+        conflicts = 0
         while True:
             try:
                 if self.engine.dialect.name == "sqlite":
                     return call_sqlite(self._lock, whole, _SQLITE_SECONDS)
                 return call_or_leave(repr(self.engine.url), whole)
             except SQLAlchemyError as error:
-                if is_conflict(error):
+                conflicts += 1
+                if is_conflict(error) and conflicts <= _MOST_CONFLICTS:
                     continue
                 hide_frames(error, _DRIVERS)
                 words = f"{self.engine.url!r} failed: {in_words(error)}"
@@ -172,9 +177,14 @@ def create_missing(tables: Sequence[sa.Table], bind: sa.Engine | sa.Connection) 
 
 def is_conflict(error: BaseException | None) -> bool:
     """Whether other writers were in the way, who may go on: all is done anew."""
+    return any(code in _CONFLICTS for code in codes_of(error))
+
+
+def codes_of(error: BaseException | None) -> list[Any]:
+    """What a driver tells of an error beside its words: an SQLSTATE, or a number of MySQL's."""
     told: Any = getattr(error, "orig", None)
-    codes = (getattr(told, "sqlstate", None), getattr(told, "pgcode", None))
-    return any(code in _CONFLICTS for code in (*codes, *getattr(told, "args", ())[:1]))
+    states = (getattr(told, "sqlstate", None), getattr(told, "pgcode", None))
+    return [*states, *getattr(told, "args", ())[:1]]
 
 
 def in_words(error: SQLAlchemyError) -> str:

@@ -434,9 +434,12 @@ class Journal(ABC):
         """Leave a run as it was before it was claimed."""
         status: Status = "stopped" if row.status == "working" else row.status
 
+        before = replace(row, status=status, holder=None, lease_until=0.0)
+
         def restore(now_there: RunRow | None, now: float) -> tuple[RunRow, str | None]:
-            self._held(row.run_id, now_there, holder)
-            return replace(row, status=status, holder=None, lease_until=0.0), None
+            if now_there != before:  # else it was put back, and the store's answer was lost
+                self._held(row.run_id, now_there, holder)
+            return before, None
 
         self.change(row.run_id, restore)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from agents_lite import Agent, JournalError, RunConfig, Runner, function_tool
+from agents_lite import Agent, JournalError, JournalMismatch, RunConfig, Runner, function_tool
 from agents_lite.testing import ScriptedModel, call
 from tests.journal.conftest import make_store
 from tests.support.journal_stores import JournalStore
@@ -138,17 +139,30 @@ def test_a_change_that_is_made_anew_since_its_confirmation_was_lost_is_made_once
             super(type(self), self).change(*change)
 
     assert run_with(store, change=twice) == "done"
+    journal: Any = store.open()
+    journal.change("lossy", lambda row, now: (replace(row, status="stopped"), None))
+    journal.__class__ = type("Twice", (type(journal),), {"change": twice})
+    config = RunConfig(journal=journal, run_id="lossy", tracing_disabled=True)
+    with pytest.raises(JournalMismatch):
+        Runner.run_sync(Agent("B"), "Go", run_config=config)
+    assert journal.run("lossy").status == "stopped"
 
 
-@pytest.mark.parametrize("name", ["postgresql", "redis"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("postgresql", "read-only"), ("redis", "read only"), ("redis", "NOREPLICAS")],
+)
 def test_a_server_that_takes_no_writes_for_a_moment_is_waited_for(
-    name: str, request: pytest.FixtureRequest
+    name: str, words: str, request: pytest.FixtureRequest
 ) -> None:
     store = make_store(name, request)
     refusals: list[JournalError] = []
     written: list[Any] = []
 
     def take_writes(journal: Any, is_to: bool) -> None:
+        if words == "NOREPLICAS":
+            journal._client.config_set("min-replicas-to-write", int(not is_to))
+            return
         if name == "redis":
             master = ("NO", "ONE") if is_to else ("127.0.0.1", 1)
             journal._client.replicaof(*master)
@@ -171,7 +185,7 @@ def test_a_server_that_takes_no_writes_for_a_moment_is_waited_for(
 
     method = "change" if name == "redis" else "append"
     assert run_with(store, **{method: write}) == "done"
-    assert "read" in str(refusals.pop()) and not refusals
+    assert words in str(refusals.pop()) and not refusals
 
 
 def crash_postgres(server: Server) -> None:

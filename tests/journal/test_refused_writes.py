@@ -60,6 +60,23 @@ def test_a_session_tells_what_its_database_always_refuses(tmp_path: Path) -> Non
         session.add_items(_TURN)
 
 
+def test_who_is_always_in_the_way_is_not_waited_for_without_end(postgres_url: str) -> None:
+    name = f"s{uuid.uuid4().hex}"
+    options = {"create_tables": True, "messages_table": name}
+    with closing(SQLAlchemySession(name, url=postgres_url, **options)) as session:  # type: ignore[arg-type]
+        session.add_items(_TURN)
+        conflict = "BEGIN RAISE 'in the way' USING ERRCODE = 'serialization_failure'; END"
+        with session._database.engine.begin() as connection:
+            for statement in (
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {conflict} $$",
+                f"CREATE TRIGGER refusal BEFORE INSERT ON {name} EXECUTE FUNCTION {name}()",
+            ):
+                connection.exec_driver_sql(statement)
+        with pytest.raises(SessionError, match="in the way"):
+            session.add_items(_TURN)
+        assert len(session.get_items()) == 1
+
+
 def test_who_was_in_the_way_of_a_serializable_transaction_is_waited_for(postgres_url: str) -> None:
     name = uuid.uuid4().hex
     engine = sa.create_engine(

@@ -31,6 +31,7 @@ _PASSING = (
     redis.exceptions.ReadOnlyError,  # another server is about to take its place
     redis.exceptions.OutOfMemoryError,
 )
+_PASSING_WORDS = ("NOREPLICAS", "MISCONF")  # too few replicas listen; the disk is full
 
 
 class RedisJournal(Journal):
@@ -194,7 +195,7 @@ class RedisJournal(Journal):
             raise JournalError(
                 f"The journal in Redis (keys {self._prefix}:...) failed: {in_words(error)}. Check "
                 "that the server is there and takes writes.",
-                may_pass=isinstance(error, _PASSING),
+                may_pass=isinstance(error, _PASSING) or in_words(error).startswith(_PASSING_WORDS),
             ) from error
 
     def _row_key(self, run_id: str) -> str:

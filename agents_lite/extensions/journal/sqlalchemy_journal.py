@@ -20,6 +20,7 @@ from ..databases import (
     ExactText,
     IntegrityError,
     SQLAlchemyError,
+    codes_of,
     commit,
     create_missing,
     in_words,
@@ -31,8 +32,8 @@ from ..databases import (
 
 T = TypeVar("T")
 
-_MOST_REFUSALS = 3
-"""So often another writer may have been quicker; what is refused then is refused for good."""
+_MOST_REFUSALS = 10
+"""So often another writer may have come in between; what is refused then is refused for good."""
 _CLOCKS = {
     "postgresql": "extract(epoch from clock_timestamp())",
     **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
@@ -210,7 +211,7 @@ class SQLAlchemyJournal(Journal):
             try:
                 return self._database.change(work)
             except JournalError as error:
-                refusals += _is_refused(error)
+                refusals += 1
                 may_pass = is_conflict(error.__cause__) or _is_refused(error)
                 if is_call or refusals > _MOST_REFUSALS or not may_pass:
                     raise
@@ -303,7 +304,7 @@ def _row(found: Any) -> Any:
 
 def _failure(words: str, error: SQLAlchemyError) -> JournalError:
     is_lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
-    is_lost |= getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
+    is_lost |= _READ_ONLY in codes_of(error)
     return JournalError(
         f"The journal in {words}. Check that the database is there and that its user may write "
         "to it.",
