@@ -203,8 +203,9 @@ def check_error_handlers(handlers: Any) -> None:
         check_takes(handler, f"error_handlers[{name!r}]", "the error's data")
 
 
+# Without slots it would have a dict of its own of 1.5 KB: more than 30 names share none.
 @forgetful_class
-@dataclass(repr=False, slots=True)  # else it had a dict of 1.5 KB: more than 30 names share none
+@dataclass(repr=False, slots=True, weakref_slot=True)
 class RunConfig(TakenWhole):
     """Settings for a whole run, whichever agent is at work."""
 

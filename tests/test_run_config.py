@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import copy
+import pickle
+import weakref
+from dataclasses import dataclass, fields, replace
 from math import nan
 from typing import Any
 
@@ -397,3 +400,17 @@ def test_a_field_that_there_is_not_cannot_be_set() -> None:
     config = RunConfig()
     with pytest.raises(AttributeError):
         config.modle = "m"  # type: ignore[attr-defined]
+    assert weakref.ref(config)() is config
+
+
+@dataclass
+class TenantConfig(RunConfig):
+    tenant: str = "none"
+
+
+def test_a_subclass_may_have_further_fields() -> None:
+    config = TenantConfig(model="m", tenant="t", run_id="r")
+    for copied in (copy.copy(config), pickle.loads(pickle.dumps(config)), replace(config)):
+        assert (copied.model, copied.tenant, copied.run_id) == ("m", "t", "r")
+    with pytest.raises(UserError, match="run_id"):
+        TenantConfig(run_id=7)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ class SpanError(TypedDict):
     """Facts about it, or None."""
 
 
+@dataclass(eq=False, repr=False)
 class SpanData:
     """Facts about one piece of work; subclasses are dataclasses whose fields may be set later."""
 
@@ -26,8 +27,10 @@ class SpanData:
 
     def export(self) -> dict[str, Any]:
         """The `span_data` object of the span's JSON; values are referenced, not copied."""
-        names = self.__dataclass_fields__  # type: ignore[attr-defined]  # all subclasses have it
-        return {"type": self.type, **{name: getattr(self, name) for name in names}}
+        return {
+            "type": self.type,
+            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+        }
 
     def __repr__(self) -> str:
         return set_fields(self)

@@ -13,6 +13,7 @@ import pytest
 from agents_lite import Agent, Runner
 from agents_lite.testing import ScriptedModel, token_usage, turn
 from agents_lite.tracing import (
+    SpanData,
     agent_span,
     custom_span,
     function_span,
@@ -103,6 +104,13 @@ def test_each_kind_of_span_exports_its_own_fields(remembered, make, expected):
 def test_span_data_shows_itself_as_it_is_made(remembered):
     with trace("W"), function_span("add", input="{}") as span:
         assert repr(span.span_data) == "FunctionSpanData(name='add', input='{}')"
+
+
+def test_span_data_of_one_s_own_needs_no_fields(remembered):
+    class Visit(SpanData):
+        type = "visit"
+
+    assert (repr(Visit()), Visit().export()) == ("Visit()", {"type": "visit"})
 
 
 def test_a_model_call_tells_its_span_what_was_counted_and_no_zeros(remembered):

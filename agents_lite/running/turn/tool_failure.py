@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...exceptions import words_of
 from ...shown import escaped
@@ -42,9 +43,16 @@ def _comes_of_signal(error: Exception) -> bool:
     """Whether a signal's handler has raised it, as a queue's does when a task's time is over."""
     import signal  # a plain run needs none of it
 
-    handlers = map(signal.getsignal, signal.valid_signals())
-    codes = [getattr(handler, "__code__", None) for handler in handlers]
+    codes = list(map(_code_of, map(signal.getsignal, signal.valid_signals())))
     return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _code_of(handler: Any) -> Any:
+    """The code that runs where a handler is called; None: none of Python's."""
+    if isinstance(handler, partial):
+        return _code_of(handler.func)
+    called = handler if hasattr(handler, "__code__") or not callable(handler) else handler.__call__
+    return getattr(called, "__code__", None)
 
 
 def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData]) -> None:

@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -169,12 +170,14 @@ class Queue:
     def end_task(self, *_: Any) -> None:
         raise TimeIsUp
 
+    __call__ = end_task
+
 
 def end_task(*_: Any) -> None:
     raise TimeIsUp
 
 
-@pytest.mark.parametrize("handler", [end_task, Queue().end_task])
+@pytest.mark.parametrize("handler", [end_task, Queue().end_task, Queue(), partial(end_task, 1)])
 @pytest.mark.parametrize("is_inside", [False, True])
 def test_what_a_signal_raises_in_a_tool_ends_the_run(
     handler: Callable[..., None], is_inside: bool
