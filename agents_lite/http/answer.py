@@ -119,6 +119,8 @@ class Answer:
             is_followed = redirect_of(response) is not None
             raise self._errors.status(response, _beginning(blocks), is_followed)
         first = next(filter(bytes.strip, blocks), b"")
+        while len(first.strip()) < len(b"event:") and (more := next(blocks, b"")):
+            first += more
         blocks = chain([first], blocks)
         content_type = response.headers.get("content-type", "")
         if _is_event_stream(first, content_type, is_stream_wanted):
@@ -128,7 +130,7 @@ class Answer:
     def _blocks(self) -> Iterator[bytes]:
         size = 0
         encoding = self._response.headers.get("content-encoding", "").lower()
-        known = getattr(self._response.raw, "CONTENT_DECODERS", encoding)
+        known = getattr(self._response.raw, "CONTENT_DECODERS", (encoding,))
         if encoding in ("br", "zstd") and encoding not in known:
             raise self._errors.lost(DecodeError(f"it is in {encoding}, which nobody asked for"))
         while not self._exchange.is_cut:

@@ -1034,3 +1034,17 @@ def test_errors_of_other_requests_hold_the_id_of_theirs():
         with pytest.raises(BadRequestError) as caught:
             client_of(server).ask("GET", "/files")
     assert caught.value.request_id == "req_9"
+
+
+def test_a_stream_that_calls_itself_json_is_one_though_it_begins_in_pieces():
+    def in_pieces(peer: Peer) -> None:
+        peer.send(stream_head({"Content-Type": "application/json"}))
+        stream = event_bytes(COMPLETED)
+        for piece in (stream[:2], stream[2:]):
+            peer.send(chunk(piece))  # a record of its own, which is read alone
+        peer.send(LAST_CHUNK)
+
+    session = requests.Session()
+    session.verify = str(CERTIFICATE)
+    with LoopbackServer(in_pieces, tls=True) as server:
+        assert ask(client_of(server, session=session)) == [COMPLETED]
