@@ -430,11 +430,11 @@ def test_of_the_tools_that_may_be_called_none_has_to_be_once_one_was_used() -> N
 
 
 def test_tool_choice_is_dropped_for_each_agent_on_its_own() -> None:
-    script = [call("first"), handoff_to("B"), call("first"), "ok"]
+    script = [call("first"), handoff_to("B"), call("first"), handoff_to("A"), "ok"]
     agent = agent_with([*script], tools=TOOLS, model_settings=REQUIRED)
-    agent.handoffs = [agent.clone(name="B", handoffs=[])]
+    agent.handoffs = [agent.clone(name="B", handoffs=[agent])]
     Runner.run_sync(agent, "x")
-    assert choices(agent) == ["required", None, "required", None]
+    assert choices(agent) == ["required", None, "required", None, None]
 
 
 def test_tool_choice_is_kept_while_no_tool_was_used() -> None:

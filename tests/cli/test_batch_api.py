@@ -133,7 +133,7 @@ def test_new_lines_are_submitted_beside_those_that_wait(
 ) -> None:
     server.batches.are_held = True
     write_lines(tmp_path / "in.jsonl", "a")
-    start()
+    assert "1 line waits for" in start().stderr
     write_lines(tmp_path / "in.jsonl", "a", "b")
     assert "2 waiting" in start().stderr
     server.batches.are_held = False
