@@ -386,3 +386,9 @@ def test_a_tool_may_be_awaited_on_an_event_loop(function: Any) -> None:
     assert "valid JSON" in invoke(function_tool(function), "{")
     with pytest.raises(ValueError, match="no 2"):
         invoke(function_tool(function, failure_error_function=None), '{"n": 2}')
+
+
+def test_guardrails_of_tools_can_be_had_where_tools_are() -> None:
+    from agents_lite import ToolInputGuardrail, tool
+
+    assert tool.ToolInputGuardrail is ToolInputGuardrail

@@ -184,6 +184,34 @@ def test_properties_beside_a_reference_to_what_refers_further_are_refused() -> N
         ensure_strict_json_schema(schema)
 
 
+@pytest.mark.parametrize(
+    ("beside", "base", "complaint"),
+    [
+        ({}, None, "the \\$ref '#/\\$defs/Base' leads to no schema"),
+        (
+            {"anyOf": [{"type": "string"}]},
+            {"type": "object", "properties": {"next": {"$ref": "#/$defs/Base"}}},
+            "there is anyOf beside a \\$ref",
+        ),
+        ({"description": "d"}, {**BASE, "properties": 5}, "5 is no value for 'properties'"),
+        ({"properties": 5}, BASE, "5 is no value for 'properties'"),
+    ],
+)
+def test_what_is_wrong_with_a_reference_is_told_with_its_place(
+    beside: Any, base: Any, complaint: str
+) -> None:
+    it = {"$ref": "#/$defs/Base", **beside}
+    definitions = {"$defs": {} if base is None else {"Base": base}}
+    with pytest.raises(UserError, match=f"at #/properties/it, {complaint}"):
+        ensure_strict_json_schema({"type": "object", "properties": {"it": it}, **definitions})
+
+
+def test_what_is_wrong_beside_a_reference_at_the_root_is_told() -> None:
+    schema = {"$ref": "#/$defs/Base", "properties": 5, "$defs": {"Base": BASE}}
+    with pytest.raises(UserError, match="at #, 5 is no value for 'properties'"):
+        ensure_strict_json_schema(schema)
+
+
 def test_a_reference_to_a_reference_leads_to_what_that_leads_to() -> None:
     definitions = {"Base": BASE, "Other": {"$ref": "#/$defs/Base"}}
     schema = {"$defs": definitions, "type": "object", "allOf": [{"$ref": "#/$defs/Other"}]}
