@@ -33,7 +33,9 @@ WAIT_SECONDS = 300
 def browser_process() -> Iterator[Any]:
     """The browser, one for all tests."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    # Itself, not the script in the path, which chromedriver would end in its place.
+    shell = shutil.which("chromium-headless-shell", path="/usr/lib/chromium")
+    program = shell or shutil.which("chromium")
     chromedriver = shutil.which("chromedriver")
     if program is None or chromedriver is None:
         pytest.skip("no browser (Debian packages chromium-headless-shell and chromium-driver)")
