@@ -46,7 +46,7 @@ _REQUEST_IDS = ("x-request-id", "x-oai-request-id", "request-id", "apim-request-
 """Headers with the server's id of a request: OpenAI's, Anthropic's, and Azure's gateway's."""
 EXCERPT_LENGTH = 200
 """Characters of an unexpected answer that an error's message shows."""
-MOST_READ = 10_000
+_MOST_READ = 10_000
 """Characters of a refusal that are looked at; some servers add the whole request."""
 
 _OTHER_API = (
@@ -197,7 +197,7 @@ def _masked(value: Any, secrets: list[str]) -> Any:
 
 def words_of_refusal(error: APIError) -> str:
     """What a server says in refusing a request, its code included."""
-    return f"{error.code} {error} {error.body}"[:MOST_READ]
+    return f"{error.code} {error} {error.body}"[:_MOST_READ]
 
 
 def _is_unknown_path(answer: requests.Response, code: str | None, message: str) -> bool:

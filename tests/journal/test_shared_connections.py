@@ -41,17 +41,22 @@ class Shop:
         row = {"run": "r", "token": "t", "amount": 1}
         self.store.add_charge(self.folder, row, self.connection)
 
-    def run(self, work: Callable[[], Any], before: Callable[..., bool] = lambda *_: False) -> Any:
-        @function_tool(needs_approval=before)
+    def agent(self, work: Callable[[], Any], **options: Any) -> Agent[Any]:
+        @function_tool(**options)
         def charge() -> str:
             """Charges."""
             self.charge()
             work()
             return "charged"
 
-        agent = Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
-        config = RunConfig(journal=self.journal, run_id="r", tracing_disabled=True)
-        return lambda: Runner.run_sync(agent, "Go", run_config=config)
+        return Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
+
+    def config(self) -> RunConfig:
+        return RunConfig(journal=self.journal, run_id="r", tracing_disabled=True)
+
+    def run(self, work: Callable[[], Any], **options: Any) -> Any:
+        agent = self.agent(work, **options)
+        return lambda: Runner.run_sync(agent, "Go", run_config=self.config())
 
     def charges(self) -> int:
         return len(self.store.charges(self.folder, "r"))
@@ -98,7 +103,7 @@ def test_what_a_call_of_a_run_that_another_process_has_taken_over_did_is_undone(
         return False
 
     with pytest.raises(RunBusy, match="elsewhere"):
-        shop.run(lambda: None, lose)()
+        shop.run(lambda: None, needs_approval=lose)()
     assert shop.charges() == 0
 
 
@@ -144,14 +149,9 @@ def test_a_call_whose_commit_is_refused_was_not_made(shop: Shop) -> None:
 
 
 def test_each_call_is_committed_however_durable_a_run_is(shop: Shop) -> None:
-    def charge() -> str:
-        shop.charge()
-        return "charged"
-
-    twice = [call("charge"), call("charge")]
-    model = ScriptedModel([twice, "done"])
-    agent = Agent("A", model=model, tools=[function_tool(charge)])
-    config = RunConfig(journal=shop.journal, run_id="r", durability="turn", tracing_disabled=True)
+    agent = shop.agent(lambda: None)
+    agent.model = ScriptedModel([[call("charge"), call("charge")], "done"])
+    config = replace(shop.config(), durability="turn")
     assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
     assert shop.charges() == 2
 
@@ -177,23 +177,23 @@ def test_a_tool_that_changes_its_journal_is_told_not_to(shop: Shop) -> None:
     assert (len(refusals), shop.charges()) == (3, 1)
 
 
+UNSEEN = {"on_unknown_end": "fail", "failure_error_function": None}
+"""Options of a tool of which no end may be unknown, and no failure told to the model."""
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_a_call_that_left_the_run_is_known_to_be_undone(
     shop: Shop, error: type[BaseException]
 ) -> None:
-    @function_tool(on_unknown_end="fail", failure_error_function=None)
-    def charge() -> str:
-        shop.charge()
+    def fail() -> None:
         if errors:
             raise errors.pop()
-        return "charged"
 
     errors = [error()]
-    agent = Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
-    config = RunConfig(journal=shop.journal, run_id="r", tracing_disabled=True)
+    run = shop.run(fail, **UNSEEN)
     with pytest.raises((KeyboardInterrupt, UserError)):
-        Runner.run_sync(agent, "Go", run_config=config)
-    assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
+        run()
+    assert run().final_output == "done"
     assert shop.charges() == 1
 
 
@@ -201,18 +201,14 @@ def test_a_call_that_left_the_run_is_known_to_be_undone(
 def test_a_state_of_a_run_holds_no_call_that_was_undone(
     shop: Shop, error: type[BaseException]
 ) -> None:
-    @function_tool(on_unknown_end="fail", failure_error_function=None)
-    def charge() -> str:
-        shop.charge()
+    def fail() -> None:
         if errors and errors[0] is JournalError:
             shop.connection.close()  # so that nothing can be committed
         elif errors:
             raise errors.pop()
-        return "charged"
 
     errors = [error]
-    agent = Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
-    config = RunConfig(journal=shop.journal, run_id="r", tracing_disabled=True)
+    agent, config = shop.agent(fail, **UNSEEN), shop.config()
     stream = Runner.run_streamed(agent, "Go", run_config=config)
     with pytest.raises((KeyboardInterrupt, UserError, JournalError)):
         list(stream.stream_events())
