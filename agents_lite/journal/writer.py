@@ -72,8 +72,8 @@ class JournalWriter:
             self._watch_over()
 
     def note(self, fact: Fact, record: Record) -> None:
-        """Take a new fact of a record."""
-        if not self._is_over:
+        """Take a new fact of a record; that it failed before it was begun, only its row tells."""
+        if record.is_started and not self._is_over:
             self._pending.append(tell(fact, record, self._journal.mask))
 
     def note_told(self, told: list[Any]) -> None:

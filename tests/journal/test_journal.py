@@ -155,6 +155,22 @@ def test_a_failed_run_goes_on_where_it_failed(journal: Journal, scripted: Script
     assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
 
 
+def test_a_run_that_failed_before_it_was_begun_is_begun_when_it_comes_again(
+    journal: Journal, scripted: Scripted, tmp_path: Any
+) -> None:
+    class Fails(SQLiteSession):
+        def get_items(self, limit: int | None = None) -> Any:
+            raise OSError("no")
+
+    agent = Agent("A", model=scripted(["done"]))
+    with pytest.raises(OSError):
+        place = Fails("s", tmp_path / "sessions.db")
+        Runner.run_sync(agent, "Go", session=place, run_config=config(journal))
+    assert journal.run("r").error == "OSError: no"
+    assert journal.run("r").status == "failed"
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
 def test_a_run_left_by_break_goes_on(journal: Journal, scripted: Scripted) -> None:
     agent = Agent("A", model=scripted([call("look", what="a"), "done"]), tools=[look])
     events = Runner.stream(agent, "Go", run_config=config(journal))
