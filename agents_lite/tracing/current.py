@@ -122,6 +122,11 @@ class Activity:
     ) -> None:
         if error is not None and not isinstance(error, GeneratorExit):  # closing is no failure
             self._note_exception(error)
+        marked = _innermost.get()
+        while marked is not None and marked is not self:
+            marked = marked._surrounding
+        if marked is self:  # what was left open inside is current no longer
+            _innermost.set(self)
         self._finish_at(time.time_ns(), reset_current=True)
 
     async def __aenter__(self) -> Self:

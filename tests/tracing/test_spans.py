@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agents_lite import Agent, Runner
-from agents_lite.testing import ScriptedModel, token_usage, turn
+from agents_lite import Agent, Runner, function_tool
+from agents_lite.testing import ScriptedModel, call, token_usage, turn
 from agents_lite.tracing import (
     SpanData,
     agent_span,
@@ -173,6 +173,19 @@ def test_generator_closed_in_another_context_leaves_no_finished_trace_current(re
     with trace("Next") as following, custom_span("d") as span:
         assert span.trace_id == following.trace_id
     assert span.parent_id is None
+
+
+def test_what_was_left_open_in_a_block_is_not_current_behind_it(remembered):
+    @function_tool(failure_error_function=lambda context, error: "failed")
+    def careless():
+        custom_span("never finished").start(mark_as_current=True)
+        raise ValueError
+
+    agent = Agent("A", model=ScriptedModel([call("careless"), "done"]), tools=[careless])
+    with trace("W"):
+        Runner.run_sync(agent, "go")
+    spans = remembered.spans
+    assert spans["generation"].parent_id == spans["A"].span_id
 
 
 def test_closing_elsewhere_does_not_disturb_what_is_current_there(remembered):
