@@ -23,7 +23,8 @@ ApprovalFunction: TypeAlias = Callable[
 RequireApproval: TypeAlias = Rule | ApprovalFunction | Mapping[str, Any] | None
 """A rule for all tools: "auto" asks for those that may destroy something, by their annotations; a
 function of the call's context, the agent and the tool (`def` or `async def`); rules by the tool's
-name; or {"always": {"tool_names": [...]}, "never": {"tool_names": [...]}}. None: never."""
+name; or {"always": {"tool_names": [...]}, "never": {"tool_names": [...]}}, where a tool in neither
+list waits if there is a list of "never" alone. None: never."""
 
 _BY_LIST = {"always", "never"}
 
@@ -59,7 +60,10 @@ def _rule_for(name: str, policy: Mapping[str, Any]) -> Rule:
     if not _is_by_list(policy):
         rule: Rule = policy.get(name, "never")
         return rule
-    return "always" if name in _names(policy.get("always")) else "never"
+    asked, spared = policy.get("always"), policy.get("never")
+    if asked is None and spared is not None:
+        return "never" if name in _names(spared) else "always"
+    return "always" if name in _names(asked) else "never"
 
 
 def _is_rule(value: Any) -> TypeGuard[Rule]:

@@ -121,6 +121,7 @@ HELD = {
     "Errors of HTTP": HERE + "test_errors_of_http_are_of_this_package",
     "Traces stay": "tracing/test_default.py::test_trace_of_other_models_or_none_is_not_sent",
     "Mistakes are told": HERE + "test_mistakes_are_told_where_they_are_made",
+    "What is in neither": "mcp/test_runs.py::test_who_is_asked_for_consent",
     "Names are unique": HERE + "test_names_are_unique",
     "The receiver hears": HERE + "test_the_receiver_hears_of_a_handoff",
     "Trace ids": "tracing/test_traces.py::"

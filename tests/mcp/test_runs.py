@@ -274,6 +274,9 @@ BOTH = {"always": {"tool_names": ["t"]}, "never": {"tool_names": ["u"]}}
         ({"t": "auto"}, READ, False),
         (BOTH, READ, True),
         ({"always": {"tool_names": ["u"]}}, {}, False),
+        ({"never": {"tool_names": ["u"]}}, {}, True),
+        ({"never": {"tool_names": ["t"]}}, {}, False),
+        ({}, {}, False),
     ],
 )
 def test_who_is_asked_for_consent(script: Script, policy: Any, hints: Any, asks: bool) -> None:
