@@ -13,6 +13,8 @@ from ..shown import repr_of
 
 __all__ = ["nest_handoff_history", "remove_all_tools"]
 
+_FOLDED_BEGINS = "The conversation before you took over:"
+
 
 def remove_all_tools(handoff_input_data: HandoffInputData) -> HandoffInputData:
     """Leave out all tool calls and outputs, handoffs and reasoning; messages stay, and what the
@@ -67,7 +69,7 @@ def nest_handoff_history(
 
 def _folded(messages: Iterable[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """A transcript of messages, with what they hold beside text behind it."""
-    lines = ["The conversation before you took over:"]
+    lines = [_FOLDED_BEGINS]
     others: list[dict[str, Any]] = []
     for message in messages:
         words = _text(message)
@@ -76,7 +78,10 @@ def _folded(messages: Iterable[dict[str, Any]]) -> str | list[dict[str, Any]]:
             mark = f"[{part['type'].removeprefix('input_')} {len(others)}]"
             if mark not in words:  # as it is where this was folded before
                 words = f"{words} {mark}".lstrip()
-        lines.append(f"{message['role']}: {words or '(no text)'}")
+        if words.startswith(_FOLDED_BEGINS):  # at an earlier handoff
+            lines += words.split("\n")[1:]
+        else:
+            lines.append(f"{message['role']}: {words or '(no text)'}")
     transcript = "\n".join(lines)
     return [{"type": "input_text", "text": transcript}, *others] if others else transcript
 
