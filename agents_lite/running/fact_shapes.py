@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_TEXT, _NUMBER, _LIST = (str,), (int,), (list,)
+_TEXT, _NUMBER, _LIST = (str,), (int,), (list, tuple)  # a tuple where no text was between
 _MAYBE_TEXT, _MAYBE_NUMBER = (str, type(None)), (int, type(None))
-_MAYBE_LIST, _MAYBE_OBJECT = (list, type(None)), (dict, type(None))
+_MAYBE_LIST, _MAYBE_OBJECT = (*_LIST, type(None)), (dict, type(None))
 
 _FIELDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("run_id", "agent_name", "call_id", "guardrail", "question"), _TEXT),
@@ -20,7 +20,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("items", "said", "pre_handoff_items", "new_items"), _LIST),
     **dict.fromkeys(("place", "server_ids"), _MAYBE_LIST),
     **dict.fromkeys(("questions", "targets"), _MAYBE_OBJECT),
-    **dict.fromkeys(("given", "input_history"), (str, list)),
+    **dict.fromkeys(("given", "input_history"), (str, *_LIST)),
     "prepared": (str, list, type(None)),
     "usage": (dict,),
     "raw": (dict,),

@@ -657,6 +657,32 @@ def test_half_a_character_stays_what_it_is() -> None:
     assert state.to_json()["facts"][0]["given"] == "half: \ud800"
 
 
+@pytest.mark.parametrize("input_filter", [None, lambda given: given])
+def test_a_state_behind_a_handoff_is_read_from_its_json_with_no_text_between(
+    input_filter: Any,
+) -> None:
+    def begin() -> Agent[Any]:
+        back = handoff(Shop().agent(REFUND, "Done."), input_filter=input_filter)
+        return Agent("Front", model=ScriptedModel([handoff_to("Shop")]), handoffs=[back])
+
+    state = Runner.run_sync(begin(), [{"role": "user", "content": "hi"}]).to_state()
+    read: RunState = RunState.from_json(begin(), state.to_json())
+    assert read.to_string() == state.to_string()
+    for decided in (state, read):
+        decided.approve(decided.get_interruptions()[0])
+        config = RunConfig(model=ScriptedModel(["Done."]))
+        assert Runner.run_sync(begin(), decided, run_config=config).final_output == "Done."
+
+
+def test_a_state_told_where_to_go_on_at_the_server_is_read_from_its_json() -> None:
+    shop = Shop()
+    agent = shop.agent(REFUND, call("refund", call_id="c2", order="8", amount=1.0), "Done.")
+    state = Runner.run_sync(agent, "hi").to_state()
+    state.approve(state.get_interruptions()[0])
+    state = Runner.run_sync(agent, state, conversation_id="conv_1").to_state()
+    assert RunState.from_json(agent, state.to_json()).to_string() == state.to_string()
+
+
 # Bad input
 
 
@@ -726,10 +752,11 @@ def test_a_damaged_state_that_was_read_is_run_or_refused() -> None:
     whole = Runner.run_sync(begin(), "hi").to_state()
     whole.approve(whole.get_interruptions()[0])
     whole.add_input("And tell him.")
-    ways = list(parts(whole.to_json()))
+    text_of = whole.to_string()
+    ways = list(parts(json.loads(text_of)))
     chance = random.Random(1)
     for _ in range(300):
-        damaged = place = copy.deepcopy(whole.to_json())
+        damaged = place = json.loads(text_of)
         *way, name = chance.choice(ways)
         for step in way:
             place = place[step]
