@@ -155,6 +155,9 @@ _PLACES = {
     "run_error_handlers": "run_config",
     "run_state": "running.run_state",
     "strict_schema": "schema.strict_schema",
+    "tracing.create": "tracing",
+    "tracing.setup": "tracing",
+    "tracing.util": "tracing",
 }
 
 

@@ -186,14 +186,15 @@ class Agent(PickledByName, Generic[TContext]):
         """Refuse what no run would call.
 
         Raises:
-            UserError: The class overrides `get_all_tools`.
+            UserError: The class overrides `get_all_tools` or `get_mcp_tools`.
         """
         super().__init_subclass__(**options)
-        if cls.get_all_tools is not Agent.get_all_tools:
-            raise UserError(
-                f"{cls.__name__} overrides get_all_tools, which runs do not call: give the agent "
-                "all its tools, with is_enabled functions that decide when each is offered"
-            )
+        for name in ("get_all_tools", "get_mcp_tools"):
+            if getattr(cls, name) is not getattr(Agent, name):
+                raise UserError(
+                    f"{cls.__name__} overrides {name}, which runs do not call: give the agent "
+                    "all its tools, with is_enabled functions that decide when each is offered"
+                )
 
     def __post_init__(self) -> None:
         """Check what was given.
@@ -330,9 +331,18 @@ class Agent(PickledByName, Generic[TContext]):
         given: Prompt | None = prompt
         return given
 
+    async def get_mcp_tools(self, run_context: RunContextWrapper[TContext]) -> list[Tool[Any]]:
+        """The tools of its MCP servers, which outside of `with` stay connected until `close`."""
+        if not self.mcp_servers:
+            return []
+        from .mcp import MCPUtil
+
+        made = await MCPUtil.get_all_function_tools(self.mcp_servers, True, run_context, self)
+        return [*made]
+
     async def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[Tool[Any]]:
-        """The tools that are enabled in this context, without those of MCP servers."""
-        tools: list[Tool[Any]] = []
+        """The tools that it has in this context: those of MCP servers, and those enabled."""
+        tools = await self.get_mcp_tools(run_context)
         for tool in self.tools:
             enabled = getattr(tool, "is_enabled", True)
             if callable(enabled):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
+from .run_config import DEFAULT_MAX_TURNS as DEFAULT_MAX_TURNS
 from .run_config import CallModelData as CallModelData
 from .run_config import ModelInputData as ModelInputData
 from .run_config import RunConfig as RunConfig

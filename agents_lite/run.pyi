@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
+from .run_config import DEFAULT_MAX_TURNS as DEFAULT_MAX_TURNS
 from .run_config import CallModelData as CallModelData
 from .run_config import ModelInputData as ModelInputData
 from .run_config import RunConfig as RunConfig

@@ -396,11 +396,11 @@ def function_tool(
         refuse_class_method(function, "function_tool")
         schema = function_schema(
             partial(function, None) if is_method(function) else function,
-            name=name_override,
-            description=description_override,
+            name_override=name_override,
+            description_override=description_override,
             docstring_style=docstring_style,
             use_docstring_info=use_docstring_info,
-            strict=strict_mode,
+            strict_json_schema=strict_mode,
         )
         return FunctionTool(
             name=schema.name,

@@ -502,15 +502,10 @@ def test_a_subclass_may_say_its_instructions_and_prompt_by_itself() -> None:
     assert model.requests[0].prompt == {"id": "pmpt_me"}
 
 
-def test_what_no_run_would_call_cannot_be_overridden() -> None:
-    with pytest.raises(UserError, match="Clerk overrides get_all_tools.*is_enabled"):
-
-        class Choosing:
-            async def get_all_tools(self, run_context: Any) -> list[Any]:
-                return []
-
-        class Clerk(Choosing, Agent[None]):  # type: ignore[misc]
-            pass
+@pytest.mark.parametrize("name", ["get_all_tools", "get_mcp_tools"])
+def test_what_no_run_would_call_cannot_be_overridden(name: str) -> None:
+    with pytest.raises(UserError, match=f"Clerk overrides {name}.*is_enabled"):
+        type("Clerk", (Agent,), {name: lambda self, run_context: []})
 
 
 def test_an_item_that_is_no_dict_is_refused_and_what_makes_one_of_it_is_named() -> None:

@@ -33,6 +33,10 @@ NAMES = {
     "tool": ["FunctionTool", "FunctionToolResult", "ShellResult", "ShellTool", "ToolOutputText"],
     "tool_context": ["ToolContext"],
     "tool_guardrails": ["AllowBehavior", "RejectContentBehavior", "RaiseExceptionBehavior"],
+    "run": ["DEFAULT_MAX_TURNS", "RunConfig", "Runner"],
+    "tracing.create": ["agent_span", "get_current_span", "trace"],
+    "tracing.setup": ["get_trace_provider", "set_trace_provider"],
+    "tracing.util": ["gen_span_id", "gen_trace_id"],
     "tracing.processor_interface": ["TracingExporter", "TracingProcessor"],
     "tracing.processors": ["BackendSpanExporter", "BatchTraceProcessor", "ConsoleSpanExporter"],
 }
@@ -57,7 +61,7 @@ def test_a_place_that_is_no_file_can_be_imported_first(place: str) -> None:
 @pytest.mark.parametrize("place", agents_lite._PLACES)
 def test_type_checkers_are_shown_where_a_place_has_its_names_from(place: str) -> None:
     package = Path(agents_lite.__file__).parent
-    home = agents_lite._PLACES[place].removeprefix(f"{place.rpartition('.')[0]}.")
+    home = agents_lite._PLACES[place].removeprefix(place.rpartition(".")[0]).removeprefix(".")
     stub = package.joinpath(*place.split(".")).with_suffix(".pyi")
     assert stub.read_text("utf-8") == f"from .{home} import *\n"
 

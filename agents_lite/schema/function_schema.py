@@ -94,7 +94,7 @@ class FuncSchema:
     """What the tool does; "" when nothing says so."""
     takes_context: bool
     """Whether the first argument is the run's context, which the model knows nothing of."""
-    strict: bool
+    strict_json_schema: bool
     """Whether the JSON schema is in the API's strict form."""
     parameters: list[Parameter] = field(repr=False)
     """The parameters the model gives arguments for."""
@@ -125,7 +125,7 @@ class FuncSchema:
             UserError: A parameter's type has no JSON schema, or no strict one.
         """
         schema = self._schema_by_pydantic() if self.plain is None else self.plain.json
-        return schema_for_api(schema, self.strict, f"tool {self.name}")
+        return schema_for_api(schema, self.strict_json_schema, f"tool {self.name}")
 
     def bind(self, json_text: str, context: Any = None) -> tuple[Sequence[Any], dict[str, Any]]:
         """The arguments as Python objects, for `function(*args, **kwargs)`, without the context.
@@ -215,27 +215,28 @@ class FuncSchema:
 def function_schema(
     function: Callable[..., Any],
     *,
-    name: str | None = None,
-    description: str | None = None,
+    name_override: str | None = None,
+    description_override: str | None = None,
     docstring_style: DocstringStyle | None = None,
     use_docstring_info: bool = True,
-    strict: bool = True,
+    strict_json_schema: bool = True,
 ) -> FuncSchema:
     """Read a function's signature and docstring.
 
     Args:
         function: Any callable with a signature: a function, a bound method, a partial, an object.
             A first parameter annotated as RunContextWrapper or ToolContext is given the context.
-        name: The tool's name; None takes the function's.
-        description: What it does; None takes the docstring's text before its sections.
+        name_override: The tool's name; None takes the function's.
+        description_override: What it does; None takes the docstring's text before its sections.
         docstring_style: How the docstring is written; None finds out.
         use_docstring_info: Whether to read the docstring at all.
-        strict: Whether the JSON schema has to be in the API's strict form.
+        strict_json_schema: Whether the JSON schema has to be in the API's strict form.
 
     Raises:
         UserError: The signature cannot be a tool's; the message names the parameter.
     """
     unwrapped = _unwrap(function)
+    name = name_override
     if name is None:
         name = str(getattr(unwrapped, "__name__", type(unwrapped).__name__))
     check_kind(name, str, "The name of a tool (name_override, tool_name)", "a text")
@@ -250,7 +251,7 @@ def function_schema(
     takes_context = _find_context(parameters, types, name)
     if takes_context:
         parameters = parameters[1:]
-    if strict and any(
+    if strict_json_schema and any(
         p.kind is Parameter.VAR_KEYWORD and not _is_unpacked(types[p.name]) for p in parameters
     ):
         raise UserError(
@@ -260,9 +261,9 @@ def function_schema(
         )
     schema = FuncSchema(
         name=name,
-        description=doc_description if description is None else description,
+        description=doc_description if description_override is None else description_override,
         takes_context=takes_context,
-        strict=strict,
+        strict_json_schema=strict_json_schema,
         parameters=parameters,
         types=types,
         param_descriptions=param_descriptions,

@@ -19,6 +19,7 @@ from agents_lite import (
     Runner,
     UserError,
     create_static_tool_filter,
+    function_tool,
 )
 from agents_lite.testing import ScriptedModel, call
 
@@ -257,3 +258,19 @@ def test_a_program_may_put_the_tools_together_itself(
             return await Runner.run(agent, "Echo")
 
     assert asyncio.run(use()).new_items[1].output == "hi"
+
+
+def test_an_agent_tells_the_tools_of_its_servers_with_its_own(script: Script) -> None:
+    @function_tool
+    def own() -> None: ...
+
+    async def use() -> None:
+        async with script() as server:
+            agent, context = Agent("A", tools=[own], mcp_servers=[server]), RunContextWrapper(None)
+            theirs = await agent.get_mcp_tools(context)
+            assert [tool.name for tool in theirs] == names(server)
+            told = await agent.get_all_tools(context)
+            assert [tool.name for tool in told] == [*names(server), "own"]
+            assert await Agent("B").get_mcp_tools(context) == []
+
+    asyncio.run(use())

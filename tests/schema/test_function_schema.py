@@ -116,7 +116,7 @@ def test_loose_schema_keeps_optional_parameters_optional() -> None:
     def add(a: int, b: float = 2.0) -> float:
         return a + b
 
-    schema = function_schema(add, strict=False).params_json_schema
+    schema = function_schema(add, strict_json_schema=False).params_json_schema
     assert schema["required"] == ["a"]
     assert "additionalProperties" not in schema
 
@@ -125,7 +125,7 @@ def test_given_name_and_description_win_over_the_function_s() -> None:
     def f() -> None:
         """Text."""
 
-    schema = function_schema(f, name="other", description="")
+    schema = function_schema(f, name_override="other", description_override="")
     assert (schema.name, schema.description) == ("other", "")
     assert schema.params_json_schema["title"] == "other_args"
 
@@ -402,7 +402,7 @@ def test_unannotated_parameter_takes_anything() -> None:
         return x
 
     assert properties_of(f)["x"]["title"] == "X"
-    assert function_schema(f, strict=False).params_json_schema["properties"] == {
+    assert function_schema(f, strict_json_schema=False).params_json_schema["properties"] == {
         "x": {"title": "X"}
     }
 
@@ -497,9 +497,10 @@ def test_named_extras_need_the_loose_mode() -> None:
 
     with pytest.raises(UserError, match=r"Tool f .*\*\*options.*strict_mode=False"):
         function_schema(f)
-    assert properties_of(f, strict=False)["options"]["additionalProperties"] == {"type": "integer"}
-    assert call(f, '{"a": 1, "options": {"b": 2}}', strict=False) == (1, {"b": 2})
-    assert call(f, '{"a": 1}', strict=False) == (1, {})
+    options = properties_of(f, strict_json_schema=False)["options"]
+    assert options["additionalProperties"] == {"type": "integer"}
+    assert call(f, '{"a": 1, "options": {"b": 2}}', strict_json_schema=False) == (1, {"b": 2})
+    assert call(f, '{"a": 1}', strict_json_schema=False) == (1, {})
 
 
 def test_named_extras_that_would_be_lost_are_refused() -> None:
@@ -510,10 +511,10 @@ def test_named_extras_that_would_be_lost_are_refused() -> None:
         return a, options
 
     with pytest.raises(ModelBehaviorError, match="Tool f was given a twice: also in options"):
-        call(f, '{"a": 1, "options": {"a": 2}}', strict=False)
-    assert call(g, '{"a": 1, "options": {"a": 2}}', strict=False) == (1, {"a": 2})
+        call(f, '{"a": 1, "options": {"a": 2}}', strict_json_schema=False)
+    assert call(g, '{"a": 1, "options": {"a": 2}}', strict_json_schema=False) == (1, {"a": 2})
     with pytest.raises(InvalidToolArguments, match="b: Extra inputs are not permitted"):
-        call(f, '{"a": 1, "b": 2}', strict=False)
+        call(f, '{"a": 1, "b": 2}', strict_json_schema=False)
 
 
 def test_unpacked_extras_are_described_by_what_they_unpack() -> None:
@@ -526,7 +527,7 @@ def test_unpacked_extras_are_described_by_what_they_unpack() -> None:
     place = function_schema(f).params_json_schema["$defs"]["Place"]
     assert list(place["properties"]) == ["lat", "label"]
     assert call(f, '{"options": {"lat": 1, "label": "x"}}') == {"lat": 1.0, "label": "x"}
-    assert call(f, '{"options": {"lat": 1}}', strict=False) == {"lat": 1.0}
+    assert call(f, '{"options": {"lat": 1}}', strict_json_schema=False) == {"lat": 1.0}
     with pytest.raises(InvalidToolArguments, match=r"options\.lat"):
         call(f, '{"options": {"lat": "x"}}')
     assert call(g, '{"pair": [1, "a"]}') == (1, "a")
@@ -543,7 +544,7 @@ def test_annotations_may_hold_what_has_no_hash() -> None:
     assert properties_of(f)["a"] == {"type": "integer", "title": "A"}
     assert call(f, '{"a": 1, "b": [2], "c": [1]}') == (1, [2], [1])
     with pytest.raises(UserError, match="A parameter of tool g has no JSON schema"):
-        function_schema(g, strict=False)
+        function_schema(g, strict_json_schema=False)
 
 
 # --- kinds of callables ------------------------------------------------------------------------
@@ -807,7 +808,7 @@ def test_open_type_is_refused_at_once_with_field_and_remedy(annotation: Any) -> 
     with pytest.raises(UserError, match=r"f_args.*strict_mode=False") as caught:
         function_schema(f)
     assert "meta" in str(caught.value) or "Open" in str(caught.value)
-    assert function_schema(f, strict=False).params_json_schema["properties"]
+    assert function_schema(f, strict_json_schema=False).params_json_schema["properties"]
 
 
 @pytest.mark.parametrize("annotation", [Opaque, list[Opaque], Callable[[], int]])
@@ -816,7 +817,7 @@ def test_type_without_schema_is_refused_at_once(annotation: Any) -> None:
 
     f.__annotations__["it"] = annotation
     with pytest.raises(UserError, match="tool f "):
-        function_schema(f, strict=False)
+        function_schema(f, strict_json_schema=False)
 
 
 def test_constraint_that_does_not_apply_is_a_user_error() -> None:
@@ -959,7 +960,7 @@ def test_arguments_made_from_the_schema_of_any_signature_bind_and_come_through(
     data: st.DataObject,
 ) -> None:
     function = data.draw(functions())
-    schema = function_schema(function, name="tool")
+    schema = function_schema(function, name_override="tool")
     described = schema.params_json_schema
     assert described["required"] == list(described["properties"])
     given_json = data.draw(json_for(described, described))

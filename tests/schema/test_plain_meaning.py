@@ -49,7 +49,7 @@ def rich(
 
 def bound(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     text = str(call("f", arguments)["arguments"])
-    _, values = function_schema(function, strict=False).bind(text)
+    _, values = function_schema(function, strict_json_schema=False).bind(text)
     return values
 
 
