@@ -6,7 +6,7 @@ of this one, by `python -m tests.support.run_stub`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .agent import Agent
-    from .items import TResponseInputItem
     from .journal import Journal
     from .replay.playing import Replay
     from .running.many import RunOutcome
@@ -60,7 +59,7 @@ class Runner:
     @shows_options
     def stream(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> Generator[StreamEvent, None, RunResult]:
         """The run as a generator of its events; it returns the `RunResult`.
@@ -77,7 +76,7 @@ class Runner:
     @shows_options
     def run_sync(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end, on this thread; also inside a running event loop."""
@@ -87,7 +86,7 @@ class Runner:
     @shows_options
     async def run(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResult:
         """Run to the end without blocking the event loop; cancelling the task stops the run."""
@@ -99,7 +98,7 @@ class Runner:
     @shows_options
     def run_streamed(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         **options: Unpack[RunOptions[TContext]],
     ) -> RunResultStreaming:
         """A run whose events are read from the returned object, by `for` or `async for`."""
@@ -109,7 +108,7 @@ class Runner:
     @shows_options
     def run_many(
         starting_agent: Agent[TContext],
-        inputs: Iterable[str | list[TResponseInputItem] | RunState],
+        inputs: Iterable[str | Sequence[Mapping[str, Any]] | RunState],
         *,
         max_workers: int = 8,
         executor: Executor | None = None,

@@ -1,7 +1,7 @@
 # Made by tests/support/run_stub.py, not by hand; what runs is run.py.
 # ruff: noqa
 from __future__ import annotations
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
 from .concurrency.generators import drain
@@ -20,7 +20,6 @@ from .memory import Session
 from .run_config import RunErrorHandler
 import os
 from .agent import Agent
-from .items import TResponseInputItem
 from .journal import Journal
 from .replay.playing import Replay
 from .running.many import RunOutcome
@@ -48,7 +47,7 @@ class Runner:
     @staticmethod
     def stream(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         *,
         context: TContext | None = ...,
         max_turns: int | None = ...,
@@ -91,7 +90,7 @@ class Runner:
     @staticmethod
     def run_sync(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         *,
         context: TContext | None = ...,
         max_turns: int | None = ...,
@@ -131,7 +130,7 @@ class Runner:
     @staticmethod
     async def run(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         *,
         context: TContext | None = ...,
         max_turns: int | None = ...,
@@ -171,7 +170,7 @@ class Runner:
     @staticmethod
     def run_streamed(
         starting_agent: Agent[TContext],
-        input: str | list[TResponseInputItem] | RunState,
+        input: str | Sequence[Mapping[str, Any]] | RunState,
         *,
         context: TContext | None = ...,
         max_turns: int | None = ...,
@@ -211,7 +210,7 @@ class Runner:
     @staticmethod
     def run_many(
         starting_agent: Agent[TContext],
-        inputs: Iterable[str | list[TResponseInputItem] | RunState],
+        inputs: Iterable[str | Sequence[Mapping[str, Any]] | RunState],
         *,
         max_workers: int = 8,
         executor: Executor | None = None,

@@ -125,14 +125,14 @@ class ModelInputData(TakenWhole):
 
 
 @dataclass
-class CallModelData(TakenWhole):
+class CallModelData(TakenWhole, Generic[TContext]):
     """What a `call_model_input_filter` is given."""
 
     model_data: ModelInputData
     """Input and instructions, a copy that may be changed."""
-    agent: Agent[Any]
+    agent: Agent[TContext]
     """The agent at work."""
-    context: Any = field(repr=False)
+    context: TContext = field(repr=False)
     """The user's context object."""
 
 
@@ -235,7 +235,7 @@ class RunConfig(TakenWhole):
     input, where one config is for many runs."""
     trace_metadata: dict[str, Any] | None = None
     """Anything to keep with the trace."""
-    call_model_input_filter: Callable[[CallModelData], Any] | None = None
+    call_model_input_filter: Callable[[CallModelData[Any]], Any] | None = None
     """Last look at what the model is sent: returns a `ModelInputData`; `def` or `async def`."""
     session_input_callback: Callable[[list[Any], list[Any]], Any] | None = None
     """Merges a session's history with the new input, both lists of input items; `def` or

@@ -104,6 +104,12 @@ def test_the_input_s_list_is_not_changed() -> None:
     assert result.input is not given
 
 
+def test_the_input_may_be_a_tuple_of_items() -> None:
+    model = ScriptedModel(["Hello!"])
+    result = Runner.run_sync(Agent("A", model=model), ({"role": "user", "content": "Hi"},))
+    assert result.input == model.requests[0].input == [{"role": "user", "content": "Hi"}]
+
+
 def test_iterators_that_pydantic_made_of_the_input_are_read_once() -> None:
     class Message(TypedDict):
         role: str
@@ -132,7 +138,7 @@ class HalfASession:
 WRONG: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "agent": ("A", "x", {}, "must be an Agent, got 'A'"),
     "input": (None, 42, {}, "must be a string or a list of input items, got 42"),
-    "tuple": (None, ("x",), {}, "must be a string or a list"),
+    "tuple": (None, ("x",), {}, "each input item must be a dict"),
     "item": (None, ["x"], {}, r"must be a dict such as \{'role': ...\}, got 'x'"),
     "agent hooks": (None, "x", {"hooks": AgentHooks()}, r"Agent\(hooks=...\)"),
     "run_config": (None, "x", {"run_config": "m"}, "must be a RunConfig"),

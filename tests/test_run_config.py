@@ -357,6 +357,17 @@ def test_the_last_of_one_name_may_be_offered_alone(caplog: pytest.LogCaptureFixt
     assert model.requests[0].handoffs == agent.handoffs
 
 
+def test_a_filter_may_say_of_which_type_the_context_is() -> None:
+    def greet(data: Any) -> ModelInputData:
+        return ModelInputData(data.model_data.input, f"You talk with {data.context}.")
+
+    greet.__annotations__["data"] = CallModelData[str]  # as where annotations are read at once
+    model = ScriptedModel(["Hello!"])
+    config = RunConfig(call_model_input_filter=greet)
+    Runner.run_sync(Agent[str]("A", model=model), "Hi", context="Ada", run_config=config)
+    assert model.requests[0].system_instructions == "You talk with Ada."
+
+
 def test_a_filter_has_the_last_word_about_ids_of_reasoning() -> None:
     def put_back(given: CallModelData) -> ModelInputData:
         for item in given.model_data.input:

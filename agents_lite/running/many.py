@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -30,7 +30,6 @@ from . import stand_ins
 from .start import RunOptions, check_options, new_run
 
 if TYPE_CHECKING:
-    from ..items import TResponseInputItem
     from .run_state import RunState
 
 __all__ = ["RunOutcome"]
@@ -42,7 +41,7 @@ class RunOutcome(TakenWhole):
 
     index: int
     """The place of its input, from 0."""
-    input: str | list[TResponseInputItem] | RunState
+    input: str | Sequence[Mapping[str, Any]] | RunState
     """Its input."""
     result: RunResult | None = None
     """Its result, or None when it failed."""
@@ -64,7 +63,7 @@ class RunOutcome(TakenWhole):
 
 def run_many(
     agent: Agent[Any],
-    inputs: Iterable[str | list[TResponseInputItem] | RunState],
+    inputs: Iterable[str | Sequence[Mapping[str, Any]] | RunState],
     max_workers: int,
     executor: Executor | None,
     on_result: Callable[[RunOutcome], object] | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
@@ -44,7 +44,6 @@ from .output_faults import end_by_handler
 from .record import Record
 
 if TYPE_CHECKING:
-    from ..items import TResponseInputItem
     from ..memory import Session
     from ..stream_events import StreamEvent
     from .run_state import RunState
@@ -93,7 +92,7 @@ class RunOptions(TypedDict, Generic[TContext], total=False):
 
 def new_run(
     agent: Agent[Any],
-    input: str | list[TResponseInputItem] | RunState,
+    input: str | Sequence[Mapping[str, Any]] | RunState,
     options: RunOptions[Any],
     *,
     streamed: bool,
@@ -117,7 +116,7 @@ def new_run(
     """
     if isinstance(options.get("run_config"), dict):
         options = {**options, "run_config": as_run_config(options["run_config"])}
-    if isinstance(input, list):
+    if isinstance(input, list | tuple):
         input = as_input_items(input, "The input")
     elif not isinstance(input, str):
         record, options = _taken_up(agent, input, options)

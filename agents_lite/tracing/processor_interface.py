@@ -52,7 +52,7 @@ class TracingExporter(ABC):
     """Sends finished traces and spans somewhere; called by `BatchTraceProcessor` on its thread."""
 
     @abstractmethod
-    def export(self, items: Sequence[Trace | Span[Any]]) -> None:
+    def export(self, items: list[Trace | Span[Any]]) -> None:
         """Send a batch, in the order in which the spans ended; a trace comes before its spans."""
 
     def shutdown(self) -> None:  # noqa: B027

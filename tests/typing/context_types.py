@@ -6,8 +6,11 @@ from typing import Any
 from agents_lite import (
     Agent,
     AgentHooks,
+    CallModelData,
     GuardrailFunctionOutput,
     Handoff,
+    ModelInputData,
+    RunConfig,
     RunContextWrapper,
     RunHooks,
     Runner,
@@ -69,10 +72,16 @@ def other_instructions(context: RunContextWrapper[Other], agent: Agent[Other]) -
     return str(context.context.number)
 
 
+def for_user(data: CallModelData[User]) -> ModelInputData:
+    greeting = f"You talk with {data.context.name}."
+    return ModelInputData(data.model_data.input, greeting + data.context.nme)  # wrong: attr-defined
+
+
 specialist = Agent[User](name="Specialist", tools=[plain, for_users])
 offer: Handoff[User, Agent[User]] = handoff(specialist)
 triage = Agent[User](name="Triage", handoffs=[specialist, offer])
 result = Runner.run_sync(triage, "Hi", context=User("Ada"), hooks=UserHooks())
+Runner.run_sync(triage, "Hi", run_config=RunConfig(call_model_input_filter=for_user))
 text: str = result.final_output_as(str)
 
 Agent[User](name="A", tools=[for_others])  # wrong: list-item

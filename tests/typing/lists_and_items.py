@@ -1,6 +1,6 @@
-"""Checked by mypy, never run: lists that grow, items that narrow, hooks that take less."""
+"""Checked by mypy, never run: lists that grow, items that narrow, hooks that take less, inputs."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from agents_lite import (
     Agent,
@@ -9,7 +9,10 @@ from agents_lite import (
     RunHooks,
     RunItem,
     Runner,
+    Span,
     ToolCallOutputItem,
+    Trace,
+    TracingExporter,
     WebSearchTool,
     function_tool,
     handoff,
@@ -38,6 +41,16 @@ class Confused(RunHooks[None]):
         print(context)
 
 
+class Collector(TracingExporter):
+    def export(self, items: list[Trace | Span[Any]]) -> None:
+        print(len(items))
+
+
+class Message(TypedDict):
+    role: str
+    content: str
+
+
 others = [Agent[None](name="B")]
 tools = [count]
 agent = Agent[None](name="A", handoffs=others, tools=tools)
@@ -59,6 +72,12 @@ for item in Runner.run_sync(agent, "Hi", hooks=Quiet()).new_items:
         print(item.target_agent.name)
     else:
         print(item.output)  # wrong: union-attr
+
+
+messages: list[Message] = [{"role": "user", "content": "Hi"}]
+Runner.run_sync(agent, messages)
+Runner.run_sync(agent, [Message(role="user", content="Hi"), {"type": "item_reference", "id": "1"}])
+Runner.run_sync(agent, ["Hi"])  # wrong: list-item
 
 
 def output_of(item: RunItem) -> Any:
