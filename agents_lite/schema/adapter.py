@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import SchemaError
+from pydantic_core import SchemaError, from_json, to_json
 from typing_extensions import TypedDict
 
 from ..concurrency.forks import without_fork
@@ -137,9 +137,27 @@ def _check_readable(core: Any, subject: str, by_name: bool = False) -> None:
             raise _no_schema(
                 subject, f"no JSON is {value}; write Literal[{value.value!r}], or the enum itself"
             )
+    for member in core["members"] if core.get("type") == "enum" else ():
+        if not (_is_json(member.value) or _takes_others(core["cls"])):
+            raise _no_schema(
+                subject, f"no JSON is {member}; give its members texts, numbers or lists of them"
+            )
     for name, each in core.items():
         if name not in ("metadata", "python_schema", "serialization"):
             _check_readable(each, subject, by_name)
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a value is what its JSON is read as, unlike a tuple or a date."""
+    try:
+        return bool(from_json(to_json(value)) == value)
+    except ValueError:  # it has none
+        return False
+
+
+def _takes_others(kind: Any) -> bool:
+    """Whether an enum has a function of its own for what is no value of its members."""
+    return kind._missing_.__func__ is not Enum._missing_.__func__  # type: ignore[attr-defined]
 
 
 def _is_deep(alias: Any) -> bool:

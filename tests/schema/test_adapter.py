@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import json
 import typing
@@ -29,6 +30,27 @@ class Size(enum.StrEnum):
     BIG = "big"
 
 
+class Planet(enum.Enum):
+    EARTH = (5.97e24, 6.37e6)
+
+
+class Unset(enum.Enum):
+    UNSET = object()
+
+
+class Day(enum.Enum):
+    FIRST = datetime.date(2026, 1, 1)
+
+
+class Pair(enum.Enum):
+    ONE = (1, 1)
+    TWO = [2, 2]
+
+    @classmethod
+    def _missing_(cls, value: Any) -> Any:
+        return cls(tuple(value))
+
+
 class Paint(BaseModel):
     color: Literal[Color.RED]
 
@@ -49,7 +71,7 @@ def tool_of(kind: Any, **options: Any) -> Any:
 UNREADABLE = [
     Literal[Color.RED], Literal[Color.RED, "blue"], list[Literal[Color.RED]], Paint, Room,
     type[int], type[Paint], list[type[int]], Final[int], ClassVar[int], Literal, typing.Callable,
-    Annotated[int, Field(union_mode="left_to_right")],
+    Annotated[int, Field(union_mode="left_to_right")], Planet, Unset, Day | None, list[Day],
 ]  # fmt: skip
 
 
@@ -71,6 +93,8 @@ def test_what_no_json_fits_is_refused_at_every_door(kind: Any) -> None:
 def test_the_refusal_says_what_to_write() -> None:
     with pytest.raises(UserError, match=r"Color.RED; write Literal\['red'\], or the enum itself"):
         tool_of(Literal[Color.RED])
+    with pytest.raises(UserError, match="no JSON is Planet.EARTH; give its members texts, num"):
+        tool_of(Planet)
     with pytest.raises(UserError, match="no JSON is a class such as int"):
         tool_of(type[int])
 
@@ -108,6 +132,8 @@ def as_color(value: Any) -> Any:
     [
         (Literal[Size.BIG], "big", Size.BIG),
         (Color, "red", Color.RED),
+        (Pair, [1, 1], Pair.ONE),
+        (Pair, [2, 2], Pair.TWO),
         (Annotated[Literal[Color.RED], BeforeValidator(as_color)], "red", Color.RED),
         (typing.List, ["a", 1], ["a", 1]),  # noqa: UP006
         (typing.Set, ["a"], {"a"}),  # noqa: UP006
