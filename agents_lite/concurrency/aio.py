@@ -295,12 +295,14 @@ async def _stop(work: Work[Any, Any], driver: Future[Any]) -> None:
     work.cancellation.cancel(RunCancelled())
     hurry(driver)
     over = asyncio.wrap_future(driver)
-    await asyncio.wait([over], timeout=GRACE_SECONDS)
-    if over.done():
-        over.exception()  # looked at, so that asyncio does not complain
-        return
-    over.cancel()
-    logger.warning(
-        "The run was cancelled, but cannot be interrupted in %s; it is not waited for.",
-        ", ".join(work.tools_at_work) or "what it does",
-    )
+    try:
+        await asyncio.wait([over], timeout=GRACE_SECONDS)
+    finally:  # anyio cancels its tasks again until they have left
+        is_late = over.cancel()
+        if not is_late:
+            over.exception()  # looked at, so that asyncio does not complain
+    if is_late:
+        logger.warning(
+            "The run was cancelled, but cannot be interrupted in %s; it is not waited for.",
+            ", ".join(work.tools_at_work) or "what it does",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from threading import Event
 from typing import Any
@@ -170,6 +170,45 @@ def test_many_are_awaited_at_once() -> None:
         return await asyncio.gather(*(run_on_thread(Counting(count)) for count in range(200)))
 
     assert asyncio.run(run_all()) == list(range(200))
+
+
+def test_a_task_that_is_cancelled_again_while_its_work_stops_leaves_no_complaint() -> None:
+    """As anyio does, which cancels a task until it has left the scope."""
+
+    class Slow(Counting):
+        def _count(self, count: int) -> Generator[int, None, int]:
+            has_begun.set()
+            assert is_left.wait(60)
+            error = RunCancelled()
+            errors.append(weakref.ref(error))
+            raise error
+            yield count
+
+    async def cancel_twice(read: Callable[[Counting], Any]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, told: complaints.append(told["message"]))
+        task = asyncio.ensure_future(read(Slow(1)))
+        await asyncio.to_thread(has_begun.wait, 60)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        del task  # its error knows what it waited for
+        is_left.set()
+        while not (errors and errors[0]() is None):
+            gc.collect()
+            await asyncio.sleep(0.005)
+
+    async def read_one(work: Counting) -> int:
+        return await anext(reader_of(work))
+
+    for read in (run_on_thread, read_one):
+        has_begun, is_left = Event(), Event()
+        errors: list[Any] = []
+        complaints: list[str] = []
+        asyncio.run(cancel_twice(read))
+        assert complaints == []
 
 
 def test_what_is_ready_together_wakes_the_loop_once() -> None:
