@@ -13,7 +13,7 @@ from weakref import WeakSet
 from ..checks import check_count, check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
 from ..concurrency.forks import in_child, new_lock
-from ..concurrency.workers import run_in_thread
+from ..concurrency.workers import run_in_thread, run_in_thread_or_here
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
@@ -34,6 +34,7 @@ from .session import Alone, Caller, DiedOfProbe, Session
 from .transport import ConnectionLost, Transport
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from typing import Self
 
     from ..agent import Agent
@@ -191,7 +192,12 @@ class MCPServer(ABC):
         """Connect, on another thread."""
         from asyncio import wrap_future
 
-        return await wrap_future(run_in_thread(self.__enter__))
+        entering = run_in_thread(self.__enter__)
+        try:
+            return await wrap_future(entering)
+        except BaseException:  # a thread is not cancelled: what it comes to is closed
+            entering.add_done_callback(self._leave_again)
+            raise
 
     async def __aexit__(self, *_exception: object) -> None:
         """Close, on another thread."""
@@ -334,6 +340,10 @@ class MCPServer(ABC):
                 headers=parameter_headers(schema, arguments),
             )
         )
+
+    def _leave_again(self, entered: Future[Self]) -> None:
+        if entered.exception() is None:
+            run_in_thread_or_here(self.__exit__)
 
     def _leave(self, block: object) -> None:
         with suppress(ValueError):  # it was not entered

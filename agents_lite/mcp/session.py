@@ -225,7 +225,7 @@ class Session:
             except MCPServerError as error:
                 # It was slow to start, and has found out meanwhile which revision it is spoken to.
                 if MODERN_VERSION not in _versions_named_by(error):
-                    raise silence or error from None
+                    raise error if silence is None or error.code is None else silence from None
             found = self._discover(caller, self._seconds)
         self.version = MODERN_VERSION
         self._take_description(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import ScriptedModel, call
+from tests.support.waiting import PATIENCE
 
 Script = Callable[..., MCPServerStdio]
 Heard = Callable[[], list[dict[str, Any]]]
@@ -183,6 +185,36 @@ def test_async_with_connects_and_closes(script: Script) -> None:
         assert server._session is None
 
     asyncio.run(use())
+
+
+def test_a_server_whose_connecting_is_cancelled_is_closed_once_it_is_connected(
+    script: Script,
+) -> None:
+    begun, cancelled, closed = Event(), Event(), Event()
+
+    class Slow(MCPServerStdio):
+        def __enter__(self) -> Any:
+            begun.set()
+            assert cancelled.wait(PATIENCE)
+            return super().__enter__()
+
+        def __exit__(self, *error: object) -> None:
+            super().__exit__(*error)
+            closed.set()
+
+    async def use() -> None:
+        task = asyncio.ensure_future(server.__aenter__())
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    server = script()
+    server.__class__ = Slow
+    asyncio.run(use())
+    cancelled.set()
+    assert closed.wait(PATIENCE)
+    assert server._session is None
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,18 @@ def test_a_server_that_dies_at_its_start_is_a_typed_error(
     assert caught.value.server_name == "script"
 
 
+def test_a_server_that_dies_in_the_handshake_says_so_though_it_was_silent_before(
+    script: Script,
+) -> None:
+    plan = {"hang": ["server/discover"], "die": {"initialize": 4}}
+    for seconds in LIMITS:
+        with pytest.raises(MCPServerError) as caught:
+            script(plan, client_session_timeout_seconds=seconds).connect()
+        if "exit code 4" in str(caught.value):
+            return
+    raise caught.value
+
+
 def test_a_server_that_ends_itself_over_a_first_message_it_does_not_know_is_shaken_hands_with(
     script: Script,
 ) -> None:
