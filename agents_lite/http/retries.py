@@ -27,10 +27,6 @@ logger = logging.getLogger("agents_lite")
 
 LONGEST_BACK_OFF = 8.0
 """Seconds between two tries at most, when the server does not name another time."""
-HOPELESS_CODES = frozenset(
-    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
-)
-"""Error codes of the server that no waiting will cure."""
 PASSING_CODES = frozenset(
     "408 409 429 server_error internal_server_error internal_error api_error overloaded "
     "overloaded_error server_overloaded service_unavailable unavailable slow_down "
@@ -56,8 +52,16 @@ HOPELESS_CAUSES = (
 """What the causes of connections say that no other try will make."""
 _SPAN = r"(\d+(?:\.\d+)?) ?(ms|milli|[hms])"
 _WAIT = rf"(?:retryDelay\W{{1,6}}|(?:retry|try again) (?:in|after) )((?:{_SPAN})+)"
-_OF_A_DAY = r"quotaId\W{1,6}\w*PerDay"
-"""In a refusal of Gemini's: used up until the next day, whatever wait it names beside that."""
+_USED_UP = (
+    r"insufficient[\w ]{0,12}(?:quota|balance|credit|funds)|billing_hard_limit_reached"
+    r"|billing_not_active|access_terminated|exceeded_current_quota|余额不足|欠费"
+    r"|(?:code|type)\W{1,6}1113\b|(?:available|out of) credits|credit balance is too low"
+    r"|spending limit|usage_limit_reached|usage_not_included|api usage limits"
+    r"|quotaId\W{1,6}\w*PerDay|free-models-per-day|too many tokens per day|per day limit exceeded"
+)
+"""Codes and words for what no waiting will cure, or none before the next day, whatever wait is
+named beside: of OpenAI, Moonshot, GLM, xAI, Anthropic, Gemini, OpenRouter, Bedrock, Cerebras.
+"""
 _SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
@@ -168,17 +172,16 @@ def is_transient(error: APIError) -> bool:
 
 def is_used_up(error: APIError) -> bool:
     """Whether a quota or an account is used up, for longer than is worth waiting."""
-    if error.code in HOPELESS_CODES:
-        return True
-    is_too_many = isinstance(error, APIStatusError) and error.status_code == 429
-    return is_too_many and re.search(_OF_A_DAY, words_of_refusal(error)) is not None
+    quotes_request = isinstance(error, APIStatusError) and error.status_code in (400, 422)
+    words = f"{error.code} {error}" if quotes_request else words_of_refusal(error)
+    return re.search(_USED_UP, words, re.IGNORECASE) is not None
 
 
 def _is_passing(error: ResponseFailedError) -> bool:
     event: Any = error.body if isinstance(error.body, dict) else {}
     told = event.get("error") if isinstance(event.get("error"), dict) else event
     words = {str(error.code).lower(), str(told.get("type")).lower()}
-    if words & HOPELESS_CODES:
+    if is_used_up(error):
         return False
     is_known = not words.isdisjoint(PASSING_CODES | MISSAID_CODES)
     return is_known or any(re.fullmatch("5[0-9][0-9]", word) for word in words)

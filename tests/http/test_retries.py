@@ -12,7 +12,14 @@ from agents_lite.exceptions import (
     APITimeoutError,
     ResponseFailedError,
 )
-from agents_lite.http.retries import Retries, RetryPolicy, is_transient, parse_retry_after
+from agents_lite.http.assembly import error_details
+from agents_lite.http.retries import (
+    Retries,
+    RetryPolicy,
+    is_transient,
+    is_used_up,
+    parse_retry_after,
+)
 
 NOW = 1_767_225_600.0  # Thu, 01 Jan 2026 00:00:00 GMT
 
@@ -115,6 +122,65 @@ def test_these_statuses_are_not(status):
 
 def test_a_used_up_quota_is_not_waited_for():
     assert not is_transient(status_error(429, code="insufficient_quota"))
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (  # https://github.com/MoonshotAI/kimi-code/pull/1857
+            429,
+            {"message": "Your account is suspended.", "type": "exceeded_current_quota_error"},
+        ),
+        # https://github.com/zai-org/GLM-5/issues/148 and https://github.com/langgenius/dify/issues/5850
+        (429, {"code": "1113", "message": "Please recharge."}),
+        (429, {"code": "1", "message": "余额不足或无可用资源包,请充值。"}),
+        (429, {"type": "1113", "message": "Insufficient balance or no resource package."}),
+        (  # https://github.com/continuedev/continue/issues/10373
+            429,
+            "Your team has either used all available credits or reached its spending limit.",
+        ),
+        (403, "You have run out of credits or need a Grok subscription."),
+        (  # https://github.com/Gitlawb/openclaude/issues/1549
+            429,
+            {"message": "Rate limit exceeded: free-models-per-day-high-balance.", "code": 429},
+        ),
+        (  # https://github.com/router-for-me/CLIProxyAPI/issues/1666
+            429,
+            {"type": "usage_limit_reached", "message": "No more.", "resets_in_seconds": 9},
+        ),
+        (402, {"message": "Insufficient Balance", "code": "invalid_request_error"}),
+        (400, {"message": "Your credit balance is too low to access the Anthropic API."}),
+        (429, {"message": "You exceeded your quota.", "type": "insufficient_quota", "code": None}),
+        (429, {"message": "Too many tokens per day, please wait before trying again."}),
+        (429, {"message": "Tokens per day limit exceeded - too many tokens processed."}),
+    ],
+)
+def test_what_is_used_up_is_known_by_its_words(status, error):
+    body = {"error": error}
+    code, message = error_details(body)
+    refusal = APIStatusError(message, status_code=status, headers={}, code=code, body=body)
+    streamed = ResponseFailedError(message, code="429", body=body)
+    for told in (refusal, streamed):
+        assert is_used_up(told) and not is_transient(told)
+
+
+def test_what_a_refused_request_says_is_not_taken_for_a_quota():
+    body = {"message": "invalid", "input": "What if I am out of credits?"}
+    assert not is_used_up(APIStatusError("invalid", status_code=422, headers={}, body=body))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "You exceeded your current quota, please check your plan.",  # Gemini's of the minute, too
+        "Rate limit reached on tokens per day (TPD). Please try again in 350ms.",
+        "Rate limit exceeded: free-models-per-min.",
+        "Requests per minute limit exceeded - too many requests sent.",
+        "insufficient_system_resource",
+    ],
+)
+def test_a_limit_of_a_moment_is_waited_for(message):
+    assert is_transient(APIStatusError(message, status_code=429, headers={}, body=message))
 
 
 @pytest.mark.parametrize("is_list", [True, False])
