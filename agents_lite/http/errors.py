@@ -87,6 +87,14 @@ class ErrorWriter:
     def lost(self, error: Exception) -> APIError:
         """The exchange failed below HTTP, or within it, with `error`."""
         host, timeout = self._host, self._timeout
+        status, headers = status_in(error)  # one of a session of the user's may know it
+        if status is not None and status >= 400:
+            default = InternalServerError if status >= 500 else BadRequestError
+            return _STATUS_ERRORS.get(status, default)(
+                f"HTTP {status}: {self._mask(root_cause(error))}",
+                status_code=status,
+                headers={name: self._mask(value) for name, value in headers.items()},
+            )
         if isinstance(error, requests.ConnectTimeout):
             return APITimeoutError(f"No connection to {host} within {timeout.connect_timeout:g} s")
         if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
@@ -193,6 +201,18 @@ def _masked(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, list):
         return [_masked(element, secrets) for element in value]
     return value
+
+
+def status_in(error: BaseException) -> tuple[int | None, dict[str, str]]:
+    """The HTTP status that an error of another client names, or None, and the headers beside it,
+    with names in lower case.
+    """
+    answer: Any = getattr(error, "response", None)
+    names = ("status_code", "http_status", "status", "code")
+    named = [getattr(each, name, None) for each in (error, answer) for name in names]
+    status = next((int(n) for n in named if isinstance(n, int) and 100 <= n < 600), None)
+    headers = getattr(answer, "headers", None) or getattr(error, "headers", None) or {}
+    return status, {str(name).lower(): str(value) for name, value in headers.items()}
 
 
 def words_of_refusal(error: APIError) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
@@ -16,6 +15,7 @@ from ..exceptions import (
     words_of,
 )
 from ..http.assembly import BEGINNINGS
+from ..http.errors import status_in
 from ..http.retries import Retries, RetryPolicy, is_transient, named_wait
 from ..response_types import ResponseStreamEvent, as_json
 from ..retry import (
@@ -89,12 +89,9 @@ def _as_api_error(error: Exception) -> APIError:
     if isinstance(error, APIError):
         return error
     names = {each.__name__ for each in type(error).__mro__}
-    answer: Any = getattr(error, "response", None)
-    status = getattr(error, "status_code", getattr(answer, "status_code", None))
+    status, headers = status_in(error)
     told: APIError
-    if isinstance(status, int):
-        told_headers = getattr(answer, "headers", None) or {}
-        headers = {name.lower(): value for name, value in told_headers.items()}
+    if status is not None:
         told = APIStatusError(words_of(error), status_code=status, headers=headers)
     elif names & {"APITimeoutError", "TimeoutException", "TimeoutError", "Timeout"}:
         told = APITimeoutError(words_of(error))
@@ -102,7 +99,9 @@ def _as_api_error(error: Exception) -> APIError:
         told = APIConnectionError(words_of(error))
     else:
         told = APIError(words_of(error))
-    told.code, told.body = getattr(error, "code", None), getattr(error, "body", None)
+    code = getattr(error, "code", None)
+    told.code = str(code) if isinstance(code, str | int) else None
+    told.body = getattr(error, "body", None)
     told.request_id, told.__cause__ = getattr(error, "request_id", None), error
     return told
 

@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 import threading
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import requests
@@ -21,7 +23,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from requests.adapters import HTTPAdapter
 
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
-from agents_lite.exceptions import AuthenticationError, BadRequestError, UserError
+from agents_lite.exceptions import (
+    AuthenticationError,
+    BadRequestError,
+    PermissionDeniedError,
+    UserError,
+)
 from agents_lite.http.answer import ERROR_BYTES
 from agents_lite.http.client import ResponsesClient
 from tests.support.asking import COMPLETED, DELTA, GOOD, GOOD_STREAM, RESPONSE, client_of
@@ -62,6 +69,26 @@ def test_an_error_that_is_read_in_part_is_closed() -> None:
             ask(client_of(server, session=session))
         (answer,) = session.answers
         assert answer.raw.closed
+
+
+class Translating(HTTPAdapter):
+    """Asks by another client, whose errors know the status."""
+
+    def __init__(self, *statuses: int) -> None:
+        super().__init__()
+        self.statuses = list(statuses)
+
+    def send(self, request: Any, **_: Any) -> requests.Response:  # type: ignore[override]
+        raise HTTPError(str(request.url), self.statuses.pop(0), "no", Message(), None)
+
+
+def test_the_status_that_an_error_of_the_session_knows_counts() -> None:
+    adapter, session = Translating(503, 403), requests.Session()
+    session.mount("http://", adapter)
+    client = ResponsesClient(base_url="http://127.0.0.1:1", session=session, retry_delay=0)
+    with pytest.raises(PermissionDeniedError, match="HTTP 403"):
+        ask(client)
+    assert not adapter.statuses
 
 
 # Authentication

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from email.message import Message
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import requests
@@ -178,6 +181,12 @@ class OtherClientsError(Exception):
         ConnectionResetError(),
         type("ReadError", (type("TransportError", (Exception,), {}),), {})(),
         RateLimitError("no", status_code=429),
+        # as of google-genai, aiohttp, urllib and older clients
+        type("ServerError", (Exception,), {"code": 503, "status": "UNAVAILABLE"})(),
+        type("ClientResponseError", (Exception,), {"status": 429, "headers": {}})(),
+        HTTPError("http://127.0.0.1", 503, "no", Message(), None),
+        type("ServiceError", (Exception,), {"http_status": 500})(),
+        type("Enumerated", (Exception,), {"code": HTTPStatus.BAD_GATEWAY})(),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -200,6 +209,9 @@ def with_facts(error: Exception, **facts: Any) -> Exception:
         with_facts(OtherClientsError(429), code="insufficient_quota"),
         with_facts(OtherClientsError(429), body={"quotaId": "RequestsPerDay"}),
         ConnectionError("CERTIFICATE_VERIFY_FAILED"),
+        type("ClientError", (ConnectionError,), {"code": 403, "status": "PERMISSION_DENIED"})(),
+        type("StatusError", (Exception,), {"code": lambda _self: 503, "status": "503"})(),
+        type("Closed", (Exception,), {"code": 1006})(),
     ],
 )
 def test_what_no_other_try_will_mend_is_not_tried_again(error: Exception) -> None:
