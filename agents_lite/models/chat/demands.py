@@ -306,10 +306,12 @@ _BEYOND_STRICTNESS = (
     r"|too many (?:strict|optional)|number of strict tools"
 )
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
+_GRAMMAR = r"pattern must start with|schema conversion|pars\w+ grammar"
+"""Refusals by llama.cpp, which do not say whether a tool's schema is meant or the output's."""
 _KEYWORDS = (
     rf"\A(?=.*(?:{_UNKNOWN})).*additionalProperties|unknown name \S+ at .?tools\["
     r"|tools\[.{0,200}(?:only .{0,60}STRING|missing field|non-empty for OBJ)|alongside any_of"
-    r"|pattern must start with|schema conversion|pars\w+ grammar"
+    rf"|{_GRAMMAR}"
 )
 """Refusals of keywords of schemas by Gemini and llama.cpp."""
 
@@ -438,8 +440,10 @@ def learn_demand(
     body: Json,
     met: tuple[Demand, ...],
     refusal: APIStatusError,
-) -> None:
-    """Learn from the refusal of a body what the server demands beyond what the body meets."""
+) -> bool:
+    """Learn from the refusal of a body what the server demands beyond what the body meets; False if
+    there is nothing of that.
+    """
     text = words_of_refusal(refusal)
     for demand in DEMANDS:
         if demand in met or not all(each.search(text) for each in demand.refusal):
@@ -451,4 +455,10 @@ def learn_demand(
             if demand not in learned:  # by what was sent at the same time
                 learned.append(demand)
                 _logger.warning("%s demands for %s: %s", client.base_url, model, demand.what)
-            return
+            return True
+    return False
+
+
+def may_mean_tools(refusal: APIStatusError) -> bool:
+    """Whether a refusal for the sake of a schema may mean those of tools."""
+    return re.search(_GRAMMAR, words_of_refusal(refusal), re.IGNORECASE) is not None

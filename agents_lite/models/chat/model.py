@@ -13,7 +13,7 @@ from ..interface import Model, ModelRequest
 from ..lost_reasoning import note_lost, without_lost
 from ..sending import send
 from .answer import chat_events
-from .demands import Demand, known_demands, learn_demand, meet_demands
+from .demands import Demand, known_demands, learn_demand, may_mean_tools, meet_demands
 from .output_format import OutputFormat, format_for, next_format
 from .request import chat_request_body
 
@@ -155,9 +155,11 @@ class OpenAIChatCompletionsModel(Model):
         def reword(refusal: APIStatusError) -> dict[str, Any]:
             nonlocal sent
             asked, model = sent.output_format, self.model
-            if not next_format(client, model, request, asked, refusal):
-                body = self._chat_body(request, sent)
-                learn_demand(client, model, body, sent.demands, refusal)
+            body = self._chat_body(request, sent)
+            learn = partial(learn_demand, client, model, body, sent.demands, refusal)
+            is_of_tools = may_mean_tools(refusal) and learn()
+            if not is_of_tools and not next_format(client, model, request, asked, refusal):
+                learn()
                 note_lost(request, client, refusal)
             sent = self._known(request, client)
             return self._body(request, sent)

@@ -585,6 +585,26 @@ def test_tools_of_the_server_in_an_extra_body_are_left_alone_by_all_demands() ->
         assert (bare in body["tools"]) == (own in body["tools"])
 
 
+@pytest.mark.parametrize("is_of_tools", [True, False])
+def test_a_grammar_that_is_refused_is_first_taken_for_that_of_tools(is_of_tools: bool) -> None:
+    """A refusal of llama.cpp's does not say whose schema it means."""
+    picky = named("llama.cpp: plain schemas")
+
+    def answer(asked: HTTPRequest) -> Any:
+        form = asked.body.get("response_format", {}).get("type")
+        formats.append(form)
+        if picky.is_fine(asked.body) if is_of_tools else form != "json_schema":
+            return '{"response": 3}'
+        return status(400, {"message": picky.message})
+
+    formats: list[Any] = []
+    with ResponsesServer(answer) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        agent = Agent("A", model=model, tools=[rich], output_type=int)
+        assert Runner.run_sync(agent, "Hi").final_output == 3
+    assert formats == ["json_schema"] * 2 + ["json_object"] * (not is_of_tools)
+
+
 def test_several_demands_are_met_together() -> None:
     def answer(asked: HTTPRequest) -> Any:
         for picky in PICKY[0], PICKY[5], named("another name for the limit"):
