@@ -24,7 +24,7 @@ from .approval import approval_for
 from .content import output_of
 from .filters import ToolFilterContext
 from .objects import MCPTool
-from .schemas import has_optional_parts, plain_schema
+from .schemas import as_meant, has_optional_parts, plain_schema
 from .server import MCPServer
 from .session import Alone, Answers, Caller, InputNeeded
 
@@ -126,7 +126,7 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
         description=str(tool.get("description") or tool.get("title") or ""),
         params_json_schema=schema,
         on_invoke_tool=Invocation(
-            partial(_invoke, tool.name, server), server.failure_error_function
+            partial(_invoke, tool.name, schema, server), server.failure_error_function
         ),
         failure_error_function=server.failure_error_function,
         needs_approval=approval_for(tool, server.require_approval),
@@ -141,10 +141,12 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
     return make(strict_json_schema=False)
 
 
-def _invoke(tool_name: str, server: MCPServer, context: ToolContext[Any], text: str) -> Any:
+def _invoke(
+    tool_name: str, schema: dict[str, Any], server: MCPServer, context: ToolContext[Any], text: str
+) -> Any:
     """Make a call that the model asked for."""
     try:
-        arguments = _ARGUMENTS.validate_json(text or "{}")
+        arguments = as_meant(_ARGUMENTS.validate_json(text or "{}"), schema, schema)
     except ValidationError as error:
         raise InvalidToolArguments(context.tool_name, error) from None
     span = get_current_span()

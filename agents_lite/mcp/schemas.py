@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..schema.acceptance import LISTED_PARTS, NAMED_PARTS, SINGLE_PARTS
+from ..schema.plain_meaning import structure_in
 
 Schema = dict[str, Any]
 
@@ -57,6 +58,36 @@ def required_in(schema: Any) -> list[str]:
     """The names of an object's properties that may not be left out."""
     found = schema.get("required") if isinstance(schema, dict) else None
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+
+def as_meant(value: Any, schema: Any, root: Any) -> Any:
+    """A value of arguments where a text of JSON stands for the object or the list that it holds, if
+    the schema takes one of these and no text.
+
+    Args:
+        value: What the model has given.
+        schema: The schema of it.
+        root: The whole schema, to which others refer.
+    """
+    schema = _resolved(schema, root) or {}
+    options = [_resolved(each, root) for word in _ALTERNATIVES for each in schema.get(word) or ()]
+    told = [each for each in (schema, *options) if isinstance(each, dict)]
+    kinds = [each["type"] for each in told if "type" in each]
+    kinds = [kind for each in kinds for kind in (each if isinstance(each, list) else [each])]
+    if isinstance(value, str) and kinds and {"object", "array", "null"}.issuperset(kinds):
+        value = structure_in(value)
+    for each in told:
+        if isinstance(value, dict):
+            known, other = properties_in(each), each.get("additionalProperties")
+            value = {
+                name: as_meant(inner, part, root)
+                if isinstance(part := known.get(name, other), dict)
+                else inner
+                for name, inner in value.items()
+            }
+        elif isinstance(value, list) and isinstance(part := each.get("items"), dict):
+            value = [as_meant(inner, part, root) for inner in value]
+    return value
 
 
 def _merged(schema: Schema) -> Schema:

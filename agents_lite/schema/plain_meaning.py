@@ -80,7 +80,7 @@ def validate_as_meant(
         if is_text:
             parent, key = _find(value, place)
             if parent is not None and isinstance(parent[key], str):
-                parent[key] = _structure(parent[key])
+                parent[key] = structure_in(parent[key])
         elif place[0] in optional and value.get(place[0]) is None:
             value.pop(place[0], None)  # each type of a union tells of it
         else:
@@ -100,9 +100,10 @@ def _find(value: Any, place: tuple[int | str, ...]) -> tuple[Any, Any]:
     return parent, key
 
 
-def _structure(text: str) -> Any:
+def structure_in(text: str) -> Any:
+    """The list or the object that a text is as JSON; else the text itself."""
     try:
         inside = from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: halves of characters
         return text
     return inside if isinstance(inside, list | dict) else text

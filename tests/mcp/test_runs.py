@@ -52,6 +52,22 @@ def test_a_model_calls_a_tool_of_a_server(scripted: Any, script: Script) -> None
     assert result.final_output == "done"
 
 
+def test_a_text_that_stands_for_an_object_goes_to_the_server_as_that(
+    scripted: Any, script: Script, heard: Heard, tmp_path: Path
+) -> None:
+    """Where a model may be told of no open objects, as Gemini's layer refuses them."""
+    schema = {"type": "object", "properties": {"found": {"type": "object"}}}
+    answers = {
+        "tools/list": {"tools": [{"name": "note", "inputSchema": schema}]},
+        "tools/call": {"content": [{"type": "text", "text": "noted"}]},
+    }
+    server = script({"log": str(tmp_path / "log"), "answers": answers})
+    model = scripted([call("note", found='{"a": 1}'), "done"])
+    Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Note")
+    [called] = [each for each in heard() if each.get("method") == "tools/call"]
+    assert called["params"]["arguments"] == {"found": {"a": 1}}
+
+
 @pytest.mark.parametrize("how", ["run_sync", "run", "run_streamed"])
 def test_a_server_that_was_not_entered_is_closed_with_the_run(
     scripted: Any, script: Script, how: str

@@ -9,7 +9,7 @@ import pytest
 from agents_lite import MCPServerStdio, MCPUtil, UserError
 from agents_lite.mcp.agent_tools import as_function_tool
 from agents_lite.mcp.objects import MCPTool
-from agents_lite.mcp.schemas import plain_schema
+from agents_lite.mcp.schemas import as_meant, plain_schema
 
 A, B = {"type": "string"}, {"type": "integer"}
 NOTHING = {"type": "object", "properties": {}}
@@ -129,3 +129,48 @@ def test_a_tool_with_alternatives_at_the_root_is_offered(word: str) -> None:
     offered = as_function_tool(tool, MCPServerStdio({"command": "x"}), "t").params_json_schema
     assert offered["type"] == "object" and word not in offered
     assert offered["properties"] == {"a": A}
+
+
+OBJECT = {"type": "object"}
+OPTIONAL = {"anyOf": [{"$ref": "#/$defs/List"}, {"type": "null"}]}
+OPEN = {
+    "type": "object",
+    "properties": {
+        "object": OBJECT,
+        "list": {"type": "array", "items": OBJECT},
+        "optional": OPTIONAL,
+        "either": {"type": ["object", "string"]},
+        "text": A,
+        "any": {},
+        "inside": {"type": "object", "properties": {"list": OPTIONAL}},
+        "named": {"type": "object", "additionalProperties": OBJECT},
+        "nowhere": {"$ref": "#/$defs/Lost"},
+    },
+    "$defs": {"List": {"type": "array", "items": {"type": "array"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"object": '{"a": 1}'}, {"object": {"a": 1}}),
+        ({"list": '[{"a": 1}]'}, {"list": [{"a": 1}]}),
+        ({"list": ['{"a": 1}', {"b": 2}]}, {"list": [{"a": 1}, {"b": 2}]}),
+        ({"optional": '["[1]"]'}, {"optional": [[1]]}),
+        ({"inside": '{"list": "[]"}'}, {"inside": {"list": []}}),
+        ({"named": {"a": "{}"}}, {"named": {"a": {}}}),
+    ],
+)
+def test_a_text_of_json_stands_for_the_object_that_is_due(given: Any, meant: Any) -> None:
+    assert as_meant(given, OPEN, OPEN) == meant
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"either": "{}", "text": "{}", "any": "{}", "unknown": "{}"},
+        {"nowhere": "{}", "object": "{a", "list": "one", "optional": None, "inside": 3},
+    ],
+)
+def test_other_texts_are_left_to_the_server(given: Any) -> None:
+    assert as_meant(given, OPEN, OPEN) == given
