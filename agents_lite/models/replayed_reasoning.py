@@ -9,6 +9,7 @@ REPLAYED = "replayed"
 
 {"host": ..., "message": {fields of the message}, "calls": {call id: {fields of the call}}}: what a
 server may insist on seeing again, such as `reasoning_content` or the signatures of its thoughts.
+With "is_late" it came within the answer, and so belongs to the message before it, too.
 """
 
 

@@ -385,11 +385,16 @@ class ChatAnswer:
         for call in self._calls.all:
             if call.place is None:  # its function was never named
                 self._begin(call)
-        if "reasoning" in self._contents:
-            self._contents["reasoning"].extra[REPLAYED] = self._to_replay()
-            # What it carries may come late, when others have their output_index already, and still
-            # stands before what it belongs to: so the next request needs it, as sessions keep it.
-            self._items.sort(key=lambda item: item is not self._contents["reasoning"])
+        reasoning = self._contents.get("reasoning")
+        if reasoning is not None:
+            reasoning.extra[REPLAYED] = replayed = self._to_replay()
+            # Signatures may come late, when others have their output_index already, and still stand
+            # before what they belong to: so the next request needs them, as sessions keep them.
+            is_signed = self._reasoning_lists or replayed["calls"]
+            if not reasoning.texts or (is_signed and reasoning is self._items[-1]):
+                self._items.sort(key=lambda item: item is not reasoning)
+            elif reasoning is not self._items[0]:
+                replayed["is_late"] = True
         output = []
         for growing in self._items:
             item = growing.item(state)

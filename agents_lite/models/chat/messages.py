@@ -221,9 +221,9 @@ class _Conversation:
         return "\n".join(texts) or "(see the following message)"
 
     def _add_reasoning(self, item: Json) -> None:
-        if not self._unanswered:
-            self._release()
         replayed = item.get(REPLAYED)
+        if not self._unanswered and not (replayed and replayed.get("is_late")):
+            self._release()
         if not replayed or not self._replays(replayed["host"]):
             replayed = {"message": {}, "calls": {}}
         self._reasoning, self._signed = replayed["message"], replayed["calls"]

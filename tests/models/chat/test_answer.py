@@ -12,6 +12,7 @@ import pytest
 from agents_lite import APIConnectionError, APIResponseError
 from agents_lite.http.assembly import words_of_error
 from agents_lite.models.chat.answer import chat_events
+from agents_lite.models.chat.messages import messages_of
 
 
 def chunk(delta: dict[str, Any] | None = None, **choice: Any) -> dict[str, Any]:
@@ -146,6 +147,38 @@ def test_signatures_that_come_late_stand_before_what_they_belong_to(
     assert text["type"] == "message" and {call["type"] for call in calls} == {"function_call"}
     done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     assert done == output
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [{"content": "Hi"}, {"reasoning_content": "Hm"}, piece("{}", index=0, id="c1", name="add")],
+        [
+            {"content": "Hi"},
+            {"reasoning": "Hm", "reasoning_details": [{"type": "t", "index": 0, "text": "Hm"}]},
+            piece("{}", index=0, id="c1", name="add"),
+            {"reasoning_details": [{"type": "t", "index": 0, "signature": "s"}]},
+        ],
+        [{"content": [{"type": "text", "text": "Hi"}, {"type": "thinking", "thinking": "Hm"}]}],
+    ],
+)
+def test_reasoning_that_comes_late_stands_where_it_came(deltas: list[Any]) -> None:
+    events = streamed(*deltas)
+    output = output_of(events)
+    assert [item["type"] for item in output[:2]] == ["message", "reasoning"]
+    done = [event for event in events if event["type"] == "response.output_item.done"]
+    assert [event["output_index"] for event in done] == list(range(len(output)))
+    if len(deltas) == 1:
+        assert [item["type"] for item in whole(deltas[0])["output"]] == ["message", "reasoning"]
+    else:
+        answered = {"type": "function_call_output", "call_id": "c1", "output": "3"}
+        message, _ = messages_of([*output, answered], None, "h", "auto")
+        assert (message["content"], len(message["tool_calls"])) == ("Hi", 1)
+        assert message.keys() - {"role", "content", "tool_calls"} == reasoning_in(deltas)
+
+
+def reasoning_in(deltas: list[Any]) -> set[str]:
+    return {name for delta in deltas for name in delta if "reasoning" in name}
 
 
 def test_the_output_holds_each_item_in_the_place_that_was_told_of_it() -> None:
