@@ -363,9 +363,12 @@ class APIError(AgentsException):
         code: The server's own error code, or None.
         body: The answer: parsed JSON, or text, or None.
         is_final: Whether a client has tried again as often as it may.
+        may_have_acted: Whether the server, which had the request, was given tools of its own that
+            have effects, such as those of MCP servers.
     """
 
     is_final = False
+    may_have_acted = False
 
     def __init__(
         self,

@@ -34,10 +34,10 @@ from .assembly import Deltas, ResponseSoFar
 from .background import Background
 from .connections import Exchange
 from .endpoint import Endpoint, Outgoing, response_path
-from .errors import ErrorWriter
+from .errors import ErrorWriter, was_sent
 from .frames import hide_frames
 from .repeated import RepeatedList
-from .retries import parse_poll_after
+from .retries import has_effects, parse_poll_after
 
 Reword: TypeAlias = Callable[[APIStatusError], dict[str, Any]]
 """Gives the body that asks for the same as it should be after a refusal; maybe it is as it was."""
@@ -95,6 +95,7 @@ class Call:
         self._question = question
         self._wants_stream = bool(question.body.get("stream"))
         self._is_background = bool(question.body.get("background"))
+        self._has_effects = has_effects(question.body.get("tools"))
         wanted = question.body.get("include")
         listed = wanted if isinstance(wanted, list) else ()
         self._include = tuple([part for part in listed if part != _OF_NONE_KEPT])
@@ -172,6 +173,14 @@ class Call:
         self._so_far, self._outgoing = ResponseSoFar(), self._first
         return True
 
+    def note_effects(self, failure: APIError) -> None:
+        """Note on a failure that the server may have called tools of its own before."""
+        status = failure.status_code if isinstance(failure, APIStatusError) else None
+        if status in (None, 500, 502, 504) and not self._is_background:  # others refuse at once
+            told = self._so_far.response.get("tools")  # also those of a stored prompt
+            is_given_some = self._has_effects or has_effects(told)
+            failure.may_have_acted = is_given_some and was_sent(failure.__cause__)
+
     def ask_in_other_words(self, failure: APIError) -> bool:
         """Have the next try send another body, if there is one that the server may take."""
         reword = self._question.reword
@@ -247,6 +256,7 @@ class Call:
 
     def final_error(self, failure: APIError) -> APIError:
         """The error to raise for the last failure, when no further try is made."""
+        has_acted = failure.may_have_acted
         if isinstance(failure, APIConnectionError) and self._so_far.last_event is not None:
             if self._so_far.error is not None:
                 failure = self._errors.error_event(self._so_far.error, self._so_far.known())
@@ -254,7 +264,7 @@ class Call:
                 what = f"The stream broke off before its last event: {failure}"
                 failure = self._errors.failed(what, self._so_far.known())
         failure.request_id = failure.request_id or self._errors.request_id
-        failure.is_final = True
+        failure.is_final, failure.may_have_acted = True, has_acted
         # The errors below hold the request, and so its headers with the key.
         failure.__cause__ = failure.__context__ = None
         return failure

@@ -314,6 +314,7 @@ class ResponsesClient:
         """
         if call.begin_anew(failure):
             return 0.0
+        call.note_effects(failure)
         if call.may_be_tried_again:
             if call.resume():
                 retries.restart()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic_core import from_json
-from urllib3.exceptions import DecodeError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, MaxRetryError, ReadTimeoutError
 from urllib3.util import Timeout
 
 from ..exceptions import (
@@ -213,6 +213,11 @@ def status_in(error: BaseException) -> tuple[int | None, dict[str, str]]:
     status = next((int(n) for n in named if isinstance(n, int) and 100 <= n < 600), None)
     headers = getattr(answer, "headers", None) or getattr(error, "headers", None) or {}
     return status, {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def was_sent(cause: BaseException | None) -> bool:
+    """Whether an exchange that failed had got beyond connecting."""
+    return cause is None or not isinstance(next(iter(cause.args), None), MaxRetryError)
 
 
 def words_of_refusal(error: APIError) -> str:

@@ -40,8 +40,11 @@ MISSAID_CODES = frozenset(
 )
 """Error codes for what the model said and its server could not read, of Groq and Gemini, and of an
 answer that ends with calls and holds none: another try says something else."""
-_OF_MODEL = "message reasoning function_call function custom_tool_call custom".split()
-"""Types of items and tools by which a server does nothing itself."""
+_WITHOUT_EFFECTS = tuple(
+    "message reasoning function custom web_search file_search tool_search computer local_shell "
+    "apply_patch".split()
+)
+"""How types of items and tools begin by which a server does nothing itself, or only searches."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
     "[X509",  # a file of certificates that holds none
@@ -159,6 +162,8 @@ class Retries:
 
 def is_transient(error: APIError) -> bool:
     """Whether the same request may succeed when it is sent again."""
+    if error.may_have_acted:
+        return False
     if isinstance(error, APIStatusError):
         return _is_transient_status(error)
     if isinstance(error, ResponseFailedError):
@@ -190,9 +195,16 @@ def _is_passing(error: ResponseFailedError) -> bool:
 def _had_effects(error: ResponseFailedError) -> bool:
     """Whether the server may have done something itself for a response that failed."""
     response = as_json(error.response) or {}
-    told = [response.get("output"), response.get("tools")]
-    listed = [each for some in told if isinstance(some, list) for each in some]
-    return any(not isinstance(each, dict) or each.get("type") not in _OF_MODEL for each in listed)
+    return has_effects(response.get("output")) or has_effects(response.get("tools"))
+
+
+def has_effects(listed: Any) -> bool:
+    """Whether a server does something itself by one of some tools, or has done so by its items."""
+    return isinstance(listed, list) and any(
+        not isinstance(each, dict)
+        or not str(each.get("type", "function")).startswith(_WITHOUT_EFFECTS)
+        for each in listed
+    )
 
 
 def _is_transient_status(error: APIStatusError) -> bool:

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -31,6 +31,7 @@ from agents_lite.exceptions import (
 )
 from agents_lite.http.background import Background
 from agents_lite.http.client import ResponsesClient
+from agents_lite.http.retries import RetryPolicy
 from tests.support.loopback import (
     LAST_CHUNK,
     Answer,
@@ -70,11 +71,21 @@ READ_TIMEOUT = 60.0
 ID = {"x-request-id": "req_7"}
 
 
-def ask(server: LoopbackServer, *, stream: bool = True, background: bool = False, **options: Any):
+def ask(
+    server: LoopbackServer,
+    *,
+    stream: bool = True,
+    background: bool = False,
+    tools: Sequence[str] = (),
+    policy: RetryPolicy | None = None,
+    **options: Any,
+):
     settings = {"retry_delay": 0.001, "read_timeout": READ_TIMEOUT, "timeout": 120.0, **options}
     client = ResponsesClient(api_key="sk-test-key", base_url=server.base_url, **settings)
     body = {"model": "m", "input": "hi", "stream": stream, "background": background}
-    return client.stream(body, cancellation=Cancellation())
+    if tools:
+        body["tools"] = [{"type": kind} for kind in tools]
+    return client.stream(body, cancellation=Cancellation(), retry_policy=policy)
 
 
 def collect(events) -> tuple[list[dict[str, Any]], APIError | None]:
@@ -684,6 +695,42 @@ def test_a_passing_fault_after_no_more_than_a_beginning_is_tried_again(answer: A
         events, error = collect(ask(server, max_retries=1))
     assert type(error) is ResponseFailedError
     assert (events, error.response.id) == ([*BEGUN, *BEGUN], "resp_1")
+
+
+LOST = {
+    "reset": Peer.reset,
+    "bad gateway": http_answer(502),
+    **{name: AFTER_A_BEGINNING[name] for name in ("error", "closed", "ended")},
+}
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+def test_what_the_server_may_have_done_by_itself_is_not_done_twice(answer: Answer):
+    for tools in (["mcp"], ["function", "code_interpreter"]):
+        with LoopbackServer(answer) as server:
+            _, error = collect(ask(server, tools=tools))
+        assert error.may_have_acted
+    for told in ({}, {"tools": ["function", "web_search_preview_2025_03_11"]}):
+        with LoopbackServer(answer, GOOD) as server:
+            assert collect(ask(server, **told))[1] is None
+    willing = RetryPolicy(1, 60, 0, decide=lambda _error, _attempt: (True, 0))
+    with LoopbackServer(answer, GOOD) as server:
+        assert collect(ask(server, tools=["mcp"], policy=willing))[1] is None
+
+
+def test_the_tools_of_a_stored_prompt_count_where_the_response_names_them():
+    response = {**RESPONSE, "status": "in_progress", "output": [], "tools": [{"type": "mcp"}]}
+    with LoopbackServer(stream_answer([{**EVENTS[0], "response": response}])) as server:
+        collect(ask(server))
+
+
+def test_who_was_never_reached_has_done_nothing():
+    with LoopbackServer() as server:
+        pass
+    _, error = collect(ask(server, tools=["mcp"], max_retries=0))
+    assert isinstance(error, APIConnectionError) and not error.may_have_acted
+    with LoopbackServer(http_answer(503), http_answer(429), GOOD) as server:
+        assert collect(ask(server, tools=["mcp"]))[1] is None
 
 
 @pytest.mark.parametrize("fault", [ERROR, FAILED], ids=["error", "failed"])
