@@ -72,7 +72,8 @@ async def run_on_thread(work: Work[Any, TResult]) -> TResult:
     over, bell = loop.create_future(), _bell_of(loop)
     future: Outcome[TResult] = Outcome()
     future.add_done_callback(partial(bell.ring, over))
-    begin(partial(future.settle, drain, work.events))  # whose steps have a context of their own
+    # By lambdas, since a `partial` would take some of the thread's stack until the end.
+    begin(lambda: future.settle(lambda: drain(work.events)))
     try:
         await over
     except asyncio.CancelledError:

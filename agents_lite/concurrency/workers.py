@@ -96,10 +96,10 @@ class Outcome(Future[T]):
         if self._settled:
             self._tell()
 
-    def settle(self, compute: Callable[..., T], *args: Any) -> None:
+    def settle(self, compute: Callable[[], T]) -> None:
         """Take the outcome of a computation, an exception of any kind included."""
         try:
-            result = compute(*args)
+            result = compute()
         except BaseException as error:
             self.set_exception(error)
         else:
@@ -153,7 +153,7 @@ def run_in_thread_or_here(function: Callable[..., T], *args: Any) -> Outcome[T]:
 def job_of(function: Callable[..., T], args: tuple[Any, ...]) -> tuple[Outcome[T], _Job]:
     """A call in a copy of the current context variables, to be made once, and its outcome."""
     outcome: Outcome[T] = Outcome()
-    return outcome, partial(outcome.settle, copy_context().run, function, *args)
+    return outcome, partial(outcome.settle, partial(copy_context().run, function, *args))
 
 
 def begin(job: _Job) -> None:

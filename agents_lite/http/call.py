@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from marshal import dumps
 from typing import Any, TypeAlias
 
@@ -53,7 +52,6 @@ _OF_NONE_KEPT = "reasoning.encrypted_content"
 MOST_WRITTEN = 32
 """Lists of tools of which the JSON is kept."""
 
-_json: Callable[[Any], bytes] = partial(to_json, fallback=as_python)
 _written_tools: dict[bytes, bytes] = {}
 """The JSON of lists of tools, by what marshal tells of them."""
 
@@ -344,6 +342,10 @@ def serialized(body: Mapping[str, Any]) -> bytes:
             text = json.dumps(body, default=as_python, ensure_ascii=False)
             return text.encode("utf-8", "replace")
         raise UserError(f"The request holds something that is not JSON: {error}") from error
+
+
+def _json(value: Any) -> bytes:  # no `partial`, which would take some of the stack, too
+    return to_json(value, fallback=as_python)
 
 
 def _messages_json(messages: Any) -> bytes:

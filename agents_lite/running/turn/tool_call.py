@@ -69,7 +69,7 @@ class ToolCall:
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of the user within this call."""
-        return self.run.call_within(self.cancellation, function, *args)
+        return self.run.callbacks.call(self.cancellation, function, *args)
 
     def known_output(self) -> ToolCallOutputItem | None:
         """What stands for the call's output, so that it is not made; or None."""
@@ -87,12 +87,11 @@ class ToolCall:
     def make(self) -> ToolCallOutputItem | None:
         """Make the call. None: the run pauses before it, or a run inside it is paused."""
         seats = self.run.seats if getattr(self.tool, "agent", None) is None else None
-        make = partial(self.run.at_work, self.tool.name, self._make_in_span)
         try:
             if seats is None:
-                return make()
+                return self.run.at_work(self.tool.name, self._make_in_span)
             with seats.taken(self.cancellation):
-                return make()
+                return self.run.at_work(self.tool.name, self._make_in_span)
         except RunPaused:
             return None
 
