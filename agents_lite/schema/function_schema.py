@@ -247,6 +247,10 @@ def function_schema(
     if doc is None and use_docstring_info and inspect.ismethod(plain):
         doc = inspect.getdoc(plain)  # of the method that it overrides
     doc_description, param_descriptions = _read_docstring(doc or "", docstring_style)
+    if use_docstring_info and not (is_definition or doc_description):
+        of_class = type(unwrapped).__doc__ or ""
+        if not of_class.startswith(f"{type(unwrapped).__name__}("):  # which a dataclass is given
+            doc_description, _ = _read_docstring(of_class, docstring_style)
     types = _resolve_types(parameters, _names_around(function, plain), name)
     takes_context = _find_context(parameters, types, name)
     if takes_context:

@@ -579,6 +579,35 @@ def test_callable_object_goes_by_its_class_and_the_docstring_of_its_call() -> No
     assert call(Shop(), '{"size": {"width": 1}}') == Size(1)
 
 
+def test_callable_object_without_a_description_of_its_call_is_described_by_its_class() -> None:
+    class Search:
+        """Search the shop.
+
+        Args:
+            limit: How many.
+        """
+
+        def __call__(self, what: str) -> str:
+            """
+            Args:
+                what: What it is called.
+            """
+            return what
+
+    @dataclasses.dataclass
+    class Bare:
+        limit: int = 3
+
+        def __call__(self, what: str) -> str:
+            return what
+
+    schema = function_schema(Search())
+    assert schema.description == "Search the shop."
+    assert schema.params_json_schema["properties"]["what"]["description"] == "What it is called."
+    assert function_schema(Search(), use_docstring_info=False).description == ""
+    assert function_schema(Bare()).description == ""
+
+
 def test_partial_goes_by_its_function_and_keeps_settled_arguments_to_itself() -> None:
     def search(index: str, query: str, key: str = "", limit: int = 3) -> tuple[Any, ...]:
         """Search."""
