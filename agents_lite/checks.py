@@ -83,6 +83,17 @@ def check_kind(value: object, kinds: type | tuple[type, ...], owner: str, wanted
         raise UserError(f"{owner} must be {wanted}, not a {type(value).__name__}")
 
 
+def check_text(value: Any, owner: str) -> None:
+    """Raise UserError for what is no text, or has no UTF-8 form."""
+    if not isinstance(value, str):
+        raise UserError(f"{owner} must be a text, got {repr_of(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        where = f"character {error.start} is one"
+        raise UserError(f"{owner} must have no lone surrogates; {where}") from None
+
+
 def absolute_path(path: Any, owner: str) -> str:
     """The path, whatever directory the program changes to.
 

@@ -11,7 +11,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from ..checks import check_kind, check_takes
+from ..checks import absolute_path, check_kind, check_takes
 from ..concurrency.forks import new_lock
 from ..exceptions import CassetteLeftover, CassetteMiss, UserError, words_of
 from ..running import stand_ins
@@ -78,6 +78,7 @@ def cassette(
     if tools not in ("live", "recorded"):
         raise UserError(f"tools must be 'live' or 'recorded', got {repr_of(tools)}")
     check_kind(path, (str, os.PathLike), "The path of a cassette", "a path")
+    absolute_path(path, "The path of a cassette")
     if mask is not None:
         check_takes(mask, "mask", "a JSON value")
     if match is not None:

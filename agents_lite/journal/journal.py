@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..agent import Agent
-from ..checks import check_count, check_number, check_seconds, check_takes
+from ..checks import check_count, check_number, check_seconds, check_takes, check_text
 from ..concurrency.cancellation import current_cancellation
 from ..exceptions import (
     JournalError,
@@ -262,9 +262,11 @@ class Journal(ABC):
 
         Raises:
             JournalError: The store failed.
-            UserError: `older_than` is below 0.
+            UserError: `older_than` is below 0, or `run_id` no text.
         """
         self._check_outside()
+        if run_id is not None:
+            check_text(run_id, "A run_id")
         seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
         check_number(seconds, "older_than")
         statuses: list[Status] = ["finished"]
@@ -517,6 +519,7 @@ class Journal(ABC):
 
     def _texts(self, run_id: str) -> tuple[RunRow, list[str]]:
         """A run's row and all its entries."""
+        check_text(run_id, "A run_id")
         for _ in range(2):  # between two statements of a store another process may change the run
             found = _at_one_moment(lambda: self.entries(run_id))
             if found is None:

@@ -7,13 +7,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_count
+from ..checks import check_count, check_text
 from ..concurrency.calling import Done, Ready
 from ..exceptions import UserError
 from ..history import latest_items
 from ..items import TResponseInputItem, as_input_items
 from ..response_types import json_text, read_json
-from ..shown import repr_of
 from .session import SessionABC
 from .session_settings import SessionSettings, as_settings, check_limit
 
@@ -52,12 +51,7 @@ class StoredSession(SessionABC):
         Raises:
             UserError: The id or the settings are none.
         """
-        try:
-            session_id.encode()
-        except (AttributeError, UnicodeEncodeError) as error:
-            raise UserError(
-                f"A session_id is a string without lone surrogates, not {repr_of(session_id)}."
-            ) from error
+        check_text(session_id, "A session_id")
         self.session_id = session_id
         self.session_settings = as_settings(session_settings)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..checks import check_text
 from ..concurrency.calling import Callbacks
 from ..concurrency.cancellation import Cancellation
 from ..concurrency.forks import new_lock
@@ -401,18 +402,14 @@ def _run_id(chosen: Any, given: Any, record: Record, around: LiveRun | None) -> 
     """The id that the user chose; that of the run around this one, or of its record; or a new one.
 
     Raises:
-        UserError: It is no text, or none that has a UTF-8 form.
+        UserError: It is no text, or has no UTF-8 form.
     """
     if around is not None:
         return around.run_id
     run_id = chosen(given) if callable(chosen) else chosen
     if run_id is None:
         return record.run_id or f"run_{os.urandom(12).hex()}"
-    try:
-        run_id.encode()
-    except (AttributeError, UnicodeEncodeError):
-        shown = repr_of(run_id)
-        raise UserError(f"A run_id is a text without lone surrogates, not {shown}") from None
+    check_text(run_id, "A run_id")
     if not run_id:
         raise UserError("A run_id cannot be empty; None makes one")
     return str(run_id)

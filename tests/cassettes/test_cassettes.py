@@ -350,6 +350,12 @@ def test_a_wrong_word_is_refused(file: Path, options: Any) -> None:
         cassette(file, **options)
 
 
+@pytest.mark.parametrize("path", ["a\0b.json", "\ud83d.json", 5])
+def test_what_can_be_no_path_names_no_cassette(path: Any) -> None:
+    with pytest.raises(UserError, match="must be .*path"):
+        cassette(path)
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"version": 9}', '{"version": 1, "answers": [{}]}', "[" * 10_000]
 )

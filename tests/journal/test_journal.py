@@ -601,6 +601,19 @@ def test_what_is_no_text_names_no_run(run_id: Any, tmp_path: Any) -> None:
         Runner.run_sync(agent, "Go", run_config=config(SQLiteJournal(tmp_path / "j.db"), run_id))
 
 
+@pytest.mark.parametrize("run_id", ["\ud83d", 7])
+def test_what_is_no_text_names_no_run_of_a_journal(store: JournalStore, run_id: Any) -> None:
+    journal = store.open()
+    for look in (journal.run, journal.facts, journal.forget):
+        with pytest.raises(UserError, match="run_id must"):
+            look(run_id)
+    for decide in (journal.approve, journal.reject, journal.provide_input):
+        with pytest.raises(UserError, match="run_id must"):
+            decide(run_id, "call")
+    with pytest.raises(UserError, match="run_id must"):
+        journal.state(run_id, Agent("A"))
+
+
 def test_runs_are_listed_and_forgotten(store: JournalStore) -> None:
     journal = store.open()
     journal.forget(unfinished=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from ...checks import check_kind
+from ...checks import check_text
 from ...concurrency.calling import Done, Ready
 from ...exceptions import UserError
 from ...memory.session_settings import SessionSettings
@@ -276,7 +276,7 @@ class AdvancedSQLiteSession(SQLiteSession):
         return self._branch if branch_id is None else self._branch_named(branch_id)
 
     def _branch_named(self, branch_id: str) -> Branch:
-        check_kind(branch_id, str, "The name of a branch", "a text")
+        check_text(branch_id, "The name of a branch")
         return Branch(self.session_id, branch_id, self._messages_table)
 
     def _has(self, branch: Branch, connection: sqlite3.Connection) -> bool:

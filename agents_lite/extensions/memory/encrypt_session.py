@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from ...checks import check_count, check_kind, check_number, forgetful
+from ...checks import check_count, check_kind, check_number, check_text, forgetful
 from ...exceptions import SessionError, UserError
 from ...history import latest_items
 from ...items import TResponseInputItem
@@ -68,8 +68,9 @@ class EncryptedSession(SessionABC):
         Raises:
             UserError: The key is empty, or something is of the wrong kind.
         """
-        check_kind(session_id, str, "A session_id", "a text")
+        check_text(session_id, "A session_id")
         check_kind(encryption_key, str, "The encryption_key", "a text")
+        check_text(encryption_key, "The encryption_key")
         check_number(ttl, "The ttl", least=float("-inf"))
         if not encryption_key:
             raise UserError("EncryptedSession needs an encryption_key")

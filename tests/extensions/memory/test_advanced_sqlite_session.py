@@ -130,6 +130,7 @@ def test_an_item_that_two_branches_have_is_popped_off_one(session: AdvancedSQLit
         (lambda it: it.delete_branch("main"), "'main' stays"),
         (lambda it: it.delete_branch(None), "must be a text"),
         (lambda it: it.switch_to_branch(None), "must be a text"),
+        (lambda it: it.switch_to_branch("half \ud83d"), "no lone surrogates; character 5 is one"),
         (lambda it: it.create_branch_from_turn(2, 5), "must be a text"),
     ],
 )

@@ -185,9 +185,15 @@ def test_the_store_may_be_awaited() -> None:
     assert asyncio.run(keep()) == (HELLO, [HELLO], [])
 
 
-def test_a_key_is_needed() -> None:
+@pytest.mark.parametrize("key", ["", "half \ud83d"], ids=ascii)
+def test_a_key_is_needed(key: str) -> None:
     with pytest.raises(UserError, match="encryption_key"):
-        EncryptedSession("a", SQLiteSession("chat"), "")
+        EncryptedSession("a", SQLiteSession("chat"), key)
+
+
+def test_the_name_of_a_session_has_a_form_in_bytes() -> None:
+    with pytest.raises(UserError, match="session_id"):
+        EncryptedSession("\ud83d", SQLiteSession("chat"), "secret")
 
 
 def test_settings_are_those_of_the_store() -> None:
