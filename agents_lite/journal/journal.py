@@ -511,7 +511,11 @@ class Journal(ABC):
             note = {**_decoded(now_there.note), "waiting": left}
             return replace(now_there, note=json_text(note), entries=row.entries + 1), entry
 
-        self.change(run_id, add)
+        try:
+            self.change(run_id, add)
+        except (RunBusy, JournalError):
+            if self._texts(run_id)[1][row.entries : row.entries + 1] != [entry]:
+                raise  # else it is there: the store's answer was lost
 
     def _read(self, run_id: str) -> tuple[RunRow, list[dict[str, Any]]]:
         row, texts = self._texts(run_id)

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, JournalError, JournalMismatch, RunConfig, Runner, function_tool
+from agents_lite import (
+    Agent,
+    JournalError,
+    JournalMismatch,
+    RunConfig,
+    Runner,
+    UserError,
+    function_tool,
+)
 from agents_lite.testing import ScriptedModel, call
 from tests.journal.conftest import make_store
 from tests.support.journal_stores import JournalStore
@@ -22,6 +30,12 @@ from tests.support.servers import Server, ServerMissing, postgres_server, redis_
 def look(what: str) -> str:
     """Looks at something."""
     return f"saw {what}"
+
+
+@function_tool(needs_approval=True)
+def pay() -> str:
+    """Pays."""
+    return "paid"
 
 
 def cut_connections(store: JournalStore) -> None:
@@ -146,6 +160,28 @@ def test_a_change_that_is_made_anew_since_its_confirmation_was_lost_is_made_once
     with pytest.raises(JournalMismatch):
         Runner.run_sync(Agent("B"), "Go", run_config=config)
     assert journal.run("lossy").status == "stopped"
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["told", "made-anew"])
+def test_a_decision_whose_confirmation_is_lost_stands(store: JournalStore, times: int) -> None:
+    def lossy(self: Any, *change: Any) -> None:
+        for _ in range(times):  # Redis makes it anew, as it does where another writer was quicker
+            super(type(self), self).change(*change)
+        raise JournalError("The answer was lost", may_pass=True)
+
+    journal: Any = store.open()
+    journal.forget("lossy", unfinished=True)
+    model = ScriptedModel([call("pay", call_id="p"), "done"])
+    agent = Agent("A", model=model, tools=[pay])
+    config = RunConfig(journal=journal, run_id="lossy", tracing_disabled=True)
+    assert Runner.run_sync(agent, "Go", run_config=config).is_paused
+    kind = type(journal)
+    journal.__class__ = type("Lossy", (kind,), {"change": lossy})
+    journal.approve("lossy", "p")
+    with pytest.raises(UserError, match="no call waits"):
+        journal.reject("lossy", "p")
+    journal.__class__ = kind
+    assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
 
 
 @pytest.mark.parametrize(
