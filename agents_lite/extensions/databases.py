@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ __all__ = [
     "codes_of",
     "commit",
     "create_missing",
+    "explained",
     "in_words",
     "is_conflict",
     "long_text",
@@ -47,12 +49,19 @@ _DRIVERS = frozenset({"sqlalchemy", "psycopg", "psycopg2", "pymysql", "MySQLdb"}
 _MOST_CONFLICTS = 100
 """So often other writers may have been in the way of one transaction."""
 _CONFLICTS = (1213, "40001", "40P01")  # a deadlock of MySQL's; serialization and deadlock, SQLSTATE
+_TOO_LARGE = ("54000", "string or blob too big")
+_DROPPED = (1153, 2006, 2013)  # MySQL's: a packet that is too large, and lost connections
+_FULL = (1021, 1114, "53100", "database or disk is full")
 _SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
 
 _sqlite_engines: WeakSet[sa.Engine] = WeakSet()  # those made here, for files
 
 Failure = Callable[[str, SQLAlchemyError], Exception]
 """Makes an exception of an error: of the words "PLACE failed: ...", and of itself."""
+
+
+class TooLarge(SQLAlchemyError):
+    """A statement was refused for its size."""
 
 
 class Database:
@@ -130,18 +139,21 @@ class Database:
                 if is_conflict(error) and conflicts <= _MOST_CONFLICTS:
                     continue
                 hide_frames(error, _DRIVERS)
-                words = f"{self.engine.url!r} failed: {in_words(error)}"
+                words = f"{self.engine.url!r} failed: {in_words(error)}. {_remedy(error)}"
                 raise self._failure(words, error) from error
 
     def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
-        self._prepare()
-        with self.engine.connect() as connection:
-            if changes and _commits_each_statement(connection):
-                return _in_transaction(connection, work)
-            result = work(connection)
-            if changes:
-                commit(connection)
-            return result
+        try:
+            self._prepare()
+            with self.engine.connect() as connection:
+                if changes and _commits_each_statement(connection):
+                    return _in_transaction(connection, work)
+                result = work(connection)
+                if changes:
+                    commit(connection)
+                return result
+        except DBAPIError as error:
+            raise explained(error, self.engine) from error.__cause__
 
     def _prepare(self) -> None:
         if self._owns_engine and self._pid != os.getpid():
@@ -185,6 +197,35 @@ def codes_of(error: BaseException | None) -> list[Any]:
     told: Any = getattr(error, "orig", None)
     states = (getattr(told, "sqlstate", None), getattr(told, "pgcode", None))
     return [*states, *getattr(told, "args", ())[:1]]
+
+
+def explained(error: SQLAlchemyError, engine: sa.Engine) -> SQLAlchemyError:
+    """The error; or that a statement was too large, for which MySQL drops the connection."""
+    codes = codes_of(error)
+    if any(code in codes for code in _TOO_LARGE):
+        return TooLarge(in_words(error))
+    if any(code in codes for code in _DROPPED):
+        sent: Any = error
+        while sent is not None and getattr(sent, "params", None) is None:
+            sent = sent.__context__  # the rollback has failed, too
+        with suppress(SQLAlchemyError), engine.connect() as connection:
+            most = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()
+            params = getattr(sent, "params", None)
+            size = len(json.dumps(params, ensure_ascii=False, default=str).encode())
+            if size > most:
+                return TooLarge(
+                    f"a statement of some {size} bytes is more than its max_allowed_packet of "
+                    f"{most}: raise that"
+                )
+    return error
+
+
+def _remedy(error: SQLAlchemyError) -> str:
+    if isinstance(error, TooLarge):
+        return "Keep what is large elsewhere, such as in a file."
+    if any(code in codes_of(error) for code in _FULL):
+        return "Make room on its disk."
+    return "Check that the database is there and that its user may write to it."
 
 
 def in_words(error: SQLAlchemyError) -> str:

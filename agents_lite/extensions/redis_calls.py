@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _BEFORE_WORDS = " of pipeline caused error: "
 """Ends what redis-py says of the command, which shows what was to be written."""
+
+_SMALL = 2**18
+"""Characters; a server takes 1 MiB at least."""
 
 
 def client_of(url: str, owner: str) -> redis.Redis:
@@ -51,6 +54,22 @@ def watching(client: redis.Redis, key: str) -> Iterator[Pipeline]:
         yield pipeline
 
 
+def check_size(client: redis.Redis, texts: Iterable[str]) -> None:
+    """Raise DataError for a text that the server refuses by closing the connection."""
+    from redis.exceptions import DataError, ResponseError
+
+    size = max((len(text.encode()) for text in texts if len(text) > _SMALL), default=0)
+    if size == 0:
+        return
+    with suppress(ResponseError):  # a hosted server may not tell
+        for most in map(int, filter(None, client.config_get("proto-max-bulk-len").values())):
+            if size > most:
+                raise DataError(
+                    f"a text of {size} bytes is more than its proto-max-bulk-len of {most}: "
+                    "raise that, or keep what is large elsewhere"
+                )
+
+
 def in_words(error: Exception) -> str:
     """What went wrong, without the command that went wrong."""
-    return str(error).rpartition(_BEFORE_WORDS)[2]
+    return str(error).rpartition(_BEFORE_WORDS)[2].rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, JournalError, RunConfig, Runner, SessionError
+from agents_lite import Agent, AgentsException, JournalError, RunConfig, Runner, SessionError
 from agents_lite.testing import ScriptedModel
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -58,6 +58,87 @@ def test_a_session_tells_what_its_database_always_refuses(tmp_path: Path) -> Non
     refuse(path, "INSERT ON agent_sessions")
     with pytest.raises(SessionError, match="wanted elsewhere"):
         session.add_items(_TURN)
+
+
+def keep_large(journal: Any, session: Any) -> Iterator[AgentsException]:
+    """What a journal and a session say of a text of more than 1 MiB."""
+    large = "x" * (2**20 + 1)
+    journal.forget("large", unfinished=True)
+    config = RunConfig(journal=journal, run_id="large", tracing_disabled=True)
+    with pytest.raises(JournalError) as caught:
+        Runner.run_sync(Agent("A", model=ScriptedModel([large])), "Go", run_config=config)
+    assert not caught.value.may_pass  # or it would be sent again and again
+    yield caught.value
+    with pytest.raises(SessionError) as refused:
+        session.add_items([{"role": "user", "content": large}])
+    yield refused.value
+
+
+def test_what_is_too_large_for_redis_is_told(redis_url: str) -> None:
+    import redis
+
+    from agents_lite.extensions.journal import RedisJournal
+    from agents_lite.extensions.memory import RedisSession
+
+    server = redis.Redis.from_url(redis_url)
+    limit = "proto-max-bulk-len"
+    most = server.config_get(limit)[limit]
+    server.config_set(limit, 2**20)
+    try:
+        kept = RedisJournal(redis_client=server), RedisSession("s", redis_client=server)
+        for error in keep_large(*kept):
+            assert f"more than its {limit} of {2**20}: raise that" in str(error)
+    finally:
+        server.config_set(limit, most)
+
+
+def test_what_is_too_large_for_mysql_is_told(mariadb_url: str) -> None:
+    def limit(size: int) -> int:
+        with sa.create_engine(mariadb_url, poolclass=sa.NullPool).connect() as connection:
+            before: int = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()
+            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {size}")
+            return before
+
+    most = limit(2**20)
+    try:
+        session = SQLAlchemySession("s", url=mariadb_url, create_tables=True)
+        for error in keep_large(SQLAlchemyJournal(url=mariadb_url), session):
+            assert f"more than its max_allowed_packet of {2**20}: raise that" in str(error)
+    finally:
+        limit(most)
+
+
+def test_what_is_too_large_for_sqlite_is_told(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    sa.event.listen(
+        engine, "connect", lambda it, _: it.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2**20)
+    )
+    session = SQLAlchemySession("s", engine=engine, create_tables=True)
+    for error in keep_large(SQLAlchemyJournal(engine=engine), session):
+        assert "too big. Keep what is large elsewhere" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [("program_limit_exceeded", "Keep what is large elsewhere"), ("disk_full", "Make room")],
+)
+def test_a_server_that_has_no_room_is_told_of_as_such(
+    postgres_url: str, condition: str, words: str
+) -> None:
+    name = f"s{uuid.uuid4().hex}"
+    journal = SQLAlchemyJournal(url=postgres_url, runs_table=name, entries_table=f"{name}_e")
+    assert journal.runs() == []
+    refusal = f"BEGIN RAISE 'too much' USING ERRCODE = '{condition}'; END"
+    with closing(journal), journal._database.engine.begin() as connection:  # type: ignore[union-attr]
+        for statement in (
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {refusal} $$",
+            f"CREATE TRIGGER refusal BEFORE INSERT ON {name} EXECUTE FUNCTION {name}()",
+        ):
+            connection.exec_driver_sql(statement)
+    config = RunConfig(journal=journal, run_id="r", tracing_disabled=True)
+    with pytest.raises(JournalError, match=f"too much(.|\n)*{words}") as caught:
+        Runner.run_sync(Agent("A", model=ScriptedModel([])), "Go", run_config=config)
+    assert caught.value.may_pass == (condition == "disk_full")
 
 
 def test_who_is_always_in_the_way_is_not_waited_for_without_end(postgres_url: str) -> None:

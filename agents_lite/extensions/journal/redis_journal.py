@@ -15,7 +15,7 @@ from ...exceptions import JournalError, UserError
 from ...journal.entries import Mask
 from ...journal.journal import Change, Journal
 from ...journal.stored_run import RunRow, Status, counted
-from ..redis_calls import check_client, client_of, in_words, watching
+from ..redis_calls import check_client, check_size, client_of, in_words, watching
 
 try:
     import redis
@@ -87,11 +87,16 @@ class RedisJournal(Journal):
         """Change a run's row, and add an entry, in one transaction; see `Journal.change`."""
 
         def work() -> None:
+            was_lost = False
             while True:
                 try:
                     return self._change(run_id, change)
-                except redis.WatchError:  # another writer was quicker
-                    pass
+                except redis.WatchError as error:  # another writer was quicker
+                    lost = error.__context__  # or the client's retries say so of a connection
+                    if isinstance(lost, redis.ConnectionError | redis.TimeoutError):
+                        if was_lost:
+                            raise lost from None
+                        was_lost = True
 
         self._call(work)
 
@@ -157,6 +162,7 @@ class RedisJournal(Journal):
             after, entry = change(before, seconds + micros / 1e6)
             if after == before and entry is None:
                 return
+            check_size(self._client, [entry or ""])
             pipeline.multi()
             if entry is not None:
                 pipeline.rpush(self._entries_key(run_id), entry)

@@ -23,6 +23,7 @@ from ..databases import (
     codes_of,
     commit,
     create_missing,
+    explained,
     in_words,
     is_conflict,
     long_text,
@@ -253,7 +254,8 @@ class _SharedConnection(SharedTransaction):
                 self._create_tables()
             return work(self._connection)
         except SQLAlchemyError as error:
-            raise JournalError(f"The journal's connection failed: {in_words(error)}") from error
+            words = in_words(explained(error, self._connection.engine))
+            raise JournalError(f"The journal's connection failed: {words}") from error
 
     def check_idle(self, connection: sa.Connection) -> None:
         """See that no transaction is open."""
@@ -305,11 +307,7 @@ def _row(found: Any) -> Any:
 def _failure(words: str, error: SQLAlchemyError) -> JournalError:
     is_lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
     is_lost |= _READ_ONLY in codes_of(error)
-    return JournalError(
-        f"The journal in {words}. Check that the database is there and that its user may write "
-        "to it.",
-        may_pass=is_lost,
-    )
+    return JournalError(f"The journal in {words}", may_pass=is_lost)
 
 
 def _define_runs(name: str) -> sa.Table:

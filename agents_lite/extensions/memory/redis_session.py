@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...checks import check_count, forgetful
@@ -11,7 +11,7 @@ from ...concurrency.workers import call_or_leave
 from ...exceptions import SessionError, UserError
 from ...memory.session_settings import SessionSettings
 from ...memory.stored_session import StoredSession
-from ..redis_calls import check_client, client_of, in_words, watching
+from ..redis_calls import check_client, check_size, client_of, in_words, watching
 
 try:
     import redis
@@ -109,7 +109,7 @@ class RedisSession(StoredSession):
         return texts
 
     def _append_texts(self, texts: list[str]) -> None:
-        self._change(lambda pipeline: pipeline.rpush(self._key, *texts))
+        self._change(lambda pipeline: pipeline.rpush(self._key, *texts), texts)
 
     def _replace_texts(self, texts: list[str], count: int) -> None:
         def replace(pipeline: Pipeline) -> None:
@@ -117,16 +117,17 @@ class RedisSession(StoredSession):
             if texts:
                 pipeline.lpush(self._key, *reversed(texts))
 
-        self._change(replace)
+        self._change(replace, texts)
 
     def _pop_text(self) -> str | bytes | None:
         text: str | bytes | None = self._change(lambda pipeline: pipeline.rpop(self._key))
         return text
 
-    def _change(self, command: Callable[[Pipeline], object]) -> Any:
-        """Run the command once, the TTL with it, and return its answer."""
+    def _change(self, command: Callable[[Pipeline], object], texts: Iterable[str] = ()) -> Any:
+        """Run the command, which sends these texts, once, the TTL with it; return its answer."""
 
         def change() -> Any:
+            check_size(self._client, texts)
             with watching(self._client, f"{self._key}:unwritten") as pipeline:  # by anybody
                 pipeline.multi()
                 command(pipeline)

@@ -172,10 +172,7 @@ class SQLAlchemySession(StoredSession):
 
 
 def _failure(session_id: str, words: str, error: SQLAlchemyError) -> SessionError:
-    return SessionError(
-        f"Session {session_id!r} in {words}. "
-        "Check that the database is there and that its user may write to it."
-    )
+    return SessionError(f"Session {session_id!r} in {words}")
 
 
 def _define_sessions(name: str) -> sa.Table:
