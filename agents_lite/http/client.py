@@ -315,7 +315,7 @@ class ResponsesClient:
         if call.begin_anew(failure):
             return 0.0
         call.note_effects(failure)
-        if call.may_be_tried_again:
+        if call.may_be_tried_again and not failure.is_final:
             if call.resume():
                 retries.restart()
             delay = retries.delay_after(failure)

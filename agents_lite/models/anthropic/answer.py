@@ -23,40 +23,49 @@ _FINISH_REASONS = {
 
 
 def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
-    """The chunks for the events of a stream, or for a whole message.
+    """The chunks for the events of a stream, or for a whole message; those of one that went on
+    behind a pause are added.
 
     Thinking comes as `thinking_blocks`, too, which keep its signature.
     """
     usage: Json = {}
+    spent: Json = {}  # by the messages before
+    number = 0
     calls: set[Any] = set()  # what the server itself calls, such as a search, has input, too
     for event in answer:
         kind = event.get("type")
+        index = event.get("index") if number < 2 else f"{number}.{event.get('index')}"
         if kind == "message" or (kind is None and "content" in event):
-            blocks = [_begun(at, block) for at, block in enumerate(_blocks(event["content"]))]
+            number += 1
+            spent = _added(spent, event.get("usage") or {})
+            blocks = [
+                _begun(at if number < 2 else f"{number}.{at}", block)
+                for at, block in enumerate(_blocks(event["content"]))
+            ]
             yield _chunk({}, id=event.get("id"), model=event.get("model"))
             yield from map(_chunk, blocks)
-            yield _end(event, event.get("usage") or {})
-            return
-        if kind == "message_start":
+            yield _end(event, spent)
+        elif kind == "message_start":
+            number += 1
             message = event.get("message") or {}
-            usage = message.get("usage") or {}
+            spent, usage = _added(spent, usage), message.get("usage") or {}
             yield _chunk({}, id=message.get("id"), model=message.get("model"))
         elif kind == "content_block_start":
-            index, block = event.get("index"), event["content_block"]
+            block = event["content_block"]
             if block.get("type") == "tool_use":
                 calls.add(index)
             yield _chunk(_begun(index, block))
         elif kind == "content_block_delta":
-            index, delta = event.get("index"), event["delta"]
+            delta = event["delta"]
             if index in calls or delta.get("type") != "input_json_delta":
                 yield _chunk(_more(index, delta))
         elif kind == "message_delta":
             counted = event.get("usage") or {}
             known = {name: count for name, count in counted.items() if count is not None}
             usage = {**usage, **known}
-            yield _end(event.get("delta") or {}, usage)
+            yield _end(event.get("delta") or {}, _added(spent, usage))
         elif kind == "message_stop":
-            yield {"choices": [], "usage": _usage(usage)}
+            yield {"choices": [], "usage": _usage(_added(spent, usage))}
             return
         elif "error" in event:
             yield {"error": event["error"]}
@@ -114,6 +123,20 @@ def _more(index: Any, delta: Json) -> Json:
         piece = {"type": "thinking", "index": index, "signature": delta.get("signature")}
         return {"thinking_blocks": [piece]}
     return {}
+
+
+def _added(before: Json, counted: Json) -> Json:
+    """Counts of two messages in one."""
+    added = {**before, **counted}
+    for name in before.keys() & counted.keys():
+        first, second = before[name], counted[name]
+        if isinstance(first, dict) and isinstance(second, dict):
+            added[name] = _added(first, second)
+        elif isinstance(first, int) and isinstance(second, int):
+            added[name] = first + second
+        elif second is None:
+            added[name] = first
+    return added
 
 
 def _usage(counted: Json) -> Json:

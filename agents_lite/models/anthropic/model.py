@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...exceptions import UserError
 from ...http.client import ResponsesClient
+from ...response_types import as_json
 from ..chat.limits import CannotSay
 from ..chat.model import OpenAIChatCompletionsModel
+from ..sending import send
 from .answer import as_chunks
-from .request import messages_request
+from .pauses import without_pauses
+from .request import gone_on_with, messages_request
 
 if TYPE_CHECKING:
     from ...http.answer import Translate
@@ -62,7 +68,24 @@ class AnthropicModel(OpenAIChatCompletionsModel):
 
     def _translation(self, request: ModelRequest, body: dict[str, Any], host: str) -> Translate:
         events_of = super()._translation(request, body, host)
-        return lambda answer: events_of(as_chunks(answer))
+        go_on = partial(self._events_behind, request)
+        return lambda answer: events_of(as_chunks(without_pauses(answer, go_on)))
+
+    def _events_behind(
+        self, request: ModelRequest, said: list[dict[str, Any]], container: Any
+    ) -> Iterator[dict[str, Any]]:
+        """What the API answers to a request behind what the model has said to it so far."""
+        client = self._connected()
+        body = gone_on_with(self._body(request, self._known(request, client)), said, container)
+        events = send(client, body, request, path=self._path, translate=_as_it_came)
+        is_stream = False
+        with closing(events):
+            for event in map(as_json, events):
+                if "event" in event:
+                    is_stream = True
+                    yield event["event"]
+                elif not is_stream:
+                    yield from event["response"]["output"]
 
     def _body(self, request: ModelRequest, known: Known) -> dict[str, Any]:
         chat = self._chat_body(request, known)
@@ -75,6 +98,16 @@ class AnthropicModel(OpenAIChatCompletionsModel):
             agent = request.agent_name
             who = "" if agent is None else f"Agent {agent}: "
             raise UserError(f"{who}The Messages API does not take {what}") from None
+
+
+def _as_it_came(answer: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Events of the Messages API, or a message, inside of such as a client here hands out."""
+    event: dict[str, Any] = {}
+    for event in answer:
+        yield {"type": "message.event", "event": event}
+        if event.get("type") in ("message", "message_stop") or "content" in event:
+            break
+    yield {"type": "response.completed", "response": {"status": "completed", "output": [event]}}
 
 
 def anthropic_client() -> ResponsesClient:

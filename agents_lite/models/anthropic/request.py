@@ -71,6 +71,22 @@ def messages_request(chat: Json, *, cache_prompt: bool) -> Json:
     }
 
 
+def gone_on_with(body: Json, said: list[Json], container: Any) -> Json:
+    """A request with what the model has said to it so far, in its container, if it has one.
+
+    It has used a tool by then, and is not held to use one again.
+    """
+    body = {**body, "messages": [*body["messages"], {"role": "assistant", "content": said}]}
+    choice = body.get("tool_choice") or {}
+    if choice.get("type") in ("any", "tool"):
+        kept = {name: value for name, value in choice.items() if name != "name"}
+        body["tool_choice"] = {**kept, "type": "auto"}
+    if isinstance(container, dict) and container.get("id"):
+        asked, name = body.get("container"), container["id"]
+        body["container"] = {**asked, "id": name} if isinstance(asked, dict) else name
+    return body
+
+
 def _messages(messages: Any) -> list[Json]:
     """Messages of two roles in turn, all content in blocks."""
     merged: list[Json] = []

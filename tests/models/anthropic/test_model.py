@@ -12,6 +12,8 @@ from agents_lite import (
     Agent,
     AnthropicModel,
     BadRequestError,
+    InternalServerError,
+    ItemHelpers,
     ModelSettings,
     ResponseFailedError,
     ResponsesClient,
@@ -22,6 +24,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.models.anthropic.answer import as_chunks
+from agents_lite.models.anthropic.pauses import MOST_PAUSES
 from agents_lite.models.chat.answer import chat_events
 from agents_lite.testing import ScriptedModel, handoff_to
 from tests.support.drivers import stream, whole_and_streamed
@@ -104,7 +107,8 @@ def playing(whole: dict[str, Any]) -> Any:
 
 
 def model_at(server: LoopbackServer, **options: Any) -> AnthropicModel:
-    return AnthropicModel("claude", ResponsesClient(base_url=server.base_url), **options)
+    client = ResponsesClient(base_url=server.base_url, retry_delay=0.001)
+    return AnthropicModel("claude", client, **options)
 
 
 @whole_and_streamed
@@ -144,25 +148,95 @@ def test_a_tool_is_called_and_thinking_goes_back_with_its_signature(run: Any) ->
     ]
 
 
+SEARCH = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
+OWN = {
+    "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+    "tool_choice": {"type": "tool", "name": "web_search"},
+}
+
+
+def said(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def searcher(server: LoopbackServer, **settings: Any) -> Agent[Any]:
+    own = ModelSettings(extra_body={**OWN, **settings})
+    return Agent("A", model=model_at(server), model_settings=own)
+
+
 @whole_and_streamed
 def test_tools_of_the_server_are_asked_for_in_the_body_and_are_no_calls(run: Any) -> None:
-    """What it calls by itself is its own affair, but a pause in the middle is no answer."""
-    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
-    found = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
-    said = {"type": "text", "text": "Found."}
-    pausing = message(search, stop_reason="pause_turn")
-    offered = {"type": "web_search_20250305", "name": "web_search"}
-    own = {"tools": [offered], "tool_choice": {"type": "tool", "name": "web_search"}}
-    with answering(message(search, found, said), pausing) as server:
-        agent = Agent("A", model=model_at(server), model_settings=ModelSettings(extra_body=own))
-        result = run(agent, "Search")
-        with pytest.raises(ResponseFailedError, match="pause_turn"):
-            run(agent, "Search on")
+    """What it calls by itself is its own affair."""
+    with answering(message(SEARCH, FOUND, said("Found."))) as server:
+        result = run(searcher(server), "Search")
         body = server.requests[0].json
     assert [(item.type, result.final_output) for item in result.new_items] == [
         ("message_output_item", "Found.")
     ]
-    assert {name: body[name] for name in own} == own
+    assert {name: body[name] for name in OWN} == OWN
+
+
+@whole_and_streamed
+def test_an_answer_that_pauses_is_gone_on_with(run: Any) -> None:
+    """It is sent back as it is; all that was said is one answer, and all tokens count."""
+    second = {**THOUGHT, "thinking": "More.", "signature": "gis"}
+    begun = message(THOUGHT, said("Let me"), SEARCH, stop_reason="pause_turn")
+    begun["container"] = {"id": "box_1"}
+    more = message(FOUND, second, {**SEARCH, "id": "t", "input": {}}, stop_reason="pause_turn")
+    with answering(begun, more, message(said(" see: 3."), CALL), message(said("Done."))) as server:
+        agent = searcher(server, container={"skills": []})
+        agent.tools.append(add)
+        result = run(agent, "Search")
+        bodies = [request.json for request in server.requests]
+    assert [item.type for item in result.new_items] == [
+        "reasoning_item",
+        "message_output_item",
+        "tool_call_item",
+        "tool_call_output_item",
+        "message_output_item",
+    ]
+    assert ItemHelpers.text_message_output(result.new_items[1]) == "Let me see: 3."
+    asked = bodies[0]["messages"]
+    back = [THOUGHT, said("Let me"), SEARCH]
+    assert bodies[1]["messages"] == [*asked, {"role": "assistant", "content": back}]
+    back += [FOUND, second, {**SEARCH, "id": "t", "input": {}}]
+    assert bodies[2]["messages"] == [*asked, {"role": "assistant", "content": back}]
+    assert [body["tool_choice"]["type"] for body in bodies[:3]] == ["tool", "auto", "auto"]
+    assert bodies[2]["container"] == {"skills": [], "id": "box_1"}
+    answers = [message for message in bodies[3]["messages"] if message["role"] == "assistant"]
+    assert answers[0]["content"][:2] == [THOUGHT, second]
+    usage = result.context_wrapper.usage
+    assert (usage.requests, usage.input_tokens, usage.output_tokens) == (2, 40, 16)
+
+
+@whole_and_streamed
+def test_an_answer_that_pauses_without_end_has_failed(run: Any) -> None:
+    pausing = playing(message(SEARCH, stop_reason="pause_turn"))
+    with LoopbackServer(always=pausing) as server:
+        with pytest.raises(ResponseFailedError, match="pause_turn"):
+            run(searcher(server), "Search")
+        assert len(server.requests) == MOST_PAUSES + 1
+
+
+@whole_and_streamed
+def test_what_goes_wrong_behind_a_pause_is_told_and_what_came_before_not_asked_for_again(
+    run: Any,
+) -> None:
+    pausing = playing(message(SEARCH, stop_reason="pause_turn"))
+    overloaded = http_answer(529, {"type": "error", "error": {"type": "overloaded_error"}})
+    with LoopbackServer(pausing, overloaded, playing(message(said("Found.")))) as server:
+        assert run(searcher(server), "Search").final_output == "Found."
+    for broken, error in (
+        (http_answer(400, {"error": {"message": "no"}}), BadRequestError),
+        (overloaded, InternalServerError),
+        (stream_answer([{"type": "error", "error": {"message": "no"}}]), ResponseFailedError),
+    ):
+        answers = pausing, *[broken] * (3 if broken is overloaded else 1)
+        with LoopbackServer(*answers) as server:
+            with pytest.raises(error):
+                run(searcher(server), "Search")
+            assert len(server.requests) == len(answers)
 
 
 def refusal(words: str) -> bytes:
