@@ -173,7 +173,7 @@ class RunResultBase:
         if mode not in ("preserve_all", "normalized"):
             raise UserError(f"mode is {repr_of(mode)}; use 'preserve_all' or 'normalized'")
         items = self._run.record.conversation.to_input_list(as_sent=mode == "normalized")
-        return without_reasoning_ids(items) if self._run.omits_ids else items
+        return without_reasoning_ids(items) if self._run.record.omits_ids else items
 
     def __repr__(self) -> str:
         return (

@@ -88,7 +88,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
     """A fact of a record as a JSON object with a `type`."""
     match fact:
         case Started():
-            fields = {name: getattr(fact, name) for name in Started._fields}
+            fields = _fields(fact)
             is_merged = fact.prepared is not fact.given
             fields |= {"prepared": fact.prepared if is_merged else None, "owed": bool(fact.owed)}
             return {"type": "started", **fields}
@@ -149,10 +149,16 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             said = [item_to_json(item) for item in fact.said]
             return {"type": "finished", "is_typed": fact.is_typed, "said": said, **value}
         case _:
-            fields = {name: getattr(fact, name) for name in fact._fields}
+            fields = _fields(fact)
             if isinstance(fact, Decided):
                 fields = {**fields, **_output(fact.output)}
             return {"type": _NAMES[type(fact)], **fields}
+
+
+def _fields(fact: Fact) -> JSON:
+    """Its fields; a policy that was left open is left out."""
+    policy = "reasoning_item_id_policy"
+    return {k: v for k, v in fact._asdict().items() if k != policy or v is not None}
 
 
 def fact_from_json(told: JSON, record: Record) -> Fact:

@@ -27,6 +27,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 }
 _CHOICES = {
     "on": ("input", "output"),
+    "reasoning_item_id_policy": ("preserve", "omit"),
     "reason": ("approval", "unknown_end", "input"),
     "verdict": ("approve", "reject", "output", "input"),
     "what": ("agent_started", "agent_ended", "handed_off"),

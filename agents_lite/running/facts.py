@@ -50,6 +50,8 @@ class Started(NamedTuple):
     """The server's conversation, where it keeps one."""
     session_size: int | None = None
     """Items that the session had; None where there is none, or not all of it was read."""
+    reasoning_item_id_policy: str | None = None
+    """Whether reasoning goes without its ids, as `RunConfig` has it."""
 
 
 class Checked(NamedTuple):
@@ -209,6 +211,8 @@ class TakenUp(NamedTuple):
     """Most turns from now on, those before included."""
     server_ids: tuple[str | None, str | None] | None = None
     """Response and conversation of the server that it follows from now on; None: as before."""
+    reasoning_item_id_policy: str | None = None
+    """Whether reasoning goes without its ids from now on; None: as before."""
 
 
 Fact = (

@@ -76,7 +76,6 @@ class LiveRun:
         hooks: Tells the hooks.
         stand_in: Answers instead of its models and tools, since it began to be read; or None.
         records_content: Whether spans hold inputs and outputs.
-        omits_ids: Whether reasoning goes without its ids.
         output_schema: The type of the final output of the agent at work, or None for plain text.
         turn: The turn that the model is asked in, from 1; the record follows when it has answered.
         compaction: How the model's input is kept within its window, or None.
@@ -97,7 +96,7 @@ class LiveRun:
     __slots__ = (
         "record", "given", "options", "context", "config", "run_id", "group_id", "error_handlers",
         "session", "callbacks", "cancellation", "around", "streamed", "hooks", "stand_in",
-        "records_content", "omits_ids", "output_schema", "turn", "compaction", "estimate",
+        "records_content", "output_schema", "turn", "compaction", "estimate",
         "tokens_per_estimated", "cached_prompt", "tools_at_work", "seats", "pause_reason",
         "is_over", "failure", "is_limited", "depth", "deadline", "events",
         "_agent_span", "_closing", "_pause", "_inner_runs", "_lock", "__weakref__",
@@ -147,7 +146,6 @@ class LiveRun:
         span = get_current_span()
         by_default = sensitive_data_by_default() and not (span and span.hides_content)
         self.records_content = by_default if chosen is None else chosen
-        self.omits_ids = config.reasoning_item_id_policy == "omit"
         self.output_schema: AgentOutputSchemaBase | None = None
         self.turn = record.turn
         self.compaction = self._chosen_compaction()
@@ -169,7 +167,7 @@ class LiveRun:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a result tells in another process; the means to go on stay in this one."""
-        told = ("record", "given", "context", "turn", "pause_reason", "is_over", "omits_ids")
+        told = ("record", "given", "context", "turn", "pause_reason", "is_over")
         return {"options": {}, **{name: getattr(self, name) for name in told}}
 
     def __setstate__(self, told: dict[str, Any]) -> None:

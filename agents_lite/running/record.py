@@ -104,8 +104,8 @@ class Record:
     # Without them it would have a dict of its own of 1.5 KB: more than 30 names share none.
     __slots__ = (
         "starting_agent", "agent", "facts", "inside", "around", "writer", "run_id", "trace_id",
-        "max_turns", "conversation", "turn", "awaited", "answer", "calls", "handover", "filtered",
-        "told", "raw_responses", "usage", "usage_by_agent", "tool_calls",
+        "max_turns", "omits_ids", "conversation", "turn", "awaited", "answer", "calls", "handover",
+        "filtered", "told", "raw_responses", "usage", "usage_by_agent", "tool_calls",
         "input_guardrail_results", "output_guardrail_results", "tool_input_guardrail_results",
         "tool_output_guardrail_results", "output_retries", "final_output", "is_started",
         "is_finished", "agent_is_new", "_checked", "_tripped", "_verdict_ranks", "_ranks",
@@ -130,6 +130,8 @@ class Record:
         self.trace_id: str | None = None
         self.max_turns: int | None = None
         """Most turns, or None for no limit."""
+        self.omits_ids = False
+        """Whether reasoning goes without its ids."""
         self.conversation = Conversation()
         """What was said."""
         self.turn = 0
@@ -342,6 +344,7 @@ class Record:
                 self.is_started = True
                 self.run_id, self.trace_id = fact.run_id, fact.trace_id
                 self.max_turns = fact.max_turns
+                self.omits_ids = fact.reasoning_item_id_policy == "omit"
                 self.conversation.open(fact)
 
     def _take_answer(self, fact: Answered) -> None:
@@ -428,6 +431,8 @@ class Record:
 
     def _take_up(self, fact: TakenUp) -> None:
         self.max_turns = fact.max_turns
+        if fact.reasoning_item_id_policy is not None:
+            self.omits_ids = fact.reasoning_item_id_policy == "omit"
         self.conversation.may_be_saved = True
         failure, self._failure = self._failure, None
         if failure is not None and failure.discards_answer and self.answer is not None:

@@ -31,11 +31,12 @@ def open_conversation(run: LiveRun) -> None:
         UserError: The session or its callback returned no list.
     """
     record, given, options = run.record, run.given, run.options
+    policy = run.config.reasoning_item_id_policy
     if record.is_started:
         if record.writer is not None:
             _tell_trace(record)
         other_ids = record.conversation.other_ids(options)
-        record.add(TakenUp(options.get("max_turns", record.max_turns), other_ids))
+        record.add(TakenUp(options.get("max_turns", record.max_turns), other_ids, policy))
         save_turn(run)
         return
     prepared, session_size = given, None
@@ -56,6 +57,7 @@ def open_conversation(run: LiveRun) -> None:
             or ("" if options.get("auto_previous_response_id") else None),
             conversation_id=options.get("conversation_id"),
             session_size=session_size,
+            reasoning_item_id_policy=policy,
         )
     )
 

@@ -567,6 +567,22 @@ def test_a_fork_of_a_turn_that_has_not_ended_is_refused() -> None:
         Runner.run_sync(agent, "x").to_state().fork(turn=1)
 
 
+@pytest.mark.parametrize("then", [None, "preserve"])
+def test_the_policy_for_ids_of_reasoning_goes_along_until_another_one_is_given(then: Any) -> None:
+    shop = Shop()
+    agent = shop.agent([reasoning("so"), REFUND], [reasoning("then"), REFUND], "Done.")
+    config = RunConfig(reasoning_item_id_policy="omit")
+    result = Runner.run_sync(agent, "Refund order 7", run_config=config)
+    for policy in (then, None):  # what was given with the second part holds in the third
+        state = carried(result.to_state(), agent)
+        state.approve(state.get_interruptions()[0])
+        config = RunConfig(reasoning_item_id_policy=policy)
+        result = Runner.run_sync(agent, state, run_config=config)
+    for items in (agent.model.requests[-1].input, result.to_input_list()):  # type: ignore[union-attr]
+        thoughts = [item for item in items if item.get("type") == "reasoning"]
+        assert ["id" in item for item in thoughts] == [then == "preserve"] * 2
+
+
 def test_typed_outputs_and_handoffs_come_back_from_text() -> None:
     class Total(BaseModel):
         total: int

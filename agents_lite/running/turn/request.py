@@ -52,7 +52,7 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
 
         compact_if_full(run, cancellation, instructions, [*tools, *handoffs])
     sent = list(conversation.next_input)
-    if run.omits_ids:
+    if run.record.omits_ids:
         sent = without_reasoning_ids(sent)
     model_data = _filtered(ModelInputData(sent, instructions), run)
     settings = _settings(agent, run)
