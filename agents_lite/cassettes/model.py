@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.cancellation import RunCancelled
 from ..models.answer import ModelEvents
 from ..models.interface import Model, ModelRequest
 from ..models.openai_provider import choose_model
@@ -48,15 +50,25 @@ class CassetteModel(Model):
             return
         before: list[JSON] = []
         real = choose_model(self._run.agent, self._run.config)
+
+        def record(event: ResponseStreamEvent) -> None:
+            fields = as_json(event)
+            if fields.get("type") in _ENDS:
+                answer = self._cassette.masked_answer(_kept(fields["response"]), before)
+                self._cassette.models.add(Entry(asked, answer, request.agent_name or ""))
+            elif request.stream:
+                before.append(_shortened(fields))
+
         with ModelEvents(real, request, self._run.callbacks) as events:
-            for event in events:
-                fields = as_json(event)
-                if fields.get("type") in _ENDS:
-                    answer = self._cassette.masked_answer(_kept(fields["response"]), before)
-                    self._cassette.models.add(Entry(asked, answer, request.agent_name or ""))
-                elif request.stream:
-                    before.append(_shortened(fields))
-                yield event
+            try:
+                for event in events:
+                    record(event)
+                    yield event
+            except GeneratorExit:  # who reads has left; what is recorded is the whole answer
+                with suppress(Exception, RunCancelled):
+                    for event in events:
+                        record(event)
+                raise
 
 
 def recorded_events(answer: JSON, streamed: bool) -> Iterator[JSON]:

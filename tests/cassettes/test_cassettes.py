@@ -121,6 +121,23 @@ def test_the_events_of_a_stream_are_played_as_they_came(
     assert len(deltas(played)) > 10
 
 
+@pytest.mark.parametrize("event", ["response.created", "response.output_text.delta"])
+def test_an_answer_whose_reader_leaves_is_recorded_whole(
+    scripted: Scripted, file: Path, event: str
+) -> None:
+    def leave(model: ScriptedModel) -> None:
+        for each in Runner.stream(clerk(model), "Refund order 7"):
+            if each.type == "raw_response_event" and each.data.type == event:
+                break
+
+    with cassette(file):
+        leave(scripted([text("It was 70.")]))
+    with cassette(file):
+        leave(scripted([]))
+    with cassette(file):
+        assert stream(clerk(scripted([])), "Refund order 7")[1].final_output == "It was 70."
+
+
 def test_what_was_recorded_whole_is_streamed_word_by_word(scripted: Scripted, file: Path) -> None:
     with cassette(file):
         run_sync(Agent("A", model=scripted([[reasoning("Hm"), text("One two")]])), "Hi")
