@@ -64,9 +64,6 @@ def _make_all(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
     if not beside:
         _make_here(here)
         return
-    limit = run.config.max_tool_concurrency
-    if limit is not None and here:
-        limit = max(limit - 1, 1)
 
     def jobs() -> Iterator[tuple[str, Callable[[], ToolCallOutputItem | None]]]:
         for call in beside:
@@ -74,9 +71,9 @@ def _make_all(calls: list[ToolCall], run: LiveRun, scope: Cancellation) -> None:
                 return  # and those at work come to their ends
             call.announce_start()
             yield f"Tool {call.tool.name}", partial(_make_beside, call)
-        _make_here(here)  # on this thread, while the others are at work
+        _make_here(here)  # on this thread, beside the last ones; begun when there is room
 
-    for place, item in run_in_threads(jobs(), limit, scope):
+    for place, item in run_in_threads(jobs(), run.config.max_tool_concurrency, scope):
         beside[place].announce_end(item)
 
 

@@ -206,12 +206,11 @@ def test_one_at_a_time_goes_in_order() -> None:
     assert order == ["begin 0", "end 0", "begin 1", "end 1"]
 
 
-@pytest.mark.parametrize("most", [2, 3])
-def test_no_more_calls_run_at_a_time_than_allowed(most: int) -> None:
+@pytest.mark.parametrize(("most", "here"), [(2, 0), (3, 0), (3, 2)])
+def test_no_more_calls_run_at_a_time_than_allowed(most: int, here: int) -> None:
     lock, running, peaks = threading.Lock(), [0], [0]
     together = threading.Barrier(most, timeout=60)  # fewer would wait in vain
 
-    @function_tool(parallel=True)
     def count() -> None:
         with lock:
             running[0] += 1
@@ -220,7 +219,12 @@ def test_no_more_calls_run_at_a_time_than_allowed(most: int) -> None:
         with lock:
             running[0] -= 1
 
-    agent = agent_of(count, calls=[call("count")] * 6)
+    tools = [
+        function_tool(count, name_override="beside", parallel=True),
+        function_tool(count, name_override="here"),
+    ]
+    calls = [*[call("beside")] * (6 - here), *[call("here")] * here]
+    agent = agent_of(*tools, calls=calls)
     Runner.run_sync(agent, "x", run_config=RunConfig(max_tool_concurrency=most))
     assert max(peaks) == most
 
