@@ -323,6 +323,8 @@ class Answer:
             value = parse_json(content)
         except ValueError:
             value = None
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]  # Gemini's errors come in a list
         if not isinstance(value, dict):
             raise self._errors.no_response(content)
         return value

@@ -45,6 +45,8 @@ _WITHOUT_EFFECTS = tuple(
     "apply_patch".split()
 )
 """How types of items and tools begin by which a server does nothing itself, or only searches."""
+_MISREAD = r"while expecting start token|tokens remaining in message header"
+"""Words for the same of vLLM, for what gpt-oss said."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
     "[X509",  # a file of certificates that holds none
@@ -214,7 +216,7 @@ def _is_transient_status(error: APIStatusError) -> bool:
         return False
     if error.code == "conversation_locked":  # by another response, for some seconds; a 400
         return True
-    if error.code in MISSAID_CODES:
+    if error.code in MISSAID_CODES or re.search(_MISREAD, str(error)):
         return True
     return error.status_code in (408, 409, 429) or error.status_code >= 500
 

@@ -46,7 +46,8 @@ class EventDecoder:
             self._at_start = False
             text = b"\n" + text.removeprefix(BYTE_ORDER_MARK)
         end = text.rindex(b"\n\n") + 1
-        self._text, self._unfinished = text[: end + 1], [text[end:]]
+        text, self._unfinished = text[: end + 1], [text[end:]]
+        self._text = text.replace(b"\nerror: {", b"\ndata: {")  # as llama.cpp told of them
         return self._events(self._text)
 
     def name_of(self, data: bytes) -> str:

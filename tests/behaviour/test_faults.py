@@ -406,6 +406,20 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     "a queued response": (
         http_answer(200, {**RESPONSE, "status": "queued"}), Outcome(ResponseFailedError, "queued")
     ),
+    "an error in a list with status 200": (
+        http_answer(200, json.dumps([STATUS]).encode()),
+        Outcome(ResponseFailedError, "Because.", code="why"),
+    ),
+    # https://github.com/ggml-org/llama.cpp/pull/16109
+    "an error in a field of its own": (
+        sse(b'error: {"code": 400, "message": "No room.", "type": "invalid_request_error"}\n\n'),
+        Outcome(ResponseFailedError, "No room.", code="400"),
+    ),
+    # https://github.com/vllm-project/vllm/issues/27243
+    "a call that vLLM could not read": (
+        http_answer(400, {"error": {"message": "Unexpected token 7 while expecting start token"}}),
+        Outcome(BadRequestError, "Unexpected token", 3),
+    ),
     "a failed response": (
         http_answer(200, FAILED["response"], headers=ID),
         Outcome(ResponseFailedError, "It broke.", 3, code="server_error", request_id="req_7"),
