@@ -40,10 +40,12 @@ Besides OpenAI's: `model_length` of Mistral, `error` of OpenRouter, `abort` of v
 Gemini's, which may be in capitals or stand behind "content_filter: " and "function_call_filter: ".
 """
 _GOOD_ENDS = ("stop", "tool_calls", None)
-_REASONING_FIELDS = ("reasoning_content", "reasoning")
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text")
 _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 """Reasoning in pieces with signatures: OpenRouter and LiteLLM want them back as they came."""
-_REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS))
+_SIGNATURES = ("reasoning_opaque", "extra_content")
+"""What stands for thoughts in a message: Copilot and Gemini want it back as it came."""
+_REASONING = frozenset((*_REASONING_FIELDS, *_REASONING_LISTS, *_SIGNATURES))
 _OF_CHOICE = ("finish_reason", "logprobs", "usage", "error")
 """What a choice may tell besides its delta."""
 _REST = frozenset(("refusal", "annotations", "images", "audio", "tool_calls", "function_call"))
@@ -134,6 +136,8 @@ class ChatAnswer:
         self._calls = Calls()
         self._reasoning_field: str | None = None
         self._reasoning_lists: dict[str, list[Json]] = {}
+        self._signatures: Json = {}
+        self._has_thought = False
         self._usage: Json | None = None
         self._finish_reason: str | None = None
         self._facts: Json = {}
@@ -287,6 +291,10 @@ class ChatAnswer:
         content = delta.get("content")
         if not _REASONING.isdisjoint(delta):
             self._take_reasoning(delta)
+            if isinstance(content, str) and _is_thought(delta.get("extra_content")):
+                content = self._take_thought(content)
+        elif isinstance(content, str) and content.startswith("</thought>") and self._has_thought:
+            content = self._take_thought(content)
         if isinstance(content, list):
             self._take_parts(content)
         elif content:
@@ -311,11 +319,25 @@ class ChatAnswer:
                 self._content("reasoning")
                 _grow(self._reasoning_lists.setdefault(name, []), piece)
 
+        for name in _SIGNATURES:
+            if delta.get(name) and not _is_thought(delta[name]):
+                self._content("reasoning")
+                self._signatures[name] = delta[name]
+
+    def _take_thought(self, content: str) -> str:
+        """Content that Gemini calls a thought, which ends with a tag in a later one; gives what
+        stands behind it.
+        """
+        self._has_thought = True
+        thought, _, answer = content.removeprefix("<thought>").partition("</thought>")
+        self._say("reasoning_text", thought)
+        return answer
+
     def _take_parts(self, parts: list[Json]) -> None:
-        """Content in parts: text, and thinking, with Mistral again a list of texts."""
+        """Content in parts: text, and thinking, with Mistral and Databricks lists of texts."""
         for part in parts:
-            if isinstance(part, dict) and part.get("type") == "thinking":
-                self._say("reasoning_text", part.get("thinking"))
+            if isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
+                self._say("reasoning_text", part.get("thinking") or part.get("summary") or part)
             else:
                 self._say("output_text", part)
 
@@ -333,7 +355,10 @@ class ChatAnswer:
         if delta.get("function_call"):  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
         for place, piece in enumerate(calls):
-            call, arguments = self._calls.take(piece, place if is_whole else None)
+            taken = self._calls.take(piece, place if is_whole else None)
+            if taken is None:
+                continue
+            call, arguments = taken
             if call.extra:
                 self._content("reasoning")  # which carries it
             if call.place is None:
@@ -344,6 +369,8 @@ class ChatAnswer:
 
     def _take_annotations(self, annotations: Any) -> None:
         for annotation in _listed(annotations):
+            if not isinstance(annotation, dict):
+                continue
             kind: Any = annotation.get("type")
             flat = {"type": kind, **(annotation.get(kind) or {})}
             self._text("output_text").annotations.append(flat)
@@ -390,7 +417,7 @@ class ChatAnswer:
             reasoning.extra[REPLAYED] = replayed = self._to_replay()
             # Signatures may come late, when others have their output_index already, and still stand
             # before what they belong to: so the next request needs them, as sessions keep them.
-            is_signed = self._reasoning_lists or replayed["calls"]
+            is_signed = self._reasoning_lists or self._signatures or replayed["calls"]
             if not reasoning.texts or (is_signed and reasoning is self._items[-1]):
                 self._items.sort(key=lambda item: item is not reasoning)
             elif reasoning is not self._items[0]:
@@ -405,7 +432,7 @@ class ChatAnswer:
 
     def _to_replay(self) -> Json:
         """What the server may want to see again with the next request."""
-        message: Json = dict(self._reasoning_lists)
+        message: Json = {**self._reasoning_lists, **self._signatures}
         if self._reasoning_field is not None:
             message[self._reasoning_field] = self._texts["reasoning_text"].text
         calls = {call.call_id: call.extra for call in self._calls.all if call.extra}
@@ -426,6 +453,12 @@ def _listed(told: Any) -> list[Json]:
     if isinstance(told, dict):
         return [told]
     return [each for each in told or () if each is not None]
+
+
+def _is_thought(extra: Any) -> bool:
+    """Whether Gemini says of content that it is a thought."""
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return isinstance(google, dict) and google.get("thought") is True
 
 
 def _grow(pieces: list[Json], piece: Json) -> None:

@@ -26,8 +26,10 @@ class Calls:
         self.all: list[GrowingCall] = []
         """In the order in which they began."""
 
-    def take(self, piece: Json, place: int | None = None) -> tuple[GrowingCall, str]:
+    def take(self, piece: Json, place: int | None = None) -> tuple[GrowingCall, str] | None:
         """The call that a piece belongs to, a new one if need be, and its part of the arguments.
+
+        None for a piece that begins a call and says nothing of it, as some stand beside a text.
 
         Args:
             piece: The piece.
@@ -47,6 +49,11 @@ class Calls:
             if text[:1] == "{" and (call := self._that_said(text, index, given_id, name)):
                 return call, ""
             call = self._find(index, given_id, name, text)
+        if call is None and not (given_id or name):
+            if not text:
+                return None
+            last = self.all[-1] if self.all else None  # which vLLM may have cut in two
+            call = last if last and last.pieces and not is_json(last.arguments) else None
         if call is None:
             call = GrowingCall(index, given_id, name)
             if self.all and any(other.call_id == call.call_id for other in self.all):
@@ -67,7 +74,7 @@ class Calls:
 
     def _that_said(self, text: str, index: Any, given_id: Any, name: str) -> GrowingCall | None:
         """The call whose arguments a piece says once more, all of them, as some do at the end."""
-        for call in self.all if index is not None else ():
+        for call in self.all if given_id or index is not None else ():
             is_same = call.given_id == given_id if given_id else not name
             if is_same and call.index == index and call.arguments == text and is_json(text):
                 return call

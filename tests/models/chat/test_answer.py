@@ -359,12 +359,50 @@ def test_content_in_parts_is_text_and_thinking() -> None:
         assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
 
 
+def test_a_summary_of_reasoning_in_parts_is_no_part_of_the_answer() -> None:
+    """https://github.com/posit-dev/chatlas/issues/392, of Databricks"""
+    summary = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}
+    parts = [summary, {"type": "text", "text": "Hi"}]
+    deltas = [{"content": [part]} for part in parts]
+    for output in output_of(streamed(*deltas)), whole({"content": parts})["output"]:
+        assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
+
+
+MARK = {"google": {"thought": True}}
+SIGNED = {"google": {"thought_signature": "s"}}
+
+
+def test_a_thought_of_gemini_s_is_reasoning() -> None:
+    """https://discuss.ai.google.dev/t/how-to-include-thoughts-on-openai-compatibility/87141"""
+    events = streamed(
+        {"content": "<thought>H", "extra_content": MARK},
+        {"content": "m.", "extra_content": MARK},
+        {"content": "</thought>Hi"},
+        {"content": "", "extra_content": SIGNED},
+    )
+    message = {"content": "<thought>Hm.</thought>Hi", "extra_content": MARK}
+    for output in output_of(events), whole(message)["output"]:
+        assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
+    assert output_of(events)[0]["replayed"]["message"] == {"extra_content": SIGNED}
+    [text] = output_of(streamed({"content": "</thought> is a tag"}))
+    assert text["content"][0]["text"] == "</thought> is a tag"
+
+
+def test_what_stands_for_thoughts_in_a_message_goes_back_with_it() -> None:
+    """As Copilot has it: a text, and what only the server reads."""
+    events = streamed(
+        {"reasoning_text": "Hm."}, {"content": "Hi"}, {"reasoning_opaque": "x"}, piece("{}", id="c")
+    )
+    answered = {"type": "function_call_output", "call_id": "c", "output": "3"}
+    message, _ = messages_of([*output_of(events), answered], None, "h", "auto")
+    assert (message["reasoning_text"], message["reasoning_opaque"]) == ("Hm.", "x")
+
+
 def test_citations_and_likely_tokens_stay_with_the_text() -> None:
     citation = {"type": "url_citation", "url_citation": {"url": "https://example.com"}}
+    told = {"content": "Hi", "annotations": [citation, "https://example.com", None]}
     likely = {"content": [{"token": "Hi", "logprob": -0.1}]}
-    [message] = whole({"content": "Hi", "annotations": [citation]}, choice={"logprobs": likely})[
-        "output"
-    ]
+    [message] = whole(told, choice={"logprobs": likely})["output"]
     assert message["content"][0]["annotations"] == [
         {"type": "url_citation", "url": "https://example.com"}
     ]
@@ -504,6 +542,37 @@ def test_what_is_no_answer_has_no_events(answer: dict[str, Any]) -> None:
 def test_what_cannot_be_read_is_an_error(choices: Any) -> None:
     with pytest.raises(APIResponseError, match="chat completion"):
         list(chat_events(iter([{"choices": choices}]), "h"))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {},
+        [{}],
+        [{"index": 0, "id": None, "type": None, "function": {"name": None, "arguments": None}}],
+        [{"index": 0, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}],
+    ],
+)
+def test_a_call_of_which_nothing_is_said_is_none(nothing: Any) -> None:
+    """https://github.com/farion1231/cc-switch/pull/4158"""
+    told = {"content": "Hi", "tool_calls": nothing}
+    for output in output_of(streamed(told)), whole(told)["output"]:
+        assert [item["type"] for item in output] == ["message"]
+    events = streamed({"tool_calls": nothing}, piece("{}", index=0, id="x", name="one"))
+    assert calls_in(output_of(events)) == [("one", "{}")]
+
+
+def test_arguments_that_were_cut_in_two_belong_to_one_call() -> None:
+    """https://github.com/vllm-project/vllm/pull/37070"""
+    events = streamed(piece('{"a": 1', index=0, id="x", name="one"), piece("}", index=1))
+    assert calls_in(output_of(events)) == [("one", '{"a": 1}')]
+
+
+def test_a_call_without_an_index_that_is_said_twice_is_one() -> None:
+    said = piece('{"a":1}', id="x", name="one")
+    assert calls_in(output_of(streamed(said, said))) == [("one", '{"a":1}')]
+    other = piece('{"a":1}', id="y", name="one")
+    assert len(output_of(streamed(said, other))) == 2
 
 
 def test_arguments_said_once_more_at_the_end_are_no_further_call() -> None:
