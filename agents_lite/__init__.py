@@ -53,7 +53,7 @@ _HOMES = {  # module: the names it is home to
     "mcp": (
         "create_static_tool_filter MCPCallResult MCPElicitation MCPObject MCPPromptResult "
         "MCPServer MCPServerStdio MCPServerStdioParams MCPServerStreamableHttp "
-        "MCPServerStreamableHttpParams MCPTool MCPUtil ToolFilter "
+        "MCPServerStreamableHttpParams MCPTool MCPToolMetaContext MCPUtil ToolFilter "
         "ToolFilterContext ToolFilterStatic"
     ),
     "memory": (

@@ -1,5 +1,6 @@
 """MCP servers, spoken to synchronously: their tools, prompts and resources."""
 
+from .agent_tools import MCPToolMetaContext
 from .filters import (
     ToolFilter,
     ToolFilterContext,
@@ -33,6 +34,7 @@ __all__ = [
     "MCPServerStreamableHttp",
     "MCPServerStreamableHttpParams",
     "MCPTool",
+    "MCPToolMetaContext",
     "MCPUtil",
     "ToolFilter",
     "ToolFilterContext",

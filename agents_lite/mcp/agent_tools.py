@@ -6,13 +6,16 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..checks import check_kind
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
@@ -35,6 +38,20 @@ logger = logging.getLogger("agents_lite")
 
 LONGEST_NAME = 64
 _ARGUMENTS = TypeAdapter(dict[str, Any])
+
+
+@dataclass(frozen=True)
+class MCPToolMetaContext:
+    """What a `tool_meta_resolver` is given."""
+
+    run_context: RunContextWrapper[Any]
+    """The context of the call."""
+    server_name: str
+    """The server that has the tool."""
+    tool_name: str
+    """The tool's own name."""
+    arguments: dict[str, Any]
+    """What the model gave."""
 
 
 class ServerTool(FunctionTool[Any]):
@@ -130,6 +147,8 @@ def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
         ),
         failure_error_function=server.failure_error_function,
         needs_approval=approval_for(tool, server.require_approval),
+        tool_input_guardrails=server.tool_input_guardrails,
+        tool_output_guardrails=server.tool_output_guardrails,
         parallel=True,
         on_unknown_end=None if tool.is_repeatable else "ask",
     )
@@ -155,20 +174,38 @@ def _invoke(
     run = context.run
     if run is None:
         with Alone() as caller:
-            result = server.call(tool_name, arguments, caller)
+            meta = _meta_of(server, tool_name, context, arguments, caller)
+            result = server.call(tool_name, arguments, caller, meta)
     else:
         server.hold_until(run.closing)
         cancellation = context.cancellation or run.cancellation
         answers = Answers(*run.answered_in_call(context.tool_call_id))
         caller = Caller(cancellation, partial(run.call_within, cancellation), answers)
+        meta = _meta_of(server, tool_name, context, arguments, caller)
         try:
-            result = server.call(tool_name, arguments, caller)
+            result = server.call(tool_name, arguments, caller, meta)
         except InputNeeded as needed:
             call_id = context.tool_call_id
             raise run.ask_in_call(call_id, needed.questions, needed.state) from None
     if result.is_error and span is not None:
         span.set_error({"message": "The tool says that it failed", "data": None})
     return output_of(result, server.use_structured_content)
+
+
+def _meta_of(
+    server: MCPServer,
+    tool_name: str,
+    context: ToolContext[Any],
+    arguments: dict[str, Any],
+    caller: Caller,
+) -> Mapping[str, Any] | None:
+    """What a server is told beside a call's arguments."""
+    if server.tool_meta_resolver is None:
+        return None
+    told = MCPToolMetaContext(context, server.name, tool_name, {**arguments})
+    meta: Mapping[str, Any] | None = caller.call(server.tool_meta_resolver, told)
+    check_kind(meta, (Mapping, NoneType), "What a tool_meta_resolver gives", "a dict or None")
+    return meta
 
 
 def unique_names(

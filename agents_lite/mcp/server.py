@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,10 +15,12 @@ from ..concurrency.calling import Done
 from ..concurrency.forks import in_child, new_lock
 from ..concurrency.workers import run_in_thread, run_in_thread_or_here
 from ..exceptions import MCPServerError, UserError
+from ..guardrail import check_guardrails
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
 from ..shown import SHORTEST_SECRET, repr_of
 from ..tool import ToolErrorFunction, default_tool_error_function
+from ..tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .approval import RequireApproval, check_approval
 from .filters import ToolFilter, ToolFilterContext, check_filter, passes
 from .objects import (
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..agent import Agent
+    from .agent_tools import MCPToolMetaContext
     from .servers import MCPServerStdio as MCPServerStdio
     from .servers import MCPServerStreamableHttp as MCPServerStreamableHttp
 
@@ -54,12 +57,8 @@ if not TYPE_CHECKING:  # or a misspelt name passes
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-LONGEST_BACK_OFF = 8.0
-"""Seconds between two tries at most."""
 WAITING = 0.1
 """Seconds after which a thread that waits for another's connecting looks whether to go on."""
-MOST_PAGES = 1000
-"""Pages of a list, after which a server is taken for one that never ends it."""
 
 _servers: WeakSet[MCPServer] = WeakSet()
 
@@ -94,11 +93,18 @@ class MCPServer(ABC):
         max_retry_attempts: How often listing, and a call that may be repeated by its tool's
             annotations, is tried again when the server fails.
         retry_backoff_seconds_base: Seconds before the second try, doubled for each further one.
+        retry_backoff_seconds_max: Seconds between two tries at most; None: no limit.
+        max_list_pages: Pages of a list, after which a server is taken for one that never ends it;
+            None: no limit.
         max_message_bytes: Longest message that is read; compressed ones count unpacked.
         use_structured_content: Whether a tool's `structuredContent` is its output, where there
             is any, in place of its content.
         failure_error_function: Turns a failed call into what the model is told; None lets the
             error leave the run.
+        tool_meta_resolver: Called for each call of a run with an `MCPToolMetaContext`; gives what
+            the server is told beside the arguments (`_meta`), or None. `def` or `async def`.
+        tool_input_guardrails: Guardrails of all its tools, as those of a function tool.
+        tool_output_guardrails: The same, for what they give.
         on_elicitation: Answers what the server asks the user in the middle of a call: given an
             MCPElicitation, it returns the form's fields, or None to decline. None: the run pauses
             until its state was given the answer; outside of a run the server may not ask.
@@ -122,9 +128,14 @@ class MCPServer(ABC):
         client_session_timeout_seconds: float | None = 60.0,
         max_retry_attempts: int = 0,
         retry_backoff_seconds_base: float = 1.0,
+        retry_backoff_seconds_max: float | None = 8.0,
+        max_list_pages: int | None = 1000,
         max_message_bytes: int = 64 << 20,
         use_structured_content: bool = False,
         failure_error_function: ToolErrorFunction | None = default_tool_error_function,
+        tool_meta_resolver: Callable[[MCPToolMetaContext], Any] | None = None,
+        tool_input_guardrails: Sequence[ToolInputGuardrail] | None = None,
+        tool_output_guardrails: Sequence[ToolOutputGuardrail] | None = None,
         on_elicitation: Callable[[MCPElicitation], Any] | None = None,
         on_failure: Literal["raise", "skip"] = "raise",
     ) -> None:
@@ -136,9 +147,15 @@ class MCPServer(ABC):
             check_seconds(client_session_timeout_seconds, "client_session_timeout_seconds")
         check_count(max_retry_attempts, "max_retry_attempts")
         check_number(retry_backoff_seconds_base, "retry_backoff_seconds_base")
+        if retry_backoff_seconds_max is not None:
+            check_number(retry_backoff_seconds_max, "retry_backoff_seconds_max")
+        if max_list_pages is not None:
+            check_count(max_list_pages, "max_list_pages", 1)
         check_number(max_message_bytes, "max_message_bytes", 1)
         if failure_error_function is not None:
             check_takes(failure_error_function, "failure_error_function", "context", "error")
+        if tool_meta_resolver is not None:
+            check_takes(tool_meta_resolver, "tool_meta_resolver", "an MCPToolMetaContext")
         if on_elicitation is not None:
             check_takes(on_elicitation, "on_elicitation", "an MCPElicitation")
         self.name = name
@@ -147,10 +164,15 @@ class MCPServer(ABC):
         self.require_approval = require_approval
         self.use_structured_content = use_structured_content
         self.failure_error_function = failure_error_function
+        self.tool_meta_resolver = tool_meta_resolver
+        self.tool_input_guardrails = check_guardrails(tool_input_guardrails, ToolInputGuardrail)
+        self.tool_output_guardrails = check_guardrails(tool_output_guardrails, ToolOutputGuardrail)
         self.on_failure = on_failure
         self._seconds = client_session_timeout_seconds
         self._max_retries = max_retry_attempts
         self._back_off = retry_backoff_seconds_base
+        self._longest_back_off = retry_backoff_seconds_max
+        self._most_pages = max_list_pages
         self._longest = max_message_bytes
         self._on_elicitation = on_elicitation
         self._secrets: list[str] = []
@@ -259,16 +281,24 @@ class MCPServer(ABC):
             return MCPTools(self.tools_for(context, caller))
 
     def call_tool(
-        self, tool_name: str, arguments: Mapping[str, Any] | None = None
+        self,
+        tool_name: str,
+        arguments: Mapping[str, Any] | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> MCPCallResult:
         """Call a tool, whatever filters and approvals say.
+
+        Args:
+            tool_name: The tool.
+            arguments: What it is given.
+            meta: What the server is told beside them (`_meta`).
 
         Raises:
             MCPServerError: The server failed or refused; a tool that fails gives a result whose
                 `is_error` is true.
         """
         with self._direct_use() as caller:
-            return self.call(tool_name, arguments or {}, caller)
+            return self.call(tool_name, arguments or {}, caller, meta)
 
     def list_prompts(self) -> MCPObject:
         """The prompts, as the field `prompts`: `name`, `description`, `arguments`."""
@@ -287,13 +317,21 @@ class MCPServer(ABC):
         with self._direct_use() as caller:
             return MCPPromptResult(self._request("prompts/get", params, caller))
 
-    def list_resources(self) -> MCPObject:
-        """The resources, as the field `resources`: `uri`, `name`, `mimeType`."""
-        return self._list_directly("resources")
+    def list_resources(self, cursor: str | None = None) -> MCPObject:
+        """The resources, as the field `resources`: `uri`, `name`, `mimeType`.
 
-    def list_resource_templates(self) -> MCPObject:
-        """The templates of resources, as the field `resourceTemplates`: `uriTemplate`, `name`."""
-        return self._list_directly("resources/templates")
+        Args:
+            cursor: The page to begin with; None: the first. All that follow are there, too.
+        """
+        return self._list_directly("resources", cursor)
+
+    def list_resource_templates(self, cursor: str | None = None) -> MCPObject:
+        """The templates of resources, as the field `resourceTemplates`: `uriTemplate`, `name`.
+
+        Args:
+            cursor: As for `list_resources`.
+        """
+        return self._list_directly("resources/templates", cursor)
 
     def read_resource(self, uri: str) -> MCPObject:
         """A resource, as the field `contents`: `uri` and `text`, or `blob` in base64."""
@@ -326,15 +364,20 @@ class MCPServer(ABC):
         self._known = {**self._known, **{tool.name: tool for tool in tools}}
 
     def call(
-        self, tool_name: str, arguments: Mapping[str, Any], caller: Caller
+        self,
+        tool_name: str,
+        arguments: Mapping[str, Any],
+        caller: Caller,
+        meta: Mapping[str, Any] | None = None,
     ) -> MCPCallResult:
         """Call a tool on somebody's behalf."""
+        told = {"_meta": dict(meta)} if meta else {}
         tool = self.known_tool(tool_name)
         schema = as_json(tool).get("inputSchema") if self._has_headers else None
         return MCPCallResult(
             self._request(
                 "tools/call",
-                {"name": tool_name, "arguments": dict(arguments)},
+                {"name": tool_name, "arguments": dict(arguments), **told},
                 caller,
                 called=tool,
                 headers=parameter_headers(schema, arguments),
@@ -382,15 +425,14 @@ class MCPServer(ABC):
         self._listing = _Listing(tools, session)
         return tools
 
-    def _list_directly(self, kind: str) -> MCPObject:
+    def _list_directly(self, kind: str, cursor: str | None = None) -> MCPObject:
         with self._direct_use() as caller:
-            return MCPObject({_LISTED[kind]: self._all(kind, caller)})
+            return MCPObject({_LISTED[kind]: self._all(kind, caller, cursor), "nextCursor": None})
 
-    def _all(self, kind: str, caller: Caller) -> list[dict[str, Any]]:
+    def _all(self, kind: str, caller: Caller, cursor: Any = None) -> list[dict[str, Any]]:
         """What a server lists, page after page."""
         found: list[dict[str, Any]] = []
         seen: set[Any] = set()
-        cursor = None
         while True:
             params: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
             page = self._request(f"{kind}/list", params, caller)
@@ -406,10 +448,11 @@ class MCPServer(ABC):
             if not isinstance(cursor, str) or cursor in seen:
                 what = f"listing its {kind} goes round in circles: a cursor came twice, or is none"
                 raise MCPServerError(what, self.name)
-            if len(seen) >= MOST_PAGES:
-                what = f"the list of its {kind} does not end after {MOST_PAGES} pages"
-                raise MCPServerError(what, self.name)
             seen.add(cursor)
+            if len(seen) == self._most_pages:
+                pages = f"{self._most_pages} pages (max_list_pages)"
+                what = f"the list of its {kind} does not end after {pages}"
+                raise MCPServerError(what, self.name)
 
     def _request(
         self,
@@ -445,7 +488,8 @@ class MCPServer(ABC):
                 if tries_left == 0 or error.code is not None or not may_repeat:
                     raise
             tries_left -= 1
-            caller.cancellation.wait(min(delay, LONGEST_BACK_OFF))
+            longest = self._longest_back_off
+            caller.cancellation.wait(delay if longest is None else min(delay, longest))
             delay *= 2
 
     def _connected(self, caller: Caller) -> Session:

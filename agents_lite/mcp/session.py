@@ -388,7 +388,8 @@ class Session:
         self, method: str, params: Mapping[str, Any], version: str, can_pause: bool = False
     ) -> Message:
         if version == MODERN_VERSION:
-            params = {**params, "_meta": modern_meta(version, self._abilities(can_pause))}
+            meta = modern_meta(version, self._abilities(can_pause))
+            params = {**params, "_meta": {**params.get("_meta", {}), **meta}}
         return request(next(self._ids), method, params)
 
     def _ask(

@@ -10,7 +10,7 @@ from ..concurrency.workers import run_in_thread
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
 from ..tool import FunctionTool
-from .agent_tools import as_function_tool, unique_names
+from .agent_tools import MCPToolMetaContext, as_function_tool, unique_names
 from .filters import ToolFilter, ToolFilterContext, ToolFilterStatic, create_static_tool_filter
 from .objects import MCPTool
 from .schemas import plain_schema
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..agent import Agent
 
 __all__ = [
+    "MCPToolMetaContext",
     "MCPUtil",
     "ToolFilter",
     "ToolFilterContext",

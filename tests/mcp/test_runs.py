@@ -16,13 +16,17 @@ from agents_lite import (
     Agent,
     MCPServerError,
     MCPServerStdio,
+    MCPToolMetaContext,
     RunConfig,
     Runner,
     RunState,
     RunTimeout,
     SQLiteJournal,
+    ToolGuardrailFunctionOutput,
     UserError,
     function_tool,
+    tool_input_guardrail,
+    tool_output_guardrail,
 )
 from agents_lite.mcp.agent_tools import as_function_tool
 from agents_lite.mcp.objects import MCPTool
@@ -220,6 +224,66 @@ def test_a_run_that_is_out_of_time_ends_the_call(
         with time_is_up_once(is_called), pytest.raises(RunTimeout):
             Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go", timeout=LIMIT)
         wait_until(lambda: heard()[-1]["method"] == "notifications/cancelled")
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize("how", ["run_sync", "run"])
+def test_a_call_tells_the_server_whose_it_is(
+    scripted: Any, script: Script, heard: Heard, tmp_path: Path, modern: bool, how: str
+) -> None:
+    asked: list[MCPToolMetaContext] = []
+
+    async def whose(call: MCPToolMetaContext) -> Any:
+        asked.append(call)
+        return {"tenant": call.run_context.context} if call.tool_name == "echo" else None
+
+    plan = {"log": str(tmp_path / "log"), "modern": modern}
+    server = script(plan, tool_meta_resolver=whose)
+    model = scripted([call("echo", text="hi"), call("pid"), "done"])
+    agent: Agent[str] = Agent("A", mcp_servers=[server], model=model)
+    ended = getattr(Runner, how)(agent, "Go", context="acme")
+    asyncio.run(ended) if how == "run" else None
+    server.call_tool("echo", {"text": "b"}, meta={"tenant": "b"})
+    told = [m["params"].get("_meta", {}) for m in heard() if m["method"] == "tools/call"]
+    assert [meta.get("tenant") for meta in told] == ["acme", None, "b"]
+    assert all("io.modelcontextprotocol/protocolVersion" in meta for meta in told) is modern
+    assert [(each.server_name, each.arguments) for each in asked] == [
+        ("script", {"text": "hi"}),
+        ("script", {}),
+    ]
+
+
+def test_what_tells_whose_a_call_is_gives_an_object(scripted: Any, script: Script) -> None:
+    server = script(tool_meta_resolver=lambda _: "acme", failure_error_function=None)
+    model = scripted([call("echo", text="hi")])
+    with pytest.raises(UserError, match="What a tool_meta_resolver gives must be a dict or None"):
+        Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go")
+    with pytest.raises(UserError, match="tool_meta_resolver"):
+        script(tool_meta_resolver="acme")
+
+
+def test_guardrails_of_a_server_stand_before_and_behind_each_of_its_tools(
+    scripted: Any, script: Script
+) -> None:
+    @tool_input_guardrail
+    def no_b(data: Any) -> Any:
+        if "b" in data.context.tool_arguments:
+            return ToolGuardrailFunctionOutput.reject_content("no b")
+        return ToolGuardrailFunctionOutput.allow()
+
+    @tool_output_guardrail
+    def no_c(data: Any) -> Any:
+        if data.output == "c":
+            return ToolGuardrailFunctionOutput.reject_content("no c")
+        return ToolGuardrailFunctionOutput.allow()
+
+    server = script(tool_input_guardrails=[no_b], tool_output_guardrails=(no_c,))
+    model = scripted([[call("echo", text=each) for each in "abc"], "done"])
+    result = Runner.run_sync(Agent("A", mcp_servers=[server], model=model), "Go")
+    assert outputs(result) == ["a", "no b", "no c"]
+    assert len(result.tool_output_guardrail_results) == 2
+    with pytest.raises(UserError, match="tool_input_guardrail"):
+        script(tool_input_guardrails=[no_c])
 
 
 def test_an_agent_as_a_tool_has_servers_of_its_own(scripted: Any, script: Script) -> None:

@@ -66,6 +66,22 @@ def test_who_takes_a_server_as_the_last_one_lets_go_of_it_keeps_it(script: Scrip
     assert not taken[1].transport.is_alive
 
 
+def test_a_list_of_more_pages_than_are_wanted_is_an_error(script: Script) -> None:
+    plan = {"tools": ["a", "b", "c"], "pages": 3}
+    assert names(script(plan, max_list_pages=3)) == names(script(plan, max_list_pages=None))
+    with pytest.raises(MCPServerError, match=r"after 2 pages \(max_list_pages\)"):
+        script(plan, max_list_pages=2).list_tools()
+
+
+def test_resources_are_listed_from_a_page_on(script: Script, heard: Heard, tmp_path: Path) -> None:
+    answers = {"resources/list": {"resources": []}, "resources/templates/list": {}}
+    answers["resources/templates/list"]["resourceTemplates"] = []
+    server = script({"log": str(tmp_path / "log"), "answers": answers})
+    for found in (server.list_resources("2"), server.list_resource_templates(cursor="2")):
+        assert found.nextCursor is None
+        assert heard()[-1]["params"] == {"cursor": "2"}
+
+
 ENDLESS: Any = [({"same_cursor": True}, "circles"), ({"pages": 9999}, "does not end")]
 
 

@@ -232,7 +232,8 @@ def test_a_server_that_dies_in_a_call_is_started_anew_for_the_next(script: Scrip
 
 
 def test_a_call_that_may_be_repeated_is_where_that_is_wanted(script: Script, heard: Heard) -> None:
-    options: Any = {"max_retry_attempts": 1, "retry_backoff_seconds_base": 0.01}
+    waits = {"retry_backoff_seconds_base": 1e6, "retry_backoff_seconds_max": 0.01}
+    options: Any = {"max_retry_attempts": 1, **waits}
     with script({"die": {"echo": 1, "write": 1}}, **options) as server:
         server.list_tools()
         made = []
