@@ -202,7 +202,11 @@ class AdvancedSQLiteSession(SQLiteSession):
         ):
             given = (self._decode(row["message_data"]) or {}).get("content", "")
             text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-            if search_term.casefold() in text.casefold():
+            said = text
+            if isinstance(given, list):
+                parts = (part for part in given if isinstance(part, dict))
+                said = "\n".join(str(part.get("text", "")) for part in parts)
+            if search_term.casefold() in said.casefold():
                 shown = {"turn": row["branch_turn_number"], "content": text, "full_content": given}
                 turns.append({**shown, "timestamp": row["created_at"], "can_branch": True})
         return turns

@@ -86,8 +86,8 @@ class EncryptedSession(SessionABC):
         return getattr(self.underlying_session, "session_settings", None)
 
     def get_items(self, limit: int | None = None) -> Any:
-        """The newest `limit` items (None: all), without those that are too old; fewer, rather than
-        cut a call from its output.
+        """The newest `limit` items (None: all), without those that are too old or were never
+        encrypted; fewer, rather than cut a call from its output.
         """
         check_limit(limit)
 
@@ -117,7 +117,7 @@ class EncryptedSession(SessionABC):
         What is too old is removed with it.
 
         Raises:
-            SessionError: It was encrypted with another key; it stays.
+            SessionError: It was encrypted with another key, or never; it stays.
         """
         below: Any = self.underlying_session
         held = below.pop_item()
@@ -178,17 +178,19 @@ class EncryptedSession(SessionABC):
 
     def _open(self, item: TResponseInputItem | None) -> TResponseInputItem | None:
         """The item in an envelope; None for one that is too old, damaged, or sealed with another
-        key.
+        key, and for what somebody else put there, in no envelope.
         """
         if item is None or item.get("__enc__") != 1:
-            return item
+            return None
         try:
             return StoredItem(read_json(self._cipher.decrypt(item["payload"], self.ttl)))
         except (InvalidToken, KeyError, TypeError, ValueError):
             return None
 
     def _is_foreign(self, item: TResponseInputItem) -> bool:
-        """Whether an envelope that does not open is a whole one, of another key."""
+        """Whether what does not open is a whole envelope of another key, or none."""
+        if item.get("__enc__") != 1:
+            return True
         payload = item.get("payload")
         if not isinstance(payload, str) or not payload.startswith(_TOKEN):
             return False
@@ -200,8 +202,8 @@ class EncryptedSession(SessionABC):
 
     def _foreign(self) -> SessionError:
         return SessionError(
-            f"The newest item of session {self.session_id!r} was encrypted with another key, and "
-            "stays: give that key, or forget the conversation with clear_session()"
+            f"The newest item of session {self.session_id!r} was not encrypted with this key, and "
+            "stays: give its key, or forget the conversation with clear_session()"
         )
 
 

@@ -155,7 +155,15 @@ def test_turns_are_told_with_how_they_begin(session: AdvancedSQLiteSession) -> N
     assert turns[3]["content"].endswith("Grüße G...") and turns[3]["full_content"] == parts
     (found,) = session.find_turns_by_content("grüSSE")
     assert found["turn"] == 4 and len(found["content"]) > 180
-    assert session.find_turns_by_content("role") == []
+    assert session.find_turns_by_content("role") == session.find_turns_by_content("input_te") == []
+
+
+def test_turns_of_parts_are_found_by_what_they_say(session: AdvancedSQLiteSession) -> None:
+    texts = ['Say "hi"\nC:\\new', "and more"]
+    parts: list[Any] = [{"type": "input_text", "text": text} for text in texts]
+    session.add_items([{"role": "user", "content": [*parts, {"type": "input_image"}]}])
+    for said in ('"HI"', "\nc", ":\\new", "more"):
+        assert [turn["turn"] for turn in session.find_turns_by_content(said)] == [4]
 
 
 def test_runs_leave_their_turns_tools_and_usage() -> None:
