@@ -38,6 +38,7 @@ _HOMES = {  # module: the names it is home to
     "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
     "hosted_tools": (
         "CodeInterpreterTool FileSearchTool HostedMCPTool ImageGenerationTool "
+        "ImageGenerationToolConfig "
         "MCPToolApprovalFunction MCPToolApprovalRequest WebSearchTool"
     ),
     "items": (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Required, TypeAlias
+
+from typing_extensions import TypedDict
 
 from .checks import check_kind, check_takes, forgetful_class
 from .exceptions import UserError
@@ -18,6 +20,7 @@ __all__ = [
     "FileSearchTool",
     "HostedMCPTool",
     "ImageGenerationTool",
+    "ImageGenerationToolConfig",
     "MCPToolApprovalFunction",
     "MCPToolApprovalRequest",
     "WebSearchTool",
@@ -96,7 +99,7 @@ class FileSearchTool(HostedTool):
 class _ConfiguredTool(HostedTool):
     """One that is sent as the configuration that was given."""
 
-    tool_config: dict[str, Any]
+    tool_config: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         """Raise UserError for a configuration that is no dict."""
@@ -105,7 +108,7 @@ class _ConfiguredTool(HostedTool):
 
     def to_request(self) -> dict[str, Any]:
         """The configuration."""
-        return self.tool_config
+        return {**self.tool_config}
 
 
 @dataclass
@@ -113,8 +116,35 @@ class CodeInterpreterTool(_ConfiguredTool):
     """The model's server runs code in a container."""
 
     name: ClassVar[str] = "code_interpreter"
-    tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
+    tool_config: Mapping[str, Any] = field(repr=False)  # it may hold a key
     """{"type": "code_interpreter", "container": {"type": "auto"}}, sent as it is."""
+
+
+class ImageGenerationToolConfig(TypedDict, total=False):
+    """How images are made; what is missing is left to the server, which may take more.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/create
+    """
+
+    type: Required[Literal["image_generation"]]
+    model: str
+    action: Literal["generate", "edit", "auto"]
+    """Whether a new image is made, or one of the conversation changed."""
+    size: str
+    """Such as "1024x1024", or "auto"."""
+    quality: str
+    """Such as "low" or "high", or "auto"."""
+    background: Literal["transparent", "opaque", "auto"]
+    output_format: Literal["png", "webp", "jpeg"]
+    output_compression: int
+    """In percent."""
+    moderation: Literal["low", "auto"]
+    partial_images: int
+    """How many unfinished images a stream has, 0 to 3."""
+    input_fidelity: Literal["high", "low"] | None
+    """How closely the features of a given image are kept."""
+    input_image_mask: dict[str, str]
+    """What of it may be changed, {"file_id": ...} or {"image_url": ...}."""
 
 
 @dataclass
@@ -122,7 +152,7 @@ class ImageGenerationTool(_ConfiguredTool):
     """The model's server makes images."""
 
     name: ClassVar[str] = "image_generation"
-    tool_config: dict[str, Any] = field(repr=False)  # it may hold a key
+    tool_config: Mapping[str, Any] = field(repr=False)  # it may hold a key
     """{"type": "image_generation", "size": ..., ...}, sent as it is."""
 
 
@@ -148,7 +178,7 @@ class HostedMCPTool(_ConfiguredTool):
     """The model's server calls the tools of a remote MCP server."""
 
     name: ClassVar[str] = "hosted_mcp"
-    tool_config: dict[str, Any] = field(repr=False)  # it may hold a token
+    tool_config: Mapping[str, Any] = field(repr=False)  # it may hold a token
     """{"type": "mcp", "server_label": ..., "server_url": ..., "require_approval": ...}, sent as it
     is."""
     on_approval_request: MCPToolApprovalFunction | None = None

@@ -120,6 +120,7 @@ HELD = {
     "`FunctionTool(..., timeout": HERE + "test_a_tool_made_by_hand_has_the_options_of_a_function",
     "A folded history": "test_handoffs.py::test_a_conversation_is_folded_into_one_message",
     "A listener's error": HERE + "test_what_a_listener_raises_is_told_to_the_model",
+    "The model is told": "test_tool.py::test_default_error_message",
     "Tool outputs": "test_tool_output.py::test_other_values_become_json",
     "Errors of HTTP": HERE + "test_errors_of_http_are_of_this_package",
     "Traces stay": "tracing/test_default.py::test_trace_of_other_models_or_none_is_not_sent",
@@ -160,6 +161,7 @@ MISSING = """
     responses_websocket_session run_demo_loop tool_namespace task_span turn_span ToolOrigin
     AgentToolInvocation resolve_computer set_conversation_history_wrappers
     set_default_openai_agent_registration set_default_openai_harness
+    default_handoff_history_mapper
 """.split()
 
 

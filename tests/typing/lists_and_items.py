@@ -5,6 +5,8 @@ from typing import Any, TypedDict
 from agents_lite import (
     Agent,
     HandoffOutputItem,
+    ImageGenerationTool,
+    ImageGenerationToolConfig,
     RunContextWrapper,
     RunHooks,
     RunItem,
@@ -82,3 +84,7 @@ Runner.run_sync(agent, ["Hi"])  # wrong: list-item
 
 def output_of(item: RunItem) -> Any:
     return item.output if isinstance(item, ToolCallOutputItem) else None
+
+
+image: ImageGenerationToolConfig = {"type": "image_generation", "size": "auto"}
+agent.tools += [ImageGenerationTool(image), ImageGenerationTool({"type": "image_generation"})]
