@@ -16,6 +16,7 @@ from agents_lite import (
     RunConfig,
     Runner,
     UserError,
+    WebSearchTool,
     function_tool,
 )
 from agents_lite.testing import (
@@ -144,6 +145,18 @@ def test_text_is_all_parts_of_the_last_message() -> None:
 def test_no_message_at_all_ends_a_plain_agent_with_nothing(output: list[Any]) -> None:
     agent, _ = scripted_calculator([output])
     assert Runner.run_sync(agent, "x").final_output == ""
+
+
+@every_driver_here
+def test_an_answer_of_tools_of_the_server_alone_is_none_yet(run: Any) -> None:
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    painted = {"type": "image_generation_call", "id": "ig_1", "result": "AAAA"}
+    model = BluntModel([[searched], "Found.", [searched], [painted]])
+    agent = Agent(name="A", model=model, tools=[WebSearchTool()])
+    assert run(agent, "x").final_output == "Found."
+    assert model.requests[1].input == [{"role": "user", "content": "x"}, searched]
+    assert run(agent, "x", conversation_id="conv_1").final_output == ""  # nothing is new to it
+    assert run(agent, "x").final_output == ""  # a picture is an answer
 
 
 @pytest.mark.parametrize("output", [[], [reasoning("hm")], [text("")]])

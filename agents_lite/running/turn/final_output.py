@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...agent import FunctionToolResult, ToolsToFinalOutputResult
 from ...exceptions import InvalidFinalOutputError, ModelRefusalError, UserError, words_of
-from ...items import ItemHelpers, ToolCallOutputItem
+from ...items import ItemHelpers, ToolCallItem, ToolCallOutputItem
 from ...shown import repr_of
 from ...tool import FunctionTool
 
@@ -65,12 +65,22 @@ def final_output_of_message(plan: Plan, run: LiveRun) -> FinalOutput | None:
     text = plan.text
     schema = run.output_schema
     if schema is None:
-        return FinalOutput(text or "")
+        return None if _is_on_its_way(plan, run) else FinalOutput(text or "")
     if text:
         return FinalOutput(schema.validate_json(text), is_typed=True)
     if "invalid_final_output" in run.error_handlers:
         raise InvalidFinalOutputError(f"The model gave no {schema.name()} as final output")
     return None
+
+
+def _is_on_its_way(plan: Plan, run: LiveRun) -> bool:
+    """Whether tools of the server were used, nothing was said of it yet, and the model can be asked
+    to: where the server keeps the history, there is nothing to send. A picture is an answer.
+    """
+    if plan.message is not None or run.record.conversation.server_keeps_history:
+        return False
+    calls = (item.raw_item.type for item in plan.items if isinstance(item, ToolCallItem))
+    return any(kind != "image_generation_call" for kind in calls)
 
 
 def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
