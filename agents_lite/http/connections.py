@@ -387,11 +387,19 @@ class _Pool(HTTPConnectionPool):
 
 
 class _TLSPool(_Pool, HTTPSConnectionPool):  # type: ignore[override]
-    _watched = _WatchedTLS
+    _watched: type[_Watched] = _WatchedTLS
     _of_urllib3 = HTTPSConnectionPool
 
 
 _POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+def _pools_for(proxy: str | None) -> dict[str, type[_Pool]]:
+    if proxy and proxy.lower().startswith("socks"):
+        from .socks import POOLS  # only those who need it pay for it
+
+        return POOLS
+    return _POOLS
 
 
 class WatchedAdapter(HTTPAdapter):
@@ -435,10 +443,9 @@ class WatchedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Make the pools of connections through a proxy; a SOCKS proxy brings its own kind."""
+        """Make the pools of connections through a proxy."""
         pools = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):
-            pools.pool_classes_by_scheme = _POOLS
+        pools.pool_classes_by_scheme = _pools_for(proxy)
         return pools
 
 
@@ -460,12 +467,11 @@ def watch_connections(adapter: Any, url: str, proxies: Any) -> None:
     if type(adapter) is not HTTPAdapter or adapter._pool_block:  # type: ignore[attr-defined]
         return
     proxy = select_proxy(url, proxies)
-    if proxy and proxy.lower().startswith("socks"):
-        return
     pools = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
-    if pools.pool_classes_by_scheme is not _POOLS:
+    ours = _pools_for(proxy)
+    if pools.pool_classes_by_scheme is not ours:
         pools.clear()
-        pools.pool_classes_by_scheme = _POOLS
+        pools.pool_classes_by_scheme = ours
 
 
 def renew_connections(session: requests.Session) -> None:

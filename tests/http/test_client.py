@@ -45,6 +45,7 @@ from tests.support.loopback import (
     chunk,
     event_bytes,
     http_answer,
+    socks_proxy,
     stream_answer,
     stream_head,
 )
@@ -415,6 +416,34 @@ def test_a_proxy_that_cannot_be_reached_is_named_as_the_cause(monkeypatch, schem
     client = ResponsesClient(base_url=f"{scheme}://model.test/v1", api_key="k", max_retries=0)
     with pytest.raises(APIConnectionError, match="at the proxy that HTTPS_PROXY.*refused"):
         ask(client)
+
+
+@pytest.mark.parametrize("owner", ["ours", "theirs"])
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_a_request_through_a_socks_proxy_can_be_cancelled(monkeypatch, tls, owner):
+    def hang(peer: Peer) -> None:
+        cancellation.cancel(RunCancelled())
+        peer.hang()
+
+    cancellation = Cancellation()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    with LoopbackServer(GOOD, hang, tls=tls) as server, socks_proxy() as proxy:
+        monkeypatch.setenv("all_proxy", f"socks5h://{proxy}")
+        session = requests.Session() if owner == "theirs" else None
+        client = client_of(server, session=session)
+        assert ask(client) == [COMPLETED]
+        with pytest.raises(RunCancelled):
+            ask(client, cancellation=cancellation)
+        assert server.connections == 1
+
+
+def test_a_socks_proxy_that_refuses_or_cannot_be_reached_is_named_as_the_cause(monkeypatch):
+    with LoopbackServer() as server, socks_proxy(reply=5) as refusing:
+        for proxy in (refusing, "127.0.0.1:1"):
+            monkeypatch.setenv("all_proxy", f"socks5://user:hush-hush@{proxy}")
+            with pytest.raises(APIConnectionError, match="at the proxy that.*refused") as caught:
+                ask(client_of(server, max_retries=0))
+            assert "hush-hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("owner", ["ours", "theirs"])

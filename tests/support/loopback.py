@@ -7,8 +7,8 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,37 @@ class Peer:
             self._pending += block
         found, _, self._pending = self._pending.partition(mark)
         return found
+
+
+@contextmanager
+def socks_proxy(reply: int = 0) -> Iterator[str]:
+    """A SOCKS proxy without a login; gives its host and port.
+
+    Args:
+        reply: What it says to each request; 0: it passes bytes on to where that says, and back.
+    """
+
+    def serve(client: socket.socket) -> None:
+        with suppress(OSError), client, client.makefile("rb") as asked:
+            asked.read(asked.read(2)[1])
+            client.sendall(b"\5\0")
+            asked.read(4)
+            host, port = socket.inet_ntoa(asked.read(4)), int.from_bytes(asked.read(2), "big")
+            with socket.create_connection((host, port)) as target:
+                client.sendall(bytes([5, reply, 0, 1, *bytes(6)]))
+                if reply == 0:
+                    threading.Thread(target=_pass_on, args=[target, client], daemon=True).start()
+                    _pass_on(client, target)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
