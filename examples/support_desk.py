@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -133,6 +134,8 @@ def decide(number: str, call: str) -> Any:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(__doc__)
     with offline_unless_configured():
         for each in find_tickets(journal.runs("unfinished")):
             settle(each["run"].run_id, each["text"])

@@ -85,6 +85,8 @@ def answer_in(items: list[dict[str, Any]]) -> str | None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     print(answer.delay(*sys.argv[1:]).get())
 
 # A bike is booked for Friday.

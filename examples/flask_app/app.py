@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -139,4 +140,6 @@ def answer(visitor: str, start: str | RunState) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(__doc__)
     app.run(threaded=True)

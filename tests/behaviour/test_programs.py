@@ -4,6 +4,7 @@ web are tested with the apps.
 
 from __future__ import annotations
 
+import ast
 import csv
 import os
 import subprocess
@@ -14,10 +15,29 @@ from pathlib import Path
 import pytest
 
 from agents_lite.testing.offline import NOTICE
+from tests.support.warm import run_warm
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("ask_files.py", "requests"),
+        ("letters.py", "requests"),
+        ("summarise_log.py", "requests"),
+        ("support_desk.py", "flask"),
+        ("flask_app/app.py", "flask"),
+        ("celery_app/app.py", "celery"),
+    ],
+)
+def test_a_program_says_how_it_is_started(name: str, needs: str, tmp_path: Path) -> None:
+    pytest.importorskip(needs)
+    told = run_warm([str(EXAMPLES / name), "--help"], cwd=tmp_path)
+    usage = ast.get_docstring(ast.parse((EXAMPLES / name).read_text()))
+    assert (told.returncode, told.stdout, told.stderr.strip()) == (1, "", usage)
 
 
 @pytest.fixture
