@@ -135,8 +135,20 @@ def _is_heading(diff_lines: list[str], number: int) -> bool:
 
 def _find(section: _Section, lines: list[str], at: int) -> int:
     """Where a section begins in the text, at that line or behind it."""
+    begin = at
     for anchor in section.anchors:
-        at = _find_anchor(anchor, lines, at)
+        at = _find_anchor(anchor, lines, at, at == begin)
+    place = _place_of(section, lines, at)
+    if place is None and section.lines[-1] == (" ", ""):  # it only ends the section
+        del section.lines[-1]
+        place = _place_of(section, lines, at)
+    if place is None:
+        shown = "\n".join(section.before)
+        raise DiffError(f"These lines are not in the file behind line {at}:\n{shown}")
+    return place
+
+
+def _place_of(section: _Section, lines: list[str], at: int) -> int | None:
     before = section.before
     last = len(lines) - len(before)
     places: Iterable[int] = range(at, last + 1)
@@ -154,16 +166,17 @@ def _find(section: _Section, lines: list[str], at: int) -> int:
         for place in places:
             if at <= place and list(map(like, lines[place : place + len(before)])) == wanted:
                 return place
-    shown = "\n".join(before)
-    raise DiffError(f"These lines are not in the file behind line {at}:\n{shown}")
+    return None
 
 
-def _find_anchor(anchor: str, lines: list[str], at: int) -> int:
-    """The line behind an anchor; one that was passed already leaves the place as it is."""
+def _find_anchor(anchor: str, lines: list[str], at: int, is_first: bool) -> int:
+    """The line behind an anchor. One that was passed already leaves the place as it is, unless
+    another one of its section was found behind that.
+    """
     for like in _LIKENESS:
         for place in range(at, len(lines)):
             if like(lines[place]) == like(anchor):
                 return place + 1
-    if any(line.strip() == anchor.strip() for line in lines[:at]):
+    if is_first and any(line.strip() == anchor.strip() for line in lines[:at]):
         return at
     raise DiffError(f"This line is not in the file: {anchor}")

@@ -146,6 +146,18 @@ def test_an_anchor_that_was_passed_may_be_named_again() -> None:
     assert apply_diff(text, "@@ class A\n-one\n+1\n@@ class A\n-two\n+2") == "class A\n1\n2\n"
 
 
+def test_an_anchor_is_not_taken_from_before_the_one_that_it_stands_under() -> None:
+    text = "class A\ndef f\nold\nclass B\ndef g\nold\n"
+    assert apply_diff(text, "@@ class A\n@@ def f\n-old\n+new") == text.replace("old", "new", 1)
+    with pytest.raises(DiffError, match="This line is not in the file: def f"):
+        apply_diff(text, "@@ class B\n@@ def f\n-old\n+new")
+
+
+def test_a_blank_line_behind_a_section_is_no_part_of_it() -> None:
+    assert apply_diff("a\nb\nc\n", "@@\n-a\n+1\n\n@@\n-c\n+3\n \n") == "1\nb\n3\n"
+    assert apply_diff("a\n\nc\n", "@@\n-a\n+1\n\n@@\n-c\n+3\n") == "1\n\n3\n"
+
+
 def test_blanks_at_the_ends_of_lines_may_differ_and_the_file_keeps_its_own() -> None:
     assert apply_diff("a  \n\tb\nc\n", "@@\n a\n b\n-c\n+d\n") == "a  \n\tb\nd\n"
 
