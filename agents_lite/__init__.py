@@ -5,6 +5,7 @@ A name is imported when it is first used, so that `import agents_lite` costs nex
 """
 
 import logging as _logging
+from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 from sys import modules as _modules
 from types import ModuleType as _ModuleType
@@ -12,10 +13,7 @@ from types import ModuleType as _ModuleType
 __version__ = "0.1.0"
 
 _HOMES = {  # module: the names it is home to
-    "agent": (
-        "Agent AgentBase AgentToolStreamEvent FunctionToolResult StopAtTools "
-        "ToolsToFinalOutputFunction ToolsToFinalOutputResult"
-    ),
+    "agent": "Agent AgentBase",
     "cassettes.recording": "cassette Cassette",
     "computer": "AsyncComputer Button Computer Environment",
     "exceptions": (
@@ -35,7 +33,8 @@ _HOMES = {  # module: the names it is home to
         "output_guardrail OutputGuardrail OutputGuardrailResult"
     ),
     "extensions.handoff_filters": "nest_handoff_history remove_all_tools",
-    "handoffs": "Handoff handoff HandoffInputData HandoffInputFilter",
+    "handoff_data": "HandoffInputData HandoffInputFilter",
+    "handoffs": "Handoff handoff",
     "hosted_tools": (
         "CodeInterpreterTool FileSearchTool HostedMCPTool ImageGenerationTool "
         "ImageGenerationToolConfig "
@@ -100,12 +99,14 @@ _HOMES = {  # module: the names it is home to
     ),
     "run": "RunOptions Runner",
     "run_config": (
-        "CallModelData ModelInputData ReasoningItemIdPolicy RunConfig RunErrorHandler "
-        "RunErrorHandlerInput RunErrorHandlerResult RunErrorHandlers ToolErrorFormatter "
-        "ToolErrorFormatterArgs ToolExecutionConfig ToolNameCollisionPolicy ToolNotFoundBehavior "
-        "UsageLimits"
+        "ReasoningItemIdPolicy RunConfig ToolExecutionConfig ToolNameCollisionPolicy "
+        "ToolNotFoundBehavior UsageLimits"
     ),
     "run_context": "AgentHookContext RunContextWrapper TContext",
+    "run_error_handlers": (
+        "RunErrorHandler RunErrorHandlerInput RunErrorHandlerResult RunErrorHandlers"
+    ),
+    "run_functions": "CallModelData ModelInputData ToolErrorFormatter ToolErrorFormatterArgs",
     "stream_events": (
         "AgentUpdatedStreamEvent RawResponsesStreamEvent RunItemStreamEvent StreamEvent"
     ),
@@ -119,6 +120,10 @@ _HOMES = {  # module: the names it is home to
         "ToolOutputGuardrail ToolOutputGuardrailData ToolOutputGuardrailResult"
     ),
     "tool_context": "ToolContext",
+    "tool_use": (
+        "AgentToolStreamEvent FunctionToolResult StopAtTools ToolsToFinalOutputFunction "
+        "ToolsToFinalOutputResult"
+    ),
     "tool_output": (
         "ToolOutputFileContent ToolOutputFileContentDict ToolOutputImage ToolOutputImageDict "
         "ToolOutputText ToolOutputTextDict"
@@ -153,7 +158,6 @@ _PLACES = {
     "editor": "local_tools",
     "function_schema": "schema.function_schema",
     "models.openai_chatcompletions": "models.chat",
-    "run_error_handlers": "run_config",
     "run_state": "running.run_state",
     "strict_schema": "schema.strict_schema",
     "tracing.create": "tracing",
@@ -183,6 +187,18 @@ def _load(module: str) -> object:
         if exceptions is not None:
             exceptions.explain_lost_import(error)
         raise
+
+
+def _names_of(module: str, *homes: str) -> _Callable[[str], object]:
+    """A `__getattr__` for a module that has public names of others, too."""
+
+    def named(name: str) -> object:
+        home = _MODULE_OF.get(name)
+        if home in homes:
+            return getattr(_load(home), name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return named
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,7 @@ from .computer import *
 from .exceptions import *
 from .extensions.handoff_filters import *
 from .guardrail import *
+from .handoff_data import *
 from .handoffs import *
 from .hosted_tools import *
 from .http.client import *
@@ -39,6 +40,8 @@ from .retry import *
 from .run import *
 from .run_config import *
 from .run_context import *
+from .run_error_handlers import *
+from .run_functions import *
 from .running.many import *
 from .running.run_state import *
 from .stream_events import *
@@ -46,6 +49,7 @@ from .tool import *
 from .tool_context import *
 from .tool_guardrails import *
 from .tool_output import *
+from .tool_use import *
 from .tracing import *
 from .usage import *
 
@@ -54,3 +58,4 @@ __version__: str
 _MODULE_OF: dict[str, str]
 
 def _load(module: str) -> object: ...
+def _names_of(module: str, *homes: str) -> object: ...

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from typing_extensions import TypedDict
-
-from .checks import check_number, check_takes, forgetful, forgetful_class, from_fields
+from . import _names_of
+from .checks import (
+    check_guardrails,
+    check_number,
+    check_takes,
+    forgetful,
+    forgetful_class,
+    from_fields,
+)
 from .concurrency.calling import settled
 from .exceptions import UserError
-from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from .handoffs import Handoff
 from .lifecycle import AgentHooks, check_hooks
 from .model_settings import ModelSettings
 from .models.interface import Model
 from .pickling import PickledByName
-from .prompts import GenerateDynamicPromptData, Prompt
 from .run_config import DEFAULT_MAX_TURNS
 from .run_context import RunContextWrapper, TContext
 from .shown import html_table, in_few_words, repr_of
-from .taken_whole import TakenWhole
 from .tool import (
     FunctionTool,
     Tool,
@@ -32,81 +35,26 @@ from .tool import (
 )
 
 if TYPE_CHECKING:
-    from .items import ToolCallOutputItem
+    from .guardrail import InputGuardrail, OutputGuardrail
     from .lifecycle import RunHooks
     from .mcp import MCPServer
     from .memory import Session
     from .output_schema import AgentOutputSchemaBase
+    from .prompts import Prompt
     from .result import RunResult
     from .run_config import RunConfig
-    from .stream_events import StreamEvent
+    from .tool_use import *  # noqa: F403
+    from .tool_use import AgentToolStreamEvent, StopAtTools, ToolsToFinalOutputFunction
 
 __all__ = [
     "Agent",
     "AgentBase",
-    "AgentToolStreamEvent",
-    "FunctionToolResult",
-    "StopAtTools",
-    "ToolsToFinalOutputFunction",
-    "ToolsToFinalOutputResult",
 ]
 
+if not TYPE_CHECKING:  # or a misspelt name passes
+    __getattr__ = _names_of(__name__, "tool_use")
+
 T = TypeVar("T")
-
-
-class StopAtTools(TypedDict):
-    """Ends the run at a call of one of these tools."""
-
-    stop_at_tool_names: list[str]
-
-
-@dataclass
-class ToolsToFinalOutputResult:
-    """What a `tool_use_behavior` function decides."""
-
-    is_final_output: bool
-    """True ends the run."""
-    final_output: Any = None
-    """The final output, when it does."""
-
-
-@dataclass
-class FunctionToolResult(TakenWhole):
-    """A function tool's call, as a `tool_use_behavior` function sees it."""
-
-    tool: FunctionTool
-    """The tool."""
-    output: Any
-    """What it returned."""
-    run_item: ToolCallOutputItem
-    """The item for the output."""
-
-
-ToolsToFinalOutputFunction = Callable[[RunContextWrapper[TContext], list[FunctionToolResult]], Any]
-"""Called with context and results; returns a `ToolsToFinalOutputResult`, or an awaitable of one."""
-
-
-@dataclass(eq=False)
-class AgentToolStreamEvent(Mapping[str, Any], TakenWhole):
-    """An event of an agent that runs as a tool; its fields can be read as those of a dict, too."""
-
-    event: StreamEvent
-    """The nested run's event."""
-    agent: Agent[Any]
-    """The agent now at work in it."""
-    tool_name: str
-    """The tool's name."""
-    tool_call: Any = None
-    """The outer agent's call, or None outside a run."""
-
-    def __getitem__(self, name: str) -> Any:
-        return vars(self)[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(vars(self))
-
-    def __len__(self) -> int:
-        return len(vars(self))
 
 
 @forgetful_class
@@ -209,8 +157,8 @@ class Agent(PickledByName, Generic[TContext]):
         self._require("tools", (list, tuple), "a list of tools")
         self.handoffs = _as_list(self.handoffs)
         self.tools = _as_list(self.tools)
-        self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
-        self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
+        self.input_guardrails = check_guardrails(self.input_guardrails, "input_guardrail")
+        self.output_guardrails = check_guardrails(self.output_guardrails, "output_guardrail")
         if isinstance(self.model_settings, dict):
             self.model_settings = from_fields(ModelSettings, self.model_settings)
         if not isinstance(self.model_settings, ModelSettings):  # its headers may hold secrets
@@ -327,6 +275,8 @@ class Agent(PickledByName, Generic[TContext]):
         """The stored prompt, as it is in this context."""
         prompt = self.prompt
         if callable(prompt):
+            from .prompts import GenerateDynamicPromptData  # only those who have one pay for it
+
             prompt = await settled(prompt(GenerateDynamicPromptData(run_context, self)))
         given: Prompt | None = prompt
         return given

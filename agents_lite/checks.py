@@ -152,6 +152,23 @@ def from_fields(kind: type[T], given: Any) -> T:
     return kind(**given)
 
 
+def check_guardrails(guardrails: Any, decorator: str) -> list[Any]:
+    """Guardrails as a list; None is an empty one.
+
+    Raises:
+        UserError: It is no list, or one of them is none that the decorator of that name makes.
+    """
+    if not isinstance(guardrails, list | tuple | None):
+        shown = repr_of(guardrails)
+        raise UserError(f"{decorator}s must be a list of @{decorator} functions: {shown}")
+    for guardrail in guardrails or ():
+        if getattr(type(guardrail), "decorator", None) != decorator:
+            shown = repr_of(guardrail)
+            raise UserError(f"{decorator}s: {shown} is none; decorate it with @{decorator}")
+        guardrail.check_bound(f"{decorator}s")
+    return list(guardrails or ())
+
+
 def check_session(value: Any, owner: str) -> None:
     """Raise UserError for what is no session."""
     if isinstance(value, type) or not (hasattr(value, "get_items") and hasattr(value, "add_items")):

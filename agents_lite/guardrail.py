@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, over
 
 from .checks import check_takes
 from .concurrency.calling import settled
-from .exceptions import UserError
 from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
-from .shown import repr_of
 from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ __all__ = [
 ]
 
 TFunction = TypeVar("TFunction")
-TGuardrail = TypeVar("TGuardrail", bound="AnyGuardrail[Any]")
 
 
 @dataclass
@@ -197,21 +194,3 @@ def output_guardrail(
 def declare(kind: Callable[..., Any], function: Any, **options: Any) -> Any:
     """A guardrail of a function; of None, the decorator that makes one."""
     return partial(kind, **options) if function is None else kind(function, **options)
-
-
-def check_guardrails(guardrails: Any, kind: type[TGuardrail]) -> list[TGuardrail]:
-    """Guardrails as a list; None is an empty one.
-
-    Raises:
-        UserError: It is no list, or one of them is no guardrail of that kind.
-    """
-    decorator = kind.decorator
-    if not isinstance(guardrails, list | tuple | None):
-        shown = repr_of(guardrails)
-        raise UserError(f"{decorator}s must be a list of @{decorator} functions: {shown}")
-    for guardrail in guardrails or ():
-        if not isinstance(guardrail, kind):
-            shown = repr_of(guardrail)
-            raise UserError(f"{shown} is no {kind.__name__}; decorate it with @{decorator}")
-        guardrail.check_bound(f"{decorator}s")
-    return list(guardrails or ())

@@ -11,7 +11,7 @@ from .exceptions import UserError
 from .response_types import ResponsesObject, ResponseStreamEvent, as_json, json_text
 from .shown import html_table, in_few_words, repr_of
 from .taken_whole import TakenWhole
-from .tool_output import output_for_model
+from .told_output import output_for_model
 from .usage import Usage
 
 if TYPE_CHECKING:

@@ -10,13 +10,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
 
+from . import _names_of
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
 from .run_config import DEFAULT_MAX_TURNS as DEFAULT_MAX_TURNS
-from .run_config import CallModelData as CallModelData
-from .run_config import ModelInputData as ModelInputData
 from .run_config import RunConfig as RunConfig
-from .run_config import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 from .run_context import TContext
 from .running.signatures import shows_options
 from .running.start import RunOptions, new_run
@@ -29,12 +27,16 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .journal import Journal
     from .replay.playing import Replay
+    from .run_functions import *  # noqa: F403
     from .running.many import RunOutcome
     from .running.run_state import RunState
     from .stream_events import StreamEvent
     from .tracing.sqlite_store import StoredTrace
 
 __all__ = ["RunOptions", "Runner"]
+
+if not TYPE_CHECKING:  # or a misspelt name passes
+    __getattr__ = _names_of(__name__, "run_functions")
 
 
 class Runner:

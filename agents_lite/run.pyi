@@ -4,24 +4,23 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
+from . import _names_of
 from .concurrency.generators import drain
 from .result import RunResult, RunResultStreaming
 from .run_config import DEFAULT_MAX_TURNS as DEFAULT_MAX_TURNS
-from .run_config import CallModelData as CallModelData
-from .run_config import ModelInputData as ModelInputData
 from .run_config import RunConfig as RunConfig
-from .run_config import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 from .run_context import TContext
 from .running.signatures import shows_options
 from .running.start import RunOptions, new_run
 from collections.abc import Mapping
 from .lifecycle import RunHooks
 from .memory import Session
-from .run_config import RunErrorHandler
+from .run_error_handlers import RunErrorHandler
 import os
 from .agent import Agent
 from .journal import Journal
 from .replay.playing import Replay
+from .run_functions import *
 from .running.many import RunOutcome
 from .running.run_state import RunState
 from .stream_events import StreamEvent

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from . import _names_of
 from .checks import (
     check_count,
+    check_guardrails,
     check_kind,
     check_number,
     check_takes,
@@ -15,40 +17,34 @@ from .checks import (
     from_fields,
 )
 from .exceptions import UserError
-from .guardrail import InputGuardrail, OutputGuardrail, check_guardrails
-from .handoffs import HandoffInputFilter
 from .model_settings import ModelSettings
 from .models.interface import Model, ModelProvider
 from .models.openai_provider import default_provider
-from .run_context import RunContextWrapper, TContext
 from .shown import repr_of, set_fields
 from .taken_whole import TakenWhole
 
 if TYPE_CHECKING:
-    from .agent import Agent
     from .compaction import Compaction
-    from .exceptions import AgentsException
+    from .guardrail import InputGuardrail, OutputGuardrail
+    from .handoff_data import HandoffInputFilter
     from .items import TResponseInputItem
     from .journal import Journal
     from .memory import SessionSettings
-    from .result import RunErrorDetails
+    from .run_error_handlers import RunErrorHandlers
+    from .run_functions import *  # noqa: F403
+    from .run_functions import CallModelData, ToolErrorFormatter
 
 __all__ = [
-    "CallModelData",
-    "ModelInputData",
     "ReasoningItemIdPolicy",
     "RunConfig",
-    "RunErrorHandler",
-    "RunErrorHandlerInput",
-    "RunErrorHandlerResult",
-    "RunErrorHandlers",
-    "ToolErrorFormatter",
-    "ToolErrorFormatterArgs",
     "ToolExecutionConfig",
     "ToolNameCollisionPolicy",
     "ToolNotFoundBehavior",
     "UsageLimits",
 ]
+
+if not TYPE_CHECKING:  # or a misspelt name passes
+    __getattr__ = _names_of(__name__, "run_functions")
 
 ReasoningItemIdPolicy: TypeAlias = Literal["preserve", "omit"]
 ToolNameCollisionPolicy: TypeAlias = Literal["error", "warn"]
@@ -113,79 +109,6 @@ class ToolExecutionConfig:
     max_function_tool_concurrency: int | None = None
     """The same as `RunConfig.max_tool_concurrency`."""
 
-
-@dataclass
-class ModelInputData(TakenWhole):
-    """What the model is about to be sent."""
-
-    input: list[TResponseInputItem]
-    """Input items."""
-    instructions: str | None
-    """The system prompt, or None."""
-
-
-@dataclass
-class CallModelData(TakenWhole, Generic[TContext]):
-    """What a `call_model_input_filter` is given."""
-
-    model_data: ModelInputData
-    """Input and instructions, a copy that may be changed."""
-    agent: Agent[TContext]
-    """The agent at work."""
-    context: TContext = field(repr=False)
-    """The user's context object."""
-
-
-@dataclass
-class ToolErrorFormatterArgs(TakenWhole, Generic[TContext]):
-    """What a `tool_error_formatter` is given."""
-
-    kind: Literal["approval_rejected", "tool_not_found"]
-    """What the model is to be told of: a person rejected the call, or there is no such tool and the
-    run says `tool_not_found="tell_model"`."""
-    tool_type: Literal["function", "computer", "shell", "local_shell", "apply_patch", "custom"]
-    """The kind of tool."""
-    tool_name: str
-    """The tool that the call names."""
-    call_id: str
-    """The call."""
-    default_message: str
-    """What the model would be told."""
-    run_context: RunContextWrapper[TContext]
-    """The run's context."""
-
-
-@dataclass
-class RunErrorHandlerInput(TakenWhole, Generic[TContext]):
-    """What an error handler is given."""
-
-    context: RunContextWrapper[TContext]
-    """The run's context."""
-    agent: Agent[Any]
-    """The agent at work."""
-    error: AgentsException
-    """The error that the run would end with."""
-    run_data: RunErrorDetails
-    """What the run has done."""
-
-
-@dataclass
-class RunErrorHandlerResult:
-    """A final output in place of an error."""
-
-    final_output: Any
-    """The run's final output."""
-    include_in_history: bool = True
-    """Whether it is added to the conversation, as a message of the agent."""
-
-
-RunErrorHandler: TypeAlias = Callable[[RunErrorHandlerInput[TContext]], Any]
-"""Returns a final output, a `RunErrorHandlerResult`, or None to let the error be; `def` or
-`async def`."""
-RunErrorHandlers: TypeAlias = Mapping[str, RunErrorHandler[TContext]]
-"""Handlers by the kind of error."""
-ToolErrorFormatter: TypeAlias = Callable[[ToolErrorFormatterArgs[TContext]], Any]
-"""Says what the model is told, or None for the default message; `def` or `async def`."""
 
 _ERROR_HANDLERS = ("max_turns", "invalid_final_output", "model_refusal")
 
@@ -303,8 +226,8 @@ class RunConfig(TakenWhole):
         Raises:
             UserError: A field is of the wrong kind.
         """
-        self.input_guardrails = check_guardrails(self.input_guardrails, InputGuardrail)
-        self.output_guardrails = check_guardrails(self.output_guardrails, OutputGuardrail)
+        self.input_guardrails = check_guardrails(self.input_guardrails, "input_guardrail")
+        self.output_guardrails = check_guardrails(self.output_guardrails, "output_guardrail")
         is_plain = tool_not_found_behavior is None and tool_execution is None
         if is_plain and self == _as_usual:
             return  # as for most runs, each of which has one

@@ -25,12 +25,11 @@ from typing import (
 
 from typing_extensions import TypedDict
 
-from . import _MODULE_OF, _load
-from .checks import check_kind, check_takes, is_number
+from . import _names_of
+from .checks import check_guardrails, check_kind, check_takes, is_number
 from .concurrency import calling
 from .concurrency.calling import name_of, settled
 from .exceptions import ToolTimeoutError, UserError, words_of
-from .guardrail import check_guardrails
 from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
 from .run_context import RunContextWrapper, TContext
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from .running.turn.tool_call import ToolCall
     from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
     from .tool_output import *  # noqa: F403
+    from .tool_use import *  # noqa: F403
 
 __all__ = [
     "FunctionTool",
@@ -68,16 +68,11 @@ __all__ = [
 ]
 
 
-_BESIDE = ("agent", "hosted_tools", "local_tools", "tool_guardrails", "tool_output")
+_BESIDE = ("agent", "hosted_tools", "local_tools", "tool_guardrails", "tool_output", "tool_use")
 """Modules whose names can be had from here, too; most of them need this one."""
 
 if not TYPE_CHECKING:  # or a misspelt name passes
-
-    def __getattr__(name: str) -> Any:
-        home = _MODULE_OF.get(name)
-        if home in _BESIDE:
-            return getattr(_load(home), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = _names_of(__name__, *_BESIDE)
 
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -223,16 +218,12 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
                 "'ask', 'fail' or None."
             )
         if self.tool_input_guardrails is not None:
-            from .tool_guardrails import ToolInputGuardrail  # only those who have some pay for it
-
             self.tool_input_guardrails = check_guardrails(
-                self.tool_input_guardrails, ToolInputGuardrail
+                self.tool_input_guardrails, "tool_input_guardrail"
             )
         if self.tool_output_guardrails is not None:
-            from .tool_guardrails import ToolOutputGuardrail
-
             self.tool_output_guardrails = check_guardrails(
-                self.tool_output_guardrails, ToolOutputGuardrail
+                self.tool_output_guardrails, "tool_output_guardrail"
             )
         given = vars(self)["params_json_schema"]
         if not callable(given):

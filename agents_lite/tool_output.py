@@ -1,15 +1,13 @@
-"""What a tool returned, in the form the model gets to see."""
+"""Text, images and files that a tool may return."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NotRequired, TypeAlias
 
-from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from .exceptions import UserError
-from .response_types import as_python
 
 __all__ = [
     "ToolOutputFileContent",
@@ -106,31 +104,21 @@ _FIELDS = {
 """What is read of a dict."""
 
 
-def output_for_model(value: Any) -> str | list[dict[str, Any]]:
-    """A tool's output as the API takes it.
-
-    A string stays what it is, text, image and file outputs (also as dicts of the same fields or in
-    the API's own form, also several in a list or tuple, with strings among them) become content
-    parts, all else becomes JSON, and `str(value)` what JSON cannot express.
+def content_parts(value: Any) -> list[dict[str, Any]] | None:
+    """The content parts that a tool's output stands for, or None where it stands for none.
 
     Returns:
-        Text, or a list of parts, {"type": "input_text", "text": ...} and the like.
+        A list of {"type": "input_text", "text": ...} and the like.
     """
-    if isinstance(value, str):
-        return str.__str__(value)  # of a class of its own, too
-    elements = _as_list(value)
+    elements = list(value) if isinstance(value, list | tuple) else [value]
     outputs = [_read_structured(element) for element in elements]
     if not any(outputs):
-        return _make_json(value)
+        return None
     for place, element in enumerate(elements):
         if isinstance(element, str):
             outputs[place] = ToolOutputText(element)
     parts = [_make_part(output) for output in outputs if output is not None]
-    return parts if len(parts) == len(outputs) else _make_json(value)
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return parts if len(parts) == len(outputs) else None
 
 
 def _read_structured(value: Any) -> StructuredOutput | None:
@@ -157,18 +145,3 @@ def _read_structured(value: Any) -> StructuredOutput | None:
 def _make_part(output: StructuredOutput) -> dict[str, Any]:
     fields = {name: value for name, value in asdict(output).items() if value is not None}
     return {**fields, "type": f"input_{output.type}"}
-
-
-def _make_json(value: Any) -> str:
-    def fall_back(part: Any) -> Any:
-        try:
-            return as_python(part)
-        except TypeError:
-            if part is value:
-                raise
-        return str(part)
-
-    try:
-        return to_json(value, fallback=fall_back).decode()
-    except (ValueError, TypeError):
-        return str(value)

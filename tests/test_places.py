@@ -13,9 +13,11 @@ import pytest
 import agents_lite
 
 NAMES = {
+    "agent": ["Agent", "AgentToolStreamEvent", "StopAtTools", "ToolsToFinalOutputResult"],
     "agent_output": ["AgentOutputSchema", "AgentOutputSchemaBase"],
     "decorators": ["tool", "function_tool", "input_guardrail", "tool_output_guardrail"],
     "exceptions": ["RunErrorDetails", "MaxTurnsExceeded"],
+    "handoffs": ["Handoff", "HandoffInputData", "HandoffInputFilter"],
     "function_schema": ["FuncSchema", "function_schema"],
     "mcp.server": ["MCPServer", "MCPServerStdio", "MCPServerStreamableHttp"],
     "mcp.util": ["create_static_tool_filter"],
@@ -27,13 +29,14 @@ NAMES = {
     "items": ["ModelResponse", "TResponseInputItem", "TResponseOutputItem", "TResponseStreamEvent"],
     "models.interface": ["Model", "ModelProvider", "ModelTracing"],
     "prompts": ["GenerateDynamicPromptData", "Prompt"],
+    "run": ["DEFAULT_MAX_TURNS", "Runner", "CallModelData", "ModelInputData", "RunConfig"],
+    "run_config": ["RunConfig", "CallModelData", "ModelInputData", "ToolErrorFormatterArgs"],
     "run_error_handlers": ["RunErrorHandlerInput", "RunErrorHandlerResult"],
     "run_state": ["RunState"],
     "strict_schema": [],
     "tool": ["FunctionTool", "FunctionToolResult", "ShellResult", "ShellTool", "ToolOutputText"],
     "tool_context": ["ToolContext"],
     "tool_guardrails": ["AllowBehavior", "RejectContentBehavior", "RaiseExceptionBehavior"],
-    "run": ["DEFAULT_MAX_TURNS", "RunConfig", "Runner"],
     "tracing.create": ["agent_span", "get_current_span", "trace"],
     "tracing.setup": ["get_trace_provider", "set_trace_provider"],
     "tracing.util": ["gen_span_id", "gen_trace_id"],

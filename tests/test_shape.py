@@ -19,16 +19,17 @@ ORDER = """
     shown exceptions checks concurrency taken_whole prices usage run_context tool_context prompts
     pickling methods logs
     response_types http
-    tool_output items input_parts stream_events history
+    tool_output told_output items input_parts stream_events history
     tracing
     schema output_schema
     retry
-    model_settings computer guardrail tool_guardrails tool hosted_tools local_tools handoffs
+    model_settings computer guardrail tool_guardrails tool hosted_tools local_tools
+    handoff_data handoffs
     lifecycle
     memory compaction
     mcp
     models
-    run_config agent
+    run_error_handlers run_functions run_config tool_use agent
     result
     running
     run
@@ -143,8 +144,9 @@ HEAVY = "pydantic asyncio sqlite3 http.server docstring_parser sqlalchemy redis 
 BESIDE = [
     f"agents_lite.{room}"
     for room in (
-        "prices memory tool_guardrails local_tools compaction journal cassettes replay viewer mcp "
-        "models.chat tracing.sqlite_store running.turn.compacting running.run_state"
+        "prices memory prompts guardrail tool_guardrails handoff_data local_tools tool_output "
+        "tool_use compaction journal cassettes replay viewer mcp models.chat run_error_handlers "
+        "run_functions tracing.sqlite_store running.turn.compacting running.run_state"
     ).split()
 ]
 """What a plain agent does without."""

@@ -15,11 +15,11 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from agents_lite.exceptions import UserError
+from agents_lite.told_output import output_for_model
 from agents_lite.tool_output import (
     ToolOutputFileContent,
     ToolOutputImage,
     ToolOutputText,
-    output_for_model,
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..exceptions import UserError
-from ..handoffs import HandoffInputData
+from ..handoff_data import HandoffInputData
 from ..items import ItemHelpers, RunItem, TResponseInputItem
 from ..response_types import ResponsesObject
 from ..shown import repr_of

@@ -9,7 +9,7 @@ from typing import Any
 from ..checks import check_count
 from ..exceptions import UserError
 from ..items import TResponseInputItem
-from ..run_config import CallModelData, ModelInputData
+from ..run_functions import CallModelData, ModelInputData
 
 
 @dataclass

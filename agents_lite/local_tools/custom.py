@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..checks import check_takes
+from ..told_output import output_for_model
 from ..tool import (
     LocalTool,
     NeedsApproval,
@@ -18,7 +19,6 @@ from ..tool import (
     check_tool_name,
     default_tool_error_function,
 )
-from ..tool_output import output_for_model
 
 if TYPE_CHECKING:
     from ..running.turn.tool_call import ToolCall

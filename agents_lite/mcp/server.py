@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
-from ..checks import check_count, check_number, check_seconds, check_takes
+from ..checks import check_count, check_guardrails, check_number, check_seconds, check_takes
 from ..concurrency.calling import Done
 from ..concurrency.forks import in_child, new_lock
 from ..concurrency.workers import run_in_thread, run_in_thread_or_here
 from ..exceptions import MCPServerError, UserError
-from ..guardrail import check_guardrails
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
 from ..shown import SHORTEST_SECRET, repr_of
 from ..tool import ToolErrorFunction, default_tool_error_function
-from ..tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .approval import RequireApproval, check_approval
 from .filters import ToolFilter, ToolFilterContext, check_filter, passes
 from .objects import (
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..agent import Agent
+    from ..tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
     from .agent_tools import MCPToolMetaContext
     from .servers import MCPServerStdio as MCPServerStdio
     from .servers import MCPServerStreamableHttp as MCPServerStreamableHttp
@@ -165,8 +164,12 @@ class MCPServer(ABC):
         self.use_structured_content = use_structured_content
         self.failure_error_function = failure_error_function
         self.tool_meta_resolver = tool_meta_resolver
-        self.tool_input_guardrails = check_guardrails(tool_input_guardrails, ToolInputGuardrail)
-        self.tool_output_guardrails = check_guardrails(tool_output_guardrails, ToolOutputGuardrail)
+        self.tool_input_guardrails: list[ToolInputGuardrail] = check_guardrails(
+            tool_input_guardrails, "tool_input_guardrail"
+        )
+        self.tool_output_guardrails: list[ToolOutputGuardrail] = check_guardrails(
+            tool_output_guardrails, "tool_output_guardrail"
+        )
         self.on_failure = on_failure
         self._seconds = client_session_timeout_seconds
         self._max_retries = max_retry_attempts

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from typing import Any
 
-from ..agent import Agent, AgentToolStreamEvent
+from ..agent import Agent
 from ..checks import check_takes
 from ..exceptions import NestingTooDeep
 from ..result import RunResult
 from ..run_config import as_run_config
 from ..tool import FunctionTool, fit_for_tool, function_tool
 from ..tool_context import ToolContext
+from ..tool_use import AgentToolStreamEvent
 from .live_run import RunPaused
 from .start import check_options, new_run
 

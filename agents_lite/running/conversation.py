@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelBehaviorError
-from ..handoffs import HandoffInputData
 from ..history import ids_of, mend_history, without_lost_reasoning
 from ..items import ItemHelpers, RunItem
 from .facts import Compacted, Started
 
 if TYPE_CHECKING:
+    from ..handoff_data import HandoffInputData
     from ..items import TResponseInputItem
     from ..run_context import RunContextWrapper
     from .start import RunOptions
@@ -202,6 +202,8 @@ class Conversation:
 
     def handoff_data(self, context: RunContextWrapper[Any]) -> HandoffInputData:
         """The conversation as a handoff's input filter sees it, during the turn of the handoff."""
+        from ..handoff_data import HandoffInputData  # only those who have a filter pay for it
+
         return HandoffInputData(
             input_history=self.history,
             pre_handoff_items=tuple(self.shown_items),

@@ -17,7 +17,8 @@ from ..guardrail import (
     OutputGuardrail,
     OutputGuardrailResult,
 )
-from ..handoffs import Handoff, HandoffInputData
+from ..handoff_data import HandoffInputData
+from ..handoffs import Handoff
 from ..items import (
     HandoffOutputItem,
     InputItem,
@@ -28,6 +29,7 @@ from ..items import (
     ToolCallOutputItem,
 )
 from ..response_types import ResponsesObject, as_json, as_object, as_python
+from ..told_output import output_for_model
 from ..tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
@@ -35,7 +37,6 @@ from ..tool_guardrails import (
     ToolOutputGuardrail,
     ToolOutputGuardrailResult,
 )
-from ..tool_output import output_for_model
 from ..usage import Usage
 from .fact_shapes import check_items, check_shape
 from .facts import (

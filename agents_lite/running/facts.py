@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..guardrail import InputGuardrailResult, OutputGuardrailResult
-    from ..handoffs import HandoffInputData
+    from ..handoff_data import HandoffInputData
     from ..items import ModelResponse, RunItem, TResponseInputItem
     from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
     from ..usage import Usage

@@ -19,7 +19,6 @@ from ..exceptions import (
 from ..items import MessageOutputItem
 from ..response_types import as_object
 from ..result import RunErrorDetails
-from ..run_config import RunErrorHandlerInput, RunErrorHandlerResult
 from .facts import Added, Finished, TurnEnded
 from .session import save_turn
 from .turn.guardrails import check_output
@@ -73,6 +72,11 @@ def end_by_handler(
     handler = next((run.error_handlers[name] for name in names if name in run.error_handlers), None)
     if handler is None or error.run_data is not None:
         raise error
+    from ..run_error_handlers import (  # only those who have one pay for it
+        RunErrorHandlerInput,
+        RunErrorHandlerResult,
+    )
+
     given = RunErrorHandlerInput(run.context, run.agent, error, RunErrorDetails(run))
     result = run.call(handler, given)
     if result is None:

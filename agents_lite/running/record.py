@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..concurrency.forks import new_lock
-from ..guardrail import InputGuardrailResult, OutputGuardrailResult
 from ..items import InputItem, ModelResponse, RunItem, ToolCallItem
 from ..usage import Usage
 from .conversation import Conversation
@@ -40,6 +39,7 @@ from .turn.plan import items_of, ranks_of
 
 if TYPE_CHECKING:
     from ..agent import Agent
+    from ..guardrail import InputGuardrailResult, OutputGuardrailResult
     from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
 
@@ -169,9 +169,9 @@ class Record:
         """Whether there is a final output."""
         self.agent_is_new = True
         """Whether the agent at work has not answered yet since it took over."""
-        self._checked: frozenset[tuple[type, int]] = _NONE
-        self._tripped: frozenset[tuple[type, int]] = _NONE
-        self._verdict_ranks: defaultdict[type, list[int]] = defaultdict(list)
+        self._checked: frozenset[tuple[str, int]] = _NONE
+        self._tripped: frozenset[tuple[str, int]] = _NONE
+        self._verdict_ranks: defaultdict[str, list[int]] = defaultdict(list)
         self._ranks: dict[str, int] | None = None  # made when there is something to be ranked
         self._tool_users: tuple[int, ...] = ()
         self._decided_for_all: dict[tuple[int, Place], Decided] = {}
@@ -246,9 +246,9 @@ class Record:
         """What is known of a call of the turn at hand."""
         return self.calls.get(call_id, _UNKNOWN)
 
-    def is_checked(self, kind: type, position: int) -> bool:
-        """Whether a guardrail of that kind, at that place, let the run pass."""
-        return (kind, position) in self._checked
+    def is_checked(self, decorator: str, position: int) -> bool:
+        """Whether a guardrail that this decorator made, at that place, let the run pass."""
+        return (decorator, position) in self._checked
 
     def has_inner(self, call_id: str) -> bool:
         """Whether there is a run inside that call of the turn at hand."""
@@ -371,9 +371,9 @@ class Record:
 
     def _take_verdict(self, fact: Checked) -> None:
         result = fact.result
-        kind = type(result)
+        kind = result.guardrail.decorator
         results: list[Any] = self.output_guardrail_results
-        if isinstance(result, InputGuardrailResult):
+        if kind == "input_guardrail":
             results = self.input_guardrail_results
         place = bisect(self._verdict_ranks[kind], fact.position)
         if (kind, fact.position) in self._tripped:  # by the same, before the run was taken up
@@ -388,7 +388,7 @@ class Record:
 
     def _forget_verdicts(self) -> None:
         """Forget those about what the turn at hand has said."""
-        inputs = (each for each in self._checked if each[0] is InputGuardrailResult)
+        inputs = (each for each in self._checked if each[0] == "input_guardrail")
         self._checked, self._tripped = frozenset(inputs) or _NONE, _NONE
 
     def _forget_checks(self, checks: list[Any]) -> None:

@@ -32,7 +32,7 @@ from ..exceptions import (
 from ..items import as_input_items
 from ..lifecycle import RunHooks, check_hooks
 from ..result import RunErrorDetails, RunResult
-from ..run_config import RunConfig, RunErrorHandler, as_run_config, check_error_handlers
+from ..run_config import RunConfig, as_run_config, check_error_handlers
 from ..run_context import TContext
 from ..shown import repr_of
 from ..tracing import get_current_trace, trace
@@ -45,6 +45,7 @@ from .record import Record
 
 if TYPE_CHECKING:
     from ..memory import Session
+    from ..run_error_handlers import RunErrorHandler
     from ..stream_events import StreamEvent
     from .run_state import RunState
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 
 from .lifecycle import RunHooks
 from .memory import Session
-from .run_config import RunErrorHandler
+from .run_error_handlers import RunErrorHandler
 """
 """Imports that the options' types need."""
 

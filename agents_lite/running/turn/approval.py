@@ -13,10 +13,9 @@ from ...items import (
     output_item,
 )
 from ...response_types import ResponsesObject, as_json
-from ...run_config import ToolErrorFormatterArgs
 from ...shown import repr_of
+from ...told_output import output_for_model
 from ...tool import FunctionTool, HostedTool, LocalTool, OnApproval
-from ...tool_output import output_for_model
 from ..facts import Asked, Called, Decided
 
 if TYPE_CHECKING:
@@ -217,6 +216,8 @@ def why_not_made(
     formatter = run.config.tool_error_formatter
     if formatter is None:
         return usual
+    from ...run_functions import ToolErrorFormatterArgs  # only those who have one pay for it
+
     facts = ToolErrorFormatterArgs(
         kind=kind,
         tool_type=raw.type.removesuffix("_call").removesuffix("_tool"),

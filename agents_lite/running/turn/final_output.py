@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...agent import FunctionToolResult, ToolsToFinalOutputResult
 from ...exceptions import InvalidFinalOutputError, ModelRefusalError, UserError, words_of
 from ...items import ItemHelpers, ToolCallItem, ToolCallOutputItem
 from ...shown import repr_of
 from ...tool import FunctionTool
 
 if TYPE_CHECKING:
+    from ...tool_use import FunctionToolResult
     from ..live_run import LiveRun
     from .plan import Plan
 
@@ -32,6 +32,8 @@ def final_output_of_tools(plan: Plan, run: LiveRun) -> FinalOutput | None:
     behavior: Any = run.agent.tool_use_behavior
     if behavior == "run_llm_again":
         return None
+    from ...tool_use import ToolsToFinalOutputResult  # only those who want others pay for it
+
     results = _results(plan, run)
     if not results:
         return None
@@ -85,6 +87,8 @@ def _is_on_its_way(plan: Plan, run: LiveRun) -> bool:
 
 def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
     """What came of a turn's functions."""
+    from ...tool_use import FunctionToolResult
+
     return [
         FunctionToolResult(tool, item.output, item)
         for raw, tool in plan.calls

@@ -25,8 +25,8 @@ from ...exceptions import (
     UserError,
     words_of,
 )
+from ...told_output import output_for_model
 from ...tool import Invocation, default_tool_error_function
-from ...tool_output import output_for_model
 from ..stand_ins import Made
 from .tool_failure import settle_failure
 

@@ -18,18 +18,18 @@ from ...exceptions import (
     OutputGuardrailTripwireTriggered,
     UserError,
 )
-from ...guardrail import (
-    GuardrailFunctionOutput,
-    InputGuardrail,
-    InputGuardrailResult,
-    OutputGuardrail,
-    OutputGuardrailResult,
-)
 from ...shown import repr_of
 from ...tracing import guardrail_span
 from ..facts import Checked
 
 if TYPE_CHECKING:
+    from ...guardrail import (
+        GuardrailFunctionOutput,
+        InputGuardrail,
+        InputGuardrailResult,
+        OutputGuardrail,
+        OutputGuardrailResult,
+    )
     from ..live_run import LiveRun
 
 _Check = tuple[int, Any]  # a guardrail and its place among the agent's and the run's
@@ -64,7 +64,7 @@ def check_output(output: Any, run: LiveRun) -> None:
         OutputGuardrailTripwireTriggered: One of them has tripped.
     """
     checks = _unchecked(
-        [*run.agent.output_guardrails, *run.config.output_guardrails], OutputGuardrailResult, run
+        [*run.agent.output_guardrails, *run.config.output_guardrails], "output_guardrail", run
     )
     check = partial(_check_output, output)
     if len(checks) < 2:
@@ -171,15 +171,15 @@ def _of_input(run: LiveRun) -> list[_Check]:
     if run.record.turn > 1:
         return []
     guardrails = [*run.record.starting_agent.input_guardrails, *run.config.input_guardrails]
-    return _unchecked(guardrails, InputGuardrailResult, run)
+    return _unchecked(guardrails, "input_guardrail", run)
 
 
-def _unchecked(guardrails: list[Any], kind: type, run: LiveRun) -> list[_Check]:
+def _unchecked(guardrails: list[Any], decorator: str, run: LiveRun) -> list[_Check]:
     """Guardrails that have not let the run pass yet, with their places."""
     return [
         (index, guardrail)
         for index, guardrail in enumerate(guardrails)
-        if not run.record.is_checked(kind, index)
+        if not run.record.is_checked(decorator, index)
     ]
 
 
@@ -197,6 +197,8 @@ def _tripwire(result: InputGuardrailResult | OutputGuardrailResult) -> Exception
     """The error for a guardrail that has tripped, or None."""
     if not result.output.tripwire_triggered:
         return None
+    from ...guardrail import InputGuardrailResult  # only those who have some pay for it
+
     if isinstance(result, InputGuardrailResult):
         return InputGuardrailTripwireTriggered(result)
     return OutputGuardrailTripwireTriggered(result)
@@ -209,6 +211,8 @@ def _is_tripwire(error: BaseException | None) -> bool:
 def _check_input(
     guardrail: InputGuardrail[Any], run: LiveRun, scope: Cancellation, begin: _Begin | None = None
 ) -> InputGuardrailResult:
+    from ...guardrail import InputGuardrailResult
+
     prepared = run.record.conversation.prepared
     return InputGuardrailResult(guardrail, _ask(guardrail, prepared, run, scope, begin))
 
@@ -220,6 +224,8 @@ def _check_output(
     scope: Cancellation,
     begin: _Begin | None = None,
 ) -> OutputGuardrailResult:
+    from ...guardrail import OutputGuardrailResult
+
     verdict = _ask(guardrail, output, run, scope, begin)
     return OutputGuardrailResult(guardrail, output, run.agent, verdict)
 
@@ -232,6 +238,8 @@ def _ask(
     begin: _Begin | None,
 ) -> GuardrailFunctionOutput:
     """A guardrail's verdict, inside its span."""
+    from ...guardrail import GuardrailFunctionOutput
+
     with guardrail_span(guardrail.get_name()) as span:
         function = guardrail.guardrail_function
         if begin is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...agent import Agent
 from ...exceptions import UserError
-from ...handoffs import Handoff, HandoffInputData, HandoffInputFilter
+from ...handoffs import Handoff
 from ...items import HandoffOutputItem, ItemHelpers, RunItem, output_item
 from ...response_types import ResponsesObject
 from ...shown import repr_of
@@ -17,6 +17,7 @@ from ...tracing import handoff_span
 from ..facts import Filtered, HandedOver
 
 if TYPE_CHECKING:
+    from ...handoff_data import HandoffInputFilter
     from ...stream_events import RunItemStreamEvent
     from ..live_run import LiveRun
 
@@ -88,6 +89,8 @@ def _filter(chosen: Handoff[Any, Any], run: LiveRun) -> None:
             "A handoff input filter cannot change a history that the server keeps; do without it, "
             "or without previous_response_id and conversation_id"
         )
+    from ...handoff_data import HandoffInputData  # only those who have a filter pay for it
+
     filtered = run.call(change, conversation.handoff_data(run.context))
     if not isinstance(filtered, HandoffInputData):
         raise UserError(

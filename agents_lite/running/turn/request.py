@@ -18,8 +18,6 @@ from ...history import mend_history, without_lost_reasoning, without_reasoning_i
 from ...items import as_input_items
 from ...model_settings import ModelSettings
 from ...models.interface import ModelRequest
-from ...prompts import GenerateDynamicPromptData
-from ...run_config import CallModelData, ModelInputData
 from ...shown import repr_of
 from ...tool import FunctionTool
 from .background import awaited_answer
@@ -27,6 +25,7 @@ from .plan import as_handoff
 
 if TYPE_CHECKING:
     from ...concurrency.cancellation import Cancellation
+    from ...items import TResponseInputItem
     from ...tool import Tool
     from ..live_run import LiveRun
 
@@ -54,11 +53,11 @@ def build_request(run: LiveRun, cancellation: Cancellation) -> ModelRequest:
     sent = list(conversation.next_input)
     if run.record.omits_ids:
         sent = without_reasoning_ids(sent)
-    model_data = _filtered(ModelInputData(sent, instructions), run)
+    sent, instructions = _filtered(sent, instructions, run)
     settings = _settings(agent, run)
     return ModelRequest(
-        input=model_data.input,
-        system_instructions=model_data.instructions,
+        input=sent,
+        system_instructions=instructions,
         model_settings=settings,
         tools=tools,
         handoffs=handoffs,
@@ -151,6 +150,8 @@ def _prompt(agent: Agent[Any], run: LiveRun) -> dict[str, Any] | None:
     if type(agent).get_prompt is not Agent.get_prompt:
         prompt = run.call(agent.get_prompt, run.context)
     elif callable(prompt):
+        from ...prompts import GenerateDynamicPromptData  # only those who have one pay for it
+
         prompt = run.call(prompt, GenerateDynamicPromptData(run.context, agent))
     if prompt is None:
         return None
@@ -180,25 +181,27 @@ def _without_demand(choice: Any) -> Any:
     return None
 
 
-def _filtered(model_data: ModelInputData, run: LiveRun) -> ModelInputData:
+def _filtered(
+    sent: list[TResponseInputItem], instructions: str | None, run: LiveRun
+) -> tuple[list[TResponseInputItem], str | None]:
+    """Input and instructions, as the run's `call_model_input_filter` wants them sent."""
     change = run.config.call_model_input_filter
     if change is None:
-        return model_data
-    given = replace(model_data, input=deepcopy(model_data.input))
-    data = CallModelData(given, run.agent, run.context.context)
-    changed = run.call(change, data)
+        return sent, instructions
+    from ...run_functions import CallModelData, ModelInputData  # only those who have one pay for it
+
+    given = ModelInputData(deepcopy(sent), instructions)
+    changed = run.call(change, CallModelData(given, run.agent, run.context.context))
     if not isinstance(changed, ModelInputData):
         raise UserError(
             f"call_model_input_filter must return ModelInputData, got {repr_of(changed)}"
         )
     items = as_input_items(changed.input, "The input that call_model_input_filter returns")
-    changed = replace(changed, input=items)
     if not isinstance(changed.instructions, str | None):
         raise UserError(
             "The instructions that call_model_input_filter returns must be text, got "
             f"{repr_of(changed.instructions)}"
         )
-    if run.record.conversation.server_keeps_history:
-        return changed
-    kept = without_lost_reasoning(model_data.input, changed.input)
-    return replace(changed, input=list(mend_history(kept)))
+    if not run.record.conversation.server_keeps_history:
+        items = list(mend_history(without_lost_reasoning(sent, items)))
+    return items, changed.instructions
