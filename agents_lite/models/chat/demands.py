@@ -300,6 +300,17 @@ def _no_thought_unasked(body: Json) -> None:
             message.pop("thinking_blocks", None)
 
 
+def _no_thinking_about_a_choice(body: Json) -> None:
+    """No thinking while a tool has to be called; it is again thought about the next request."""
+    if body.get("tool_choice") not in (None, "auto", "none"):
+        body["thinking"] = {"type": "disabled"}
+
+
+def _not_enabled_thinking_about_a_choice(body: Json) -> None:
+    if body.get("tool_choice") not in (None, "auto", "none"):
+        body["enable_thinking"] = False
+
+
 _ANY: Json = {"type": "object", "properties": {}}
 _BEYOND_STRICTNESS = (
     r"tools\.\d+\.custom.{0,99}not supported|too complex for compilation|grammar is too large"
@@ -383,6 +394,16 @@ DEMANDS = (
         _nothing_blank,
     ),
     _demand("names with outputs", r"function_?response\.name", _named_outputs),
+    _demand(
+        "no thinking where a tool has to be called, in Qwen's words",
+        r"tool_choice.{0,80}in thinking mode",
+        _not_enabled_thinking_about_a_choice,
+    ),
+    _demand(
+        "no thinking where a tool has to be called",
+        r"thinking (?:mode|may).{0,60}tool_choice|tool_choice.{0,60}incompatible with thinking",
+        _no_thinking_about_a_choice,
+    ),
     _demand("tool_choice in a word", r"tool_choice type: .?object", _choice_in_a_word),
     _demand(
         "streams",

@@ -722,3 +722,48 @@ def test_the_messages_api_is_given_ids_that_it_takes() -> None:
         assert model.respond(request(stream=False)).output[0].content[0].text == "Fine."
         assert "functions.add:0" in str(server.requests[0].json)
         assert "functions.add:0" not in str(server.requests[1].json)
+
+
+@pytest.mark.parametrize(
+    ("message", "meant"),
+    [
+        (  # https://github.com/deepseek-ai/DeepSeek-V3/issues/1376
+            "Thinking mode does not support this tool_choice",
+            {"thinking": {"type": "disabled"}},
+        ),
+        (
+            "Thinking may not be enabled when tool_choice forces tool use.",
+            {"thinking": {"type": "disabled"}},
+        ),
+        (
+            "tool_choice 'required' is incompatible with thinking enabled",
+            {"thinking": {"type": "disabled"}},
+        ),
+        (  # https://github.com/cloudwego/eino/issues/994
+            "The tool_choice parameter does not support being set to required or object in "
+            "thinking mode",
+            {"enable_thinking": False},
+        ),
+    ],
+)
+def test_a_tool_that_has_to_be_called_is_called_without_thinking(message: str, meant: Json) -> None:
+    def play(peer: Any) -> None:
+        body = peer.request.json
+        if "tool_choice" in body and not meant.items() <= body.items():
+            peer.send(http_answer(400, {"error": {"message": message}}))
+            return
+        told = {"content": None, "tool_calls": [{"id": "c", "function": {"name": "add"}}]}
+        peer.send(http_answer(content={"choices": [{"message": told if forced(body) else fine}]}))
+
+    def forced(body: Json) -> bool:
+        return body.get("tool_choice") == "required"
+
+    fine = {"content": "Fine."}
+    with LoopbackServer(always=play) as server:
+        model = OpenAIChatCompletionsModel("m", client_of(server))
+        settings = ModelSettings(tool_choice="required")
+        agent = Agent("A", model=model, tools=[add], model_settings=settings)
+        assert Runner.run_sync(agent, "Hi").final_output == "Fine."
+        refused, taken, next_one = [request.json for request in server.requests]
+    assert not meant.keys() & (refused.keys() | next_one.keys())
+    assert taken["tool_choice"] == "required"
