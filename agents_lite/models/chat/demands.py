@@ -317,14 +317,14 @@ _BEYOND_STRICTNESS = (
     r"|too many (?:strict|optional)|number of strict tools"
 )
 _UNKNOWN = r"extra|unknown|unrecogni|unsupported|not support|not permitted|not allowed"
-_GRAMMAR = r"pattern must start with|schema conversion|pars\w+ grammar"
-"""Refusals by llama.cpp, which do not say whether a tool's schema is meant or the output's."""
+_GRAMMAR = r"pattern must start with|schema conversion|pars\w+ grammar|unsupported json schema"
+"""Refusals by llama.cpp and Cerebras, which do not say whose schema is meant, or name another."""
 _KEYWORDS = (
     rf"\A(?=.*(?:{_UNKNOWN})).*additionalProperties|unknown name \S+ at .?tools\["
     r"|tools\[.{0,200}(?:only .{0,60}STRING|missing field|non-empty for OBJ)|alongside any_of"
     rf"|{_GRAMMAR}"
 )
-"""Refusals of keywords of schemas by Gemini and llama.cpp."""
+"""Refusals of keywords of schemas, by Gemini, too."""
 
 
 def _demand(what: str, refusal: str | tuple[str, ...], meet: Callable[[Json], None]) -> Demand:
@@ -345,7 +345,9 @@ DEMANDS = (
     ),
     _demand("signatures of calls", r"missing.*thought_?signature", _some_signature),
     _demand(
-        "an answer to each output", r"unexpected role.*after role.*tool", _answers_to_tools
+        "an answer to each output",
+        r"unexpected role.*after role.*tool|tool result blocks cannot be.{0,20}same turn",
+        _answers_to_tools,
     ),
     _demand(
         "roles in turn",
@@ -366,7 +368,9 @@ DEMANDS = (
         _called_tools,
     ),
     _demand(
-        "calls without a text", r"content or tool_calls,? but not both", _no_text_beside_calls
+        "calls without a text",
+        r"content or tool_calls,? but not both|tool use blocks cannot be.{0,20}same turn",
+        _no_text_beside_calls,
     ),
     _demand(
         "no reasoning", (_UNKNOWN, r"\breasoning(?:_content|_details)?\b"), _no_reasoning

@@ -20,10 +20,10 @@ OutputFormat: TypeAlias = Literal["json_schema", "json_object", "text"]
 _FORMATS: tuple[OutputFormat, ...] = ("json_schema", "json_object", "text")
 _ABOUT_THE_FORMAT = re.compile(
     r"response.?(?:format|mime|schema)|json.?schema|json.?object|json.?mode|structured.?output"
-    r"|output.?format|output_config(?!.?effort)|grammar",
+    r"|output.?format|output_config(?!.?effort)|grammar|too many states for serving",
     re.I,
 )
-_ABOUT_THE_SCHEMA = re.compile(r"invalid.{0,3}(json.?)?schema", re.I)
+_ABOUT_THE_SCHEMA = re.compile(r"invalid.{0,3}(json.?)?schema|schema is invalid", re.I)
 
 _logger = logging.getLogger("agents_lite")
 

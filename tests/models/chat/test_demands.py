@@ -167,6 +167,13 @@ PICKY = [
         lambda body: roles(body)[roles(body).index("tool") + 1] == "assistant",
     ),
     Picky(
+        "Bedrock behind a gateway: the same",
+        "https://github.com/BerriAI/litellm/issues/6053",
+        "Conversation blocks and tool result blocks cannot be provided in the same turn.",
+        400,
+        lambda body: roles(body)[roles(body).index("tool") + 1] == "assistant",
+    ),
+    Picky(
         "templates of Gemma and others: roles in turn",
         "https://github.com/charmbracelet/crush/issues/279",
         "Conversation roles must alternate user/assistant/user/assistant/...",
@@ -288,6 +295,14 @@ PICKY = [
         {"input": [HISTORY[0], {"role": "assistant", "content": "I add."}, *HISTORY[1:]]},
     ),
     Picky(
+        "Bedrock behind a gateway: calls without a text",
+        "https://github.com/quarkiverse/quarkus-langchain4j/issues/1983",
+        "Conversation blocks and tool use blocks cannot be provided in the same turn.",
+        400,
+        lambda body: not any(m["content"] for m in of_model(body) if m.get("tool_calls")),
+        {"input": [HISTORY[0], {"role": "assistant", "content": "I add."}, *HISTORY[1:]]},
+    ),
+    Picky(
         "Gemini: open schemas",
         "https://github.com/musistudio/claude-code-router/issues/187",
         'Invalid JSON payload received. Unknown name "additionalProperties" at tools[0].',
@@ -346,6 +361,11 @@ PICKY = [
                 "llama.cpp",
                 "https://github.com/openclaw/openclaw/issues/113562",
                 "JSON schema conversion failed:\nPattern must start with '^' and end with '$'",
+            ),
+            (
+                "Cerebras",
+                "https://github.com/musistudio/claude-code-router/issues/338",
+                "Unsupported JSON schema fields: {'minItems'}",
             ),
             (
                 "LM Studio",

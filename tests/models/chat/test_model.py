@@ -400,6 +400,13 @@ def test_the_schema_goes_into_the_prompt_where_the_format_is_refused(
     assert '"degrees"' in body["messages"][0]["content"]
 
 
+def test_a_schema_that_is_too_much_for_a_server_goes_into_the_prompt(serve: Any) -> None:
+    message = "The schema produces a constraint that has too many states for serving."
+    server = serve(picky("json_schema", answer=ANSWER, message=message))
+    agent = Agent("A", model=chat_model(server), output_type=Weather)
+    assert Runner.run_sync(agent, "Hi").final_output == Weather(city="Ulm", degrees=3)
+
+
 def test_a_server_that_takes_no_format_beside_tools_is_asked_for_text(serve: Any) -> None:
     message = "Function calling with a response mime type: 'application/json' is unsupported"
     server = serve(picky("json_schema", "json_object", answer=ANSWER, message=message))
@@ -413,6 +420,7 @@ def test_a_server_that_takes_no_format_beside_tools_is_asked_for_text(serve: Any
     [
         (["json_schema"], "There is no such model"),
         (["json_schema"], "Invalid schema for response_format 'final_output'"),
+        (["json_schema"], "tools.0.custom.input_schema: JSON schema is invalid. It must match"),
         (["json_schema", "json_object", "text"], "No response_format will do"),
     ],
 )
