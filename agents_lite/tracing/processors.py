@@ -157,6 +157,6 @@ class BatchTraceProcessor(TracingProcessor):
             return
         try:
             self.exporter.export(batch)
-        except Exception:
+        except BaseException:  # the thread has further batches to export
             name = type(self.exporter).__name__
             self._warn_failed("%s failed; traces are dropped.", name, exc_info=True)

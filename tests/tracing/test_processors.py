@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from asyncio import CancelledError
 
 import pytest
 
@@ -143,13 +144,14 @@ def test_full_queue_drops_new_items_and_says_so_once(exporter, caplog):
     ]
 
 
-def test_exporter_that_raises_is_logged_once_and_asked_again(caplog):
+@pytest.mark.parametrize("error", [RuntimeError("no luck"), SystemExit(1), CancelledError()])
+def test_exporter_that_raises_is_logged_once_and_asked_again(caplog, error):
     class Failing(TracingExporter):
         calls = 0
 
         def export(self, items):
             self.calls += 1
-            raise RuntimeError("no luck")
+            raise error
 
     exporter = Failing()
     set_trace_processors([BatchTraceProcessor(exporter)])
