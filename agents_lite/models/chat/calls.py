@@ -52,8 +52,8 @@ class Calls:
         if call is None and not (given_id or name):
             if not text:
                 return None
-            last = self.all[-1] if self.all else None  # which vLLM may have cut in two
-            call = last if last and last.pieces and not is_json(last.arguments) else None
+            last = self.all[-1] if self.all else None  # which vLLM and SGLang may have cut in two
+            call = None if last is None or is_json(last.arguments) else last
         if call is None:
             call = GrowingCall(index, given_id, name)
             if self.all and any(other.call_id == call.call_id for other in self.all):
@@ -69,6 +69,8 @@ class Calls:
         if text:
             if call.pieces == ["{}"]:  # Anthropic's empty input, passed on before the real one
                 call.pieces.clear()
+            if call.pieces == ["{"]:  # which vLLM's parser of xLAM says once more
+                text = text.removeprefix("{")
             call.pieces.append(text)
         return call, text
 

@@ -563,9 +563,20 @@ def test_a_call_of_which_nothing_is_said_is_none(nothing: Any) -> None:
 
 
 def test_arguments_that_were_cut_in_two_belong_to_one_call() -> None:
-    """https://github.com/vllm-project/vllm/pull/37070"""
-    events = streamed(piece('{"a": 1', index=0, id="x", name="one"), piece("}", index=1))
+    """https://github.com/vllm-project/vllm/pull/37070 and, for SGLang,
+    https://github.com/sgl-project/sglang/issues/23071
+    """
+    for first, second in (('{"a": 1', "}"), ("", '{"a": 1}')):
+        events = streamed(piece(first, index=0, id="x", name="one"), piece(second, index=1))
+        assert calls_in(output_of(events)) == [("one", '{"a": 1}')]
+
+
+def test_a_brace_that_is_said_twice_is_one() -> None:
+    """https://github.com/vllm-project/vllm/issues/51697"""
+    events = streamed(piece("{", index=0, id="x", name="one"), piece('{"a": 1}', index=0))
     assert calls_in(output_of(events)) == [("one", '{"a": 1}')]
+    deltas = [event["delta"] for event in events if event["type"].endswith("arguments.delta")]
+    assert "".join(deltas) == '{"a": 1}'
 
 
 def test_a_call_without_an_index_that_is_said_twice_is_one() -> None:
