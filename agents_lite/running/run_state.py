@@ -357,9 +357,9 @@ class RunState(Ready, Generic[TContext, TAgent]):
             if place not in record.inside:
                 raise UserError(f"The run has no call {item.call_id} of {item.tool_name}")
             record = record.inside[place]
-        named = item.call_id, item.question_name
-        waiting = interruptions(record, with_ruled=True)
-        call = next((i for i in waiting if (i.call_id, i.question_name) == named), None)
+        named = item.inside, item.call_id, item.question_name
+        waiting = interruptions(record, item.inside, with_ruled=True)
+        call = next((i for i in waiting if (i.inside, i.call_id, i.question_name) == named), None)
         if call is None:
             is_decided = decision_of(record, item.call_id) is not None
             is_decided |= item.question_name in (record.call(item.call_id).answers or ())

@@ -295,6 +295,21 @@ def test_approvals_rise_from_nested_agents_of_equal_names() -> None:
     assert result.usage.requests == 10
 
 
+def test_calls_of_one_id_at_several_depths_are_decided_one_by_one() -> None:
+    shop = Shop()
+    inner = shop.agent([call("refund", call_id="c1", order="inner", amount=1.0)], "Inner done.")
+    calls = [call("inner", call_id="c0", input="Go"), REFUND]
+    tools = [inner.as_tool("inner", "Helps."), function_tool(shop.refund, needs_approval=True)]
+    outer = Agent("Outer", tools=tools, model=ScriptedModel([calls, "Done."]))
+    state = carried(Runner.run_sync(outer, "Hi").to_state(), outer)
+    of_inner, of_outer = state.get_interruptions()
+    assert of_inner.call_id == of_outer.call_id
+    state.approve(of_outer)
+    state.reject(of_inner)
+    assert Runner.run_sync(outer, state).final_output == "Done."
+    assert shop.done == ["refund 7 5.0"]
+
+
 def test_a_nested_run_s_unfinished_turn_is_not_told_of_twice() -> None:
     shop = Shop()
     inner = shop.agent([call("look", order="7"), REFUND], "ok")
