@@ -513,9 +513,13 @@ class Journal(ABC):
 
         try:
             self.change(run_id, add)
-        except (RunBusy, JournalError):
-            if self._texts(run_id)[1][row.entries : row.entries + 1] != [entry]:
-                raise  # else it is there: the store's answer was lost
+        except (RunBusy, JournalError) as error:
+            added = self._texts(run_id)[1][row.entries :]
+            if added[:1] == [entry]:
+                return  # the store's answer was lost
+            if isinstance(error, JournalError) or not added:
+                raise
+            self._decide(run_id, call_id, decide)  # a decision about another call was quicker
 
     def _read(self, run_id: str) -> tuple[RunRow, list[dict[str, Any]]]:
         row, texts = self._texts(run_id)

@@ -184,6 +184,29 @@ def test_a_decision_whose_confirmation_is_lost_stands(store: JournalStore, times
     assert Runner.run_sync(agent, "Go", run_config=config).final_output == "done"
 
 
+def test_decisions_about_two_calls_at_the_same_moment_both_stand(store: JournalStore) -> None:
+    journal: Any = store.open()
+    journal.forget("lossy", unfinished=True)
+    model = ScriptedModel([[call("pay", call_id="p"), call("pay", call_id="q")], "done"])
+    agent = Agent("A", model=model, tools=[pay])
+    config = RunConfig(journal=journal, run_id="lossy", tracing_disabled=True)
+    assert Runner.run_sync(agent, "Go", run_config=config).is_paused
+    kind = type(journal)
+
+    def late(self: Any, *change: Any) -> None:
+        self.__class__ = kind
+        store.open().reject("lossy", "q")
+        self.change(*change)
+
+    journal.__class__ = type("Late", (kind,), {"change": late})
+    journal.approve("lossy", "p")
+    decided = [fact for fact in journal.facts("lossy") if fact["type"] == "decided"]
+    assert [(fact["call_id"], fact["verdict"]) for fact in decided] == [
+        ("q", "reject"),
+        ("p", "approve"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("postgresql", "read-only"), ("redis", "read only"), ("redis", "NOREPLICAS")],
