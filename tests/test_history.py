@@ -253,6 +253,13 @@ def test_ids_go_with_the_reasoning_that_they_need() -> None:
     assert without_lost_reasoning(before, before) is before
 
 
+def test_actions_on_a_computer_keep_the_id_without_which_the_api_takes_none() -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    click = {"type": "computer_call", "id": "cu_1", "call_id": "c1", "actions": []}
+    seen = {"type": "computer_call_output", "call_id": "c1", "output": {}}
+    assert without_lost_reasoning([thought, click, seen], [click, seen]) == [click, seen]
+
+
 def test_a_call_left_out_takes_its_reasoning_and_the_ids_behind_it() -> None:
     thought = {"type": "reasoning", "id": "rs_1", "summary": []}
     unanswered = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f"}

@@ -21,6 +21,7 @@ from agents_lite import (
     RunContextWrapper,
     Runner,
     RunResult,
+    ToolApprovalItem,
     enable_verbose_stdout_logging,
     function_tool,
     handoff,
@@ -98,6 +99,24 @@ def test_a_paused_result_says_what_waits() -> None:
     result = Runner.run_sync(agent, "Hi")
     assert repr(result.interruptions) == "[<ToolApprovalItem of A: pay({}) waits: approval>]"
     assert str(result).splitlines()[-1] == "Paused: approval"
+
+
+@pytest.mark.parametrize(
+    ("asked", "arguments"),
+    [
+        ({"arguments": '{"a": 1}'}, '{"a": 1}'),
+        ({"arguments": {"a": None}}, '{"a":null}'),  # as some servers give them
+        ({"input": "ls"}, "ls"),
+        ({"operation": {"type": "delete_file"}}, '{"type":"delete_file"}'),
+        ({"type": "computer_call", "action": {"type": "wait"}}, '[{"type":"wait"}]'),
+        ({"type": "local_shell_call", "action": {"command": ["ls"]}}, '{"command":["ls"]}'),
+    ],
+)
+def test_what_a_call_that_waits_asks_for_is_json_or_its_free_text(
+    asked: dict[str, Any], arguments: str
+) -> None:
+    raw = {"type": "function_call", "call_id": "c", "name": "f", **asked}
+    assert ToolApprovalItem(Agent("A"), raw, "c").arguments == arguments
 
 
 def test_usage_is_shown_in_words(result: RunResult) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from agents_lite.concurrency.cancellation import Cancellation
 from agents_lite.exceptions import NotFoundError, UserError
-from agents_lite.http.address import parse_address
+from agents_lite.http.address import parse_address, without_login
 from agents_lite.http.client import ResponsesClient
 from tests.support.loopback import LoopbackServer, http_answer
 
@@ -47,6 +47,10 @@ def test_no_login_shows_in_the_refusal() -> None:
         parse_address("http://user:p?@ss-word@host")
 
     assert "ss-word" not in str(caught.value)
+
+
+def test_a_login_is_masked_whatever_it_holds() -> None:
+    assert without_login("http://user:p\n/@ss-word@host/v1") == "http://***@host/v1"
 
 
 def test_blanks_alone_are_no_address_and_the_next_source_counts(monkeypatch: Any) -> None:

@@ -100,6 +100,22 @@ def test_a_connection_cut_between_turns_is_made_anew(postgres_url: str) -> None:
     assert session.get_items() == TURN + TURN
 
 
+def test_a_conversation_that_another_writer_begins_at_the_same_moment_has_both_turns(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'talks.db'}"
+    quicker = SQLAlchemySession("s", url=url)
+
+    class Late(SQLAlchemySession):
+        def _insert_session(self, connection: sa.Connection) -> None:
+            quicker.add_items(TURN)
+            super()._insert_session(connection)
+
+    session = Late("s", url=url)
+    session.add_items(make_turn("w", 1))
+    assert session.get_items() == [*TURN, *make_turn("w", 1)]
+
+
 def test_a_connection_cut_inside_a_turn_leaves_nothing_of_it(postgres_url: str) -> None:
     session = SQLAlchemySession(uuid.uuid4().hex, url=postgres_url)
     session.add_items(TURN)

@@ -466,8 +466,8 @@ def test_images_and_documents_are_sent() -> None:
     ("part", "source"),
     [
         (
-            {"type": "input_image", "image_url": "data:IMAGE/jpg;name=x;base64,AA=="},
-            {"type": "base64", "media_type": "image/jpeg", "data": "AA=="},
+            {"type": "input_image", "image_url": "Data:IMAGE/jpg;name=x;Base64,AA\nA="},
+            {"type": "base64", "media_type": "image/jpeg", "data": "AA\nA="},
         ),
         (
             {"type": "input_file", "file_data": "data:text/csv;base64,YSxi", "filename": "x.csv"},
