@@ -81,6 +81,13 @@ class RunResultBase:
         return self.usage.cost
 
     @property
+    def max_turns(self) -> int | None:
+        """The limit of turns, or None."""
+        record = self._run.record
+        default = record.max_turns if record.is_started else DEFAULT_MAX_TURNS
+        return self._run.options.get("max_turns", default)
+
+    @property
     def usage_by_agent(self) -> dict[str, Usage]:
         """The same, split by the agent's name."""
         return self._run.record.usage_by_agent
@@ -244,13 +251,6 @@ class RunResultStreaming(RunResultBase):
     def current_turn(self) -> int:
         """The turn at hand, from 1; 0 before the first."""
         return self._run.turn
-
-    @property
-    def max_turns(self) -> int | None:
-        """The limit of turns, or None."""
-        record = self._run.record
-        default = record.max_turns if record.is_started else DEFAULT_MAX_TURNS
-        return self._run.options.get("max_turns", default)
 
     @property
     def is_complete(self) -> bool:

@@ -121,6 +121,12 @@ def test_a_result_is_shown_briefly() -> None:
     assert len(repr(long)) < 150
 
 
+@pytest.mark.parametrize("limit", [3, None])
+def test_a_result_tells_the_limit_of_turns(limit: int | None) -> None:
+    assert Runner.run_sync(calculator_with(["ok"]), "x", max_turns=limit).max_turns == limit
+    assert Runner.run_sync(calculator_with(["ok"]), "x").max_turns == 10
+
+
 # Streaming
 
 
