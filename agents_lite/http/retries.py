@@ -42,7 +42,7 @@ MISSAID_CODES = frozenset(
 answer that ends with calls and holds none: another try says something else."""
 _WITHOUT_EFFECTS = tuple(
     "message reasoning function custom web_search file_search tool_search computer local_shell "
-    "apply_patch".split()
+    "shell_call apply_patch".split()
 )
 """How types of items and tools begin by which a server does nothing itself, or only searches."""
 _MISREAD = r"while expecting start token|tokens remaining in message header"
@@ -202,11 +202,15 @@ def _had_effects(error: ResponseFailedError) -> bool:
 
 def has_effects(listed: Any) -> bool:
     """Whether a server does something itself by one of some tools, or has done so by its items."""
-    return isinstance(listed, list) and any(
-        not isinstance(each, dict)
-        or not str(each.get("type", "function")).startswith(_WITHOUT_EFFECTS)
-        for each in listed
-    )
+    return isinstance(listed, list) and any(map(_has_effects, listed))
+
+
+def _has_effects(told: Any) -> bool:
+    if not isinstance(told, dict):
+        return True
+    if told.get("type") == "shell" and isinstance(told.get("environment"), dict):
+        return bool(told["environment"].get("type") != "local")
+    return not str(told.get("type", "function")).startswith(_WITHOUT_EFFECTS)
 
 
 def _is_transient_status(error: APIStatusError) -> bool:

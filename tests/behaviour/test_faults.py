@@ -31,7 +31,7 @@ from agents_lite.exceptions import (
 )
 from agents_lite.http.background import Background
 from agents_lite.http.client import ResponsesClient
-from agents_lite.http.retries import RetryPolicy
+from agents_lite.http.retries import RetryPolicy, has_effects
 from tests.support.loopback import (
     LAST_CHUNK,
     Answer,
@@ -730,6 +730,11 @@ def test_what_the_server_may_have_done_by_itself_is_not_done_twice(answer: Answe
     willing = RetryPolicy(1, 60, 0, decide=lambda _error, _attempt: (True, 0))
     with LoopbackServer(answer, GOOD) as server:
         assert collect(ask(server, tools=["mcp"], policy=willing))[1] is None
+
+
+def test_a_shell_has_effects_where_it_is_the_server_s():
+    for kind, has in (("local", False), ("container_auto", True)):
+        assert has_effects([{"type": "shell", "environment": {"type": kind}}]) == has
 
 
 def test_the_tools_of_a_stored_prompt_count_where_the_response_names_them():
