@@ -584,7 +584,7 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     ),
     "405": (http_answer(405), Outcome(BadRequestError, "/v1/responses: with an empty body")),
     "HTML in JSON": (
-        http_answer(502, {"error": {"message": "<html><title>502</title>" + "x" * 5000}}),
+        http_answer(502, {"error": {"message": "<html><TITLE>502</TITLE>" + "x" * 5000}}),
         Outcome(InternalServerError, "a page in HTML, titled '502'", 3),
     ),
     "XML": (

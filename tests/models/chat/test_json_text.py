@@ -23,7 +23,7 @@ def test_the_object_is_freed_of_what_stands_around_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("around", ["%s", "\n%s\n", "```json\n%s\n```", "<think>{[</think>\n%s"])
-@pytest.mark.parametrize("answer", ['[{"a": 1}, {"a": "x]"}]', "[]", '["{}"]'])
+@pytest.mark.parametrize("answer", ['[{"a": 1}, {"a": "x]"}]', "[]", '["{}"]', '[\n1,\n{}\n]'])
 def test_a_list_that_is_all_of_the_answer_is_taken_whole(answer: str, around: str) -> None:
     assert json_inside(around % answer) == answer
 
