@@ -6,7 +6,7 @@ import time
 from contextvars import ContextVar
 from functools import lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .warnings import WarnOnce
 
@@ -48,6 +48,12 @@ class Activity:
     """What `Trace` and `Span` share: it starts, may be current for a while, and finishes."""
 
     is_trace = False
+    trace: Any
+    """What it belongs to; itself where it is a trace; None: nothing, so it is disabled."""
+    _on_start: ClassVar[str]
+    """The method of trace processors that is told of its start."""
+    _on_end: ClassVar[str]
+    """The one that is told of its end."""
     disabled: bool
     """Whether nothing is recorded, here and inside."""
     hides_content = False
@@ -83,7 +89,7 @@ class Activity:
             self._surrounding = get_current_activity()
             _innermost.set(self)
         if not self.disabled:
-            self._announce("start")
+            self.trace.provider.announce(self._on_start, self)
 
     def finish(self, reset_current: bool = False) -> None:
         """Finish it; finishing what has ended or never started does nothing.
@@ -101,11 +107,7 @@ class Activity:
         if reset_current and _innermost.get() is self:
             _innermost.set(self._surrounding)
         if not self.disabled:
-            self._announce("end")
-
-    def _announce(self, moment: str) -> None:
-        """Tell the trace processors; `moment` is "start" or "end"."""
-        raise NotImplementedError
+            self.trace.provider.announce(self._on_end, self)
 
     def _note_exception(self, error: BaseException) -> None:
         """Take note of an exception that left the `with` block."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Data = TypeVar("Data", bound=SpanData)
 
-_EVENTS = {"start": "on_span_start", "end": "on_span_end"}
-
 
 class Span(Activity, Generic[Data]):
     """A piece of work inside a trace; made by `agent_span`, `function_span` and the like.
@@ -35,6 +33,8 @@ class Span(Activity, Generic[Data]):
     Use it in a `with` block, which also marks it current and records an exception as its error, or
     call `start` and `finish`. A span that is never finished is not exported.
     """
+
+    _on_start, _on_end = "on_span_start", "on_span_end"
 
     def __init__(
         self,
@@ -107,10 +107,6 @@ class Span(Activity, Generic[Data]):
 
     def __repr__(self) -> str:
         return f"<Span {self.span_data.type} {self.span_id}>"
-
-    def _announce(self, moment: str) -> None:
-        if self.trace is not None:
-            self.trace.provider.announce(_EVENTS[moment], self)
 
     def _note_exception(self, error: BaseException) -> None:
         if self.error is None:

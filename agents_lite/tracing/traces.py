@@ -15,13 +15,12 @@ from .warnings import logger
 if TYPE_CHECKING:
     from .default import HeldItems
 
-_EVENTS = {"start": "on_trace_start", "end": "on_trace_end"}
-
 
 class Trace(Activity):
     """One operation from end to end; made by `trace`."""
 
     is_trace = True
+    _on_start, _on_end = "on_trace_start", "on_trace_end"
     span_id = None  # so that the spans right below have no parent span
 
     def __init__(
@@ -101,9 +100,6 @@ class Trace(Activity):
 
     def __repr__(self) -> str:
         return f"<Trace {self.name!r} {self.trace_id}>"
-
-    def _announce(self, moment: str) -> None:
-        self.provider.announce(_EVENTS[moment], self)
 
 
 def trace(

@@ -172,8 +172,8 @@ def describe_request(
 def _offered(request: ModelRequest) -> list[dict[str, Any]]:
     """What the model may call; of tools that a server runs only which, since they may hold keys."""
     declared = [
-        *(tool_to_request(tool) for tool in request.tools),
-        *(handoff_to_request(handoff) for handoff in request.handoffs),
+        *map(tool_to_request, request.tools),
+        *map(handoff_to_request, request.handoffs),
     ]
     return [
         tool if tool["type"] == "function" else {"type": tool["type"], "name": tool.get("name")}
