@@ -176,6 +176,20 @@ def test_a_run_of_a_journal_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "runs.db") not in held
 
 
+def test_a_walk_tells_since_when_it_is_live() -> None:
+    recorded = Runner.run_sync(clerk(TURNS), "Refund order 7").to_state()
+    agent = clerk(["It was 80."])
+    walk = walk_through(agent, recorded)
+    assert walk.to_turn(2)
+    assert (walk.is_live, walk.played) == (False, None)
+    walk.go_live()
+    assert walk.is_live
+    while walk.forward():
+        pass
+    assert "It was 80." in walk.state().to_string()
+    assert len(agent.model.requests) == 1  # type: ignore[union-attr]
+
+
 def test_one_of_several_traces_and_runs_is_named(traces: Callable[[], Path]) -> None:
     with trace("Two runs") as both:
         first = Runner.run_sync(clerk(["One"]), "Hi")
