@@ -609,7 +609,8 @@ def _standing(run: LiveRun) -> tuple[Status, dict[str, Any]]:
     record: Record = run.record
     last = record.facts[-1] if record.facts else None
     error = f"{last.error}: {last.message}" if isinstance(last, Failed) else None
-    if record.is_over:
+    is_saved = run.session is None or not record.conversation.unsaved
+    if record.is_over and is_saved:
         status: Status = "finished"
     elif run.pause_reason is not None:
         status = "paused"

@@ -942,6 +942,26 @@ def test_a_session_is_given_each_turn_once(
     ]
 
 
+def test_a_session_that_fails_at_the_last_turn_is_given_it_when_the_run_comes_again(
+    journal: Journal, scripted: Scripted, tmp_path: Any
+) -> None:
+    class Fails(SQLiteSession):
+        def add_items(self, items: list[Any]) -> None:
+            raise OSError("no")
+
+    place = tmp_path / "sessions.db"
+    agent = Agent("A", model=scripted(["done"]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", session=Fails("s", place), run_config=config(journal))
+    assert journal.run("r").status == "failed"
+    session = SQLiteSession("s", place)
+    for _ in range(2):
+        result = Runner.run_sync(agent, "Go", session=session, run_config=config(journal))
+        assert result.final_output == "done"
+        assert journal.run("r").status == "finished"
+    assert [item["role"] for item in session.get_items()] == ["user", "assistant"]
+
+
 def test_a_turn_is_given_once_to_a_session_that_another_run_has_used_meanwhile(
     journal: Journal, scripted: Scripted, tmp_path: Any
 ) -> None:
