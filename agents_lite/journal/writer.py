@@ -23,6 +23,7 @@ from ..running.facts import (
     Compacted,
     Fact,
     HandedOver,
+    Started,
     TurnEnded,
 )
 from ..running.record import Record
@@ -73,7 +74,8 @@ class JournalWriter:
 
     def note(self, fact: Fact, record: Record) -> None:
         """Take a new fact of a record; that it failed before it was begun, only its row tells."""
-        if record.is_started and not self._is_over:
+        is_begun = self._entries > 0 or self._pending or isinstance(fact, Started)
+        if is_begun and not self._is_over:
             self._pending.append(tell(fact, record, self._journal.mask))
 
     def note_told(self, told: list[Any]) -> None:

@@ -171,6 +171,25 @@ def test_a_run_that_failed_before_it_was_begun_is_begun_when_it_comes_again(
     assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
 
 
+def test_a_run_whose_beginning_could_not_be_told_is_begun_when_it_comes_again(
+    store: JournalStore, scripted: Scripted
+) -> None:
+    def mask(fact: Any) -> Any:
+        if not failed:
+            failed.append(fact["type"])
+            raise OSError("no")
+        return fact
+
+    failed: list[str] = []
+    journal = store.open(mask=mask)
+    forget_run(journal)
+    agent = Agent("A", model=scripted(["done"]))
+    with pytest.raises(OSError):
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    assert failed == ["started"]
+    assert Runner.run_sync(agent, "Go", run_config=config(journal)).final_output == "done"
+
+
 def test_a_run_left_by_break_goes_on(journal: Journal, scripted: Scripted) -> None:
     agent = Agent("A", model=scripted([call("look", what="a"), "done"]), tools=[look])
     events = Runner.stream(agent, "Go", run_config=config(journal))
