@@ -1,6 +1,6 @@
 """Cost: what a run has cost, by agent and by request, and a limit that a run cannot pass.
 
-Run it: python examples/21_cost.py
+Run it, where agents_lite[prices] is installed: python examples/21_cost.py
 """
 
 from agents_lite import (
