@@ -322,12 +322,18 @@ def usage_of_request(
 
 def known_counts(counts: _Counts) -> dict[str, Any]:
     """The fields that are not as by default, in JSON."""
-    defaults = vars(type(counts))
+    kind = type(counts)
     return {
-        name: known_counts(value) if isinstance(value, _Counts) else value
+        name: _in_json(value)
         for name, value in vars(counts).items()
-        if value != defaults[name]
+        if value is not (default := getattr(kind, name, [])) and value != default
     }
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_in_json, value))
+    return known_counts(value) if isinstance(value, _Counts) else value
 
 
 def _entry(usage: Usage) -> RequestUsage:

@@ -161,6 +161,18 @@ def test_nothing_heavy_is_loaded(program: str) -> None:
     assert {*HEAVY, *BESIDE} & set(in_a_fresh_process(program + report)) == set()
 
 
+def test_a_journal_and_a_state_are_written_without_pydantic(tmp_path: Path) -> None:
+    program = f"""
+import json, sys
+from agents_lite import SQLiteJournal
+config = RunConfig(journal=SQLiteJournal({str(tmp_path / "runs.db")!r}))
+result = Runner.run_sync(Agent("A", model=ScriptedModel(["3"])), "1 + 2", run_config=config)
+assert result.to_state().to_string()
+print(json.dumps("pydantic" in sys.modules))
+"""
+    assert in_a_fresh_process(COMMON + RUN + program) is False
+
+
 WATCHED = '''
 import json, sys, threading
 done = []

@@ -17,7 +17,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.testing import ScriptedModel, call, handoff_to, token_usage, turn
-from agents_lite.usage import usage_of_request
+from agents_lite.usage import known_counts, usage_of_request
 from tests.support.drivers import every_driver
 
 FULL = token_usage(100, 20, cached_tokens=60, cache_write_tokens=7, reasoning_tokens=8)
@@ -173,6 +173,14 @@ def test_a_usage_is_a_field_of_the_users_models_too() -> None:
     assert Usage.model_validate_json(line.used.model_dump_json(exclude_defaults=True)) == line.used
     assert line.used.model_copy(update={"requests": 2}).requests == 2
     assert line.used.requests == 1
+
+
+@pytest.mark.parametrize("counts", [{}, {"usage": FULL, "model": "m"}])
+def test_what_is_written_of_a_usage_is_what_pydantic_would_write(counts: dict[str, Any]) -> None:
+    usage = usage_of_request(counts)
+    usage.add(usage_of_request({"usage": {**FULL, "cost": 0.5}, "service_tier": "flex"}, "n"))
+    for each in (usage, *usage.request_usage_entries, Usage()):
+        assert known_counts(each) == each.model_dump(exclude_defaults=True)
 
 
 def test_a_usage_is_copied_and_described_as_models_are() -> None:

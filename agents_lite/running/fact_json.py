@@ -37,7 +37,7 @@ from ..tool_guardrails import (
     ToolOutputGuardrail,
     ToolOutputGuardrailResult,
 )
-from ..usage import Usage
+from ..usage import Usage, known_counts
 from .fact_shapes import check_items, check_shape
 from .facts import (
     Added,
@@ -99,7 +99,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
                 "type": "answered",
                 "turn": fact.turn,
                 "output": [as_json(item) for item in response.output],
-                "usage": response.usage.model_dump(exclude_defaults=True),
+                "usage": known_counts(response.usage),
                 "response_id": response.response_id,
                 "request_id": response.request_id,
                 "targets": fact.targets,
@@ -143,7 +143,7 @@ def fact_to_json(fact: Fact, record: Record) -> JSON:
             }
         case Compacted():
             fields = {name: getattr(fact, name) for name in ("cleared", "covered", "summary")}
-            usage = fact.usage.model_dump(exclude_defaults=True)
+            usage = known_counts(fact.usage)
             return {"type": "compacted", **fields, "usage": usage}
         case Finished():
             value = {} if fact.is_typed else _output(fact.output)
