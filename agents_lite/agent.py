@@ -97,7 +97,8 @@ class Agent(PickledByName, Generic[TContext]):
     """What follows tool calls: the model again; the first call's output as final output; the
     output of one of the named tools, {"stop_at_tool_names": [...]}; or what a function decides."""
     reset_tool_choice: bool = True
-    """Whether `tool_choice` is dropped once the agent has used a tool, so that it can end."""
+    """Whether `tool_choice` is dropped once the agent has used a tool or a handoff, so that it can
+    end."""
     output_retries: int = 0
     """How often the model is told what was wrong with its final output, and asked again: an output
     that does not fit `output_type`, or one that a guardrail with `on_trip="retry"` stopped."""

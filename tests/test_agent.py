@@ -437,6 +437,13 @@ def test_tool_choice_is_dropped_for_each_agent_on_its_own() -> None:
     assert choices(agent) == ["required", None, "required", None, None]
 
 
+def test_a_handoff_is_a_tool_whose_use_drops_the_tool_choice() -> None:
+    agent = agent_with([handoff_to("B"), handoff_to("A"), "ok"], model_settings=REQUIRED)
+    agent.handoffs = [agent.clone(name="B", handoffs=[agent])]
+    Runner.run_sync(agent, "x")
+    assert choices(agent) == ["required", "required", None]
+
+
 def test_tool_choice_is_kept_while_no_tool_was_used() -> None:
     agent = agent_with([[], final({"response": 1})], output_type=int, model_settings=REQUIRED)
     Runner.run_sync(agent, "x")

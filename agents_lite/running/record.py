@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..concurrency.forks import new_lock
-from ..items import InputItem, ModelResponse, RunItem, ToolCallItem
+from ..items import HandoffCallItem, InputItem, ModelResponse, RunItem, ToolCallItem
 from ..usage import Usage
 from .conversation import Conversation
 from .facts import (
@@ -272,7 +272,7 @@ class Record:
         return None if place is None else decided.get((id(self.agent), place))
 
     def has_used_tool(self, agent: Agent[Any]) -> bool:
-        """Whether that agent has called a tool in an earlier turn."""
+        """Whether that agent has called a tool, or handed over, in an earlier turn."""
         return id(agent) in self._tool_users
 
     def _follow(self, fact: Fact) -> None:
@@ -410,7 +410,8 @@ class Record:
     def _end_turn(self) -> None:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
         is_first = not self.has_used_tool(self.agent)
-        if is_first and any(isinstance(item, ToolCallItem) for item in conversation.turn_items):
+        calls = ToolCallItem | HandoffCallItem
+        if is_first and any(isinstance(item, calls) for item in conversation.turn_items):
             self._tool_users += (id(self.agent),)
         conversation.end_turn()
         self._forget_verdicts()
