@@ -151,11 +151,12 @@ def test_no_message_at_all_ends_a_plain_agent_with_nothing(output: list[Any]) ->
 def test_an_answer_of_tools_of_the_server_alone_is_none_yet(run: Any) -> None:
     searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
     painted = {"type": "image_generation_call", "id": "ig_1", "result": "AAAA"}
-    model = BluntModel([[searched], "Found.", [searched], [painted]])
+    model = BluntModel([[searched], "Found.", *[[searched]] * 3, [painted]])
     agent = Agent(name="A", model=model, tools=[WebSearchTool()])
     assert run(agent, "x").final_output == "Found."
     assert model.requests[1].input == [{"role": "user", "content": "x"}, searched]
-    assert run(agent, "x", conversation_id="conv_1").final_output == ""  # nothing is new to it
+    for option in ("conversation_id", "previous_response_id", "auto_previous_response_id"):
+        assert run(agent, "x", **{option: "id_1"}).final_output == ""  # nothing is new to it
     assert run(agent, "x").final_output == ""  # a picture is an answer
 
 

@@ -77,9 +77,12 @@ def final_output_of_message(plan: Plan, run: LiveRun) -> FinalOutput | None:
 
 def _is_on_its_way(plan: Plan, run: LiveRun) -> bool:
     """Whether tools of the server were used, nothing was said of it yet, and the model can be asked
-    to: where the server keeps the history, there is nothing to send. A picture is an answer.
+    to: where the server keeps the history, now or from the next turn on, there is nothing to send.
+    A picture is an answer.
     """
-    if plan.message is not None or run.record.conversation.server_keeps_history:
+    conversation = run.record.conversation
+    is_kept = conversation.server_keeps_history or conversation.previous_response_id == ""
+    if plan.message is not None or is_kept:
         return False
     calls = (item.raw_item.type for item in plan.items if isinstance(item, ToolCallItem))
     return any(kind != "image_generation_call" for kind in calls)
