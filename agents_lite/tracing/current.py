@@ -64,6 +64,7 @@ class Activity:
     ended_ns: int | None = None
     """When it ended, in nanoseconds since 1970, or None."""
     _surrounding: Activity | None = None
+    _is_in_block = False
 
     @property
     def started_at(self) -> str | None:
@@ -113,6 +114,7 @@ class Activity:
         """Take note of an exception that left the `with` block."""
 
     def __enter__(self) -> Self:
+        self._is_in_block = True
         self.start(mark_as_current=True)
         return self
 
@@ -124,10 +126,11 @@ class Activity:
     ) -> None:
         if error is not None and not isinstance(error, GeneratorExit):  # closing is no failure
             self._note_exception(error)
+        self._is_in_block = False
         marked = _innermost.get()
-        while marked is not None and marked is not self:
+        while not (marked is None or marked is self or marked._is_in_block):
             marked = marked._surrounding
-        if marked is self:  # what was left open inside is current no longer
+        if marked is self:  # what was left open inside, without a block, is current no longer
             _innermost.set(self)
         self._finish_at(time.time_ns(), reset_current=True)
 

@@ -188,6 +188,19 @@ def test_what_was_left_open_in_a_block_is_not_current_behind_it(remembered):
     assert spans["generation"].parent_id == spans["A"].span_id
 
 
+def test_a_block_stays_current_where_a_generator_begun_before_ends_inside(remembered):
+    def work():
+        with custom_span("a"):
+            yield
+
+    with trace("W"):
+        generator = _started(work())
+        with custom_span("b") as around:
+            generator.close()
+            assert get_current_span() is around
+        assert get_current_span() is None
+
+
 def test_closing_elsewhere_does_not_disturb_what_is_current_there(remembered):
     def work():
         with trace("Abandoned"):
