@@ -165,7 +165,7 @@ def _invoke(
 ) -> Any:
     """Make a call that the model asked for."""
     try:
-        arguments = as_meant(_ARGUMENTS.validate_json(text or "{}"), schema, schema)
+        arguments = as_meant(_ARGUMENTS.validate_json(text or "{}"), [schema], schema)
     except ValidationError as error:
         raise InvalidToolArguments(context.tool_name, error) from None
     span = get_current_span()

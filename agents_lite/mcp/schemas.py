@@ -60,34 +60,39 @@ def required_in(schema: Any) -> list[str]:
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
-def as_meant(value: Any, schema: Any, root: Any) -> Any:
+def as_meant(value: Any, schemas: list[Any], root: Schema) -> Any:
     """A value of arguments where a text of JSON stands for the object or the list that it holds, if
-    the schema takes one of these and no text.
+    the schemas take one of these and no text.
 
     Args:
         value: What the model has given.
-        schema: The schema of it.
+        schemas: Those that it may be meant for.
         root: The whole schema, to which others refer.
     """
-    schema = _resolved(schema, root) or {}
-    options = [_resolved(each, root) for word in _ALTERNATIVES for each in schema.get(word) or ()]
-    told = [each for each in (schema, *options) if isinstance(each, dict)]
+    told = _alternatives(schemas, root)
     kinds = [each["type"] for each in told if "type" in each]
     kinds = [kind for each in kinds for kind in (each if isinstance(each, list) else [each])]
     if isinstance(value, str) and kinds and {"object", "array", "null"}.issuperset(kinds):
         value = structure_in(value)
-    for each in told:
-        if isinstance(value, dict):
-            known, other = properties_in(each), each.get("additionalProperties")
-            value = {
-                name: as_meant(inner, part, root)
-                if isinstance(part := known.get(name, other), dict)
-                else inner
-                for name, inner in value.items()
-            }
-        elif isinstance(value, list) and isinstance(part := each.get("items"), dict):
-            value = [as_meant(inner, part, root) for inner in value]
-    return value
+    if isinstance(value, list):
+        items = [each.get("items") for each in told]
+        return [as_meant(inner, items, root) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    objects = [(properties_in(each), each.get("additionalProperties")) for each in told]
+    return {
+        name: as_meant(inner, [known.get(name, other) for known, other in objects], root)
+        for name, inner in value.items()
+    }
+
+
+def _alternatives(schemas: list[Any], root: Schema) -> list[Schema]:
+    """The schemas and their alternatives, each once: those of a tree lead to each other."""
+    found = [_resolved(each, root) for each in schemas]
+    for each in [*found]:
+        for word in _ALTERNATIVES if isinstance(each, dict) else ():
+            found += [_resolved(option, root) for option in each.get(word) or ()]
+    return [*{id(each): each for each in found if isinstance(each, dict)}.values()]
 
 
 def _merged(schema: Schema) -> Schema:
