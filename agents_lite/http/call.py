@@ -172,12 +172,14 @@ class Call:
         return True
 
     def note_effects(self, failure: APIError) -> None:
-        """Note on a failure that the server may have called tools of its own before."""
+        """Note on a failure whether the server may have called tools of its own before."""
+        known = self._so_far.response
         status = failure.status_code if isinstance(failure, APIStatusError) else None
-        if status in (None, 500, 502, 504) and not self._is_background:  # others refuse at once
-            told = self._so_far.response.get("tools")  # also those of a stored prompt
-            is_given_some = self._has_effects or has_effects(told)
-            failure.may_have_acted = is_given_some and was_sent(failure.__cause__)
+        is_refused = status is not None and (status < 500 or status in (503, 529))
+        if is_refused or (self._is_background and known.get("id")):  # which is asked about then
+            return
+        has_some = self._has_effects or has_effects(known.get("tools"))  # of a stored prompt, too
+        failure.may_have_acted = has_some and was_sent(failure.__cause__)
 
     def ask_in_other_words(self, failure: APIError) -> bool:
         """Have the next try send another body, if there is one that the server may take."""
@@ -254,7 +256,7 @@ class Call:
 
     def final_error(self, failure: APIError) -> APIError:
         """The error to raise for the last failure, when no further try is made."""
-        has_acted = failure.may_have_acted
+        may_have_acted = failure.may_have_acted
         if isinstance(failure, APIConnectionError) and self._so_far.last_event is not None:
             if self._so_far.error is not None:
                 failure = self._errors.error_event(self._so_far.error, self._so_far.known())
@@ -262,7 +264,7 @@ class Call:
                 what = f"The stream broke off before its last event: {failure}"
                 failure = self._errors.failed(what, self._so_far.known())
         failure.request_id = failure.request_id or self._errors.request_id
-        failure.is_final, failure.may_have_acted = True, has_acted
+        failure.is_final, failure.may_have_acted = True, may_have_acted
         # The errors below hold the request, and so its headers with the key.
         failure.__cause__ = failure.__context__ = None
         return failure

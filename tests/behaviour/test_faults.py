@@ -714,6 +714,7 @@ def test_a_passing_fault_after_no_more_than_a_beginning_is_tried_again(answer: A
 LOST = {
     "reset": Peer.reset,
     "bad gateway": http_answer(502),
+    "time-out of Cloudflare": http_answer(524),
     **{name: AFTER_A_BEGINNING[name] for name in ("error", "closed", "ended")},
 }
 
@@ -730,6 +731,17 @@ def test_what_the_server_may_have_done_by_itself_is_not_done_twice(answer: Answe
     willing = RetryPolicy(1, 60, 0, decide=lambda _error, _attempt: (True, 0))
     with LoopbackServer(answer, GOOD) as server:
         assert collect(ask(server, tools=["mcp"], policy=willing))[1] is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_background_response_is_not_begun_twice_either(stream):
+    with LoopbackServer(Peer.reset) as server:
+        _, error = collect(ask(server, tools=["mcp"], background=True, stream=stream))
+    assert error.may_have_acted
+    taken_up = stream_answer(EVENTS[2:]) if stream else http_answer(200, RESPONSE)
+    begun = drop_after(2, Peer.close) if stream else QUEUED
+    with LoopbackServer(begun, Peer.reset, taken_up) as server:
+        assert collect(ask(server, tools=["mcp"], background=True, stream=stream))[1] is None
 
 
 def test_a_shell_has_effects_where_it_is_the_server_s():
