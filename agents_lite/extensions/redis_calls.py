@@ -54,15 +54,17 @@ def watching(client: redis.Redis, key: str) -> Iterator[Pipeline]:
         yield pipeline
 
 
-def check_size(client: redis.Redis, texts: Iterable[str]) -> None:
-    """Raise DataError for a text that the server refuses by closing the connection."""
+def check_size(pipeline: Pipeline, texts: Iterable[str]) -> None:
+    """Raise DataError for a text that the server refuses by closing the connection. The pipeline,
+    which is asked before `multi`, has a connection already; there may be no other one.
+    """
     from redis.exceptions import DataError, ResponseError
 
     size = max((len(text.encode()) for text in texts if len(text) > _SMALL), default=0)
     if size == 0:
         return
     with suppress(ResponseError):  # a hosted server may not tell
-        for most in map(int, filter(None, client.config_get("proto-max-bulk-len").values())):
+        for most in map(int, filter(None, pipeline.config_get("proto-max-bulk-len").values())):
             if size > most:
                 raise DataError(
                     f"a text of {size} bytes is more than its proto-max-bulk-len of {most}: "

@@ -80,7 +80,7 @@ def test_what_is_too_large_for_redis_is_told(redis_url: str) -> None:
     from agents_lite.extensions.journal import RedisJournal
     from agents_lite.extensions.memory import RedisSession
 
-    server = redis.Redis.from_url(redis_url)
+    server = redis.Redis.from_url(redis_url, max_connections=1)  # which is enough for one run
     limit = "proto-max-bulk-len"
     most = server.config_get(limit)[limit]
     server.config_set(limit, 2**20)

@@ -162,7 +162,7 @@ class RedisJournal(Journal):
             after, entry = change(before, seconds + micros / 1e6)
             if after == before and entry is None:
                 return
-            check_size(self._client, [entry or ""])
+            check_size(pipeline, [entry or ""])
             pipeline.multi()
             if entry is not None:
                 pipeline.rpush(self._entries_key(run_id), entry)

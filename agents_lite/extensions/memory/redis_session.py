@@ -127,8 +127,8 @@ class RedisSession(StoredSession):
         """Run the command, which sends these texts, once, the TTL with it; return its answer."""
 
         def change() -> Any:
-            check_size(self._client, texts)
             with watching(self._client, f"{self._key}:unwritten") as pipeline:  # by anybody
+                check_size(pipeline, texts)
                 pipeline.multi()
                 command(pipeline)
                 if self._ttl is not None:
