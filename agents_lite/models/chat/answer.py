@@ -291,9 +291,10 @@ class ChatAnswer:
         content = delta.get("content")
         if not _REASONING.isdisjoint(delta):
             self._take_reasoning(delta)
-            if isinstance(content, str) and _is_thought(delta.get("extra_content")):
-                content = self._take_thought(content)
-        elif isinstance(content, str) and content.startswith("</thought>") and self._has_thought:
+        if isinstance(content, str) and (
+            (self._has_thought and content.startswith("</thought>"))
+            or _is_thought(delta.get("extra_content"))
+        ):
             content = self._take_thought(content)
         if isinstance(content, list):
             self._take_parts(content)
@@ -318,7 +319,6 @@ class ChatAnswer:
             for piece in _listed(delta.get(name)):
                 self._content("reasoning")
                 _grow(self._reasoning_lists.setdefault(name, []), piece)
-
         for name in _SIGNATURES:
             if delta.get(name) and not _is_thought(delta[name]):
                 self._content("reasoning")

@@ -380,8 +380,12 @@ def test_a_thought_of_gemini_s_is_reasoning() -> None:
         {"content": "</thought>Hi"},
         {"content": "", "extra_content": SIGNED},
     )
+    at_once = streamed(
+        {"content": "<thought>Hm.", "extra_content": MARK},
+        {"content": "</thought>Hi", "extra_content": SIGNED, "reasoning": None},
+    )
     message = {"content": "<thought>Hm.</thought>Hi", "extra_content": MARK}
-    for output in output_of(events), whole(message)["output"]:
+    for output in output_of(events), output_of(at_once), whole(message)["output"]:
         assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
     assert output_of(events)[0]["replayed"]["message"] == {"extra_content": SIGNED}
     [text] = output_of(streamed({"content": "</thought> is a tag"}))
