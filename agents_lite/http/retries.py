@@ -40,13 +40,13 @@ MISSAID_CODES = frozenset(
 )
 """Error codes for what the model said and its server could not read, of Groq and Gemini, and of an
 answer that ends with calls and holds none: another try says something else."""
+_MISREAD = r"while expecting start token|tokens remaining in message header"
+"""vLLM's words for the same, of what gpt-oss said."""
 _WITHOUT_EFFECTS = tuple(
     "message reasoning function custom web_search file_search tool_search computer local_shell "
     "shell_call apply_patch".split()
 )
 """How types of items and tools begin by which a server does nothing itself, or only searches."""
-_MISREAD = r"while expecting start token|tokens remaining in message header"
-"""Words for the same of vLLM, for what gpt-oss said."""
 HOPELESS_CAUSES = (
     "CERTIFICATE_VERIFY_FAILED",
     "[X509",  # a file of certificates that holds none
@@ -65,7 +65,8 @@ _USED_UP = (
     r"|quotaId\W{1,6}\w*PerDay|free-models-per-day|too many tokens per day|per day limit exceeded"
 )
 """Codes and words for what no waiting will cure, or none before the next day, whatever wait is
-named beside: of OpenAI, Moonshot, GLM, xAI, Anthropic, Gemini, OpenRouter, Bedrock, Cerebras.
+named beside: of OpenAI, Moonshot, GLM, xAI, DeepSeek, Anthropic, Gemini, OpenRouter, Bedrock and
+Cerebras.
 """
 _SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
 

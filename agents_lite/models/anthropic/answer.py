@@ -23,9 +23,9 @@ _FINISH_REASONS = {
 
 
 def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
-    """The chunks for the events of a stream, or for a whole message; those of one that went on
-    behind a pause are added.
+    """The chunks for the events of a stream, or for a whole message.
 
+    Behind a pause the answer goes on with further messages; their tokens are added to those before.
     Thinking comes as `thinking_blocks`, too, which keep its signature.
     """
     usage: Json = {}

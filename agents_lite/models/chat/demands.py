@@ -306,7 +306,8 @@ def _no_thinking_about_a_choice(body: Json) -> None:
         body["thinking"] = {"type": "disabled"}
 
 
-def _not_enabled_thinking_about_a_choice(body: Json) -> None:
+def _no_qwen_thinking_about_a_choice(body: Json) -> None:
+    """The same in Qwen's words."""
     if body.get("tool_choice") not in (None, "auto", "none"):
         body["enable_thinking"] = False
 
@@ -401,7 +402,7 @@ DEMANDS = (
     _demand(
         "no thinking where a tool has to be called, in Qwen's words",
         r"tool_choice.{0,80}in thinking mode",
-        _not_enabled_thinking_about_a_choice,
+        _no_qwen_thinking_about_a_choice,
     ),
     _demand(
         "no thinking where a tool has to be called",
@@ -466,8 +467,10 @@ def learn_demand(
     met: tuple[Demand, ...],
     refusal: APIStatusError,
 ) -> bool:
-    """Learn from the refusal of a body what the server demands beyond what the body meets; False if
-    there is nothing of that.
+    """Learn from the refusal of a body what the server demands beyond what the body meets.
+
+    Returns:
+        Whether there is such a demand.
     """
     text = words_of_refusal(refusal)
     for demand in DEMANDS:
@@ -485,5 +488,5 @@ def learn_demand(
 
 
 def may_mean_tools(refusal: APIStatusError) -> bool:
-    """Whether a refusal for the sake of a schema may mean those of tools."""
+    """Whether a refusal of a schema may mean that of a tool, though it does not say so."""
     return re.search(_GRAMMAR, words_of_refusal(refusal), re.IGNORECASE) is not None
