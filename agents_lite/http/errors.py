@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,12 +88,11 @@ class ErrorWriter:
         """The exchange failed below HTTP, or within it, with `error`."""
         host, timeout = self._host, self._timeout
         status, headers = status_in(error)  # one of a session of the user's may know it
-        if status is not None and status >= 400:
-            default = InternalServerError if status >= 500 else BadRequestError
-            return _STATUS_ERRORS.get(status, default)(
+        if status is not None:
+            return _status_error(status)(
                 f"HTTP {status}: {self._mask(root_cause(error))}",
                 status_code=status,
-                headers={name: self._mask(value) for name, value in headers.items()},
+                headers=self._shown(headers),
             )
         if isinstance(error, requests.ConnectTimeout):
             return APITimeoutError(f"No connection to {host} within {timeout.connect_timeout:g} s")
@@ -116,12 +115,9 @@ class ErrorWriter:
         except ValueError:
             body = self._mask(content.decode("utf-8", "replace")) or None
         status = answer.status_code
-        default: type[APIStatusError] = InternalServerError if status >= 500 else BadRequestError
         code, what = error_details(body)
         if what is not None:
             what = readable(what)
-        if status < 400:
-            default = APIStatusError
         if status in (301, 302, 303, 307, 308):
             what = "a redirect to elsewhere is not followed; set base_url to the new address"
             if is_followed:
@@ -133,12 +129,10 @@ class ErrorWriter:
         if status in (404, 405):
             hint = _OTHER_API if _is_unknown_path(answer, code, what) else ""
             what = f"{self._mask(without_query(str(answer.url)))}: {what}{hint}"
-        headers = {name.lower(): self._mask(value) for name, value in answer.headers.items()}
-        headers.pop("set-cookie", None)
-        return _STATUS_ERRORS.get(status, default)(
+        return _status_error(status)(
             f"HTTP {status} {self._mask(answer.reason or '')}: {what}",
             status_code=status,
-            headers=headers,
+            headers=self._shown(answer.headers),
             request_id=self.request_id,
             code=code,
             body=body,
@@ -185,10 +179,21 @@ class ErrorWriter:
             body=self._mask(body),
         )
 
+    def _shown(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers of an answer as an error has them, with names in lower case."""
+        shown = {name.lower(): self._mask(value) for name, value in headers.items()}
+        shown.pop("set-cookie", None)
+        return shown
+
     def _mask(self, value: Any) -> Any:
         """A copy of some JSON in which each secret reads `***`."""
         long_enough = {secret for secret in self._secrets if len(secret) >= SHORTEST_SECRET}
         return _masked(value, sorted(long_enough, key=len, reverse=True))  # one may hold another
+
+
+def _status_error(status: int) -> type[APIStatusError]:
+    default = InternalServerError if status >= 500 else BadRequestError
+    return _STATUS_ERRORS.get(status, default if status >= 400 else APIStatusError)
 
 
 def _masked(value: Any, secrets: list[str]) -> Any:
@@ -204,13 +209,13 @@ def _masked(value: Any, secrets: list[str]) -> Any:
 
 
 def status_in(error: BaseException) -> tuple[int | None, dict[str, str]]:
-    """The HTTP status that an error of another client names, or None, and the headers beside it,
-    with names in lower case.
+    """The HTTP status of a refusal that an error of another client names, or None, and the headers
+    beside it, with names in lower case.
     """
     answer: Any = getattr(error, "response", None)
     names = ("status_code", "http_status", "status", "code")
     named = [getattr(each, name, None) for each in (error, answer) for name in names]
-    status = next((int(n) for n in named if isinstance(n, int) and 100 <= n < 600), None)
+    status = next((int(n) for n in named if isinstance(n, int) and 400 <= n < 600), None)
     headers = getattr(answer, "headers", None) or getattr(error, "headers", None) or {}
     return status, {str(name).lower(): str(value) for name, value in headers.items()}
 

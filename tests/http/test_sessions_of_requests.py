@@ -79,16 +79,18 @@ class Translating(HTTPAdapter):
         self.statuses = list(statuses)
 
     def send(self, request: Any, **_: Any) -> requests.Response:  # type: ignore[override]
-        raise HTTPError(str(request.url), self.statuses.pop(0), "no", Message(), None)
+        headers = Message()
+        headers["Set-Cookie"], headers["X-Why"] = "token", "no"
+        raise HTTPError(str(request.url), self.statuses.pop(0), "no", headers, None)
 
 
 def test_the_status_that_an_error_of_the_session_knows_counts() -> None:
     adapter, session = Translating(503, 403), requests.Session()
     session.mount("http://", adapter)
     client = ResponsesClient(base_url="http://127.0.0.1:1", session=session, retry_delay=0)
-    with pytest.raises(PermissionDeniedError, match="HTTP 403"):
+    with pytest.raises(PermissionDeniedError, match="HTTP 403") as caught:
         ask(client)
-    assert not adapter.statuses
+    assert not adapter.statuses and caught.value.headers == {"x-why": "no"}
 
 
 # Authentication

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Iterator
 from email.message import Message
 from http import HTTPStatus
@@ -187,6 +188,7 @@ class OtherClientsError(Exception):
         HTTPError("http://127.0.0.1", 503, "no", Message(), None),
         type("ServiceError", (Exception,), {"http_status": 500})(),
         type("Enumerated", (Exception,), {"code": HTTPStatus.BAD_GATEWAY})(),
+        type("Lost", (ConnectionError,), {"code": errno.ECONNRESET})(),
     ],
     ids=lambda error: type(error).__name__,
 )
