@@ -325,8 +325,9 @@ def known_counts(counts: _Counts) -> dict[str, Any]:
     kind = type(counts)
     return {
         name: _in_json(value)
-        for name, value in vars(counts).items()
-        if value is not (default := getattr(kind, name, [])) and value != default
+        for name in kind._kinds
+        if (value := getattr(counts, name)) is not (default := getattr(kind, name, []))
+        and value != default
     }
 
 
