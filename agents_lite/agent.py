@@ -46,10 +46,7 @@ if TYPE_CHECKING:
     from .tool_use import *  # noqa: F403
     from .tool_use import AgentToolStreamEvent, StopAtTools, ToolsToFinalOutputFunction
 
-__all__ = [
-    "Agent",
-    "AgentBase",
-]
+__all__ = ["Agent", "AgentBase"]
 
 if not TYPE_CHECKING:  # or a misspelt name passes
     __getattr__ = _names_of(__name__, "tool_use")
