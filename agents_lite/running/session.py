@@ -184,9 +184,11 @@ def _is_unanswered(history: list[TResponseInputItem], new: list[TResponseInputIt
         if item.get("role") == "user":
             first = start - len(new) + 1
             return first >= 0 and history[first : start + 1] == new
-        if start == len(history) - 1 and not str(item.get("type")).endswith("_output"):
-            return False  # a turn to be followed by another ends with outputs
-        if item.get("type") == "message" or item.get("role") == "assistant":
+        kind = str(item.get("type"))
+        is_open = kind.endswith(("_output", "_call")) and kind != "image_generation_call"
+        if start == len(history) - 1 and not is_open:
+            return False  # a turn to be followed by another ends with outputs, or calls of a server
+        if kind == "message" or item.get("role") == "assistant":
             return False
     return False
 

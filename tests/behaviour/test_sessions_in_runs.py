@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -320,6 +321,17 @@ def test_the_same_message_after_an_answer_is_asked_again() -> None:
     for _ in range(2):
         Runner.run_sync(agent, "1 + 2?", session=session)
     assert kinds(session.get_items()) == ["user", *TURN, "assistant", "user", "assistant"]
+
+
+@pytest.mark.parametrize(("kind", "times"), [("web_search", 1), ("image_generation", 2)])
+def test_a_message_to_which_the_server_only_used_its_tools_is_asked_once(
+    kind: str, times: int
+) -> None:
+    session = ListSession()
+    for script in ([[{"type": f"{kind}_call", "id": "id_1"}], ConnectionError("no")], ["Found."]):
+        with suppress(ConnectionError):
+            Runner.run_sync(Agent("A", model=ScriptedModel(script)), "x", session=session)
+    assert kinds(session.items).count("user") == times  # a picture is an answer
 
 
 def test_the_same_message_after_an_answer_by_a_tool_is_asked_again() -> None:
