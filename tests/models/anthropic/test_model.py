@@ -183,7 +183,7 @@ def test_an_answer_that_pauses_is_gone_on_with(run: Any) -> None:
     second = {**THOUGHT, "thinking": "More.", "signature": "gis"}
     begun = message(THOUGHT, said("Let me"), SEARCH, stop_reason="pause_turn")
     begun["container"] = {"id": "box_1"}
-    more = message(FOUND, second, {**SEARCH, "id": "t", "input": {}}, stop_reason="pause_turn")
+    more = message(second, FOUND, {**SEARCH, "id": "t", "input": {}}, stop_reason="pause_turn")
     with answering(begun, more, message(said(" see: 3."), CALL), message(said("Done."))) as server:
         agent = searcher(server, container={"skills": []})
         agent.tools.append(add)
@@ -200,9 +200,10 @@ def test_an_answer_that_pauses_is_gone_on_with(run: Any) -> None:
     asked = bodies[0]["messages"]
     back = [THOUGHT, said("Let me"), SEARCH]
     assert bodies[1]["messages"] == [*asked, {"role": "assistant", "content": back}]
-    back += [FOUND, second, {**SEARCH, "id": "t", "input": {}}]
+    back += [second, FOUND, {**SEARCH, "id": "t", "input": {}}]
     assert bodies[2]["messages"] == [*asked, {"role": "assistant", "content": back}]
-    assert [body["tool_choice"]["type"] for body in bodies[:3]] == ["tool", "auto", "auto"]
+    choices = [body["tool_choice"] for body in bodies[:3]]
+    assert choices == [OWN["tool_choice"], {"type": "auto"}, {"type": "auto"}]
     assert bodies[2]["container"] == {"skills": [], "id": "box_1"}
     answers = [message for message in bodies[3]["messages"] if message["role"] == "assistant"]
     assert answers[0]["content"][:2] == [THOUGHT, second]

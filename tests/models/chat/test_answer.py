@@ -575,6 +575,11 @@ def test_arguments_that_were_cut_in_two_belong_to_one_call() -> None:
         assert calls_in(output_of(events)) == [("one", '{"a": 1}')]
 
 
+def test_a_call_without_a_name_behind_a_whole_one_is_another() -> None:
+    events = streamed(piece("{}", index=0, id="x", name="one"), piece('{"a": 1}', index=1))
+    assert calls_in(output_of(events)) == [("one", "{}"), ("", '{"a": 1}')]
+
+
 def test_a_brace_that_is_said_twice_is_one() -> None:
     """https://github.com/vllm-project/vllm/issues/51697"""
     events = streamed(piece("{", index=0, id="x", name="one"), piece('{"a": 1}', index=0))
