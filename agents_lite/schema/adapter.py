@@ -157,7 +157,7 @@ def _is_json(value: Any) -> bool:
 
 def _takes_others(kind: Any) -> bool:
     """Whether an enum has a function of its own for what is no value of its members."""
-    return kind._missing_.__func__ is not Enum._missing_.__func__  # type: ignore[attr-defined]
+    return any("_missing_" in vars(each) for each in kind.__mro__ if each is not Enum)
 
 
 def _is_deep(alias: Any) -> bool:

@@ -51,6 +51,14 @@ class Pair(enum.Enum):
         return cls(tuple(value))
 
 
+class Alone(enum.Enum):
+    ONE = (1, 1)
+
+    @staticmethod
+    def _missing_(value: Any) -> Any:
+        return Alone(tuple(value))
+
+
 class Paint(BaseModel):
     color: Literal[Color.RED]
 
@@ -134,6 +142,7 @@ def as_color(value: Any) -> Any:
         (Color, "red", Color.RED),
         (Pair, [1, 1], Pair.ONE),
         (Pair, [2, 2], Pair.TWO),
+        (Alone, [1, 1], Alone.ONE),
         (Annotated[Literal[Color.RED], BeforeValidator(as_color)], "red", Color.RED),
         (typing.List, ["a", 1], ["a", 1]),  # noqa: UP006
         (typing.Set, ["a"], {"a"}),  # noqa: UP006
