@@ -157,6 +157,8 @@ class BatchTraceProcessor(TracingProcessor):
             return
         try:
             self.exporter.export(batch)
-        except BaseException:  # the thread has further batches to export
+        except BaseException as error:  # the thread has further batches to export
+            if self._thread is None and not isinstance(error, Exception):
+                raise  # what ends the caller
             name = type(self.exporter).__name__
             self._warn_failed("%s failed; traces are dropped.", name, exc_info=True)

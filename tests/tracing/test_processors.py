@@ -162,6 +162,22 @@ def test_exporter_that_raises_is_logged_once_and_asked_again(caplog, error):
     assert len(caplog.records) == 1
 
 
+def test_an_interrupt_leaves_a_shutdown_that_exports_on_its_callers_thread(monkeypatch):
+    class Interrupted(TracingExporter):
+        def export(self, items):
+            raise KeyboardInterrupt
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    processor = BatchTraceProcessor(Interrupted())
+    set_trace_processors([processor])
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    run_trace()
+    with pytest.raises(KeyboardInterrupt):
+        processor.shutdown()
+
+
 def test_shutdown_exports_what_is_pending_and_takes_nothing_more(exporter):
     processor = BatchTraceProcessor(exporter, schedule_delay=600)
     set_trace_processors([processor])
