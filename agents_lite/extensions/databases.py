@@ -51,6 +51,7 @@ _MOST_CONFLICTS = 100
 _CONFLICTS = (1213, "40001", "40P01")  # a deadlock of MySQL's; serialization and deadlock, SQLSTATE
 _TOO_LARGE = ("54000", "string or blob too big")
 _DROPPED = (1153, 2006, 2013)  # MySQL's: a packet that is too large, and lost connections
+_LARGE = 2**18  # bytes of a statement; MySQL takes 1 MiB at least, as it is usually set up
 _FULL = (1021, 1114, "53100", "database or disk is full")
 _SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
 
@@ -208,10 +209,12 @@ def explained(error: SQLAlchemyError, engine: sa.Engine) -> SQLAlchemyError:
         sent: Any = error
         while sent is not None and getattr(sent, "params", None) is None:
             sent = sent.__context__  # the rollback has failed, too
+        params = getattr(sent, "params", None)
+        size = len(json.dumps(params, ensure_ascii=False, default=str).encode())
+        if size < _LARGE:
+            return error
         with suppress(SQLAlchemyError), engine.connect() as connection:
             most = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()
-            params = getattr(sent, "params", None)
-            size = len(json.dumps(params, ensure_ascii=False, default=str).encode())
             if size > most:
                 return TooLarge(
                     f"a statement of some {size} bytes is more than its max_allowed_packet of "

@@ -108,6 +108,24 @@ def test_what_is_too_large_for_mysql_is_told(mariadb_url: str) -> None:
         limit(most)
 
 
+def test_a_lost_connection_that_was_sent_little_is_told_without_another_one(
+    mariadb_url: str,
+) -> None:
+    engine = sa.create_engine(mariadb_url, poolclass=sa.NullPool)
+    opened: list[Any] = []
+    with engine.connect() as connection, engine.connect() as other:
+        journal = SQLAlchemyJournal(connection=connection)
+        journal.runs()
+        connection.commit()
+        number = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()
+        connection.commit()
+        other.exec_driver_sql(f"KILL {number}")
+        sa.event.listen(engine, "connect", lambda *each: opened.append(each))
+        with pytest.raises(JournalError, match="The journal's connection failed"):
+            journal.runs()
+    assert opened == []
+
+
 def test_what_is_too_large_for_sqlite_is_told(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'a.db'}")
     sa.event.listen(
