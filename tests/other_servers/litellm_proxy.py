@@ -99,7 +99,8 @@ def wait_until_it_answers(url: str, proxy: subprocess.Popen[bytes], folder: Path
     deadline = time.monotonic() + 300
     while True:
         try:
-            requests.get(url, timeout=5)
+            requests.get(url, timeout=5).raise_for_status()
+            assert proxy.poll() is None, "another server has answered"
             return
         except requests.ConnectionError:
             alive = proxy.poll() is None and time.monotonic() < deadline

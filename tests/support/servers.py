@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import SystemRandom
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
@@ -212,9 +213,13 @@ def proxy_that_hangs(port: int) -> Iterator[tuple[int, threading.Event]]:
 
 
 def free_port() -> int:
-    """A port on which nothing listens at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """A port on which nothing listens, and that nobody is given who does not name it: a server may
+    take a minute to begin there, while other tests open thousands of connections.
+    """
+    while True:
+        port = SystemRandom().randrange(20_000, 32_768)  # below those that systems choose
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Server:

@@ -16,6 +16,7 @@ from agents_lite.tracing import (
     get_trace_provider,
     set_trace_provider,
 )
+from tests.support import servers
 
 
 class RememberingProcessor(TracingProcessor):
@@ -157,6 +158,4 @@ def silent_port():
 @pytest.fixture
 def free_port():
     """A port that refuses connections."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    return port
+    return servers.free_port()
