@@ -117,11 +117,11 @@ class Work:
             yield measure
             return
         with self._worker(python, stub) as measure:
-            measure()  # the first time is another matter
+            measure(1)  # the first time is another matter
             yield measure
 
     @contextmanager
-    def _worker(self, python: str, stub: Stub) -> Iterator[Callable[[], Figures]]:
+    def _worker(self, python: str, stub: Stub) -> Iterator[Callable[..., Figures]]:
         arguments = [self.module, self.workload, *map(str, self.arguments)]
         process = subprocess.Popen(
             [python, "-m", "benchmarks.worker", *arguments],
@@ -132,8 +132,8 @@ class Work:
             env=stub.environment(self.path),
         )
 
-        def measure() -> Figures:
-            print(self.times, file=process.stdin, flush=True)
+        def measure(times: int = self.times) -> Figures:
+            print(times, file=process.stdin, flush=True)
             answer = process.stdout.readline() if process.stdout else ""
             if not answer:
                 raise WorkFailed(f"The worker of {arguments} ended before its work was done")
