@@ -12,14 +12,18 @@ from .foreign_ids import LONGEST_CALL_ID
 
 Item = dict[str, Any]
 
+_NOTHING = ("", "null", "[]", '""')
+"""Texts that stand for no arguments; PHP writes an empty object as an empty list."""
+
 
 def mend_output(output: list[Item]) -> list[Item]:
     """The items of an answer, those mended whose meaning is plain; none is changed in place.
 
-    Arguments that are null, left out, blank or the word null become `{}`, an object becomes its
-    JSON text, JSON of such a text becomes that text, and line breaks in strings are escaped. Of two
-    calls with the same id, the second gets an id of its own. A message beside a call may do without
-    content, and a text part of it without text.
+    Arguments that are null, left out or blank become `{}`, and so do JSON texts of null, of a blank
+    text and of an empty list; an object becomes its JSON text, JSON of such a text becomes that
+    text, and line breaks in strings are escaped. Of two calls with the same id, the second gets an
+    id of its own. A message beside a call may do without content, and a text part of it without
+    text.
     """
     if not any(map(_is_call, output)):
         return output
@@ -51,15 +55,13 @@ def _with_arguments(item: Item) -> Item:
     arguments = item.get("arguments")
     if isinstance(arguments, str):
         text = arguments.strip()
+        if text in _NOTHING:
+            return item if arguments == "" else {**item, "arguments": "{}"}
         if text.startswith('"'):
             return {**item, "arguments": _unwrapped(text)}
-        if text not in ("", "null") and not text.isprintable():
-            escaped = with_escapes(arguments)
-            return item if escaped is arguments else {**item, "arguments": escaped}
-        if arguments == "" or text not in ("", "null"):
-            return item
-    is_nothing = arguments is None or isinstance(arguments, str)
-    return {**item, "arguments": "{}" if is_nothing else to_json(arguments).decode()}
+        escaped = arguments if text.isprintable() else with_escapes(arguments)
+        return item if escaped is arguments else {**item, "arguments": escaped}
+    return {**item, "arguments": to_json({} if arguments in (None, []) else arguments).decode()}
 
 
 def _unwrapped(text: str) -> str:
