@@ -140,7 +140,7 @@ class Callbacks:
         except _ENDS as error:
             raise _no_end(function, error) from error
         except BaseException as error:
-            if _is_cancelled_task(error):
+            if is_cancelled_task(error):
                 raise UserError(f"{name_of(function)} was cancelled: {words_of(error)}") from error
             raise
         finally:
@@ -328,7 +328,7 @@ async def _settle(future: Outcome[Any], awaitable: Awaitable[Any]) -> None:
         future.set_exception(told)
     except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
         # A cancelled task as an Exception, for whom it may concern.
-        is_cancelled = _is_cancelled_task(error)
+        is_cancelled = is_cancelled_task(error)
         future.set_exception(CancelledError(*error.args) if is_cancelled else error)
     else:
         future.set_result(result)
@@ -430,9 +430,16 @@ def _runs_here(loop: AbstractEventLoop) -> bool:
         return False
 
 
-def _is_cancelled_task(error: BaseException) -> bool:
+def is_cancelled_task(error: BaseException) -> bool:
+    """Whether an error says that a task was cancelled, and not only is of such a kind, as that of
+    Prefect's time limits is."""
     asyncio = sys.modules.get("asyncio")  # who has not loaded it cannot raise its error
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+    return asyncio is not None and type(error) is asyncio.CancelledError
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether an error of a user's function is one, and not what ends the program or its work."""
+    return isinstance(error, Exception | GeneratorExit) or is_cancelled_task(error)
 
 
 _lock = new_lock()

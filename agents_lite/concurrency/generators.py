@@ -7,6 +7,8 @@ from contextvars import Context
 from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any, Generic, TypeVar, final
 
+from ..exceptions import UserError, words_of
+
 TEvent = TypeVar("TEvent")
 TResult = TypeVar("TResult")
 TEach = TypeVar("TEach", covariant=True)
@@ -40,6 +42,8 @@ def step_in_context(
             except StopIteration as stop:
                 result: TResult = stop.value
                 return result
+            except GeneratorExit as error:  # of a user's function: it is not being closed
+                raise UserError(f"A generator raised GeneratorExit: {words_of(error)}") from error
             if type(event) is Burst:
                 yield from event.events
             else:

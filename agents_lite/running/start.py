@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from ..agent import Agent
 from ..checks import check_seconds, check_session
-from ..concurrency.calling import Callbacks
+from ..concurrency.calling import Callbacks, is_cancelled_task
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import Burst, step_in_context
 from ..concurrency.timers import call_at
@@ -190,6 +190,11 @@ def _drive(
                 yield from end_by_handler(fault, run)
             except (OSError, ImportError) as fault:
                 explain_lost_import(fault)
+                raise
+            except BaseException as fault:
+                if is_cancelled_task(fault):  # as which whoever awaits the run would take it
+                    told = f"What the run calls was cancelled: {words_of(fault)}"
+                    raise UserError(told) from fault
                 raise
             return RunResult(run)
         except RunPaused as pause:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..concurrency.calling import is_failure
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..shown import repr_of
@@ -111,7 +112,9 @@ class TraceProvider:
     def _call(self, processor: TracingProcessor, method: str, *subject: Trace | Span[Any]) -> None:
         try:
             getattr(processor, method)(*subject)
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             warn = self._warnings.setdefault(id(processor), WarnOnce())
             name = type(processor).__name__
             warn("Trace processor %s failed in %s; runs go on.", name, method, exc_info=True)

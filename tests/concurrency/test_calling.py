@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextvars import Context, ContextVar
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import Agent, Runner, SQLiteSession, function_tool
+from agents_lite import Agent, Model, ModelRequest, Runner, SQLiteSession, function_tool
 from agents_lite.concurrency import calling
 from agents_lite.concurrency.calling import Callbacks
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled, current_cancellation
@@ -25,7 +25,9 @@ from agents_lite.concurrency.workers import run_in_thread
 from agents_lite.exceptions import UserError
 from agents_lite.extensions.memory.advanced_sqlite_session import BranchId
 from agents_lite.mcp.objects import MCPCallResult, MCPTools
+from agents_lite.response_types import ResponseStreamEvent
 from agents_lite.testing import ScriptedModel, call
+from tests.support.drivers import every_driver_here
 from tests.support.interrupts import interrupts
 from tests.support.waiting import wait_until
 
@@ -332,6 +334,43 @@ def test_what_means_an_end_to_generators_is_an_error_of_the_function(kind):
     model = ScriptedModel([call("fail"), "done"])
     result = Runner.run_sync(Agent(name="A", model=model, tools=[failing]), "x")
     assert told in result.new_items[1].output
+
+
+class FailingModel(Model):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def stream(self, request: ModelRequest) -> Iterator[ResponseStreamEvent]:
+        raise self.error
+        yield
+
+
+@every_driver_here
+@pytest.mark.parametrize("error", [GeneratorExit("over"), asyncio.CancelledError("over")])
+def test_what_means_an_end_elsewhere_is_an_error_of_a_plain_model(run: Any, error: BaseException):
+    """Or a task that awaits the run would be taken for cancelled, though nobody did that."""
+    told = "raised GeneratorExit: over|was cancelled: over"
+    with pytest.raises(UserError, match=told) as caught:
+        run(Agent("A", model=FailingModel(error)), "x")
+    assert caught.value.__cause__ is error
+    if isinstance(error, asyncio.CancelledError):
+        assert caught.value.run_data.input == "x"
+
+
+@every_driver_here
+def test_a_time_limit_whose_error_is_a_kind_of_cancelled_task_ends_the_run(run: Any):
+    """As Prefect's is, which the handler of a signal raises."""
+
+    class TimeIsUp(asyncio.CancelledError):
+        pass
+
+    def work() -> str:
+        raise TimeIsUp
+
+    with_tool = Agent("A", model=ScriptedModel([call("work")]), tools=[function_tool(work)])
+    for agent in (with_tool, Agent("A", model=FailingModel(TimeIsUp()))):
+        with pytest.raises(TimeIsUp):
+            run(agent, "x")
 
 
 def test_an_async_iterator_is_stepped_and_closed_on_the_loop():

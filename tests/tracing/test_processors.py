@@ -40,12 +40,13 @@ class KeepingExporter(TracingExporter):
 
 
 class RaisingProcessor(TracingProcessor):
-    def __init__(self):
+    def __init__(self, error=RuntimeError("processor is broken")):  # noqa: B008
+        self.error = error
         self.calls = 0
 
     def fail(self, *args):
         self.calls += 1
-        raise RuntimeError("processor is broken")
+        raise self.error
 
     on_trace_start = on_trace_end = on_span_start = on_span_end = fail
     shutdown = force_flush = fail
@@ -88,8 +89,9 @@ def test_added_processor_does_not_replace_the_default_one(provider, collector, m
     assert heard.batches == [[workflow]]
 
 
-def test_processor_that_raises_is_logged_once_and_the_others_still_hear(remembered, caplog):
-    broken = RaisingProcessor()
+@pytest.mark.parametrize("error", [RuntimeError("broken"), CancelledError(), GeneratorExit()])
+def test_processor_that_raises_is_logged_once_and_the_others_still_hear(remembered, caplog, error):
+    broken = RaisingProcessor(error)
     healthy = type(remembered)()
     set_trace_processors([broken, healthy])
     run_trace(spans=3)
@@ -98,6 +100,13 @@ def test_processor_that_raises_is_logged_once_and_the_others_still_hear(remember
     assert healthy.events.count("span_end") == 3
     assert len(caplog.records) == 1
     assert "RaisingProcessor" in caplog.text
+
+
+def test_processor_that_ends_the_program_is_not_held_up(remembered):
+    set_trace_processors([RaisingProcessor(SystemExit())])
+    with pytest.raises(SystemExit):
+        run_trace()
+    set_trace_processors([])
 
 
 def test_flush_and_shutdown_reach_every_processor(provider, remembered):
