@@ -243,10 +243,16 @@ def _with_parts(message: Item, texts: list[StreamedText]) -> Item:
         part = parts[index] if index < len(parts) else _empty_part(name)
         if not isinstance(part, dict):
             continue
-        if whole and not part.get(name):
+        is_counted_on = 0 not in streamed and any(_says(each, name, whole) for each in parts)
+        if whole and not part.get(name) and not is_counted_on:
             parts[index : index + 1] = [{**part, name: whole}]
             is_richer = True
     return {**message, "content": parts} if is_richer else message
+
+
+def _says(part: Any, name: str, text: str) -> bool:
+    """Whether it is a part with that text, which vLLM numbers behind the parts of reasoning."""
+    return isinstance(part, dict) and part.get(name) == text
 
 
 def _parts(message: Item) -> list[Any]:

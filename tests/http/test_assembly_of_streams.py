@@ -255,6 +255,14 @@ def test_a_part_that_only_its_events_tell_of_is_added_to_items_that_are_whole() 
     assert item["content"] == [part("One"), part("Two")]
 
 
+def test_a_part_that_is_numbered_behind_those_of_the_reasoning_is_no_second_one() -> None:
+    whole = message(part("One"))
+    events = text_deltas("One", content_index=1)
+
+    assert output_of(added(message()), *events, done(whole), completed((whole,))) == [whole]
+    assert output_of(added(message()), *events, completed()) == [whole]
+
+
 def test_an_item_that_only_began_is_added_to_items_that_are_whole() -> None:
     whole, begun = message(part("One")), {**PAY, "arguments": ADA}
     events = [added(message()), *text_deltas("One"), done(whole), added(begun, 1)]
