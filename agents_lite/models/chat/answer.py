@@ -283,6 +283,8 @@ class ChatAnswer:
 
     def _take_choice(self, choice: Json) -> None:
         delta = choice.get("delta")
+        if "message" in choice and not _says_anything(delta):
+            delta = None  # Perplexity puts a blank one beside a whole message
         if not delta and choice.get("text"):  # of the API before there was a chat
             delta = {"content": choice["text"]}
         is_whole = not delta and not self._items
@@ -293,7 +295,7 @@ class ChatAnswer:
             self._take_reasoning(delta)
         if isinstance(content, str) and (
             (self._has_thought and content.startswith("</thought>"))
-            or _is_thought(delta.get("extra_content"))
+            or _is_thought(delta.get("extra_content"), content)
         ):
             content = self._take_thought(content)
         if isinstance(content, list):
@@ -352,7 +354,7 @@ class ChatAnswer:
             if url := _url_of(image):
                 self._begin(Picture(url))
         calls = _listed(delta.get("tool_calls"))
-        if delta.get("function_call"):  # of the time before there were tools
+        if delta.get("function_call") and not calls:  # of the time before there were tools
             calls = [{"index": 0, "function": delta["function_call"]}]
         for place, piece in enumerate(calls):
             taken = self._calls.take(piece, place if is_whole else None)
@@ -439,6 +441,10 @@ class ChatAnswer:
         return {"host": self._host, "message": message, "calls": calls}
 
 
+def _says_anything(delta: Json | None) -> bool:
+    return any(value for name, value in (delta or {}).items() if name != "role")
+
+
 def _url_of(image: Any) -> str | None:
     """Where an image is, or the image itself; None for what cannot be told."""
     for name in ("image_url", "url"):
@@ -455,10 +461,12 @@ def _listed(told: Any) -> list[Json]:
     return [each for each in told or () if each is not None]
 
 
-def _is_thought(extra: Any) -> bool:
-    """Whether Gemini says of content that it is a thought."""
+def _is_thought(extra: Any, content: str = "") -> bool:
+    """Whether Gemini says of content that it is a thought; older ones say so of what is signed."""
     google = extra.get("google") if isinstance(extra, dict) else None
-    return isinstance(google, dict) and google.get("thought") is True
+    if not isinstance(google, dict) or google.get("thought") is not True:
+        return False
+    return not google.get("thought_signature") or content.startswith("<thought>")
 
 
 def _grow(pieces: list[Json], piece: Json) -> None:
@@ -505,9 +513,12 @@ def _usage(counted: Json) -> Json:
     input_tokens = _number(counted.get("prompt_tokens"))
     written = _number(counted.get("completion_tokens"))
     total = _number(counted.get("total_tokens")) or input_tokens + written
+    of_input = _numbers(counted.get("prompt_tokens_details"))
+    heard = _number(of_input.get("audio_tokens"))
+    if heard and input_tokens + heard + written == total:  # Mistral counts it apart
+        input_tokens += heard
     # xAI and Gemini count what was thought in the total alone; it is output, and paid for as such.
     output_tokens = max(written, total - input_tokens)
-    of_input = _numbers(counted.get("prompt_tokens_details"))
     if of_input.get("cached_tokens") is None:  # DeepSeek's name for it, and Moonshot's
         cached = counted.get("prompt_cache_hit_tokens") or counted.get("cached_tokens") or 0
         of_input = {**of_input, "cached_tokens": cached}

@@ -11,7 +11,7 @@ from .json_text import is_json
 
 Json = dict[str, Any]
 
-_KNOWN_FIELDS = frozenset(("index", "id", "type", "function", "name", "arguments"))
+_KNOWN_FIELDS = frozenset(("index", "id", "type", "function", "name", "arguments", "custom"))
 
 
 class Calls:

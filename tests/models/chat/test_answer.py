@@ -392,6 +392,28 @@ def test_a_thought_of_gemini_s_is_reasoning() -> None:
     assert text["content"][0]["text"] == "</thought> is a tag"
 
 
+def test_what_gemini_signs_is_no_thought_without_its_tag() -> None:
+    """Its models of 2025 said so of answers and calls."""
+    signed = {"content": "Hi", "extra_content": {"google": {**MARK["google"], **SIGNED["google"]}}}
+    tagged = {**signed, "content": "<thought>Hm.</thought>Hi"}
+    for output in whole(signed)["output"], output_of(streamed(signed)):
+        assert output[1]["content"][0]["text"] == "Hi"
+        assert output[0]["replayed"]["message"] == {"extra_content": signed["extra_content"]}
+    for output in whole(tagged)["output"], output_of(streamed(tagged)):
+        assert [item["content"][0]["text"] for item in output] == ["Hm.", "Hi"]
+
+
+def test_a_blank_delta_beside_a_whole_message_says_nothing() -> None:
+    """So Perplexity answers; its streams hold what was said so far beside each delta."""
+    blank = {"role": "assistant", "content": ""}
+    [text] = whole({"content": "Hi"}, choice={"delta": blank})["output"]
+    assert text["content"][0]["text"] == "Hi"
+    pieces = [({"content": "H"}, "H"), ({"content": "i"}, "Hi"), (blank, "Hi")]
+    choices = [{"delta": delta, "message": {"content": so_far}} for delta, so_far in pieces]
+    [text] = output_of(list(chat_events(iter([{"choices": [each]} for each in choices]), "h")))
+    assert text["content"][0]["text"] == "Hi"
+
+
 def test_what_stands_for_thoughts_in_a_message_goes_back_with_it() -> None:
     """As Copilot has it: a text, and what only the server reads."""
     events = streamed(

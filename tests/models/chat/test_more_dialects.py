@@ -69,6 +69,38 @@ DIALECTS = [
         tokens=(12, 387, 386),
     ),
     Dialect(
+        "Mistral: what was heard counted apart",
+        "https://docs.mistral.ai/capabilities/audio/",
+        {"role": "assistant", "content": "A bell."},
+        [{"role": "assistant", "content": "A bell."}],
+        [("message", "A bell.")],
+        usage={
+            "prompt_tokens": 9,
+            "completion_tokens": 3,
+            "total_tokens": 387,
+            "prompt_tokens_details": {"audio_tokens": 375, "cached_tokens": 0},
+        },
+        tokens=(384, 3, 0),
+    ),
+    Dialect(
+        "Snowflake: blanks for what there is not",
+        "https://docs.snowflake.com/en/user-guide/snowflake-cortex/open_ai_sdk",
+        {
+            "content": "",
+            "refusal": "",
+            "function_call": {"name": "", "arguments": ""},
+            "tool_calls": [called(custom={"name": "", "input": ""})],
+        },
+        [
+            {
+                "function_call": {"name": "", "arguments": ""},
+                "tool_calls": [called(custom={"name": "", "input": ""})],
+            }
+        ],
+        [CALL],
+        reason="",
+    ),
+    Dialect(
         "MiniMax: the whole message once more at the end, roles that are empty",
         "https://github.com/GCWing/OpenBitFun/pull/792",
         {"role": "assistant", "content": "Hi"},
