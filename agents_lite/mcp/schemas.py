@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..schema.acceptance import LISTED_PARTS, NAMED_PARTS, SINGLE_PARTS
+from ..schema.acceptance import (
+    LISTED_PARTS,
+    NAMED_PARTS,
+    SINGLE_PARTS,
+    TYPES,
+    has_right_kind,
+    types_of,
+)
 from ..schema.plain_meaning import structure_in
 
 Schema = dict[str, Any]
 
 _ALTERNATIVES = ("anyOf", "oneOf")
+_EXCLUSIVE = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
+_NEVER_EMPTY = (*LISTED_PARTS, "type", "enum")
 _MAY_BE_NULL = ("const", "default", "example")
 
 
@@ -18,7 +27,7 @@ def plain_schema(schema: Any) -> Any:
 
     Models' servers refuse `anyOf` and the like at the root: its alternatives become one object that
     has the properties of all, and requires what each of them does. A schema that is null, or says
-    that anything goes, is that of any object; parts of it that are none are left out. What is no
+    that anything goes, is that of any object; what makes no sense in it is left out. What is no
     object at all stays as it is.
     """
     if schema is None or schema is True:
@@ -30,7 +39,8 @@ def plain_schema(schema: Any) -> Any:
         schema = {**schema, "type": "object"}
     if any(isinstance(schema.get(word), list) for word in (*_ALTERNATIVES, "allOf")):
         schema = _merged(schema)
-    return _without_nonsense(schema)
+    plain: Schema = _plain_part(schema)
+    return {"properties": {}, **plain} if "properties" in schema else plain
 
 
 def has_optional_parts(schema: Any) -> bool:
@@ -129,28 +139,25 @@ def _options(schema: Any) -> list[Any]:
     return list(schema["anyOf"]) if is_choice else [schema]
 
 
-def _without_nonsense(schema: Schema) -> Schema:
-    if "properties" in schema and not isinstance(schema["properties"], dict):
-        schema = {**schema, "properties": {}}
-    if "required" in schema and not isinstance(schema["required"], list):
-        schema = {name: value for name, value in schema.items() if name != "required"}
-    plain: Schema = _plain_part(schema)
-    return plain
-
-
 def _plain_part(part: Any) -> Any:
-    """A schema as one that models' servers read: they know no `true`, `false` or null in it.
+    """A schema as one that models' servers read: for any nonsense in it they refuse all tools.
 
-    Servers in Rust say `true` of what may be anything; those in Go say null for an empty list.
+    Servers in Rust say `true` of what may be anything, those in Go null for an empty list. Others
+    say of a bound that it is exclusive, as in draft 4, or of a property that it is required.
     """
     if part is True:
         return {}
     if not isinstance(part, dict):
         return part
+    for exclusive, bound in _EXCLUSIVE:
+        if part.get(exclusive) is True and bound in part:
+            part = {**part, exclusive: part[bound], bound: None}
     return {
         keyword: _plain_value(keyword, value)
         for keyword, value in part.items()
-        if value is not None or keyword in _MAY_BE_NULL
+        if (keyword in _MAY_BE_NULL if value is None else has_right_kind(keyword, value))
+        and (value != [] or keyword not in _NEVER_EMPTY)
+        and (keyword != "type" or types_of(part) <= TYPES)
     }
 
 
@@ -160,6 +167,10 @@ def _plain_value(keyword: str, value: Any) -> Any:
         return {name: part for name, part in parts.items() if isinstance(part, dict)}
     if keyword in SINGLE_PARTS and isinstance(value, dict):
         return _plain_part(value)
+    if keyword == "items" and value is True:
+        return {}
+    if keyword == "required":
+        return [*dict.fromkeys(name for name in value if isinstance(name, str))]
     if keyword in LISTED_PARTS and isinstance(value, list):
         return [_plain_part(part) for part in value if part is not False]
     return value

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 FORMATS = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid".split())
 """The formats of strings that the strict form knows."""
+TYPES = frozenset("string number integer boolean object array null".split())
+"""What a part may be said to be."""
 NOT_PERMITTED = (
     "allOf not if then else dependentRequired dependentSchemas dependencies patternProperties "
     "propertyNames unevaluatedProperties minProperties maxProperties unevaluatedItems contains "
@@ -25,17 +27,22 @@ SINGLE_PARTS = ("items", "additionalProperties")
 """Keywords that hold a schema."""
 LISTED_PARTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 """Keywords that hold lists of schemas."""
+BOUNDS = (
+    "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems "
+    "maxItems minProperties maxProperties"
+).split()
+"""Keywords that hold numbers."""
 DEEPEST = 100
 """How many keys may lead to a part; more than any schema needs that is within the limits."""
 
 _SHAPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(BOUNDS, (int, float)),
     **dict.fromkeys(NAMED_PARTS, dict),
     **dict.fromkeys((*LISTED_PARTS, "enum", "required"), list),
     **dict.fromkeys(("$ref", "format", "pattern", "description"), str),
     "type": (str, list),
     "items": (dict, bool, list),
 }
-_TYPES = frozenset("string number integer boolean object array null".split())
 _MOST_LEVELS = 10
 _MOST_PROPERTIES = 5_000
 _MOST_ENUM_VALUES = 1_000
@@ -124,10 +131,17 @@ def find_misshapen(part: Any) -> str | None:
     """Which keyword of a schema has a value of the wrong kind, or None."""
     if not isinstance(part, dict):
         return "schema must have a 'type' key."
-    for keyword, kinds in _SHAPES.items():
-        if keyword in part and not isinstance(part[keyword], kinds):
-            return f"{part[keyword]!r} is no value for '{keyword}'."
+    for keyword, value in part.items():
+        if not has_right_kind(keyword, value):
+            return f"{value!r} is no value for '{keyword}'."
     return None
+
+
+def has_right_kind(keyword: str, value: Any) -> bool:
+    """Whether a keyword of a schema has a value of its kind; any is right for one not known."""
+    if isinstance(value, bool) and keyword in BOUNDS:
+        return False
+    return isinstance(value, _SHAPES.get(keyword, object))
 
 
 def is_usable_pattern(pattern: str) -> bool:
@@ -194,7 +208,7 @@ def _strict_complaints(part: dict[str, Any], root: dict[str, Any]) -> Iterator[s
             yield "reference can only point to definitions defined at the top level of the schema."
     elif "type" not in part and "anyOf" not in part:
         yield "schema must have a 'type' key."
-    for kind in types_of(part) - _TYPES:
+    for kind in types_of(part) - TYPES:
         yield f"'{kind}' is not a valid type."
     if part.get("format", "date") not in FORMATS:
         yield f"'{part['format']}' is not a valid format."

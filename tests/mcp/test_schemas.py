@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents_lite import MCPServerStdio, MCPUtil, UserError
+from agents_lite import MCPServerStdio, MCPUtil
 from agents_lite.mcp.agent_tools import as_function_tool
 from agents_lite.mcp.objects import MCPTool
 from agents_lite.mcp.schemas import as_meant, plain_schema
@@ -107,12 +107,27 @@ def test_what_servers_in_rust_and_go_say_of_a_part_is_put_plainly(
     assert sent["properties"] == {"a": part_sent}
 
 
-@pytest.mark.parametrize("required", [True, 3])
-def test_nonsense_of_what_a_nested_part_requires_is_told_of(required: Any) -> None:
-    inner = {"type": "object", "properties": {"b": B}, "required": required}
-    tool = MCPTool({"name": "t", "inputSchema": part(["a"], a=inner)})
-    with pytest.raises(UserError, match="'required'"):
-        as_function_tool(tool, MCPServerStdio({"command": "x"}), "t")
+@pytest.mark.parametrize(
+    ("part_sent", "part_offered"),
+    [
+        # https://github.com/Dokploy/mcp/issues/74, https://github.com/langgenius/dify/issues/39629
+        ({"type": "integer", "minimum": 0, "exclusiveMinimum": True}, {**B, "exclusiveMinimum": 0}),
+        ({**B, "maximum": 9, "exclusiveMaximum": False}, {**B, "maximum": 9}),
+        ({**B, "minimum": "0", "exclusiveMaximum": True}, B),
+        ({"type": "text", "description": "A name."}, {"description": "A name."}),
+        ({"type": ["string", "any"], "title": "T"}, {"title": "T"}),
+        ({**A, "required": True}, A),
+        (part(["b", "b", 1], b=B), part(["b"], b=B)),  # type: ignore[list-item]
+        ({"type": "object", "properties": [A], "required": 3}, {"type": "object"}),
+        ({**A, "anyOf": [], "enum": [], "description": 5}, A),
+        ({"type": [], "items": True}, {"items": {}}),
+    ],
+)
+def test_what_makes_no_sense_of_a_part_is_left_out(part_sent: Any, part_offered: Any) -> None:
+    """Models' servers refuse the whole request for it."""
+    tool = MCPTool({"name": "t", "inputSchema": part([], a=part_sent)})
+    offered = as_function_tool(tool, MCPServerStdio({"command": "x"}), "t").params_json_schema
+    assert offered["properties"] == {"a": part_offered}
 
 
 @pytest.mark.parametrize("schema", [True, alternatives("anyOf", part(["a"], a=A), type=None)])

@@ -215,6 +215,7 @@ def test_a_reference_to_what_is_no_definition_gets_a_definition() -> None:
         ({"anyOf": [with_property(STRING), {"type": "null"}]}, "make it a property"),
         ({"oneOf": [with_property(STRING)]}, "make it a property"),
         ({"type": "array", "items": STRING}, "make it a property"),
+        (with_property({"type": "integer", "exclusiveMinimum": True}), "True is no value"),
         (with_property(STRING, anyOf=[{"type": "object", "properties": {}}]), "top level"),
         (with_property({"type": "object", "patternProperties": {"^a": STRING}}), "any name"),
         (with_property({"type": "object"}), r"'it' \(at #/properties/it\) takes properties of any"),
