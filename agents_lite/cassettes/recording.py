@@ -15,7 +15,7 @@ from ..checks import absolute_path, check_kind, check_takes
 from ..concurrency.forks import new_lock
 from ..exceptions import CassetteLeftover, CassetteMiss, UserError, words_of
 from ..running import stand_ins
-from ..running.stand_ins import Made
+from ..running.stand_ins import Made, StandIn
 from ..running.turn.function_call import read_arguments
 from ..shown import repr_of
 from ..tool import LocalTool
@@ -86,7 +86,7 @@ def cassette(
     return Cassette(Path(path), modes.chosen_for_all or record, tools == "recorded", mask, match)
 
 
-class Cassette:
+class Cassette(StandIn):
     """A cassette; `cassette(...)` makes it.
 
     Attributes:
@@ -289,18 +289,6 @@ class Cassette:
         entry.answer = self.masked(answer)
         if is_new:
             self.tools.add(entry)
-
-    def known_output(self, call: ToolCall) -> None:
-        """None: what a tool's guardrails say is a part of what is tested."""
-
-    def known_compactions(self, run: LiveRun) -> None:
-        """None: summaries are asked for, and answered as all that is asked."""
-
-    # --- guardrails ----------------------------------------------------------------------------
-
-    def verdict(self, run: LiveRun, guardrail: Any, checked: Any, ask: Callable[[], Any]) -> Any:
-        """What the guardrail says; it is a part of what is tested."""
-        return ask()
 
     # --- errors --------------------------------------------------------------------------------
 

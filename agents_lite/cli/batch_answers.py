@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator
+from typing import Any, Self
 
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
@@ -16,15 +16,10 @@ from ..running import stand_ins
 from ..running.live_run import LiveRun, RunPaused
 from .batch_api import Batches, answer_in
 
-if TYPE_CHECKING:
-    from ..agent import Agent
-    from ..running.stand_ins import Made
-    from ..tool import FunctionTool
-
 Json = dict[str, Any]
 
 
-class BatchAnswers:
+class BatchAnswers(stand_ins.StandIn):
     """For a `with` block, stands for the models of all runs that have a journal.
 
     A run whose answer is not there is paused; its journal knows how to go on.
@@ -75,26 +70,6 @@ class BatchAnswers:
             if line is None and name not in self._batches.waiting:
                 self.wanted[name] = body
         return None if line is None else answer_in(line)
-
-    def server_tools(
-        self, agent: Agent[Any], listed: Callable[[], list[FunctionTool]]
-    ) -> list[FunctionTool]:
-        """The tools of an agent's MCP servers, as they are."""
-        return listed()
-
-    def make_call(self, call: Any, tool: Any, make: Callable[[], Made]) -> Made:
-        """What comes of a call, which is made."""
-        return make()
-
-    def known_output(self, call: Any) -> None:
-        """No output is known before a call."""
-
-    def known_compactions(self, run: Any) -> None:
-        """None: summaries are asked for in the batch, too."""
-
-    def verdict(self, run: Any, guardrail: Any, checked: Any, ask: Callable[[], Any]) -> Any:
-        """What a guardrail says, which is asked."""
-        return ask()
 
 
 class _BatchedModel(Model):

@@ -19,6 +19,7 @@ from ..models.openai_provider import choose_model
 from ..response_types import ResponsesObject, ResponseStreamEvent, as_stream_event
 from ..running.facts import Added, Asked, Awaited, Compacted, Decided, ToolChecked
 from ..running.live_run import RunPaused
+from ..running.stand_ins import StandIn
 from .recorded import (
     JSON,
     UNKNOWN,
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
     from ..items import ToolApprovalItem
     from ..running.live_run import LiveRun
     from ..running.run_state import RunState
-    from ..running.stand_ins import Made
     from ..running.turn.tool_call import ToolCall
-    from ..tool import FunctionTool, LocalTool
+    from ..tool import FunctionTool
 
 Side = Literal["recorded", "live"]
 OnMissing = Literal["raise", "live", "ask"]
@@ -59,7 +59,7 @@ class Sides:
     """Whether each request is told of, by an event of the type `REQUEST`, before it is sent."""
 
 
-class Replayer:
+class Replayer(StandIn):
     """Stands in for the models, tools and guardrails of a run, and of the runs inside it.
 
     Attributes:
@@ -192,12 +192,6 @@ class Replayer:
         item = {**known.item, "call_id": call.raw.call_id}
         value = known.output if known.value is UNKNOWN else known.value
         return ToolCallOutputItem(call.run.agent, ResponsesObject(item), value)
-
-    def make_call(
-        self, call: ToolCall, tool: FunctionTool | LocalTool, make: Callable[[], Made]
-    ) -> Made:
-        """The call itself: where its output is recorded, it does not come to this."""
-        return make()
 
     def decide(self, state: RunState) -> bool:
         """Decide as a person did then. Returns whether the run can go on."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -29,9 +30,13 @@ class Made(NamedTuple):
     """Whether it failed."""
 
 
-class StandIn(Protocol):
-    """Answers instead of models and tools, or notes what they answer; from any thread."""
+class StandIn(ABC):
+    """Answers instead of models and tools, or notes what they answer; from any thread.
 
+    What a subclass leaves as it is here goes on as without one.
+    """
+
+    @abstractmethod
     def model_for(self, run: LiveRun) -> Model:
         """The model of the next call."""
 
@@ -39,17 +44,21 @@ class StandIn(Protocol):
         self, agent: Agent[Any], listed: Callable[[], list[FunctionTool]]
     ) -> list[FunctionTool]:
         """The tools of an agent's MCP servers; `listed` asks them."""
+        return listed()
 
     def make_call(
         self, call: ToolCall, tool: FunctionTool | LocalTool, make: Callable[[], Made]
     ) -> Made:
         """What comes of a call of a local tool; `make` makes it."""
+        return make()
 
     def known_output(self, call: ToolCall) -> ToolCallOutputItem | None:
         """The output of a call that is neither made nor checked; None: it is to be made."""
+        return None
 
     def known_compactions(self, run: LiveRun) -> list[Compacted] | None:
         """How the conversation is made smaller before the next call; None: as the run does it."""
+        return None
 
     def verdict(
         self,
@@ -59,6 +68,7 @@ class StandIn(Protocol):
         ask: Callable[[], GuardrailFunctionOutput],
     ) -> GuardrailFunctionOutput:
         """What a guardrail says of an input or a final output; `ask` asks it."""
+        return ask()
 
 
 in_use: list[StandIn] = []
