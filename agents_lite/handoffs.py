@@ -202,6 +202,11 @@ def handoff(
     )
 
 
+def agent_behind(offer: Agent[Any] | Handoff[Any, Any]) -> Agent[Any] | None:
+    """The agent that an element of `Agent.handoffs` leads to; None: it shows when it is called."""
+    return offer.agent if isinstance(offer, Handoff) else offer
+
+
 def _given(value: str | None, default: str) -> str:
     return default if value is None else value
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..agent import Agent
-from ..handoffs import Handoff
+from ..handoffs import Handoff, agent_behind
 
 
 def describe_graph(agent: Agent[Any]) -> dict[str, str]:
@@ -44,6 +44,6 @@ def _walk(agent: Agent[Any], place: str, seen: set[int]) -> Iterator[tuple[str, 
         at = f"{place}.handoffs[{index}]"
         if isinstance(offer, Handoff):
             yield at, f"handoff {offer.tool_name!r}"
-        target = offer.agent if isinstance(offer, Handoff) else offer
+        target = agent_behind(offer)
         if target is not None:
             yield from _walk(target, f"{at}.agent", seen)

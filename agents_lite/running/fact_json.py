@@ -18,7 +18,7 @@ from ..guardrail import (
     OutputGuardrailResult,
 )
 from ..handoff_data import HandoffInputData
-from ..handoffs import Handoff
+from ..handoffs import agent_behind
 from ..items import (
     HandoffOutputItem,
     InputItem,
@@ -388,7 +388,7 @@ def _agent_at(place: list[str | int] | None, name: str, start: Agent[Any]) -> Ag
     for what, index in zip(place[::2], place[1::2], strict=True):
         offers = getattr(agent, str(what), ())
         offer = offers[index] if isinstance(index, int) and index < len(offers) else None
-        agent = offer.agent if isinstance(offer, Handoff) else offer
+        agent = None if offer is None else agent_behind(offer)
         if agent is None:
             break
     if agent is None or agent.name != name:
@@ -407,7 +407,7 @@ def _reachable(start: Agent[Any]) -> Iterator[tuple[Agent[Any], Place]]:
     for agent, place in waiting:
         yield agent, place
         for index, offer in enumerate(agent.handoffs):
-            target = offer.agent if isinstance(offer, Handoff) else offer
+            target = agent_behind(offer)
             if target is not None and id(target) not in seen:
                 seen.add(id(target))
                 waiting.append((target, (*place, "handoffs", index)))

@@ -8,7 +8,7 @@ from copy import deepcopy
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from ..handoffs import Handoff
+from ..handoffs import agent_behind
 from ..history import without_lost_reasoning
 from ..items import ItemHelpers, as_input_items
 from ..run_config import DEFAULT_MAX_TURNS
@@ -198,15 +198,12 @@ def _always_answers(agent: Agent[Any]) -> bool:
 
     Only then does a history that ends with outputs belong to a run which did not reach its end.
     """
-    seen: dict[int, Any] = {}
-    waiting: list[Any] = [agent]
-    while waiting:
-        each = waiting.pop()
+    seen: set[int] = set()
+    waiting: list[Agent[Any] | None] = [agent]
+    for each in waiting:
         if each is None or each.tool_use_behavior != "run_llm_again":
             return False
         if id(each) not in seen:
-            seen[id(each)] = each
-            waiting += [
-                offer.agent if isinstance(offer, Handoff) else offer for offer in each.handoffs
-            ]
+            seen.add(id(each))
+            waiting += map(agent_behind, each.handoffs)
     return True
