@@ -448,6 +448,8 @@ class LocalTool(ABC, TakenWhole):
     """The type of such an item: "computer_call"."""
     outputs_hold_words: ClassVar[bool] = True
     """Whether an output can tell why a call was not made; else the model is told behind it."""
+    agent: ClassVar[None] = None
+    """A call runs no agent."""
     name: str
     """What the model's server calls the tool."""
     needs_approval: NeedsApproval

@@ -255,7 +255,7 @@ class Cassette(StandIn):
             Exception: The call failed in a way that ends the run.
         """
         is_screen = isinstance(tool, LocalTool) and tool.call_type == "computer_call"
-        is_always_made = is_screen or getattr(tool, "agent", None) is not None
+        is_always_made = is_screen or tool.agent is not None
         if is_always_made or not (self._tools_are_recorded or self._writes):
             return make()
         text = call.context.tool_arguments

@@ -175,7 +175,7 @@ class Replayer(StandIn):
             UserError: The recorded call ended its run.
         """
         known = self._call_of(call)
-        is_agent = getattr(call.tool, "agent", None) is not None
+        is_agent = call.tool.agent is not None
         if is_agent and known is not None and known.inside is not None:
             self._runs[(*call.run.record.address, (call.run.turn, call.raw.call_id))] = known.inside
         if self._sides.tools == "live" or (is_agent and (known is None or known.inside)):

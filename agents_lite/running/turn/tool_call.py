@@ -86,7 +86,7 @@ class ToolCall:
 
     def make(self) -> ToolCallOutputItem | None:
         """Make the call. None: the run pauses before it, or a run inside it is paused."""
-        seats = self.run.seats if getattr(self.tool, "agent", None) is None else None
+        seats = self.run.seats if self.tool.agent is None else None
         try:
             if seats is None:
                 return self.run.at_work(self.tool.name, self._make_in_span)
@@ -108,7 +108,7 @@ class ToolCall:
             if not self.has_inner:
                 run.record.add(Begun(self.call_id))
             try:
-                if run.config.step is None or getattr(self.tool, "agent", None) is not None:
+                if run.config.step is None or self.tool.agent is not None:
                     item = self._call(span)
                 else:
                     item = self._call_in_step(span)
