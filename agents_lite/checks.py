@@ -83,6 +83,14 @@ def check_kind(value: object, kinds: type | tuple[type, ...], owner: str, wanted
         raise UserError(f"{owner} must be {wanted}, not a {type(value).__name__}")
 
 
+def check_choice(value: object, owner: str, *choices: object) -> None:
+    """Raise UserError for what is none of the choices."""
+    if value not in choices:
+        *others, last = map(repr, choices)
+        wanted = f"{', '.join(others)} or {last}"
+        raise UserError(f"{owner} must be {wanted}, got {repr_of(value)}")
+
+
 def check_text(value: Any, owner: str) -> None:
     """Raise UserError for what is no text, or has no UTF-8 form."""
     if not isinstance(value, str):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
-from .checks import check_takes
+from .checks import check_choice, check_takes
 from .concurrency.calling import settled
 from .methods import BoundLikeMethods, is_method, refuse_class_method
 from .pickling import PickledByName
@@ -118,6 +118,11 @@ class OutputGuardrail(AnyGuardrail[OutputGuardrailFunction[TContext]], Generic[T
     on_trip: Literal["raise", "retry"] = "raise"
     """What follows a tripwire: the run ends; or the model is told and asked for another output, as
     often as `output_retries` allows."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for what no guardrail can be made of."""
+        super().__post_init__()
+        check_choice(self.on_trip, f"@{self.decorator}: on_trip", "raise", "retry")
 
     async def run(
         self, context: RunContextWrapper[TContext], agent: Agent[Any], agent_output: Any

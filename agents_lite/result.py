@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from .checks import check_choice
 from .concurrency.cancellation import RunCancelled
 from .concurrency.generators import is_over
-from .exceptions import UserError
 from .history import without_reasoning_ids
 from .items import ModelResponse, RunItem
 from .response_types import ResponseCompletedEvent
@@ -177,8 +177,7 @@ class RunResultBase:
         Raises:
             UserError: There is no such mode.
         """
-        if mode not in ("preserve_all", "normalized"):
-            raise UserError(f"mode is {repr_of(mode)}; use 'preserve_all' or 'normalized'")
+        check_choice(mode, "mode", "preserve_all", "normalized")
         items = self._run.record.conversation.to_input_list(as_sent=mode == "normalized")
         return without_reasoning_ids(items) if self._run.record.omits_ids else items
 
@@ -275,7 +274,11 @@ class RunResultStreaming(RunResultBase):
 
         Args:
             mode: At once, with connections closed; or when the turn at hand has ended, as a pause.
+
+        Raises:
+            UserError: There is no such mode.
         """
+        check_choice(mode, "mode", "immediate", "after_turn")
         if mode == "after_turn":
             self._run.pause("after_turn")
         else:

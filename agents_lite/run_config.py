@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import _names_of
 from .checks import (
+    check_choice,
     check_count,
     check_guardrails,
     check_kind,
@@ -70,7 +71,7 @@ _CHOICES = {
     "durability": ("call", "turn"),
     "tool_not_found": ("raise", "tell_model"),
     "tool_name_collision_policy": ("error", "warn"),
-    "reasoning_item_id_policy": (None, "preserve", "omit"),
+    "reasoning_item_id_policy": ("preserve", "omit", None),
 }
 
 
@@ -232,11 +233,7 @@ class RunConfig(TakenWhole):
         if is_plain and self == _as_usual:
             return  # as for most runs, each of which has one
         if tool_not_found_behavior is not None:
-            if tool_not_found_behavior not in list(_NOT_FOUND):
-                raise UserError(
-                    "tool_not_found_behavior must be 'raise_error' or 'return_error_to_model', got "
-                    f"{repr_of(tool_not_found_behavior)}"
-                )
+            check_choice(tool_not_found_behavior, "tool_not_found_behavior", *_NOT_FOUND)
             self.tool_not_found = _NOT_FOUND[tool_not_found_behavior]
         if isinstance(tool_execution, Mapping):
             tool_execution = from_fields(ToolExecutionConfig, tool_execution)
@@ -257,8 +254,7 @@ class RunConfig(TakenWhole):
         if self.max_tool_concurrency is not None:
             check_count(self.max_tool_concurrency, "max_tool_concurrency", 1)
         for name, choices in _CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise UserError(f"{name} must be one of {choices}, got {repr_of(value)}")
+            check_choice(getattr(self, name), name, *choices)
         if self.journal is not None and not hasattr(self.journal, "let_go"):
             raise UserError(
                 f"journal must be one such as SQLiteJournal, got {repr_of(self.journal)}"

@@ -26,7 +26,7 @@ from typing import (
 from typing_extensions import TypedDict
 
 from . import _names_of
-from .checks import check_guardrails, check_kind, check_takes, is_number
+from .checks import check_choice, check_guardrails, check_kind, check_takes, is_number
 from .concurrency import calling
 from .concurrency.calling import name_of, settled
 from .exceptions import ToolTimeoutError, UserError, words_of
@@ -212,11 +212,8 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         wanted = "text that tells the model of it"
         check_kind(self.description, (str, NoneType), f"Tool {self.name}: description", wanted)
         self._check_functions()
-        if self.on_unknown_end not in (None, *get_args(UnknownEnd)):
-            raise UserError(
-                f"Tool {self.name}: on_unknown_end is {repr_of(self.on_unknown_end)}; use 'rerun', "
-                "'ask', 'fail' or None."
-            )
+        ends = (*get_args(UnknownEnd), None)
+        check_choice(self.on_unknown_end, f"Tool {self.name}: on_unknown_end", *ends)
         if self.tool_input_guardrails is not None:
             self.tool_input_guardrails = check_guardrails(
                 self.tool_input_guardrails, "tool_input_guardrail"
@@ -241,11 +238,8 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
         for name in ("failure_error_function", "timeout_error_function"):
             if (explain := getattr(self, name)) not in (None, default_tool_error_function):
                 check_takes(explain, f"{what}: {name}", "context", "error")
-        if self.timeout_behavior not in (None, "error_as_result", "raise_exception"):
-            raise UserError(
-                f"{what}: timeout_behavior is {repr_of(self.timeout_behavior)}; use "
-                "'error_as_result', 'raise_exception' or None."
-            )
+        behaviors = ("error_as_result", "raise_exception", None)
+        check_choice(self.timeout_behavior, f"{what}: timeout_behavior", *behaviors)
         check_is_enabled(self.is_enabled, what)
         check_needs_approval(self.needs_approval, what)
 

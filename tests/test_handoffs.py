@@ -657,7 +657,7 @@ def test_a_handoff_may_differ_from_the_config_about_folding(of_handoff: bool) ->
     assert (len(sent) == 1) is of_handoff
     assert result.to_input_list(mode="normalized")[: len(sent)] == sent
     assert len(result.to_input_list()) == len(HISTORY) + 3
-    with pytest.raises(UserError, match="use 'preserve_all' or 'normalized'"):
+    with pytest.raises(UserError, match="mode must be 'preserve_all' or 'normalized'"):
         result.to_input_list(mode="all")  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from ..checks import absolute_path, check_kind, check_takes
+from ..checks import absolute_path, check_choice, check_kind, check_takes
 from ..concurrency.forks import new_lock
 from ..exceptions import CassetteLeftover, CassetteMiss, UserError, words_of
 from ..running import stand_ins
@@ -73,10 +73,8 @@ def cassette(
         CassetteLeftover: The block ends well, and the file knows more than was asked for.
         UserError: The file is no cassette, or an argument is not one of those named.
     """
-    if record not in MODES:
-        raise UserError(f"record must be one of {', '.join(MODES)}, got {repr_of(record)}")
-    if tools not in ("live", "recorded"):
-        raise UserError(f"tools must be 'live' or 'recorded', got {repr_of(tools)}")
+    check_choice(record, "record", *MODES)
+    check_choice(tools, "tools", "live", "recorded")
     check_kind(path, (str, os.PathLike), "The path of a cassette", "a path")
     absolute_path(path, "The path of a cassette")
     if mask is not None:

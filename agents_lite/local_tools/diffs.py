@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..checks import check_choice
 from ..exceptions import AgentsException
 
 _UNIFIED = re.compile(r"@@ -(\d+)(,0)?(?:,\d+)? \+\d+(?:,\d+)? @@.*")
@@ -60,7 +61,9 @@ def apply_diff(input: str, diff: str, mode: Literal["default", "create"] = "defa
 
     Raises:
         DiffError: The diff cannot be read, or its lines are not found in the text.
+        UserError: There is no such mode.
     """
+    check_choice(mode, "mode", "default", "create")
     line_break = "\r\n" if "\r\n" in (input or diff) else "\n"
     diff_lines = diff.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if mode == "create":

@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
-from ..checks import check_count, check_guardrails, check_number, check_seconds, check_takes
+from ..checks import (
+    check_choice,
+    check_count,
+    check_guardrails,
+    check_number,
+    check_seconds,
+    check_takes,
+)
 from ..concurrency.calling import Done
 from ..concurrency.forks import in_child, new_lock
 from ..concurrency.workers import run_in_thread, run_in_thread_or_here
-from ..exceptions import MCPServerError, UserError
+from ..exceptions import MCPServerError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
-from ..shown import SHORTEST_SECRET, repr_of
+from ..shown import SHORTEST_SECRET
 from ..tool import ToolErrorFunction, default_tool_error_function
 from .approval import RequireApproval, check_approval
 from .filters import ToolFilter, ToolFilterContext, check_filter, passes
@@ -140,8 +147,7 @@ class MCPServer(ABC):
     ) -> None:
         check_filter(tool_filter)
         check_approval(require_approval)
-        if on_failure not in ("raise", "skip"):
-            raise UserError(f"on_failure must be 'raise' or 'skip', got {repr_of(on_failure)}")
+        check_choice(on_failure, "on_failure", "raise", "skip")
         if client_session_timeout_seconds is not None:
             check_seconds(client_session_timeout_seconds, "client_session_timeout_seconds")
         check_count(max_retry_attempts, "max_retry_attempts")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..checks import check_choice
 from ..concurrency.calling import Done, settled
-from ..exceptions import UserError
 from ..history import without_lost_reasoning
 from ..items import TResponseInputItem
-from ..shown import repr_of
 from ..usage import usage_of_request
 from .session import Session, SessionABC, is_later, then
 
@@ -61,11 +60,7 @@ class OpenAIResponsesCompactionSession(SessionABC):
         """
         from ..models.default_client import as_client
 
-        if compaction_mode not in ("auto", "input"):
-            raise UserError(
-                f"compaction_mode is {repr_of(compaction_mode)}; use 'auto' or 'input': the "
-                "conversation is sent, whatever the server has of it"
-            )
+        check_choice(compaction_mode, "compaction_mode", "auto", "input")
         self.session_id = session_id
         self.underlying_session = underlying_session
         self.session_settings = getattr(underlying_session, "session_settings", None)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 from urllib.parse import urlencode
 
-from ..checks import forgetful
+from ..checks import check_choice, forgetful
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
 from ..http.client import ResponsesClient
-from ..shown import repr_of
 from ..tracing import get_trace_provider
 
 __all__ = ["set_default_openai_api", "set_default_openai_client", "set_default_openai_key"]
@@ -91,7 +90,8 @@ def set_default_openai_api(api: OpenAIAPI) -> None:
         UserError: There is no such API.
     """
     global _default_api
-    _default_api = _checked(api)
+    check_choice(api, "The API", *get_args(OpenAIAPI))
+    _default_api = api
 
 
 def default_api() -> OpenAIAPI:
@@ -99,7 +99,10 @@ def default_api() -> OpenAIAPI:
     if _default_api is not None:
         return _default_api
     named = os.environ.get("OPENAI_API_TYPE", "").lower()
-    return "responses" if not named or named in _OF_OTHERS else _checked(named)
+    if not named or named in _OF_OTHERS:
+        return "responses"
+    check_choice(named, "OPENAI_API_TYPE", *get_args(OpenAIAPI))
+    return named  # type: ignore[return-value]
 
 
 def as_client(client: ResponsesClient | OpenAIClient) -> ResponsesClient:
@@ -158,9 +161,3 @@ def default_client() -> ResponsesClient:
     return client
 
 
-def _checked(api: str) -> OpenAIAPI:
-    for known in get_args(OpenAIAPI):
-        if api == known:
-            return known  # type: ignore[no-any-return]
-    known_ones = ", ".join(get_args(OpenAIAPI))
-    raise UserError(f"There is no API {repr_of(api)}: choose one of {known_ones}")

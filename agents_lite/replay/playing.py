@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_choice
 from ..concurrency.generators import drain
 from ..exceptions import UserError
 from ..result import RunErrorDetails, RunResult, RunResultBase
@@ -14,7 +15,6 @@ from ..running.facts import Started
 from ..running.record import Record
 from ..running.stand_ins import standing_in
 from ..running.start import new_run
-from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from ..usage import Usage
 from .comparison import Comparison, compare
@@ -175,14 +175,8 @@ def _beginning(started: Started) -> Started:
 
 
 def _check(sides: Sides, options: RunOptions[Any]) -> None:
-    for name, known in (("model", ("recorded", "live")), ("tools", ("recorded", "live"))):
-        if getattr(sides, name) not in known:
-            raise UserError(
-                f"{name} must be 'recorded' or 'live', got {repr_of(getattr(sides, name))}"
-            )
-    if sides.on_missing not in ("raise", "live", "ask"):
-        raise UserError(
-            f"on_missing must be 'raise', 'live' or 'ask', got {repr_of(sides.on_missing)}"
-        )
+    check_choice(sides.model, "model", "recorded", "live")
+    check_choice(sides.tools, "tools", "recorded", "live")
+    check_choice(sides.on_missing, "on_missing", "raise", "live", "ask")
     if options.get("session") is not None:
         raise UserError("A replay has no session: what was in it then is a part of the record")

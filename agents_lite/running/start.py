@@ -13,7 +13,7 @@ from weakref import ref
 from typing_extensions import TypedDict
 
 from ..agent import Agent
-from ..checks import check_seconds, check_session
+from ..checks import check_choice, check_seconds, check_session
 from ..concurrency.calling import Callbacks, is_cancelled_task
 from ..concurrency.cancellation import Cancellation, RunCancelled
 from ..concurrency.generators import Burst, step_in_context
@@ -297,10 +297,8 @@ def check_options(agent: Any, options: RunOptions[Any]) -> None:
         raise UserError(f"max_turns must be a whole number or None, got {repr_of(max_turns)}")
     if timeout is not None:
         check_seconds(timeout, "timeout")
-    if options.get("on_timeout", "raise") not in ("raise", "pause"):
-        raise UserError(
-            f"on_timeout must be 'raise' or 'pause', got {repr_of(options['on_timeout'])}"
-        )
+    if "on_timeout" in options:
+        check_choice(options["on_timeout"], "on_timeout", "raise", "pause")
     if not isinstance(agent, Agent):
         raise UserError(f"The starting agent must be an Agent, got {repr_of(agent)}")
     check_error_handlers(options.get("error_handlers"))

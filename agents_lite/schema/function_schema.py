@@ -26,7 +26,7 @@ from typing import (
 
 from pydantic_core import SchemaValidator, ValidationError
 
-from ..checks import check_kind
+from ..checks import check_choice, check_kind
 from ..exceptions import ModelBehaviorError, UserError
 from ..run_context import RunContextWrapper
 from ..shown import repr_of
@@ -440,8 +440,7 @@ def _annotated_text(annotation: Any) -> str | None:
 
 def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[str, str]]:
     """The text before a docstring's sections, and the descriptions of parameters by name."""
-    if style not in (None, *_PARSER_STYLES):
-        raise UserError(f"docstring_style {repr_of(style)} is none of {', '.join(_PARSER_STYLES)}.")
+    check_choice(style, "docstring_style", *_PARSER_STYLES, None)
     doc = "\n".join(doc.splitlines())
     if not _SECTION_MARK.search(doc):
         return inspect.cleandoc(doc), {}

@@ -199,5 +199,5 @@ def test_what_was_said_stays_when_the_session_below_fails(
 
 
 def test_a_mode_that_there_is_not_is_refused(make: Make) -> None:
-    with pytest.raises(UserError, match="use 'auto' or 'input'"):
+    with pytest.raises(UserError, match="must be 'auto' or 'input'"):
         make(compaction_mode="previous_response_id")

@@ -64,7 +64,7 @@ def test_what_others_mean_by_the_variable_is_nothing_here(
 
 def test_a_slip_in_the_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_TYPE", "chat-completions")
-    with pytest.raises(UserError, match="chat-completions.*chat_completions"):
+    with pytest.raises(UserError, match="OPENAI_API_TYPE .*chat_completions.*chat-completions"):
         OpenAIProvider(LOCAL).get_model("m")
 
 

@@ -332,7 +332,7 @@ def test_docstring_wins_over_annotated_string_and_field() -> None:
 
 
 def test_unknown_docstring_style_is_a_user_error() -> None:
-    with pytest.raises(UserError, match="google, numpy, sphinx, epydoc"):
+    with pytest.raises(UserError, match="'google', 'numpy', 'sphinx', 'epydoc' or None"):
         function_schema(google, docstring_style="markdown")  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from ...checks import check_kind
+from ...checks import check_choice, check_kind
 from ...response_types import ResponseStreamEvent
 from ..default_client import OpenAIClient, as_client, default_client
 from ..interface import Model, ModelRequest
@@ -67,11 +67,12 @@ class OpenAIChatCompletionsModel(Model):
                 under the name it came by. "auto": to the server that it came from.
 
         Raises:
-            UserError: It is no name, or no client.
+            UserError: It is no name, or no client; or `replay_reasoning` is none of these.
         """
         check_kind(model, str, f"{type(self).__name__}: model", "a model's name")
         self.model = model
         self._client = None if openai_client is None else as_client(openai_client)
+        check_choice(replay_reasoning, "replay_reasoning", "auto", True, False)
         self._replay_reasoning = replay_reasoning
 
     @property
