@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from pydantic_core import to_jsonable_python
 
-from ..exceptions import AgentsException, UserError, words_of
+from ..exceptions import UserError, words_of
 from ..prices import known_cost
 from ..running.many import RunOutcome
 from ..usage import Usage
@@ -139,8 +139,9 @@ class BatchWork:
         self._failed.append({**entry, "error": told})
         self._tally.failed += 1
         self.kinds[told["type"]] += 1
-        if isinstance(error, AgentsException) and error.run_data is not None:
-            self._tally.add_tokens(_count_tokens(error.run_data.usage))
+        done = getattr(error, "run_data", None)
+        if done is not None:
+            self._tally.add_tokens(_count_tokens(done.usage))
         if self.first_error is None:
             self.first_error = "{type}: {message}".format(**told)
         if self._tally.failed == self._max_failures and not self.given_up:

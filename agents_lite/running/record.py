@@ -327,7 +327,7 @@ class Record:
             case Added():
                 self._added += (fact,)
                 self.output_retries += fact.is_retry
-                if self.answer is None and self.awaited is None:
+                if self.is_started and self.answer is None and self.awaited is None:
                     self._take_added()
             case Compacted():
                 self._count_usage(self.agent.name, fact.usage)
@@ -346,6 +346,7 @@ class Record:
                 self.max_turns = fact.max_turns
                 self.omits_ids = fact.reasoning_item_id_policy == "omit"
                 self.conversation.open(fact)
+                self._take_added()
 
     def _take_answer(self, fact: Answered) -> None:
         self.awaited = None

@@ -15,7 +15,7 @@ from ..concurrency.calling import Callbacks, Ready
 from ..concurrency.cancellation import Cancellation
 from ..exceptions import UserError
 from ..handoffs import TAgent
-from ..items import ItemHelpers, ToolApprovalItem
+from ..items import ItemHelpers, ToolApprovalItem, as_input_items
 from ..response_types import json_text, read_json
 from ..run_context import TContext
 from ..shown import in_few_words, repr_of
@@ -26,6 +26,7 @@ from .facts import (
     Awaited,
     Decided,
     Fact,
+    Failed,
     HandedOver,
     Place,
     Saved,
@@ -325,7 +326,8 @@ class RunState(Ready, Generic[TContext, TAgent]):
         Raises:
             UserError: The run is over, or the agent is another one.
         """
-        if self._record.is_over:
+        record = self._record
+        if record.is_over and not isinstance(record.facts[-1], Failed):  # as its session may have
             raise UserError(_FINISHED)
         conversation = self._record.conversation
         options: RunOptions[Any] = {
@@ -386,6 +388,7 @@ def _check_item(item: Any) -> None:
 
 def _copy(record: Record, around: Record | None = None) -> Record:
     copied = Record(record.starting_agent, record.facts, around)
+    copied.conversation.given = record.conversation.given  # also before the first fact
     for place, inner in list(record.inside.items()):  # another thread may be at work on it
         copied.inside[place] = _copy(inner, copied)
     return copied
@@ -409,6 +412,8 @@ def _record_to_json(record: Record) -> dict[str, Any]:
         "agent": record.starting_agent.name,
         "facts": [fact_to_json(fact, record) for fact in record.facts],
     }
+    if not record.is_started:
+        told["input"] = record.conversation.given
     if record.inside:
         told["inside"] = [
             {"turn": turn, "call_id": call_id, **_record_to_json(inner)}
@@ -431,6 +436,10 @@ def _record_from_json(
     if name != agent.name:
         raise UserError(f"This is the state of a run of agent {name!r}, not of {agent.name!r}")
     record = Record(agent, around=around)
+    if "input" in told:  # it was not begun
+        given = told["input"]
+        given = given if isinstance(given, str) else as_input_items(given, "The input of a state")
+        record.conversation.given = given
     inner_runs = {(each["turn"], each["call_id"]): each for each in inside}
     for fact in facts:
         record.add(fact_from_json(fact, record))

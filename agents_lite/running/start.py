@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal
@@ -204,9 +204,9 @@ def _drive(
             raise
         except BaseException as failure:
             error = failure
-            if isinstance(failure, AgentsException):
-                failure.run_data = RunErrorDetails(run)
             if isinstance(failure, Exception):
+                with suppress(AttributeError):  # of a kind that takes no attributes
+                    failure.run_data = RunErrorDetails(run)  # type: ignore[attr-defined]
                 run.record.add(_failure(failure, run.record))
             raise
         finally:

@@ -21,6 +21,7 @@ from agents_lite import (
     OutputGuardrailTripwireTriggered,
     RunConfig,
     Runner,
+    RunState,
     RunTimeout,
     SessionSettings,
     SQLiteSession,
@@ -343,19 +344,63 @@ def test_the_same_message_after_an_answer_by_a_tool_is_asked_again() -> None:
 
 
 @every_driver
+@pytest.mark.parametrize("error", [SessionError("The disk is full"), OSError("The disk is full")])
 @pytest.mark.parametrize("method", ["get_items", "add_items"])
-def test_a_session_that_fails_fails_the_run(run: Any, method: str) -> None:
+def test_a_session_that_fails_fails_the_run(run: Any, method: str, error: Exception) -> None:
     class Failing(ListSession):
         pass
 
     def fail(self: Any, *_: Any) -> Any:
-        raise SessionError("The disk is full")
+        raise error
 
     setattr(Failing, method, fail)
-    with pytest.raises(SessionError, match="The disk is full") as caught:
+    with pytest.raises(type(error), match="The disk is full") as caught:
         run(calculator_with(["ok"]), "hi", session=Failing())
-    assert caught.value.run_data is not None
-    assert len(caught.value.run_data.raw_responses) == (method == "add_items")
+    done = caught.value.run_data  # type: ignore[attr-defined]
+    assert done.input == "hi" and len(done.raw_responses) == (method == "add_items")
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+@pytest.mark.parametrize("method", ["get_items", "add_items"])
+def test_a_run_whose_session_failed_goes_on_from_its_error(method: str, is_text: bool) -> None:
+    class FailingOnce(ListSession):
+        pass
+
+    def fail(self: Any, *given: Any) -> Any:
+        delattr(FailingOnce, method)
+        raise ConnectionError("The server was restarted")
+
+    setattr(FailingOnce, method, fail)
+    session = FailingOnce()
+    agent = calculator_with([ADD, "2"])  # each is asked for once
+    with pytest.raises(ConnectionError) as caught:
+        Runner.run_sync(agent, "1 + 1?", session=session)
+    state = caught.value.run_data.to_state()  # type: ignore[attr-defined]
+    if is_text:
+        state = RunState.from_string(agent, state.to_string())
+    assert Runner.run_sync(agent, state, session=session).final_output == "2"
+    assert kinds(session.get_items()) == ["user", *TURN, "assistant"]
+
+
+def test_a_session_that_failed_at_the_end_of_a_run_is_given_what_it_lacks() -> None:
+    session = ListSession()
+    add_items, refused = session.add_items, iter([False, True])
+
+    def add(items: Any) -> None:
+        if next(refused, False):
+            raise ConnectionError("The server was restarted")
+        add_items(items)
+
+    session.add_items = add  # type: ignore[method-assign]
+    agent = calculator_with([ADD, "2"])
+    with pytest.raises(ConnectionError) as caught:
+        Runner.run_sync(agent, "1 + 1?", session=session)
+    state = caught.value.run_data.to_state()  # type: ignore[attr-defined]
+    result = Runner.run_sync(agent, state, session=session)
+    assert result.final_output == "2"
+    assert kinds(session.get_items()) == ["user", *TURN, "assistant"]
+    with pytest.raises(UserError, match="finished"):
+        Runner.run_sync(agent, result.to_state(), session=session)
 
 
 # Merging

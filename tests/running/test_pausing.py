@@ -372,6 +372,21 @@ def test_what_is_added_to_a_last_answer_is_answered_too() -> None:
         result.to_state().add_input("And more?")
 
 
+@pytest.mark.parametrize("said", ["hi", [{"role": "user", "content": "hi"}]])
+def test_a_run_that_was_not_begun_begins_with_its_input_and_what_was_added(said: Any) -> None:
+    agent = Agent("A", model=ScriptedModel(["one", "one"]))
+    state = Runner.run_streamed(agent, said).to_state()
+    for each in (state, carried(state, agent)):
+        each.add_input("And more?")
+        session = SQLiteSession("s")
+        result = Runner.run_sync(agent, each, session=session)
+        assert session.get_items() == result.to_input_list()
+        assert [item["content"] for item in result.to_input_list()[:2]] == ["hi", "And more?"]
+    changed = {**Runner.run_streamed(agent, said).to_state().to_json(), "input": 1}
+    with pytest.raises(UserError, match="input of a state"):
+        RunState.from_json(agent, changed)
+
+
 def roles(session: SQLiteSession) -> list[str]:
     return [each.get("role") or each["type"] for each in session.get_items()]
 
