@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -173,10 +174,12 @@ class _Strictness:
         names_nothing = path and not {"properties", "additionalProperties"} & part.keys()
         is_closed = strict.setdefault("additionalProperties", False) is False
         if names_nothing or not is_closed or part.get("patternProperties"):
-            field = f"{path[-1]!r} (at {_pointer(path)})" if path else "it"
+            names = [name for keyword, name in pairwise(path) if keyword in NAMED_PARTS]
+            field = repr(names[-1]) if names else "it"
+            place = f" (at {_pointer(path)})" if path else ""
             raise UserError(
-                f"The JSON schema of {self._owner} cannot be strict: {field} takes properties of "
-                f"any name. {_REMEDY}"
+                f"The JSON schema of {self._owner} cannot be strict: {field}{place} takes "
+                f"properties of any name. {_REMEDY}"
             )
         strict["properties"] = self._of_each(strict.get("properties", {}), (*path, "properties"))
         strict["required"] = list(strict["properties"])

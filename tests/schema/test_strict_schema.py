@@ -287,6 +287,19 @@ def test_open_object_is_an_error_that_names_place_and_remedy(extra: Any) -> None
     assert "strict_mode=False" in message and "strict_json_schema=False" in message
 
 
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ({"anyOf": [{"type": "object"}, {"type": "null"}]}, "anyOf/0"),
+        ({"type": "array", "items": {"type": "object"}}, "items"),
+    ],
+)
+def test_open_object_without_a_name_is_told_of_by_its_property(part: Any, place: str) -> None:
+    schema = {"type": "object", "properties": {"rows": part}}
+    with pytest.raises(UserError, match=rf"'rows' \(at #/properties/rows/{place}\) takes"):
+        ensure_strict_json_schema(schema)
+
+
 @pytest.mark.parametrize("ref", ["#/$defs/Missing", "other.json#/Point", "#/properties/a/type"])
 def test_reference_that_leads_nowhere_is_a_user_error(ref: str) -> None:
     schema = {
