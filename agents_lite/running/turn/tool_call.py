@@ -46,6 +46,7 @@ class ToolCall:
             run.context.context,
             run.context.usage,
             run.context.usage_by_agent,
+            run.context.turn_input,
             tool_input=run.context.tool_input,
             tool_name=self.tool.name,
             tool_call_id=self.call_id,

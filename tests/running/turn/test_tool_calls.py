@@ -330,6 +330,7 @@ def test_a_tool_is_told_of_its_call() -> None:
     assert (context.tool_name, context.tool_call_id) == ("look", "call_7")
     assert context.tool_arguments == '{"city":"Rome"}'
     assert context.context == {"user": 1}
+    assert context.turn_input == [{"role": "user", "content": "x"}]
     assert told_model(agent) == "1"
 
 
