@@ -281,15 +281,12 @@ class Record:
             case Answered():
                 self._take_answer(fact)
             case Begun():
-                known = self.calls.get(fact.call_id)
-                if known is None or not known.is_begun:
-                    self._count_call()
+                before = self.calls.get(fact.call_id)
                 begun = self.calls[fact.call_id] = CallRecord(is_begun=True)  # decisions are used
-                if known is not None and known.input is not None:
-                    begun.input, begun.answers = known.input, known.answers
-                    begun.checks = known.checks
-                elif known is not None and known.checks:  # it is made again, and checked again
-                    self._forget_checks(known.checks)
+                if before is None or not before.is_begun:
+                    self._count_call()
+                if before is not None:
+                    self._begin_again(begun, before)
             case Called():
                 self._take_output(fact)
             case TurnEnded():
@@ -308,13 +305,7 @@ class Record:
             case Saved():
                 self.conversation.take_saved()
             case ToolChecked():
-                from ..tool_guardrails import ToolInputGuardrailResult
-
-                self._known(fact.call_id).checks.append(fact.result)
-                if isinstance(fact.result, ToolInputGuardrailResult):
-                    self.tool_input_guardrail_results.append(fact.result)
-                else:
-                    self.tool_output_guardrail_results.append(fact.result)
+                self._take_check(fact)
             case Told():
                 self.told |= {fact.what}
             case Asked():
@@ -362,6 +353,25 @@ class Record:
         self._ranks = None
         self.conversation.take_answer(items_of(fact, self.agent), fact.response.response_id)
 
+    def _begin_again(self, call: CallRecord, before: CallRecord) -> None:
+        """Take over what is known of a call that has asked something; any other is checked anew."""
+        if before.input is not None:
+            call.input, call.answers, call.checks = before.input, before.answers, before.checks
+        elif before.checks:
+            gone = set(map(id, before.checks))
+            inputs, outputs = self.tool_input_guardrail_results, self.tool_output_guardrail_results
+            self.tool_input_guardrail_results = [each for each in inputs if id(each) not in gone]
+            self.tool_output_guardrail_results = [each for each in outputs if id(each) not in gone]
+
+    def _take_check(self, fact: ToolChecked) -> None:
+        from ..tool_guardrails import ToolInputGuardrailResult
+
+        self._known(fact.call_id).checks.append(fact.result)
+        if isinstance(fact.result, ToolInputGuardrailResult):
+            self.tool_input_guardrail_results.append(fact.result)
+        else:
+            self.tool_output_guardrail_results.append(fact.result)
+
     def _take_output(self, fact: Called) -> None:
         self._known(fact.call_id).output = fact.item
         if self._ranks is None:
@@ -387,17 +397,6 @@ class Record:
         else:
             self._checked |= {(kind, fact.position)}
 
-    def _forget_verdicts(self) -> None:
-        """Forget those about what the turn at hand has said."""
-        inputs = (each for each in self._checked if each[0] == "input_guardrail")
-        self._checked, self._tripped = frozenset(inputs) or _NONE, _NONE
-
-    def _forget_checks(self, checks: list[Any]) -> None:
-        gone = set(map(id, checks))
-        inputs, outputs = self.tool_input_guardrail_results, self.tool_output_guardrail_results
-        self.tool_input_guardrail_results = [each for each in inputs if id(each) not in gone]
-        self.tool_output_guardrail_results = [each for each in outputs if id(each) not in gone]
-
     def _take_decision(self, fact: Decided) -> None:
         known = self._known(fact.call_id)
         if fact.verdict == "input" and known.answers is not None:
@@ -408,6 +407,13 @@ class Record:
         if fact.always and place is not None:
             self._outermost()._decided_for_all[id(self.agent), place] = fact
 
+    def _leave_answer(self) -> None:
+        """Leave the answer of the turn at hand, its calls, and the verdicts on what it said."""
+        self.answer = self.handover = self.filtered = None
+        self.calls = {}
+        inputs = (each for each in self._checked if each[0] == "input_guardrail")
+        self._checked, self._tripped = frozenset(inputs) or _NONE, _NONE
+
     def _end_turn(self) -> None:
         conversation, handover, filtered = self.conversation, self.handover, self.filtered
         is_first = not self.has_used_tool(self.agent)
@@ -415,10 +421,8 @@ class Record:
         if is_first and any(isinstance(item, calls) for item in conversation.turn_items):
             self._tool_users += (id(self.agent),)
         conversation.end_turn()
-        self._forget_verdicts()
-        self.answer = self.handover = self.filtered = None
+        self._leave_answer()
         self.told = _NONE
-        self.calls = {}
         if handover is not None:
             self.agent = handover.target
             self.agent_is_new = True
@@ -439,10 +443,8 @@ class Record:
         failure, self._failure = self._failure, None
         if failure is not None and failure.discards_answer and self.answer is not None:
             self.turn -= 1
-            self.answer = self.handover = self.filtered = None
+            self._leave_answer()
             self.told &= {"agent_started"}
-            self._forget_verdicts()
-            self.calls = {}
             self.conversation.drop_turn()
             self._take_added()
         if fact.server_ids is not None:
