@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from ..agent import Agent
@@ -19,6 +20,53 @@ from .start import check_options, new_run
 
 MOST_AROUND = 32
 """Runs around one another; each holds some twenty frames of a stack that Python limits to 1,000."""
+
+
+@dataclass(eq=False, repr=False)
+class _InnerRuns:
+    """The runs that the calls of a tool are."""
+
+    agent: Agent[Any]
+    options: dict[str, Any]
+    extract_output: Callable[[RunResult], Any] | None
+    on_stream: Callable[[AgentToolStreamEvent], Any] | None
+    tool_name: str
+
+    def run(self, context: ToolContext[Any], input: Any, tool_input: Any = None) -> Any:
+        """What comes of a call: the agent's final output, or what is made of its result.
+
+        Raises:
+            NestingTooDeep: There are as many runs around it as there may be.
+            RunPaused: The inner run is paused.
+        """
+        agent, outer, tell = self.agent, context.run, self.on_stream
+        if outer is not None and outer.depth >= MOST_AROUND:
+            raise NestingTooDeep(
+                f"Agent {agent.name} is called as a tool with {MOST_AROUND} runs around it: agents "
+                "that call each other like that do not come to an end"
+            )
+        options = {"context": context.context, **self.options}
+        if context.run_config is not None:
+            options.setdefault("run_config", context.run_config)
+        run = new_run(
+            agent,
+            input,
+            options,  # type: ignore[arg-type]
+            streamed=tell is not None,
+            parent=context.cancellation,
+            around=outer,
+            record=None if outer is None else outer.record.inner(context.tool_call_id, agent),
+        )
+        run.context.tool_input = tool_input
+        with closing(run.events), nullcontext() if outer is None else outer.having_inside(run):
+            for event in run.events:
+                if tell is not None:
+                    told = AgentToolStreamEvent(event, run.agent, self.tool_name, context.tool_call)
+                    run.call(tell, told)
+        if run.pause_reason is not None:
+            raise RunPaused(run.pause_reason)
+        result = RunResult(run)
+        return result.final_output if self.extract_output is None else self.extract_output(result)
 
 
 def agent_tool(
@@ -46,34 +94,7 @@ def agent_tool(
         if function is not None:
             check_takes(function, f"Tool {name}: {option}", wanted)
 
-    def run_on(context: ToolContext[Any], input: Any, tool_input: Any = None) -> Any:
-        outer, call = context.run, context.tool_call
-        if outer is not None and outer.depth >= MOST_AROUND:
-            raise NestingTooDeep(
-                f"Agent {agent.name} is called as a tool with {MOST_AROUND} runs around it: agents "
-                "that call each other like that do not come to an end"
-            )
-        options = {"context": context.context, **run_options}
-        if context.run_config is not None:
-            options.setdefault("run_config", context.run_config)
-        run = new_run(
-            agent,
-            input,
-            options,  # type: ignore[arg-type]
-            streamed=on_stream is not None,
-            parent=context.cancellation,
-            around=outer,
-            record=None if outer is None else outer.record.inner(context.tool_call_id, agent),
-        )
-        run.context.tool_input = tool_input
-        with closing(run.events), nullcontext() if outer is None else outer.having_inside(run):
-            for event in run.events:
-                if on_stream is not None:
-                    run.call(on_stream, AgentToolStreamEvent(event, run.agent, name, call))
-        if run.pause_reason is not None:
-            raise RunPaused(run.pause_reason)
-        result = RunResult(run)
-        return result.final_output if extract_output is None else extract_output(result)
+    run_on = _InnerRuns(agent, run_options, extract_output, on_stream, name).run
 
     def run_agent(context: ToolContext[Any], input: str) -> Any:
         return run_on(context, input)
