@@ -46,6 +46,10 @@ T = TypeVar("T")
 MYSQL = ("mysql", "mariadb")
 _DRIVERS = frozenset({"sqlalchemy", "psycopg", "psycopg2", "pymysql", "MySQLdb"})
 """Packages whose functions pass passwords on in their variables."""
+_OTHER_NAMES = {
+    "sqlite+aiosqlite": "sqlite",  # as programs that await sessions have it
+    "postgres": "postgresql",  # as hosts of databases have it
+}
 _MOST_CONFLICTS = 100
 """So often other writers may have been in the way of one transaction."""
 _CONFLICTS = (1213, "40001", "40P01")  # a deadlock of MySQL's; serialization and deadlock, SQLSTATE
@@ -94,6 +98,9 @@ class Database:
         engine, url = place
         self._owns_engine = engine is None
         if engine is not None and url is None:
+            if not hasattr(engine, "dialect"):  # not shown, since a URL may hold a password
+                kind = type(engine).__name__
+                raise UserError(f"The engine of {user} is a {kind}; an address is its url.")
             require_sync(engine.dialect, user)
             self.engine = engine
         elif url is not None and engine is None:
@@ -241,8 +248,7 @@ def _new_engine(url: str | sa.URL, user: str) -> sa.Engine:
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     try:
         address = sa.make_url(url)
-        if address.drivername == "sqlite+aiosqlite":  # as programs that await sessions have it
-            address = address.set(drivername="sqlite")
+        address = address.set(drivername=_OTHER_NAMES.get(address.drivername, address.drivername))
         dialect = address.get_dialect()
         require_sync(dialect, user)
         if dialect.name == "sqlite":

@@ -62,6 +62,17 @@ def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, reason: str) -> 
     assert "hunter2" not in str(caught.value)
 
 
+def test_an_address_in_place_of_an_engine_is_refused_and_not_shown() -> None:
+    with pytest.raises(UserError, match="is a str; an address is its url") as caught:
+        SQLAlchemySession("s", engine="postgresql://me:hunter2@host/name")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_postgresql_has_its_older_name() -> None:
+    session = SQLAlchemySession("s", url="postgres://me@host/name")
+    assert session.engine.url.drivername == "postgresql"
+
+
 @pytest.mark.parametrize("driver", ["sqlite", "sqlite+aiosqlite"])
 def test_a_database_in_memory_is_one_for_all_threads(driver: str) -> None:
     session = SQLAlchemySession("s", url=f"{driver}:///:memory:")
