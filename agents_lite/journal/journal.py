@@ -137,7 +137,8 @@ class Journal(ABC):
         """
         check_count(limit, "limit")
         check_count(offset, "offset")
-        shown = map(_shown, self.rows(_statuses(status), limit, offset))
+        rows = self.rows(_statuses(status), min(limit, _ALL), min(offset, _ALL))
+        shown = map(_shown, rows)
         return [run for run in shown if status in (None, "unfinished", run.status)]
 
     def run(self, run_id: str) -> StoredRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ class StoredSession(SessionABC):
         if limit <= 0:
             return StoredItems()
         # One more than asked for shows whether the limit would cut something in two.
-        texts = self._read_texts(limit + 1)
+        texts = self._read_texts(min(limit, sys.maxsize - 1) + 1)
         items = self._decoded(texts)
         if len(items) < len(texts):
             items = self._decoded(self._read_texts(None))

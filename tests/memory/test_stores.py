@@ -198,6 +198,12 @@ def test_a_limit_is_a_whole_number(store: Store, limit: Any) -> None:
         SessionSettings(limit=limit)
 
 
+def test_a_limit_beyond_what_the_store_counts_is_none(store: Store) -> None:
+    session = store.open_new()
+    session.add_items(make_turn("writer", 1))
+    assert session.get_items(10**30) == make_turn("writer", 1)
+
+
 def test_threads_share_a_session_and_their_turns_stay_whole(store: Store) -> None:
     session = store.open_new()
     jobs = [make_turn(f"thread {n % 8}", n) for n in range(80)]
