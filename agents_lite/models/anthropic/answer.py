@@ -31,6 +31,7 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
     usage: Json = {}
     spent: Json = {}  # by the messages before
     number = 0
+    begun: Json | None = None  # the message that has not ended
     calls: set[Any] = set()  # what the server itself calls, such as a search, has input, too
     for event in answer:
         kind = event.get("type")
@@ -46,9 +47,14 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
             yield from map(_chunk, blocks)
             yield _end(event, spent)
         elif kind == "message_start":
-            number += 1
             message = event.get("message") or {}
-            spent, usage = _added(spent, usage), message.get("usage") or {}
+            if begun is None:
+                number += 1
+                spent, usage = _added(spent, usage), {}
+            elif begun.get("id") not in (None, message.get("id")):  # of a gateway that tries again
+                yield {"error": {"message": "a message began before another one had ended"}}
+                return
+            begun, usage = message, message.get("usage") or usage
             yield _chunk({}, id=message.get("id"), model=message.get("model"))
         elif kind == "content_block_start":
             block = event["content_block"]
@@ -60,6 +66,7 @@ def as_chunks(answer: Iterator[Json]) -> Iterator[Json]:
             if index in calls or delta.get("type") != "input_json_delta":
                 yield _chunk(_more(index, delta))
         elif kind == "message_delta":
+            begun = None
             counted = event.get("usage") or {}
             known = {name: count for name, count in counted.items() if count is not None}
             usage = {**usage, **known}

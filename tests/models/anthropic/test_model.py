@@ -388,6 +388,18 @@ def test_a_stream_that_breaks_off_is_an_error() -> None:
             stream(Agent("A", model=model_at(server)), "Hi")
 
 
+def test_a_message_that_begins_twice_is_one_and_another_inside_of_it_an_error() -> None:
+    """As gateways send them: https://github.com/vercel/ai/pull/18402"""
+    start, *rest = events_of(message({"type": "text", "text": "Hi"}))
+    with LoopbackServer(stream_answer([start, start, *rest])) as server:
+        _, result = stream(Agent("A", model=model_at(server)), "Hi")
+    assert (result.final_output, result.usage.input_tokens) == ("Hi", 10)
+    other = {**start, "message": {**start["message"], "id": "msg_other"}}
+    with LoopbackServer(stream_answer([start, *rest[:2], other, *rest])) as server:
+        with pytest.raises(ResponseFailedError, match="before another one had ended"):
+            stream(Agent("A", model=model_at(server)), "Hi")
+
+
 def sent(agent: Agent[Any], content: Any = "Hi", **options: Any) -> dict[str, Any]:
     with answering(message({"type": "text", "text": '{"response": 3}'})) as server:
         agent.model = model_at(server, **options)
