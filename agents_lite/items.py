@@ -436,7 +436,17 @@ def output_item(
 
 
 def _output_fields(call: Any, shown: str | list[dict[str, Any]]) -> TResponseInputItem:
-    return {"type": f"{call.type}_output", "call_id": call.call_id, "output": shown}
+    fields = {"type": f"{call.type}_output", "call_id": call.call_id, "output": shown}
+    return fields | caller_of(call)
+
+
+def caller_of(call: Any) -> dict[str, Any]:
+    """Who made a call, {"caller": ...}, which its output has to name, too; {} where none is told.
+
+    Source: https://platform.openai.com/docs/guides/tools-programmatic-tool-calling
+    """
+    caller = getattr(call, "caller", None)
+    return {} if caller is None else {"caller": as_json(caller)}
 
 
 def arguments_of(call: Any) -> str:

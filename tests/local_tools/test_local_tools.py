@@ -35,8 +35,10 @@ from agents_lite import (
     ShellToolLocalSkill,
     UserError,
     cassette,
+    function_tool,
 )
-from agents_lite.testing import ResponsesServer, ScriptedModel, turn
+from agents_lite.response_types import as_json
+from agents_lite.testing import ResponsesServer, ScriptedModel, call, text, turn
 from tests.support.drivers import every_driver_but_chat
 from tests.support.spans import recorded_spans
 from tests.support.waiting import LIMIT, time_is_up_once, wait_until
@@ -573,6 +575,28 @@ def test_a_custom_tool_that_is_not_there_is_told_of_where_that_is_wanted() -> No
     agent.model = ScriptedModel([turn(text_call("shout", "hey"))])
     with pytest.raises(ModelBehaviorError, match="Tool shout not found in agent A"):
         Runner.run_sync(agent, "Go.")
+
+
+def test_a_call_of_a_custom_tool_behind_which_the_answer_goes_on_is_the_server_s() -> None:
+    """As xAI tells of its `x_search`."""
+    model = ScriptedModel([turn(text_call("x_keyword_search", "{}"), text("Found."))])
+    result = Runner.run_sync(Agent("A", model=model), "Search.")
+    assert result.final_output == "Found."
+    assert [item.type for item in result.new_items] == ["tool_call_item", "message_output_item"]
+
+
+@pytest.mark.parametrize(
+    ("called", "tool"),
+    [
+        (call("shout"), function_tool(lambda: "HEY", name_override="shout")),
+        (text_call("shout", "hey"), CustomTool("shout", "Shouts.", lambda context, text: "HEY")),
+        (shell_call("ls"), ShellTool(lambda request: "HEY")),
+    ],
+)
+def test_an_output_names_the_program_that_made_its_call(called: Any, tool: Any) -> None:
+    caller = {"type": "program", "caller_id": "prog_1"}
+    called = {**as_json(called), "caller": caller}
+    assert answer_of(tool, called)["caller"] == caller
 
 
 @pytest.mark.parametrize(

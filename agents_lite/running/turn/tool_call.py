@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ...concurrency.cancellation import Cancellation
-from ...items import ToolCallOutputItem, output_item
+from ...items import ToolCallOutputItem, caller_of, output_item
 from ...response_types import ResponsesObject, json_text
 from ...tool import FunctionTool, LocalTool
 from ...tool_context import ToolContext
@@ -155,6 +155,7 @@ class ToolCall:
             {
                 "type": f"{tool.call_type}_output",
                 "call_id": self.call_id,
+                **caller_of(self.raw),
                 **fields,
             }
         )
