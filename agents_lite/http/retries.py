@@ -44,7 +44,7 @@ _MISREAD = r"while expecting start token|tokens remaining in message header"
 """vLLM's words for the same, of what gpt-oss said."""
 _WITHOUT_EFFECTS = tuple(
     "message reasoning function custom web_search file_search tool_search computer local_shell "
-    "shell_call apply_patch".split()
+    "shell_call apply_patch bash_2 text_editor_2 memory_2".split()  # Anthropic's, with their dates
 )
 """How types of items and tools begin by which a server does nothing itself, or only searches."""
 HOPELESS_CAUSES = (

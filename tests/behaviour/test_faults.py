@@ -749,6 +749,13 @@ def test_a_shell_has_effects_where_it_is_the_server_s():
         assert has_effects([{"type": "shell", "environment": {"type": kind}}]) == has
 
 
+@pytest.mark.parametrize("name", ["bash", "text_editor", "memory", "computer"])
+def test_anthropic_s_tools_that_a_client_runs_have_no_effects_at_the_server(name):
+    assert not has_effects([{"type": f"{name}_20250124", "name": name}])
+    assert has_effects([{"type": "code_execution_20250825", "name": "code_execution"}])
+    assert has_effects([{"type": "bash_code_execution_tool_result"}])
+
+
 def test_the_tools_of_a_stored_prompt_count_where_the_response_names_them():
     response = {**RESPONSE, "status": "in_progress", "output": [], "tools": [{"type": "mcp"}]}
     with LoopbackServer(stream_answer([{**EVENTS[0], "response": response}])) as server:
