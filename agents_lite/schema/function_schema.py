@@ -164,11 +164,8 @@ class FuncSchema:
     def _as_meant(self, json_text: str, error: ValidationError, tool_name: str) -> dict[str, Any]:
         from .plain_meaning import validate_as_meant  # only those who need it pay for it
 
-        optional = [p.name for p in self.parameters if p.default is not Parameter.empty]
         try:
-            values: dict[str, Any] = validate_as_meant(
-                self._validator, json_text, error, optional
-            )
+            values: dict[str, Any] = validate_as_meant(self._validator, json_text, error)
         except ValidationError as misfit:
             raise InvalidToolArguments(tool_name, misfit) from misfit
         return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 from pydantic_core import ValidationError, from_json, to_json
@@ -54,9 +53,7 @@ def with_escapes(text: str | bytes) -> str | bytes:
     return text
 
 
-def validate_as_meant(
-    validator: Any, text: str | bytes, error: ValidationError, optional: Collection[str] = ()
-) -> Any:
+def validate_as_meant(validator: Any, text: str | bytes, error: ValidationError) -> Any:
     """The value of a JSON text that did not fit: a list or an object may have come as a text of its
     own, `"[1, 2]"`, and null for what may be left out.
 
@@ -64,12 +61,12 @@ def validate_as_meant(
         validator: What checks values of the type.
         text: The JSON text.
         error: What was wrong with it.
-        optional: Names at the root that have a default.
 
     Raises:
         ValidationError: It does not fit like that either.
     """
     value = None
+    nulls: list[tuple[dict[str, Any], str]] = []
     for detail in error.errors(include_url=False, include_context=False):
         given, place = detail["input"], detail["loc"]
         is_text = isinstance(given, str) and detail["type"] in _WANTS_STRUCTURE
@@ -77,15 +74,37 @@ def validate_as_meant(
             raise error
         if value is None:
             value = from_json(text)
-        if is_text:
-            parent, key = _find(value, place)
-            if parent is not None and isinstance(parent[key], str):
-                parent[key] = structure_in(parent[key])
-        elif place[0] in optional and value.get(place[0]) is None:
-            value.pop(place[0], None)  # each type of a union tells of it
-        else:
-            raise error
-    return validator.validate_json(to_json(value))
+        parent, key = _find(value, place)
+        if is_text and parent is not None and isinstance(parent[key], str):
+            parent[key] = structure_in(parent[key])
+        elif isinstance(parent, dict) and parent[key] is None:
+            del parent[key]  # each type of a union tells of it
+            nulls.append((parent, key))
+    if nulls and not _are_fields(nulls, validator, value):
+        raise error
+    try:
+        return validator.validate_json(to_json(value))
+    except ValidationError:
+        if nulls:  # for what has no default
+            raise error from None
+        raise
+
+
+def _are_fields(nulls: list[tuple[dict[str, Any], str]], validator: Any, value: Any) -> bool:
+    """Whether nulls that were taken out stood for fields, not for values of a dict of any names:
+    under another name they are refused there, too.
+    """
+    renamed = [(parent, f"{key} ") for parent, key in nulls]
+    for parent, key in renamed:
+        parent[key] = None
+    try:
+        validator.validate_json(to_json(value))
+    except ValidationError as error:
+        return all(each["type"] == "extra_forbidden" for each in error.errors())
+    finally:
+        for parent, key in renamed:
+            del parent[key]
+    return True
 
 
 def _find(value: Any, place: tuple[int | str, ...]) -> tuple[Any, Any]:

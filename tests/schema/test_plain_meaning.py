@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired
 
 import pytest
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from typing_extensions import TypedDict
 
 from agents_lite import Agent, AgentOutputSchema, ModelBehaviorError, Runner, handoff
 from agents_lite.schema.function_schema import InvalidToolArguments, function_schema
+from agents_lite.schema.plain_meaning import structure_in
 from agents_lite.testing import ScriptedModel, call, handoff_to
 
 
@@ -26,6 +27,22 @@ class Point:
 
 class Place(TypedDict):
     name: str
+    zip: NotRequired[int]
+
+
+@dataclass
+class Labelled:
+    label: str = "none"
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    note: str = Field("none", alias="Note")
+
+
+class Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    note: str = "none"
 
 
 def plain(numbers: list[int], names: list[str] | None = None, at: int = 7, to: str = "x") -> None:
@@ -45,6 +62,19 @@ def rich(
     place: Place | None = None,
 ) -> None:
     """Needs all of it."""
+
+
+def nested(
+    box: Box | None = None,
+    boxes: list[Box] | None = None,
+    either: Box | Labelled | None = None,
+    closed: Closed | None = None,
+    open: Open | None = None,
+    label: Labelled | None = None,
+    place: Place | None = None,
+    counts: dict[str, int] | None = None,
+) -> None:
+    """Takes what has defaults inside."""
 
 
 def bound(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +100,13 @@ def bound(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         (rich, {"box": {}, "either": '{"x": 1}'}, {"either": Point(1)}),
         (rich, {"box": {}, "found": "[1, 1]", "pair": "[1, 2]"}, {"found": {1}, "pair": (1, 2)}),
         (rich, {"box": "{}", "place": '{"name": "here"}'}, {"place": {"name": "here"}}),
+        (nested, {"box": {"sizes": None}}, {"box": Box()}),
+        (nested, {"boxes": [{"sizes": None}, "{}"]}, {"boxes": [Box(), Box()]}),
+        (nested, {"either": {"sizes": None, "label": None}}, {"either": Box()}),
+        (nested, {"closed": {"Note": None}}, {"closed": Closed()}),
+        (nested, {"open": {"note": None}}, {"open": Open()}),
+        (nested, {"label": {"label": None}}, {"label": Labelled()}),
+        (nested, {"place": {"name": "here", "zip": None}}, {"place": {"name": "here"}}),
     ],
 )
 def test_an_argument_is_taken_as_it_is_meant(
@@ -81,6 +118,23 @@ def test_an_argument_is_taken_as_it_is_meant(
         return
     values = bound(function, arguments)
     assert {name: values[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"box": {"sizes": [None]}}, "box.sizes.0: Input should be a valid integer"),
+        ({"place": {"name": None, "zip": None}}, "place.name: Input should be a valid string"),
+        ({"counts": {"apples": None}}, "counts.apples: Input should be a valid integer"),
+        ({"counts": {"apples": None}, "box": {"sizes": None}}, "counts.apples: Input should be"),
+    ],
+)
+def test_null_for_anything_but_a_field_with_a_default_is_refused(
+    arguments: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InvalidToolArguments) as refused:
+        bound(nested, arguments)
+    assert told in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +158,7 @@ def test_the_model_is_told_of_what_is_not_plain(arguments: dict[str, Any], told:
     ("output_type", "text", "output"),
     [
         (Box, '{"sizes": "[1]"}', Box(sizes=[1])),
+        (Box, '{"sizes": null, "inner": {"sizes": null}}', Box(inner=Box())),
         (list[int], "[1, 2]", [1, 2]),
         (list[int], '{"response": "[1, 2]"}', [1, 2]),
         (int, "5", 5),
@@ -121,6 +176,10 @@ def test_a_final_output_is_taken_as_it_is_meant(output_type: Any, text: str, out
 def test_another_final_output_is_refused_as_it_came(text: str) -> None:
     with pytest.raises(ModelBehaviorError, match="not valid JSON for list"):
         AgentOutputSchema(list[int]).validate_json(text)
+
+
+def test_a_text_with_half_a_character_holds_no_structure() -> None:
+    assert structure_in("[\ud800]") == "[\ud800]"
 
 
 def test_inputs_of_handoffs_and_agents_are_taken_as_they_are_meant() -> None:
