@@ -268,10 +268,10 @@ class Invocation:
         return self.make.__call__(context, json_text)  # type: ignore[operator]
 
     async def _make_later(self, context: RunContextWrapper[Any], json_text: str) -> Any:
-        from asyncio import to_thread
+        from .concurrency.aio import call_aside
 
         try:
-            return await settled(await to_thread(self.make, context, json_text))
+            return await settled(await call_aside(self.make, context, json_text))
         except Exception as error:
             if self.failure_error_function is None:
                 raise

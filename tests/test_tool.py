@@ -388,6 +388,14 @@ def test_a_tool_may_be_awaited_on_an_event_loop(function: Any) -> None:
         invoke(function_tool(function, failure_error_function=None), '{"n": 2}')
 
 
+def test_a_tool_that_is_awaited_may_come_to_an_end_of_an_iterator() -> None:
+    @function_tool
+    def first() -> str:
+        return next(iter(()))
+
+    assert invoke(first, "{}").endswith("first raised StopIteration: StopIteration")
+
+
 def test_guardrails_of_tools_can_be_had_where_tools_are() -> None:
     from agents_lite import ToolInputGuardrail, tool
 

@@ -15,12 +15,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from ..exceptions import UserError
-from .calling import Callbacks
-from .cancellation import Cancellation, RunCancelled
+from .calling import ENDS, Callbacks, no_end
+from .cancellation import Cancellation, RunCancelled, current_cancellation
 from .forks import new_lock
 from .generators import drain, is_over
 from .starts import hurry, run_in_turn
-from .workers import GRACE_SECONDS, Outcome, begin, let_others_begin
+from .workers import GRACE_SECONDS, Outcome, begin, let_others_begin, run_in_thread
 
 MOST_AHEAD = 1024
 """How many values the driving thread may be ahead of their reader."""
@@ -80,6 +80,28 @@ async def run_on_thread(work: Work[Any, TResult]) -> TResult:
         await _stop(work, future)
         raise
     return future.result()
+
+
+async def call_aside(call: Callable[..., T], *args: Any) -> T:
+    """What a call returns that is made on another thread; when it is cancelled, it ends soon."""
+    scope = Cancellation()
+    around = current_cancellation.set(scope)
+    try:
+        outcome = run_in_thread(_call_endless, call, *args)
+    finally:
+        current_cancellation.reset(around)
+    try:
+        return await asyncio.wrap_future(outcome)
+    except asyncio.CancelledError:
+        scope.cancel(RunCancelled())
+        raise
+
+
+def _call_endless(call: Callable[..., T], *args: Any) -> T:
+    try:
+        return call(*args)
+    except ENDS as error:
+        raise no_end(call, error) from error
 
 
 class AsyncReader(Generic[T]):

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
 
 _LOOP_CLOSED = "The event loop of the run was closed"
-_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
+ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
+"""What is an end to generators, and to who reads them; a Future cannot hold it."""
 
 
 def name_of(function: object) -> str:
@@ -35,7 +36,7 @@ def name_of(function: object) -> str:
     return type(function).__name__
 
 
-def _no_end(function: object, error: BaseException) -> UserError:
+def no_end(function: object, error: BaseException) -> UserError:
     """The error for one that means an end to generators, and to who reads them."""
     return UserError(f"{name_of(function)} raised {type(error).__name__}: {words_of(error)}")
 
@@ -137,8 +138,8 @@ class Callbacks:
             current_cancellation.set(cancellation)
             with _InOneProcess(function):
                 outcome = function(*args)
-        except _ENDS as error:
-            raise _no_end(function, error) from error
+        except ENDS as error:
+            raise no_end(function, error) from error
         except BaseException as error:
             if is_cancelled_task(error):
                 raise UserError(f"{name_of(function)} was cancelled: {words_of(error)}") from error
@@ -322,8 +323,8 @@ async def _settle(future: Outcome[Any], awaitable: Awaitable[Any]) -> None:
     try:
         with _InOneProcess(awaitable):
             result = await awaitable
-    except _ENDS as error:
-        told = _no_end(awaitable, error)
+    except ENDS as error:
+        told = no_end(awaitable, error)
         told.__cause__ = error
         future.set_exception(told)
     except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread

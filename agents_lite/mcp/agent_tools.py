@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..checks import check_kind
+from ..concurrency.cancellation import current_cancellation
 from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
@@ -178,7 +179,7 @@ def _invoke(
             result = server.call(tool_name, arguments, caller, meta)
     else:
         server.hold_until(run.closing)
-        cancellation = context.cancellation or run.cancellation
+        cancellation = current_cancellation.get() or context.cancellation or run.cancellation
         answers = Answers(*run.answered_in_call(context.tool_call_id))
         caller = Caller(cancellation, partial(run.call_within, cancellation), answers)
         meta = _meta_of(server, tool_name, context, arguments, caller)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from ..concurrency.calling import Callbacks
-from ..concurrency.cancellation import Cancellation
+from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock
 from ..concurrency.workers import run_in_thread_or_here
 from ..exceptions import MCPServerError, MCPTimeoutError, UserError
@@ -132,10 +132,10 @@ class Caller:
 
 
 class Alone:
-    """A `with` block whose caller is outside of any run."""
+    """A `with` block whose caller is no run's; it ends with the function of a run that it is in."""
 
     def __init__(self) -> None:
-        self._cancellation = Cancellation()
+        self._cancellation = current_cancellation.get() or Cancellation()
         self._callbacks: Callbacks | None = None  # few calls need them
 
     def __enter__(self) -> Caller:

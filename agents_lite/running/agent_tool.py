@@ -9,6 +9,7 @@ from typing import Any
 
 from ..agent import Agent
 from ..checks import check_takes
+from ..concurrency.cancellation import current_cancellation
 from ..exceptions import NestingTooDeep
 from ..result import RunResult
 from ..run_config import as_run_config
@@ -53,7 +54,7 @@ class _InnerRuns:
             input,
             options,  # type: ignore[arg-type]
             streamed=tell is not None,
-            parent=context.cancellation,
+            parent=current_cancellation.get() or context.cancellation,
             around=outer,
             record=None if outer is None else outer.record.inner(context.tool_call_id, agent),
         )

@@ -603,3 +603,49 @@ def test_a_run_that_shares_the_loop_is_awaited_on_it() -> None:
     outer = Agent("Outer", tools=[blocking], model=ScriptedModel([call("blocking"), text("end")]))
     result = Runner.run_sync(outer, "x", timeout=20)
     assert result.new_items[1].output == "asked"
+
+
+CONTEXT = ToolContext(None, tool_name="ask", tool_call_id="c1", tool_arguments="{}")
+
+
+def test_an_agent_tool_whose_awaiting_is_cancelled_stops() -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    class Endless(Model):
+        async def stream(self, request: ModelRequest) -> AsyncIterator[Any]:
+            began.set()
+            try:
+                await asyncio.sleep(LONG)
+                yield {}
+            finally:
+                ended.set()
+
+    ask = Agent("Inner", model=Endless()).as_tool("ask", "Ask.")
+
+    async def leave() -> None:
+        task = asyncio.create_task(ask.on_invoke_tool(CONTEXT, '{"input": "x"}'))
+        while not began.is_set():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.wait(SOON)
+
+    asyncio.run(leave())
+
+
+def test_any_number_of_agent_tools_may_be_awaited_at_once() -> None:
+    together = threading.Barrier(40, timeout=SOON)
+
+    class Meeting(Model):
+        def stream(self, request: ModelRequest) -> Any:
+            together.wait()
+            return ScriptedModel([text("met")]).stream(request)
+
+    ask = Agent("Inner", model=Meeting()).as_tool("ask", "Ask.", failure_error_function=None)
+
+    async def gather() -> list[Any]:
+        calls = [ask.on_invoke_tool(CONTEXT, '{"input": "x"}') for _ in range(40)]
+        return await asyncio.gather(*calls)
+
+    assert asyncio.run(gather()) == ["met"] * 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import logging
@@ -22,6 +23,7 @@ from agents_lite import (
     MCPTimeoutError,
     RunConfig,
     Runner,
+    function_tool,
 )
 from agents_lite.concurrency.cancellation import Cancellation, RunCancelled
 from agents_lite.mcp.session import Caller
@@ -29,7 +31,7 @@ from agents_lite.testing import ScriptedModel, call
 from tests.support.loopback import LAST_CHUNK, Peer, Received, chunk, http_answer, stream_head
 from tests.support.mcp_http import ScriptedMCP, event, said
 from tests.support.memory import MOST_BYTES, grown_bytes
-from tests.support.waiting import wait_until
+from tests.support.waiting import SOON, wait_until
 
 both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
 
@@ -409,6 +411,37 @@ def test_a_cancelled_call_ends_at_once() -> None:
         threading.Thread(target=stop).start()
         with pytest.raises(RunCancelled):
             server.call("write", {}, caller)
+
+
+def test_a_call_that_a_tool_makes_of_a_server_ends_with_the_run() -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    def hang(peer: Peer, _: Any) -> None:
+        began.set()
+        peer.hang()
+
+    endless: dict[str, Any] = {"client_session_timeout_seconds": None}
+    with ScriptedMCP(plays={"write": hang}) as scripted, client(scripted, **endless) as server:
+
+        @function_tool
+        def write() -> None:
+            try:
+                server.call_tool("write")
+            finally:
+                ended.set()
+
+        agent = Agent("A", tools=[write], model=ScriptedModel([call("write")]))
+
+        async def leave() -> None:
+            task = asyncio.create_task(Runner.run(agent, "x"))
+            while not began.is_set():
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(leave())
+        assert ended.wait(SOON)
 
 
 def test_a_stream_that_breaks_off_is_taken_up_where_it_ended() -> None:

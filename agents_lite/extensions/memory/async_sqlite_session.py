@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from ...concurrency.cancellation import Cancellation, RunCancelled, current_cancellation
+from ...concurrency.aio import call_aside
 from ...items import TResponseInputItem
 from ...memory.session import SessionABC
 from ...memory.session_settings import SessionSettings
 from ...memory.sqlite_session import SQLiteSession
-
-T = TypeVar("T")
 
 
 class AsyncSQLiteSession(SessionABC):
@@ -36,37 +33,24 @@ class AsyncSQLiteSession(SessionABC):
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """The newest `limit` items (None: all); fewer, rather than cut a call from its output."""
-        return await _aside(self._session.get_items, limit)
+        return await call_aside(self._session.get_items, limit)
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
         """Append the items of a turn: all of them or, when it raises, none."""
-        await _aside(self._session.add_items, items)
+        await call_aside(self._session.add_items, items)
 
     async def replace_items(self, items: list[TResponseInputItem], count: int) -> None:
         """Put items in the place of the oldest `count`: in one transaction, whoever reads."""
-        await _aside(self._session.replace_items, items, count)
+        await call_aside(self._session.replace_items, items, count)
 
     async def pop_item(self) -> TResponseInputItem | None:
         """Remove the newest item and return it, or None when there is none."""
-        return await _aside(self._session.pop_item)
+        return await call_aside(self._session.pop_item)
 
     async def clear_session(self) -> None:
         """Forget the conversation."""
-        await _aside(self._session.clear_session)
+        await call_aside(self._session.clear_session)
 
     async def close(self) -> None:
         """Close the database."""
-        await _aside(self._session.close)
-
-
-async def _aside(call: Callable[..., T], *args: Any) -> T:
-    """What a call returns that is made on another thread; when it is cancelled, it ends soon."""
-    scope = Cancellation()
-    around = current_cancellation.set(scope)
-    try:
-        return await asyncio.to_thread(call, *args)
-    except asyncio.CancelledError:
-        scope.cancel(RunCancelled())
-        raise
-    finally:
-        current_cancellation.reset(around)
+        await call_aside(self._session.close)
