@@ -108,3 +108,5 @@ def tell_of_agent(run: LiveRun) -> None:
         said = conversation.prepared if is_first else list(conversation.next_input)
         run.context.turn_input = ItemHelpers.input_to_new_input_list(said)
         run.tell_once("agent_started", run.agent, said)
+    else:
+        run.context.turn_input = record.agent_input

@@ -40,6 +40,7 @@ from .turn.plan import items_of, ranks_of
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..guardrail import InputGuardrailResult, OutputGuardrailResult
+    from ..items import TResponseInputItem
     from ..tool_guardrails import ToolInputGuardrailResult, ToolOutputGuardrailResult
 
 
@@ -108,8 +109,8 @@ class Record:
         "filtered", "told", "raw_responses", "usage", "usage_by_agent", "tool_calls",
         "input_guardrail_results", "output_guardrail_results", "tool_input_guardrail_results",
         "tool_output_guardrail_results", "output_retries", "final_output", "is_started",
-        "is_finished", "agent_is_new", "_checked", "_tripped", "_verdict_ranks", "_ranks",
-        "_tool_users", "_decided_for_all", "_added", "_failure", "_lock",
+        "is_finished", "agent_is_new", "agent_input", "_checked", "_tripped", "_verdict_ranks",
+        "_ranks", "_tool_users", "_decided_for_all", "_added", "_failure", "_lock",
     )  # fmt: skip
 
     def __init__(
@@ -169,6 +170,8 @@ class Record:
         """Whether there is a final output."""
         self.agent_is_new = True
         """Whether the agent at work has not answered yet since it took over."""
+        self.agent_input: list[TResponseInputItem] = []
+        """What the agent at work was given when it took over, once it has answered."""
         self._checked: frozenset[tuple[str, int]] = _NONE
         self._tripped: frozenset[tuple[str, int]] = _NONE
         self._verdict_ranks: defaultdict[str, list[int]] = defaultdict(list)
@@ -348,7 +351,9 @@ class Record:
             return
         self.turn = fact.turn
         self.answer = fact
-        self.agent_is_new = False
+        if self.agent_is_new:
+            self.agent_is_new = False
+            self.agent_input = list(self.conversation.next_input)
         self.calls = {}
         self._ranks = None
         self.conversation.take_answer(items_of(fact, self.agent), fact.response.response_id)

@@ -31,6 +31,7 @@ from agents_lite import (
     RunState,
     SQLiteSession,
     ToolApprovalItem,
+    ToolContext,
     ToolOutputImage,
     UnknownEndError,
     UserError,
@@ -624,6 +625,24 @@ def test_typed_outputs_and_handoffs_come_back_from_text() -> None:
     state = carried(Runner.run_sync(first, "x").to_state(), first)
     assert state._record.final_output == Total(total=3)
     assert state._record.agent is last
+
+
+def test_tools_are_told_what_their_agent_was_given_before_the_pause() -> None:
+    seen = []
+
+    @function_tool(needs_approval=True)
+    def refund(context: ToolContext[Any]) -> None:
+        seen.append([item.get("type", "message") for item in context.turn_input])
+
+    model = ScriptedModel([call("refund"), handoff_to("B"), call("refund"), "Done."])
+    b = Agent(name="B", model=model, tools=[refund])
+    agent = Agent(name="A", model=model, tools=[refund], handoffs=[b])
+    result = Runner.run_sync(agent, "Hi")
+    for _ in range(2):
+        state = RunState.from_string(agent, result.to_state().to_string())
+        state.approve(state.get_interruptions()[0])
+        result = Runner.run_sync(agent, state)
+    assert seen == [["message"], ["message", *["function_call", "function_call_output"] * 2]]
 
 
 def test_a_context_is_asked_for_or_written_down() -> None:
