@@ -479,7 +479,7 @@ class Journal(ABC):
         if row is None:
             raise JournalError(f"The journal has lost run {run_id!r} while it was at work")
         if row.holder != holder.text:
-            raise RunBusy(run_id, _holder_of(row) or "and was taken over from this process")
+            raise RunBusy(run_id, str(_holder_of(row) or "and was taken over from this process"))
         return row
 
     def _decide(
@@ -583,14 +583,13 @@ def _check_free(row: RunRow, now: float) -> None:
     Raises:
         RunBusy: Somebody has.
     """
-    holder = None if row.holder is None else Holder.from_text(row.holder)
+    holder = _holder_of(row)
     if holder is not None and now < row.lease_until and not holder.is_dead():
         raise RunBusy(row.run_id, str(holder))
 
 
-def _holder_of(row: RunRow) -> str | None:
-    holder = None if row.holder is None else Holder.from_text(row.holder)
-    return None if holder is None else str(holder)
+def _holder_of(row: RunRow) -> Holder | None:
+    return None if row.holder is None else Holder.from_text(row.holder)
 
 
 def _check_agents(row: RunRow, agent: Agent[Any]) -> None:
@@ -629,7 +628,7 @@ def _shown(row: RunRow) -> StoredRun:
     note = _decoded(row.note)
     status, holder = row.status, None
     if status == "working":
-        known = None if row.holder is None else Holder.from_text(row.holder)
+        known = _holder_of(row)
         if known is None or known.is_dead():
             status = "stopped"
         else:
