@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import UserError
 from ..memory import SQLiteSession
 from ..run import RunConfig, Runner
+from ..shown import in_few_words
 from ..viewer.text import plain
 from .actions import Action
 from .agent_options import chosen_server
@@ -137,16 +138,16 @@ def _told(fact: dict[str, Any]) -> str:
     kind = str(fact["type"]).replace("_", " ")
     match fact["type"]:
         case "started":
-            return f"{kind}: {_clip(fact['given'])}"
+            return f"{kind}: {in_few_words(fact['given'])}"
         case "answered":
             said = [_said(item) for item in fact["output"]]
             return f"turn {fact['turn']}: {'; '.join(said)}"
         case "called":
-            return f"{kind} {fact['call_id']}: {_clip(fact['raw'].get('output'))}"
+            return f"{kind} {fact['call_id']}: {in_few_words(fact['raw'].get('output'))}"
         case "finished":
-            return f"{kind}: {_clip(fact.get('output'))}" if "output" in fact else kind
+            return f"{kind}: {in_few_words(fact.get('output'))}" if "output" in fact else kind
         case "failed":
-            return f"{kind}: {fact['error']}: {_clip(fact['message'])}"
+            return f"{kind}: {fact['error']}: {in_few_words(fact['message'])}"
         case "decided":
             return f"{kind} {fact['call_id']}: {fact['verdict']}"
         case "asked" if fact.get("questions"):
@@ -159,20 +160,15 @@ def _asked(question: dict[str, Any]) -> str:
     from ..mcp.schemas import properties_in
 
     fields = ", ".join(properties_in(question.get("requested_schema")))
-    return _clip(f"{question['message']} ({question.get('url') or fields})")
+    return in_few_words(f"{question['message']} ({question.get('url') or fields})")
 
 
 def _said(item: dict[str, Any]) -> str:
     if "arguments" in item:
-        return f"{item.get('name')}({_clip(item['arguments'])}), {item.get('call_id')}"
+        return f"{item.get('name')}({in_few_words(item['arguments'])}), {item.get('call_id')}"
     if item.get("type") != "message":
         return str(item.get("type"))
-    return _clip("".join(part.get("text") or "" for part in item.get("content") or ()))
-
-
-def _clip(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return in_few_words("".join(part.get("text") or "" for part in item.get("content") or ()))
 
 
 def _resume(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from ..running.fact_json import fact_from_json, fact_to_json
 from ..running.facts import Answered, Begun, Fact
 from ..running.record import Record
 from ..running.run_state import inner_agent
+from ..shown import in_few_words
 from .stored_run import WaitingCall
 
 JSON = dict[str, Any]
@@ -103,11 +104,12 @@ def input_difference(before: Any, now: Any) -> str | None:
     if was == is_now:
         return None
     if isinstance(before, str) and isinstance(now, str):
-        return f"its input was {_clip(before)}, and now it is {_clip(now)}"
+        shown = [in_few_words(repr(each)) for each in (before, now)]
+        return f"its input was {shown[0]}, and now it is {shown[1]}"
     for index in range(max(len(was), len(is_now))):
         first, second = was[index : index + 1], is_now[index : index + 1]
         if first != second:
-            shown = [_clip(each[0]) if each else "nothing" for each in (first, second)]
+            shown = [in_few_words(each[0]) if each else "nothing" for each in (first, second)]
             return f"item {index} of its input was {shown[0]}, and now it is {shown[1]}"
     return None
 
@@ -190,7 +192,3 @@ def open_questions(facts: list[JSON], call: WaitingCall) -> JSON:
 def _address(told: JSON) -> Address:
     return tuple((turn, call_id) for turn, call_id in told.get("in", ()))
 
-
-def _clip(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
