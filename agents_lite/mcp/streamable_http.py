@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 import re
 import threading
@@ -15,14 +14,17 @@ from typing import Any
 import requests
 from pydantic_core import to_json
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Timeout
 
 from ..concurrency.cancellation import Cancellation
 from ..exceptions import MCPServerError, UserError
 from ..http.address import redirect_target, without_query
+from ..http.answer import WIRE_ERRORS
+from ..http.chunked import BLOCK_SIZE
 from ..http.connections import Exchange as Wire
 from ..http.connections import WatchedAdapter
+from ..http.endpoint import MOST_REDIRECTS
 from ..http.errors import cause_in_words, excerpt, parse_json
 from ..http.headers import keep_headers
 from ..http.sse import EventDecoder
@@ -47,10 +49,6 @@ from .transport import (
 
 logger = logging.getLogger("agents_lite")
 
-BLOCK_SIZE = 65536
-"""Bytes asked of a socket at a time."""
-WIRE_ERRORS = (OSError, HTTPError, http.client.HTTPException, ValueError)
-"""What requests, urllib3, http.client and sockets raise when an exchange fails."""
 _LOST_SESSION = re.compile(
     r"session.{0,30}(not found|expired|invalid|unknown|terminated)"
     r"|(no valid|not valid|invalid|unknown|expired).{0,20}session",
@@ -63,7 +61,6 @@ BEGINNING = 1.0
 """Seconds to wait until a stream for what the server says of its own accord is open."""
 LAST_BLOCKS = 8
 """Blocks read after the answer, in search of the end of a stream."""
-MOST_REDIRECTS = 5
 MOST_RESUMPTIONS = 3
 """How often in a row a stream that brings nothing new is taken up again."""
 LONGEST_PAUSE = 5.0
