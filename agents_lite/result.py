@@ -71,6 +71,11 @@ class RunResultBase:
         return self._run.record.usage
 
     @property
+    def usage_by_agent(self) -> dict[str, Usage]:
+        """The same, split by the agent's name."""
+        return self._run.record.usage_by_agent
+
+    @property
     def cost(self) -> float | None:
         """What the model calls have cost, in US dollars, nested runs included. None: of some call
         that is not known, for want of a price for example; see `set_prices`.
@@ -86,11 +91,6 @@ class RunResultBase:
         record = self._run.record
         default = record.max_turns if record.is_started else DEFAULT_MAX_TURNS
         return self._run.options.get("max_turns", default)
-
-    @property
-    def usage_by_agent(self) -> dict[str, Usage]:
-        """The same, split by the agent's name."""
-        return self._run.record.usage_by_agent
 
     @property
     def context_wrapper(self) -> RunContextWrapper[Any]:

@@ -10,7 +10,6 @@ from ..cassettes.questions import plain
 from ..guardrail import GuardrailFunctionOutput, InputGuardrailResult
 from ..items import ToolCallOutputItem, arguments_of
 from ..response_types import as_json, read_json
-from ..running.fact_json import item_to_json
 from ..running.facts import (
     Added,
     Answered,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 UNKNOWN: Any = object()
 """What the record does not tell."""
-
-
 When = Literal["awaited", "within", "behind"]
 """While the answer of a turn was awaited, when that was there, or when the turn had ended."""
 
@@ -268,8 +265,7 @@ def asked_model(usage: Usage) -> str | None:
 
 
 def _take_output(call: RecordedCall, called: Called) -> None:
-    told = item_to_json(called.item)
-    call.item, call.raised = told["raw"], None
+    call.item, call.raised = as_json(called.item.raw_item), None
     if isinstance(called.item, ToolCallOutputItem):
         call.value = called.item.output
 
