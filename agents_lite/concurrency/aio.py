@@ -256,9 +256,8 @@ class _Driver(Generic[T]):
     def _wake_reader(self) -> None:
         with self._lock:
             reader, self._reader = self._reader, None
-        if reader is not None:
-            if not self._bell.ring(reader):
-                self._leave()  # the loop is closed: nobody reads any more
+        if reader is not None and not self._bell.ring(reader):
+            self._leave()  # the loop is closed: nobody reads any more
 
 
 class Bell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import (
@@ -33,8 +33,9 @@ def refusal_of_call(call: ToolCall, guardrails: Sequence[ToolInputGuardrail]) ->
         ToolInputGuardrailTripwireTriggered: A guardrail stops the run.
         UserError: A guardrail gave no verdict.
     """
-    asked = ToolInputGuardrailData(call.context, call.run.agent)
-    return _first_refusal(call, guardrails, asked)
+    checked = ToolInputGuardrailData(call.context, call.run.agent)
+    tripwire = ToolInputGuardrailTripwireTriggered
+    return _first_refusal(call, guardrails, checked, ToolInputGuardrailResult, tripwire)
 
 
 def refusal_of_output(
@@ -46,30 +47,29 @@ def refusal_of_output(
         ToolOutputGuardrailTripwireTriggered: A guardrail stops the run.
         UserError: A guardrail gave no verdict.
     """
-    done = ToolOutputGuardrailData(call.context, call.run.agent, output)
-    return _first_refusal(call, guardrails, done)
+    checked = ToolOutputGuardrailData(call.context, call.run.agent, output)
+    tripwire = ToolOutputGuardrailTripwireTriggered
+    return _first_refusal(call, guardrails, checked, ToolOutputGuardrailResult, tripwire)
 
 
 def _first_refusal(
     call: ToolCall,
     guardrails: Sequence[ToolInputGuardrail | ToolOutputGuardrail],
-    data: Any,
+    checked: ToolInputGuardrailData,
+    result: Callable[[Any, ToolGuardrailFunctionOutput], Any],
+    tripwire: Callable[[Any, ToolGuardrailFunctionOutput], Exception],
 ) -> str | None:
     """What the model is told instead, as the first guardrail that refuses wants it; or None."""
     for guardrail in guardrails:
-        verdict = call.ask(guardrail.guardrail_function, data)
+        verdict = call.ask(guardrail.guardrail_function, checked)
         if not isinstance(verdict, ToolGuardrailFunctionOutput):
             raise UserError(
                 f"Tool guardrail {guardrail.get_name()} must return ToolGuardrailFunctionOutput, "
                 f"got {repr_of(verdict)}"
             )
-        is_input = isinstance(guardrail, ToolInputGuardrail)
-        kind: Any = ToolInputGuardrailResult if is_input else ToolOutputGuardrailResult
-        call.run.record.add(ToolChecked(call.call_id, kind(guardrail, verdict)))
+        call.run.record.add(ToolChecked(call.call_id, result(guardrail, verdict)))
         if verdict.behavior["type"] == "raise_exception":
-            if isinstance(guardrail, ToolInputGuardrail):
-                raise ToolInputGuardrailTripwireTriggered(guardrail, verdict)
-            raise ToolOutputGuardrailTripwireTriggered(guardrail, verdict)
+            raise tripwire(guardrail, verdict)
         if verdict.behavior["type"] == "reject_content":
             return verdict.behavior["message"]
     return None
