@@ -236,7 +236,8 @@ def _with_parts(message: Item, texts: list[StreamedText]) -> Item:
     parts, is_richer = _parts(message), False
     streamed: dict[int, list[StreamedText]] = {}
     for text in texts:
-        streamed.setdefault(text.part if isinstance(text.part, int) else 0, []).append(text)
+        if text.text:  # a part of reasoning may be announced as one of a message
+            streamed.setdefault(text.part if isinstance(text.part, int) else 0, []).append(text)
     for index, pieces in sorted(streamed.items()):
         name = _FIELDS[pieces[0].name][1]
         whole = "".join(text.text for text in pieces)
@@ -244,7 +245,7 @@ def _with_parts(message: Item, texts: list[StreamedText]) -> Item:
         if not isinstance(part, dict):
             continue
         is_counted_on = 0 not in streamed and any(_says(each, name, whole) for each in parts)
-        if whole and not part.get(name) and not is_counted_on:
+        if not part.get(name) and not is_counted_on:
             parts[index : index + 1] = [{**part, name: whole}]
             is_richer = True
     return {**message, "content": parts} if is_richer else message

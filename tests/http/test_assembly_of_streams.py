@@ -257,10 +257,12 @@ def test_a_part_that_only_its_events_tell_of_is_added_to_items_that_are_whole() 
 
 def test_a_part_that_is_numbered_behind_those_of_the_reasoning_is_no_second_one() -> None:
     whole = message(part("One"))
-    events = text_deltas("One", content_index=1)
+    announced = {"type": "response.content_part.added", "item_id": "rs_1", "part": part("")}
 
-    assert output_of(added(message()), *events, done(whole), completed((whole,))) == [whole]
-    assert output_of(added(message()), *events, completed()) == [whole]
+    for begun in [], [{**announced, "output_index": 0, "content_index": 0}]:
+        events = [*begun, added(message()), *text_deltas("One", content_index=1)]
+        assert output_of(*events, done(whole), completed((whole,))) == [whole]
+        assert output_of(*events, completed()) == [whole]
 
 
 def test_an_item_that_only_began_is_added_to_items_that_are_whole() -> None:
