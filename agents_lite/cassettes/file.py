@@ -46,7 +46,7 @@ def read_cassette(path: Path) -> Content:
         UserError: The file is no cassette.
     """
     try:
-        told = read_json(path.read_text("utf-8"))
+        told = read_json(path.read_text("utf-8-sig"))
         if told["version"] != VERSION:
             raise ValueError(f"its version is {told['version']!r}")
         models: list[Entry] = []

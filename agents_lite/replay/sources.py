@@ -119,7 +119,7 @@ def _open_file(path: Path, run_id: str | None) -> Any:
         with path.open("rb") as file:
             is_database = file.read(len(_SQLITE)) == _SQLITE
         if not is_database:
-            return path.read_text("utf-8")
+            return path.read_text("utf-8-sig")
         return _open_database(path)
     except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a path or text that is none
         raise UserError(f"There is no recorded run in {path}: {error}") from error

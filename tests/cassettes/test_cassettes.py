@@ -574,6 +574,16 @@ def test_the_file_is_easy_to_read(scripted: Scripted, file: Path) -> None:
     assert said == FILE
 
 
+def test_an_editor_may_have_put_a_byte_order_mark_before_it(
+    scripted: Scripted, file: Path
+) -> None:
+    with cassette(file):
+        run_sync(Agent("A", model=scripted(["Hello"])), "Hi")
+    file.write_text(file.read_text("utf-8"), "utf-8-sig")
+    with cassette(file, record="none"):
+        assert run_sync(Agent("A", model=scripted([])), "Hi").final_output == "Hello"
+
+
 def test_a_long_conversation_is_written_once(scripted: Scripted, file: Path) -> None:
     with cassette(file):
         run_sync(clerk(scripted([*([call("price", order=7)] * 99), "Done"])), "Go", max_turns=100)

@@ -127,6 +127,7 @@ SOURCES: dict[str, Callable[[Any, Path, Path], Any]] = {
     "text": lambda result, file, folder: result.to_state().to_string(),
     "JSON": lambda result, file, folder: result.to_state().to_json(),
     "file of a state": lambda r, file, folder: as_file(r.to_state().to_string(), folder),
+    "with a mark": lambda r, file, folder: as_file("\ufeff" + r.to_state().to_string(), folder),
     "trace": lambda result, file, folder: the_trace(file),
     "file of traces": lambda result, file, folder: file,
     "path as text": lambda result, file, folder: str(file),
