@@ -63,13 +63,14 @@ def check_size(pipeline: Pipeline, texts: Iterable[str]) -> None:
     size = max((len(text.encode()) for text in texts if len(text) > _SMALL), default=0)
     if size == 0:
         return
-    with suppress(ResponseError):  # a hosted server may not tell
-        for most in map(int, filter(None, pipeline.config_get("proto-max-bulk-len").values())):
-            if size > most:
-                raise DataError(
-                    f"a text of {size} bytes is more than its proto-max-bulk-len of {most}: "
-                    "raise that, or keep what is large elsewhere"
-                )
+    for limit in ("proto-max-bulk-len", "client-query-buffer-limit"):
+        with suppress(ResponseError):  # a hosted server may not tell
+            for most in map(int, filter(None, pipeline.config_get(limit).values())):
+                if size > most:
+                    raise DataError(
+                        f"a text of {size} bytes is more than its {limit} of {most}: "
+                        "raise that, or keep what is large elsewhere"
+                    )
 
 
 def in_words(error: Exception) -> str:

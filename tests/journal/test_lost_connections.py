@@ -248,18 +248,25 @@ def test_a_server_that_takes_no_writes_for_a_moment_is_waited_for(
 
 
 def test_a_redis_that_always_ends_the_connection_is_not_asked_without_end(redis_url: str) -> None:
-    journal: Any = JournalStore("redis", redis_url).open(lease=0.3)
-    journal.forget("lossy", unfinished=True)
+    import redis
+
     limit = "client-query-buffer-limit"
-    most = journal._client.config_get(limit)[limit]
-    journal._client.config_set(limit, 2**20)
+    server = redis.Redis.from_url(redis_url)
+    most = server.config_get(limit)[limit]
+    server.config_set(limit, 2**20)
+    untold = ["+@all", "-config"]
+    server.acl_setuser("guest", enabled=True, nopass=True, keys=["*"], commands=untold)
+    place = redis_url.replace("redis://", "redis://guest:x@")
+    journal: Any = JournalStore("redis", place).open(lease=0.3)
+    journal.forget("lossy", unfinished=True)
     config = RunConfig(journal=journal, run_id="lossy", tracing_disabled=True)
     try:
         with pytest.raises(JournalError, match="Check that the server is there") as caught:
             Runner.run_sync(Agent("A", model=ScriptedModel(["x" * 2**21])), "Go", run_config=config)
         assert caught.value.may_pass
     finally:
-        journal._client.config_set(limit, most)
+        server.config_set(limit, most)
+        server.acl_deluser("guest")
 
 
 def crash_postgres(server: Server) -> None:

@@ -74,14 +74,14 @@ def keep_large(journal: Any, session: Any) -> Iterator[AgentsException]:
     yield refused.value
 
 
-def test_what_is_too_large_for_redis_is_told(redis_url: str) -> None:
+@pytest.mark.parametrize("limit", ["proto-max-bulk-len", "client-query-buffer-limit"])
+def test_what_is_too_large_for_redis_is_told(redis_url: str, limit: str) -> None:
     import redis
 
     from agents_lite.extensions.journal import RedisJournal
     from agents_lite.extensions.memory import RedisSession
 
     server = redis.Redis.from_url(redis_url, max_connections=1)  # which is enough for one run
-    limit = "proto-max-bulk-len"
     most = server.config_get(limit)[limit]
     server.config_set(limit, 2**20)
     try:
