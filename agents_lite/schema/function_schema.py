@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 import sys
+import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,8 +41,9 @@ DocstringStyle = Literal["google", "numpy", "sphinx", "epydoc"]
 
 _PARSER_STYLES = {"google": "GOOGLE", "numpy": "NUMPYDOC", "sphinx": "REST", "epydoc": "EPYDOC"}
 _SECTION_MARK = re.compile(r"^\s*(?:[:@]\w|\w[\w ]*:\s*$|-{3,}\s*$)", re.MULTILINE)
+_SMALL_TITLES = r"(?m)^( *)(args|arguments|params|parameters|raises|returns|yields):[ \t]*$"
 _ARGUMENTS_FIRST = re.compile(r"(?:Args|Arguments|Params|Parameters):\s*\n")
-_MORE_ARGUMENTS = r"(?m)^( *)(?:(?:Keyword|Other) (?:Args|Arguments|Params|Parameters)):\s*$"
+_MORE_ARGUMENTS = r"(?im)^( *)(?:(?:Keyword|Other) (?:Args|Arguments|Params|Parameters)):\s*$"
 _CONTEXT_NAME = r"(?:\w+\.)*(?:RunContextWrapper|ToolContext)\b"
 
 
@@ -439,10 +441,13 @@ def _read_docstring(doc: str, style: DocstringStyle | None) -> tuple[str, dict[s
     """The text before a docstring's sections, and the descriptions of parameters by name."""
     check_choice(style, "docstring_style", *_PARSER_STYLES, None)
     doc = "\n".join(doc.splitlines())
+    doc = re.sub(_SMALL_TITLES, lambda found: f"{found[1]}{found[2].capitalize()}:", doc)
     if not _SECTION_MARK.search(doc):
         return inspect.cleandoc(doc), {}
-    if _ARGUMENTS_FIRST.match(doc):
-        doc = "\n" + doc  # or what follows the first line loses the indentation that is read
+    if first := _ARGUMENTS_FIRST.match(doc):  # what follows has to stand behind it, as it is read
+        rest = textwrap.dedent(doc[first.end() :])
+        has_sections = rest.startswith(" ")
+        doc = f"\n{first[0]}{rest if has_sections else textwrap.indent(rest, ' ')}"
     import docstring_parser
 
     doc = _under_known_titles(doc)

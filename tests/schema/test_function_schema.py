@@ -212,12 +212,13 @@ def test_docstring_of_each_style_gives_all_paragraphs_and_the_parameters(
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("before", ["", "Do a thing.\n\n    "])
-def test_docstring_may_be_of_arguments_alone_and_have_lines_of_another_system(
-    newline: str, before: str
+@pytest.mark.parametrize("behind", ["", "\n    Returns:\n        A thing.\n    "])
+def test_docstring_may_begin_with_arguments_and_have_lines_of_another_system(
+    newline: str, before: str, behind: str
 ) -> None:
     def f(x: int, y: str) -> None: ...
 
-    doc = f"{before}Args:\n        x: The x.\n        y: The y,\n            too.\n    "
+    doc = f"{before}Args:\n        x: The x.\n        y: The y,\n            too.\n    {behind}"
     f.__doc__ = doc.replace("\n", newline)
     schema = function_schema(f)
     assert schema.description == before.strip()
@@ -225,8 +226,13 @@ def test_docstring_may_be_of_arguments_alone_and_have_lines_of_another_system(
     assert [told[name]["description"] for name in "xy"] == ["The x.", "The y,\ntoo."]
 
 
-@pytest.mark.parametrize("main", ["Args", "Arguments", "Parameters"])
-def test_docstring_may_have_further_sections_of_arguments(main: str) -> None:
+@pytest.mark.parametrize(
+    ("main", "case"),
+    [("Args", str), ("Arguments", str), ("Parameters", str), ("args", str.lower)],
+)
+def test_docstring_may_have_further_sections_of_arguments(
+    main: str, case: Callable[[str], str]
+) -> None:
     def search(query: str, *, limit: int = 3, deep: bool = False) -> None: ...
 
     search.__doc__ = f"""Search.
@@ -234,14 +240,14 @@ def test_docstring_may_have_further_sections_of_arguments(main: str) -> None:
     {main}:
         query: The words.
 
-    Keyword Arguments:
+    {case("Keyword Arguments")}:
         limit (int): How many,
             at most.
 
-    Other Parameters:
+    {case("Other Parameters")}:
         deep: Whether to dig.
 
-    Returns:
+    {case("Returns")}:
         Nothing.
     """
     schema = function_schema(search)
