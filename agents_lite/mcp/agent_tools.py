@@ -27,7 +27,7 @@ from ..tracing import FunctionSpanData, get_current_span, mcp_tools_span
 from .approval import approval_for
 from .content import output_of
 from .filters import ToolFilterContext
-from .objects import MCPTool
+from .objects import MCPCallResult, MCPTool
 from .schemas import as_meant, has_optional_parts, plain_schema
 from .server import MCPServer
 from .session import Alone, Answers, Caller, InputNeeded
@@ -175,16 +175,14 @@ def _invoke(
     run = context.run
     if run is None:
         with Alone() as caller:
-            meta = _meta_of(server, tool_name, context, arguments, caller)
-            result = server.call(tool_name, arguments, caller, meta)
+            result = _called(server, tool_name, context, arguments, caller)
     else:
         server.hold_until(run.closing)
         cancellation = current_cancellation.get() or context.cancellation or run.cancellation
         answers = Answers(*run.answered_in_call(context.tool_call_id))
         caller = Caller(cancellation, partial(run.call_within, cancellation), answers)
-        meta = _meta_of(server, tool_name, context, arguments, caller)
         try:
-            result = server.call(tool_name, arguments, caller, meta)
+            result = _called(server, tool_name, context, arguments, caller)
         except InputNeeded as needed:
             call_id = context.tool_call_id
             raise run.ask_in_call(call_id, needed.questions, needed.state) from None
@@ -193,20 +191,20 @@ def _invoke(
     return output_of(result, server.use_structured_content)
 
 
-def _meta_of(
+def _called(
     server: MCPServer,
     tool_name: str,
     context: ToolContext[Any],
     arguments: dict[str, Any],
     caller: Caller,
-) -> Mapping[str, Any] | None:
-    """What a server is told beside a call's arguments."""
-    if server.tool_meta_resolver is None:
-        return None
-    told = MCPToolMetaContext(context, server.name, tool_name, {**arguments})
-    meta: Mapping[str, Any] | None = caller.call(server.tool_meta_resolver, told)
-    check_kind(meta, (Mapping, NoneType), "What a tool_meta_resolver gives", "a dict or None")
-    return meta
+) -> MCPCallResult:
+    """What a server gives, told beside the arguments what its `tool_meta_resolver` says."""
+    meta: Mapping[str, Any] | None = None
+    if server.tool_meta_resolver is not None:
+        told = MCPToolMetaContext(context, server.name, tool_name, {**arguments})
+        meta = caller.call(server.tool_meta_resolver, told)
+        check_kind(meta, (Mapping, NoneType), "What a tool_meta_resolver gives", "a dict or None")
+    return server.call(tool_name, arguments, caller, meta)
 
 
 def unique_names(

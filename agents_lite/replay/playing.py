@@ -161,7 +161,7 @@ def options_for(options: RunOptions[Any], earlier: RunOptions[Any]) -> RunOption
         journal=None,
         run_id=None,
         step=None,
-        trace_id=config.trace_id if not is_silent else None,
+        trace_id=None if is_silent else config.trace_id,
         tracing_disabled=config.tracing_disabled or is_silent,
     )
     for name in ("session", "previous_response_id", "conversation_id"):
