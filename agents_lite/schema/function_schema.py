@@ -249,7 +249,8 @@ def function_schema(
     if use_docstring_info and not (is_definition or doc_description):
         of_class = type(unwrapped).__doc__ or ""
         if not of_class.startswith(f"{type(unwrapped).__name__}("):  # which a dataclass is given
-            doc_description, _ = _read_docstring(of_class, docstring_style)
+            doc_description, described = _read_docstring(of_class, docstring_style)
+            param_descriptions = described | param_descriptions
     types = _resolve_types(parameters, _names_around(function, plain), name)
     takes_context = _find_context(parameters, types, name)
     if takes_context:

@@ -614,6 +614,22 @@ def test_callable_object_without_a_description_of_its_call_is_described_by_its_c
     assert function_schema(Bare()).description == ""
 
 
+def test_parameters_of_a_callable_object_may_be_described_by_its_class() -> None:
+    class Double:
+        """Double a number.
+
+        Args:
+            what: The number.
+        """
+
+        def __call__(self, what: int) -> int:
+            return what * 2
+
+    schema = function_schema(Double())
+    assert schema.description == "Double a number."
+    assert schema.params_json_schema["properties"]["what"]["description"] == "The number."
+
+
 def test_partial_goes_by_its_function_and_keeps_settled_arguments_to_itself() -> None:
     def search(index: str, query: str, key: str = "", limit: int = 3) -> tuple[Any, ...]:
         """Search."""
