@@ -36,14 +36,14 @@ _logger = logging.getLogger("agents_lite")
 
 class _AnyComputer(ABC):
     @property
-    @abstractmethod
-    def environment(self) -> Environment:
-        """What kind of computer it is."""
+    def environment(self) -> Environment | None:
+        """What kind of computer it is; `computer-use-preview` has to be told, others need not."""
+        return None
 
     @property
-    @abstractmethod
-    def dimensions(self) -> tuple[int, int]:
-        """Width and height of the screen, in pixels."""
+    def dimensions(self) -> tuple[int, int] | None:
+        """Width and height of the screen, in pixels; to be told as the environment is."""
+        return None
 
     @abstractmethod
     def screenshot(self) -> str | Awaitable[str]:
@@ -83,7 +83,7 @@ class _AnyComputer(ABC):
 
 
 class Computer(_AnyComputer):
-    """A computer operated by plain methods. Subclass it and write each of them.
+    """A computer operated by plain methods. Subclass it and write each abstract one.
 
     `click`, `double_click`, `drag`, `move` and `scroll` may take `keys=None`, too: the keys that
     are held down meanwhile, such as ["CTRL"].

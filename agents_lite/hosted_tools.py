@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Required, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Required, TypeAlias
 
 from typing_extensions import TypedDict
 
 from .checks import check_kind, check_takes, forgetful_class
 from .exceptions import UserError
+from .response_types import as_json
 from .run_context import RunContextWrapper
 from .shown import repr_of
 from .taken_whole import TakenWhole
 from .tool import HostedTool, MCPToolApprovalFunctionResult
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = [
     "CodeInterpreterTool",
@@ -32,9 +36,9 @@ class WebSearchTool(HostedTool):
     """The model's server searches the web."""
 
     name: ClassVar[str] = "web_search"
-    user_location: dict[str, Any] | None = None
+    user_location: Mapping[str, Any] | None = None
     """Where the user is, {"type": "approximate", "city": ...}; None where it does not matter."""
-    filters: dict[str, Any] | None = None
+    filters: Mapping[str, Any] | BaseModel | None = None
     """Which sites to search, {"allowed_domains": [...]}; None for all."""
     search_context_size: Literal["low", "medium", "high"] = "medium"
     """How much of what was found the model gets to read."""
@@ -42,7 +46,7 @@ class WebSearchTool(HostedTool):
     """False searches what the server has stored alone; None leaves it to the server."""
     search_content_types: list[Literal["text", "image"]] | None = None
     """What may be found; the output items hold images that are. None leaves it to the server."""
-    image_settings: dict[str, Any] | None = None
+    image_settings: Mapping[str, Any] | None = None
     """How images are found, {"max_results": ..., "caption": ...}; None leaves it to the server."""
 
     def to_request(self) -> dict[str, Any]:
@@ -50,7 +54,7 @@ class WebSearchTool(HostedTool):
         return _without_none(
             type="web_search",
             user_location=self.user_location,
-            filters=self.filters,
+            filters=as_json(self.filters),
             search_context_size=self.search_context_size,
             external_web_access=self.external_web_access,
             search_content_types=self.search_content_types,
@@ -69,9 +73,9 @@ class FileSearchTool(HostedTool):
     """1 to 50; None leaves it to the server."""
     include_search_results: bool = False
     """Whether the output items hold what was found."""
-    ranking_options: dict[str, Any] | None = None
+    ranking_options: Mapping[str, Any] | None = None
     """{"ranker": ..., "score_threshold": ...}; None leaves it to the server."""
-    filters: dict[str, Any] | None = None
+    filters: Mapping[str, Any] | None = None
     """Which files to search, by attributes; None for all."""
 
     def __post_init__(self) -> None:

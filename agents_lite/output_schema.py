@@ -46,7 +46,7 @@ class AgentOutputSchemaBase(ABC):
         """Whether the schema is in the API's strict form."""
 
     @abstractmethod
-    def validate_json(self, text: str) -> Any:
+    def validate_json(self, json_str: str) -> Any:
         """The output as a Python object.
 
         Raises:
@@ -102,20 +102,20 @@ class AgentOutputSchema(AgentOutputSchemaBase):
         """Whether the schema is in the API's strict form."""
         return self._strict
 
-    def validate_json(self, text: str) -> Any:
+    def validate_json(self, json_str: str) -> Any:
         """The output as an object of the output type.
 
         Raises:
             InvalidFinalOutputError: The text is not JSON of that type.
         """
-        fenced = _FENCED.fullmatch(text)  # as models write it that are not held to the schema
-        json_text = fenced[2] if fenced else text.removeprefix("\ufeff")
+        fenced = _FENCED.fullmatch(json_str)  # as models write it that are not held to the schema
+        json_text = fenced[2] if fenced else json_str.removeprefix("\ufeff")
         try:
             output = self._validated(json_text)
         except ValidationError as error:
             raise InvalidFinalOutputError(
                 f"The model's final output is not valid JSON for {self.name()}: {error}\n"
-                f"The output was: {text}"
+                f"The output was: {json_str}"
             ) from error
         return output["response"] if self._wrapped else output
 

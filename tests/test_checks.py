@@ -64,7 +64,6 @@ from agents_lite.testing import ScriptedModel, call, handoff_to, text, turn
 from agents_lite.tracing import SQLiteTraceProcessor, TraceStore
 from tests.support.drivers import run_sync, whole_and_streamed
 
-ANYTHING: Any = object()
 AGENT = Agent("Al", model=ScriptedModel(["Hello!"]))
 
 
@@ -73,6 +72,19 @@ URL = "http://127.0.0.1:9/mcp"
 
 def at_mcp_server(**options: Any) -> MCPServerStreamableHttp:
     return MCPServerStreamableHttp({"url": URL}, **options)
+
+
+ANYTHING: Any = object()
+
+
+class Screen:
+    """As much of a computer as is looked at."""
+
+    def screenshot(self) -> str:
+        return ""
+
+
+SCREEN: Any = Screen()
 
 
 class Editor:
@@ -128,8 +140,9 @@ DOORS: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (ImageGenerationTool, "tool_config", ["x", None, []]),
     (HostedMCPTool, "tool_config", ["x", None, []]),
     (lambda **it: HostedMCPTool({}, **it), "on_approval_request", [True, lambda: True]),
-    (lambda **it: ComputerTool(ANYTHING, **it), "on_safety_check", [True, lambda: True]),
-    (lambda **it: ComputerTool(ANYTHING, **it), "needs_approval", ["always", lambda: True]),
+    (ComputerTool, "computer", [print, Screen, None]),
+    (lambda **it: ComputerTool(SCREEN, **it), "on_safety_check", [True, lambda: True]),
+    (lambda **it: ComputerTool(SCREEN, **it), "needs_approval", ["always", lambda: True]),
     (lambda **it: ApplyPatchTool(Editor(), **it), "on_approval", [True, lambda: True]),  # type: ignore[arg-type]
     (lambda **it: LocalShellTool(print, **it), "needs_approval", ["always", lambda: True]),
     (LocalShellTool, "executor", ["sh", lambda: ""]),

@@ -189,3 +189,11 @@ def test_computer_with_a_method_missing_cannot_be_made() -> None:
 
     with pytest.raises(TypeError, match="screenshot"):
         Half()  # type: ignore[abstract]
+
+
+def test_computer_need_not_tell_of_its_screen() -> None:
+    class Terse(Desk):
+        environment = Computer.environment
+        dimensions = Computer.dimensions
+
+    assert (Terse().environment, Terse().dimensions) == (None, None)

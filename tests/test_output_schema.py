@@ -190,3 +190,7 @@ def test_halves_of_characters_are_no_output(kind: Any, text: str) -> None:
     schema = AgentOutputSchema(kind, strict_json_schema=False)
     with pytest.raises(ModelBehaviorError):
         schema.validate_json(text)
+
+
+def test_the_json_may_be_given_by_the_name_that_is_known() -> None:
+    assert AgentOutputSchema(int).validate_json(json_str='{"response": 3}') == 3

@@ -20,6 +20,7 @@ from agents_lite import (
     ResponsesObject,
     RunItemStreamEvent,
     Runner,
+    SQLiteSession,
     ToolCallItem,
     ToolCallOutputItem,
     ToolOutputImage,
@@ -89,6 +90,15 @@ def test_the_input_list_is_a_new_list() -> None:
     result = Runner.run_sync(calculator_with(["ok"]), "x")
     result.to_input_list().clear()
     assert len(result.to_input_list()) == 2
+
+
+def test_the_input_list_has_nothing_of_a_session_s_history() -> None:
+    session = SQLiteSession("chat")
+    agent = Agent(name="A", model=ScriptedModel(["Hello!", "And?"]))
+    Runner.run_sync(agent, "Hi", session=session)
+    result = Runner.run_sync(agent, "Well", session=session)
+    assert [item["role"] for item in result.to_input_list()] == ["user", "assistant"]
+    assert len(session.get_items()) == 4
 
 
 def test_the_input_list_of_an_unfinished_stream_is_valid() -> None:

@@ -13,6 +13,7 @@ from ..computer import AsyncComputer, Computer, perform_action
 from ..exceptions import UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
+from ..shown import repr_of
 from ..taken_whole import TakenWhole
 from ..tool import LocalTool, NeedsApproval
 
@@ -52,18 +53,29 @@ class ComputerTool(LocalTool, Generic[TComputer]):
     """Whether a call waits for consent, or a function of context, actions and call id."""
 
     def __post_init__(self) -> None:
-        """Raise UserError for a function that cannot be called."""
+        """Raise UserError for what is no computer, and a function that cannot be called."""
+        if isinstance(self.computer, type) or not hasattr(self.computer, "screenshot"):
+            raise UserError(
+                "ComputerTool: computer must be a Computer or an AsyncComputer, made before the "
+                f"run, not {repr_of(self.computer)}"
+            )
         self.check_approvals()
         if self.on_safety_check is not None:
             owner = "ComputerTool: on_safety_check"
             check_takes(self.on_safety_check, owner, "a ComputerToolSafetyCheckData")
 
     def to_request(self) -> dict[str, Any]:
-        """The tool as an element of `tools` in a request to the Responses API."""
-        width, height = self.computer.dimensions
+        """The tool as an element of `tools` in a request to the Responses API.
+
+        One whose computer does not tell of its screen is what newer models have.
+        """
+        environment, dimensions = self.computer.environment, self.computer.dimensions
+        if environment is None or dimensions is None:
+            return {"type": "computer"}
+        width, height = dimensions
         return {
             "type": "computer_use_preview",
-            "environment": self.computer.environment,
+            "environment": environment,
             "display_width": width,
             "display_height": height,
         }

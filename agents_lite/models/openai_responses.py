@@ -233,6 +233,11 @@ def _tools(model: str | None, request: ModelRequest) -> list[dict[str, Any]] | N
             {"type": "computer"} if tool.get("type") == "computer_use_preview" else tool
             for tool in tools
         ]
+    elif model is not None and {"type": "computer"} in tools:
+        raise UserError(
+            f"Agent {request.agent_name}: {model} has to be told of the screen. Write "
+            "`environment` and `dimensions` of the Computer, or ask a newer model."
+        )
     tools += [handoff_to_request(offer) for offer in request.handoffs]
     return tools or None
 

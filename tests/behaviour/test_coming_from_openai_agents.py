@@ -67,6 +67,8 @@ HELD = {
     "test_a_long_conversation_is_compacted_when_a_run_has_ended",
     "`AdvancedSQLiteSession`": "extensions/memory/test_advanced_sqlite_session.py::"
     "test_runs_leave_their_turns_tools_and_usage",
+    "`tool.__wrapped__`": "test_tool.py::test_bare_decorator_makes_a_tool_of_a_function",
+    "`ComputerTool(ComputerProvider": "test_checks.py::test_options_of_the_wrong_kind_are_refused",
     "`DaprSession`": HERE + "test_what_there_is_not_has_no_name",
     "`run_demo_loop": HERE + "test_what_there_is_not_has_no_name",
     "`ModelSettings(frequency": HERE + "test_penalties_are_refused_by_the_responses_api",
@@ -114,6 +116,7 @@ HELD = {
     "test_tools_handoffs_and_the_session_wait_for_the_verdict",
     "Sessions hold": "behaviour/test_sessions_in_runs.py::"
     "test_a_failure_leaves_whole_turns_and_can_be_repeated",
+    "A result holds": "test_results.py::test_the_input_list_has_nothing_of_a_session_s_history",
     "Histories are mended": "behaviour/test_sessions_in_runs.py::"
     "test_a_broken_history_is_mended_for_the_model_only",
     "Filters shape": "test_handoffs.py::test_a_filter_shapes_what_is_sent_and_never_the_record",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from agents_lite import (
     CodeInterpreterTool,
@@ -17,6 +18,7 @@ from agents_lite import (
     ModelRequest,
     ModelSettings,
     Tool,
+    UserError,
     WebSearchTool,
 )
 from agents_lite.models.openai_responses import request_body
@@ -26,6 +28,22 @@ from agents_lite.models.tool_json import tool_to_request, tools_to_include
 class Desk:
     environment = "browser"
     dimensions = (1024, 768)
+
+    def screenshot(self) -> str:
+        return "picture"
+
+
+class Sites(BaseModel):
+    """As the `openai` package has it."""
+
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
+
+
+class DarkDesk(Desk):
+    """Does not tell of its screen."""
+
+    environment = dimensions = None  # type: ignore[assignment]
 
 
 def run_function(_context: Any, _arguments: str) -> str:
@@ -87,6 +105,14 @@ class Maps(HostedTool):
             {"type": "web_search", "search_context_size": "medium", "external_web_access": False},
         ),
         (
+            WebSearchTool(filters=Sites(allowed_domains=["it"])),
+            {
+                "type": "web_search",
+                "search_context_size": "medium",
+                "filters": {"allowed_domains": ["it"]},
+            },
+        ),
+        (
             FileSearchTool(max_num_results=3, vector_store_ids=["vs_1"]),
             {"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 3},
         ),
@@ -113,6 +139,7 @@ class Maps(HostedTool):
                 "display_height": 768,
             },
         ),
+        (ComputerTool(DarkDesk()), {"type": "computer"}),  # type: ignore[arg-type]
         (
             CodeInterpreterTool({"type": "code_interpreter", "container": {"type": "auto"}}),
             {"type": "code_interpreter", "container": {"type": "auto"}},
@@ -159,3 +186,11 @@ def test_a_computer_is_declared_as_the_model_knows_it(
     (declared,) = body["tools"]
     assert (declared["type"], len(declared)) == (kind, fields)
     assert body["tool_choice"] == {"type": kind}
+
+
+def test_a_model_that_must_know_the_screen_is_not_asked_without_it() -> None:
+    tools: list[Tool] = [ComputerTool(DarkDesk())]  # type: ignore[arg-type]
+    request = ModelRequest([], agent_name="Clerk", tools=tools)
+    assert request_body("gpt-5.5", request)["tools"] == [{"type": "computer"}]
+    with pytest.raises(UserError, match="Agent Clerk: computer-use-preview .* `dimensions`"):
+        request_body("computer-use-preview", request)

@@ -2,6 +2,8 @@
 
 from typing import Any, TypedDict
 
+from pydantic import BaseModel
+
 from agents_lite import (
     Agent,
     HandoffOutputItem,
@@ -88,3 +90,17 @@ def output_of(item: RunItem) -> Any:
 
 image: ImageGenerationToolConfig = {"type": "image_generation", "size": "auto"}
 agent.tools += [ImageGenerationTool(image), ImageGenerationTool({"type": "image_generation"})]
+
+
+class Sites(BaseModel):
+    allowed_domains: list[str]
+
+
+class Place(TypedDict):
+    type: str
+    city: str
+
+
+here = Place(type="approximate", city="Rome")
+agent.tools.append(WebSearchTool(user_location=here, filters=Sites(allowed_domains=["it"])))
+agent.tools.append(WebSearchTool(filters={"allowed_domains": ["it"]}))
