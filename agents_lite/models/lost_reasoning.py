@@ -1,8 +1,8 @@
 """Reasoning and calls at the server that it cannot read or find any more, or that it misses.
 
-Reasoning is encrypted or signed for another key, account or model; kept nowhere, as the server
-keeps nothing; or cut from what it led to, which still bears the id that leads to it. Code was run
-in a container that has expired.
+Reasoning is encrypted or signed for another key, account or model; shown to a model that does not
+reason; kept nowhere, as the server keeps nothing; or cut from what it led to, which still bears the
+id that leads to it. Code was run in a container that has expired.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _REFUSAL = (
     r"invalid_encrypted_content|encrypted content.*could not be (?:verified|decrypted)"
     r"|item with id .?[a-z]+_\w*.? not found"
     r"|provided without its required (?:.?reasoning|following)"
+    r"|reasoning input items can only be provided to"
     r"|conflicting authenticated continuation|container is expired|expected container_id"
     r"|invalid .?signature.? in .?thinking|thinking\.signature"
     r"|(?:invalid|corrupted) thought.?signature|thought.?signature is not valid"

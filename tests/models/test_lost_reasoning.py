@@ -37,6 +37,8 @@ REFUSALS = [
     # https://github.com/openai/openai-agents-python/issues/1660
     refused("Item 'msg_1' of type 'message' was provided without its required 'reasoning' item"),
     refused("Item 'rs_1' of type 'reasoning' was provided without its required following item."),
+    # https://github.com/openai/openai-agents-python/issues/569
+    refused("Reasoning input items can only be provided to a reasoning or computer use model."),
     # https://github.com/maximhq/bifrost/issues/6382, NousResearch/hermes-agent/pull/101243
     refused("Item with id 'msg_1' not found."),
     refused("Conflicting authenticated continuation identities", "invalid_value"),
