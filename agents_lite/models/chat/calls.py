@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads
 from typing import Any
 
 from pydantic_core import to_json
@@ -46,7 +47,9 @@ class Calls:
             text = _as_text(text)
         call = None
         if self.all:
-            if text[:1] == "{" and (call := self._that_said(text, index, given_id, name)):
+            if given_id and place is None:
+                index = self._first_index(index, given_id, name, text)
+            if text[:1] in ("{", '"') and (call := self._that_said(text, index, given_id, name)):
                 return call, ""
             call = self._find(index, given_id, name, text)
         if call is None and not (given_id or name):
@@ -74,8 +77,22 @@ class Calls:
             call.pieces.append(text)
         return call, text
 
+    def _first_index(self, index: Any, given_id: str, name: str, text: str) -> Any:
+        """The index of the call that a piece is of, as LocalAI gives each piece a further one."""
+        if any(call.index == index for call in self.all):
+            return index
+        for call in self.all:
+            is_named = not name or (name == call.name and call.arguments in ("", text))
+            if call.given_id == given_id and is_named:
+                return call.index
+        return index
+
     def _that_said(self, text: str, index: Any, given_id: Any, name: str) -> GrowingCall | None:
-        """The call whose arguments a piece says once more, all of them, as some do at the end."""
+        """The call whose arguments a piece says once more, all of them, as some do at the end,
+        LiteLLM as JSON in JSON.
+        """
+        if text[:2] == '"{' and text[-2:] == '}"' and is_json(text):
+            text = loads(text, strict=False)
         for call in self.all if given_id or index is not None else ():
             is_same = call.given_id == given_id if given_id else not name
             if is_same and call.index == index and call.arguments == text and is_json(text):

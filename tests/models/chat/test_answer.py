@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Iterator
@@ -621,6 +622,25 @@ def test_arguments_said_once_more_at_the_end_are_no_further_call() -> None:
     begun = [piece('{"a":', index=0, id="x", name="one"), piece("1}", index=0)]
     for again in (piece('{"a":1}', index=0, id="x", name="one"), piece('{"a":1}', index=0)):
         assert calls_in(output_of(streamed(*begun, again))) == [("one", '{"a":1}')]
+
+
+def test_arguments_said_once_more_in_json_are_no_further_call() -> None:
+    """https://github.com/BerriAI/litellm/issues/20480"""
+    begun = [piece('{"a":', index=0, id="x", name="one"), piece('"}"}', index=0, id="x")]
+    again = piece(json.dumps('{"a":"}"}'), index=0, id="x", name="one")
+    assert calls_in(output_of(streamed(*begun, again))) == [("one", '{"a":"}"}')]
+
+
+def test_pieces_of_one_id_under_further_indices_are_one_call() -> None:
+    """https://github.com/mudler/LocalAI/issues/9722"""
+    name, said = piece("", index=0, id="x", name="one"), '{"a":1}'
+    for pieces in (
+        [name, piece(said, index=1, id="x")],
+        [name, piece(said, index=1, id="x", name="one")],
+        [name, piece('{"a":', index=1, id="x"), piece("1}", index=2, id="x")],
+        [name, piece(said, index=0), piece(said, index=1, id="x", name="one")],
+    ):
+        assert calls_in(output_of(streamed(*pieces))) == [("one", said)]
 
 
 def test_a_character_in_halves_may_stand_in_two_pieces_of_a_call() -> None:
