@@ -231,6 +231,8 @@ class Answer:
                     event = self._json_object(data)
                 if "type" not in event and not is_foreign:
                     name = decoder.name_of(data)
+                    if not event or (name and _is_sign_of_life(name.encode())):
+                        continue
                     if name.startswith(NAMES):
                         event = {"type": name, **event}
                 events.append(event)

@@ -532,6 +532,8 @@ def test_an_error_may_be_named_by_its_event_line_alone() -> None:
         *(b"data: %s" % data for data in (b": keepalive", b"ping", b"PING", b"null", b'"ping"')),
         *(b"data: %s" % data for data in (b"[PING]", b"", b"[DONE]")),
         *(b"event: ping\ndata: %s" % data for data in (b"1700000000", b"2026-01-01 00:00")),
+        *(b"event: %s\ndata: {}" % name for name in (b"ping", b"message")),
+        b'event: heartbeat\ndata: {"time": 5}',
     ],
 )
 def test_signs_of_life_are_no_events(between: bytes) -> None:
