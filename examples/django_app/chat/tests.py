@@ -10,9 +10,10 @@ from io import StringIO
 from typing import Any
 from unittest import mock
 
+from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
-from django.test import Client, TransactionTestCase
+from django.test import Client, TestCase, TransactionTestCase
 
 from agents_lite import (
     Agent,
@@ -25,7 +26,7 @@ from agents_lite import (
     function_tool,
 )
 from agents_lite.chat_page import visitor_words
-from agents_lite.testing import ResponsesServer, call, handoff_to, status
+from agents_lite.testing import ResponsesServer, ScriptedModel, call, handoff_to, status
 
 from .agents import model_config, workshop
 from .journal import DjangoJournal
@@ -55,6 +56,17 @@ class ModelTestCase(TransactionTestCase):
         """The stored items, oldest first: the role of a message, the type of anything else."""
         items = [json.loads(item.text) for item in reversed(Item.objects.all())]
         return [item.get("role") or item["type"] for item in items]
+
+
+class AsyncTests(TestCase):
+    async def test_a_run_on_django_s_thread_is_in_the_transaction(self) -> None:
+        ada = await Repair.objects.acreate(customer="Ada", problem="flat tyre")
+        model = ScriptedModel([call("find_repair", number=ada.pk), "Not yet."])
+        await sync_to_async(Runner.run_sync)(
+            workshop, "Is it ready?", session=DjangoSession("a"), run_config=RunConfig(model=model)
+        )
+        self.assertIn("flat tyre", model.requests[1].input[-1]["output"])
+        self.assertEqual(await Item.objects.acount(), 4)
 
 
 class AnswerTests(ModelTestCase):
