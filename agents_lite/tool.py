@@ -192,7 +192,7 @@ class FunctionTool(BoundLikeMethods, PickledByName, Generic[TContext]):
     """Checks of each call, in order."""
     tool_output_guardrails: list[ToolOutputGuardrail] | None = None
     """Checks of each output, in order."""
-    function: Callable[..., Any] | None = None
+    function: Any = None  # a callable: with `| None`, no test could call it unasked
     """The Python function, or None for a tool made by hand."""
     agent: Agent[Any] | None = field(default=None, repr=False)
     """The agent that a call runs, or None for any other tool."""

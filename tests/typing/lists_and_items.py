@@ -28,6 +28,9 @@ def count(word: str) -> int:
     return len(word)
 
 
+assert count.function("word") == 4
+
+
 class Quiet(RunHooks[None]):
     def on_agent_start(self, context: RunContextWrapper[None], agent: Agent[None]) -> None:
         print(agent.name)
