@@ -175,7 +175,7 @@ class ResponseSoFar:
     def is_under_way(self) -> bool:
         """Whether the server said that it is still at work, and how to ask for the response."""
         is_at_work = _plain(self.response.get("status")) in _UNDER_WAY
-        return is_at_work and bool(self.response.get("id")) and not self.is_settled
+        return is_at_work and bool(as_id(self.response.get("id"))) and not self.is_settled
 
     def known(self) -> dict[str, Any]:
         """The response as far as it is known, with the items that are complete; maybe `{}`."""
@@ -447,7 +447,7 @@ def _pair(listed: list[Any], announced: list[dict[str, Any]]) -> list[dict[str, 
             if twins[index] is not None or not isinstance(item, dict) or not item.get(name):
                 continue
             for place, candidate in enumerate(unpaired):
-                if candidate.get(name) == item[name]:
+                if isinstance(candidate, dict) and candidate.get(name) == item[name]:
                     twins[index] = unpaired.pop(place)
                     break
     return twins

@@ -132,6 +132,14 @@ def test_what_is_no_item_harms_nothing(item: Any) -> None:
     assert [part("Hello")] in [each.get("content") for each in output_of(*events)]
 
 
+@pytest.mark.parametrize("item", [None, 5, "x", []], ids=repr)
+def test_what_is_no_item_of_the_whole_response_is_left_for_others_to_refuse(item: Any) -> None:
+    hello = message(part("Hello"))
+
+    assert output_of(added(hello), done(hello), completed([item, hello])) == [item, hello]
+    assert item in output_of(added(hello), completed([item, hello]))
+
+
 def test_arguments_that_came_whole_with_the_item_are_left_alone() -> None:
     whole = {**PAY, "arguments": ADA}
 
