@@ -10,6 +10,7 @@ from ..concurrency.calling import Callbacks
 from ..concurrency.generators import drain
 from ..exceptions import APIResponseError, ResponseFailedError, UserError
 from ..http.assembly import ResponseSoFar, SettledEvents, reason_of
+from ..http.streamed_texts import as_id
 from ..items import ModelResponse
 from ..response_types import (
     ResponseCompletedEvent,
@@ -132,7 +133,7 @@ def read_response(last_event: ResponseStreamEvent | None, model: Model) -> Model
     return ModelResponse(
         output=as_object(mend_output(output)),
         usage=usage_of_request(response, getattr(model, "model", None), model.hostname),
-        response_id=response.get("id"),
+        response_id=as_id(response.get("id")),
         request_id=getattr(last_event, "request_id", None),
     )
 

@@ -13,6 +13,7 @@ from agents_lite import (
     ResponseFailedError,
     ResponsesClient,
     Runner,
+    RunState,
     function_tool,
 )
 from agents_lite.response_types import as_stream_event
@@ -121,6 +122,15 @@ def test_an_answer_tells_the_id_of_its_request() -> None:
         list(second.stream_events())
 
     assert [r.raw_responses[0].request_id for r in (first, second)] == ["req_1", "req_2"]
+
+
+@pytest.mark.parametrize("id", [7, 1.5, True, ["r1"], {"id": "r1"}], ids=repr)
+def test_an_id_that_is_no_text_keeps_no_state_from_being_read(id: Any) -> None:
+    agent = Agent(name="A", model=Playing([CREATED, *TEXT, ended(id=id)]))
+    result = Runner.run_sync(agent, "Hi")
+
+    assert result.last_response_id is None
+    assert RunState.from_string(agent, result.to_state().to_string()).fork(turn=1)
 
 
 def test_a_model_without_requests_has_no_request_id() -> None:
