@@ -103,7 +103,7 @@ class ApplyPatchTool(LocalTool):
 
     def asked_of(self, raw: Any) -> Any:
         """The operation."""
-        return as_json(raw.get("operation"))
+        return as_json(raw).get("operation")
 
     def request_of(self, call: ToolCall) -> ApplyPatchOperation | None:
         """The operation, or None where there is no such operation."""

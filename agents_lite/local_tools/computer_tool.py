@@ -10,8 +10,8 @@ from typing_extensions import TypeVar
 
 from ..checks import check_takes
 from ..computer import AsyncComputer, Computer, perform_action
-from ..exceptions import UserError
-from ..response_types import as_json
+from ..exceptions import ModelBehaviorError, UserError
+from ..response_types import ResponsesObject, as_json
 from ..run_context import RunContextWrapper
 from ..shown import repr_of
 from ..taken_whole import TakenWhole
@@ -82,14 +82,14 @@ class ComputerTool(LocalTool, Generic[TComputer]):
 
     def asked_of(self, raw: Any) -> Any:
         """The actions."""
-        return [as_json(action) for action in _actions(raw)]
+        return _actions(as_json(raw))
 
     def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
         """Do what the model wants done, and show it the screen.
 
         Raises:
             UserError: A safety check was not acknowledged.
-            ModelBehaviorError: There is no such action.
+            ModelBehaviorError: There is no such action, or what is to be acknowledged is no check.
         """
         acknowledged = self._acknowledge(call)
         for action in _actions(call.raw):
@@ -110,7 +110,10 @@ class ComputerTool(LocalTool, Generic[TComputer]):
     def _acknowledge(self, call: ToolCall) -> list[dict[str, Any]]:
         """Safety checks that the user's function has agreed to."""
         acknowledged = []
-        for check in call.raw.get("pending_safety_checks") or ():
+        checks = call.raw.get("pending_safety_checks") or []
+        if not isinstance(checks, list) or not all(isinstance(c, ResponsesObject) for c in checks):
+            raise ModelBehaviorError(f"The safety checks of a computer call are none: {checks!r}")
+        for check in checks:
             data = ComputerToolSafetyCheckData(call.context, call.run.agent, call.raw, check)
             if self.on_safety_check is None or not call.ask(self.on_safety_check, data):
                 raise UserError(
@@ -124,4 +127,6 @@ class ComputerTool(LocalTool, Generic[TComputer]):
 def _actions(call: Any) -> list[Any]:
     """What a computer call asks for: several actions, or none, or one as older models have it."""
     actions, action = call.get("actions"), call.get("action")
-    return [action] if actions is None or action is not None else list(actions)
+    if actions is None or action is not None:
+        return [action]
+    return actions if isinstance(actions, list) else [actions]

@@ -160,7 +160,7 @@ class ShellTool(LocalTool):
 
     def asked_of(self, raw: Any) -> Any:
         """The action."""
-        return as_json(raw.get("action"))
+        return as_json(raw).get("action")
 
     def request_of(self, call: ToolCall) -> ShellActionRequest | None:
         """The action, or None where there are no commands."""
@@ -272,7 +272,7 @@ class LocalShellTool(LocalTool):
 
     def asked_of(self, raw: Any) -> Any:
         """The action."""
-        return as_json(raw.get("action"))
+        return as_json(raw).get("action")
 
     def carry_out(self, call: ToolCall) -> tuple[dict[str, Any], Any]:
         """Run the program."""

@@ -476,6 +476,14 @@ def test_what_a_rule_cannot_read_is_asked_about(make: Any, called: dict[str, Any
     assert len(Runner.run_sync(agent, "Go.").interruptions) == 1
 
 
+@every_tool
+@pytest.mark.parametrize("asked", [5, "x", [{}], [[{"a": 1}]], None], ids=repr)
+def test_what_asks_in_no_form_is_told(make: Any, called: dict[str, Any], asked: Any) -> None:
+    agent = agent_with(make(), {**called, "action": asked, "operation": asked, "input": asked})
+    result = Runner.run_sync(agent, "Go.")
+    assert RunState.from_string(agent, result.to_state().to_string()).fork(turn=1)
+
+
 def test_a_function_may_decide_at_once() -> None:
     def decide(context: Any, item: Any) -> dict[str, Any]:
         return {"approve": "rm" not in item.arguments, "reason": "Nothing is removed here."}

@@ -785,6 +785,25 @@ def test_a_safety_check_not_acknowledged_stops_the_run(on_safety_check: Any) -> 
     assert desk.done == []
 
 
+@pytest.mark.parametrize("checks", [5, True, "malicious", {"code": "malicious"}, [None], [[CHECK]]])
+def test_safety_checks_that_are_none_are_not_acknowledged(checks: Any) -> None:
+    desk = Desk()
+    tool = ComputerTool(desk, on_safety_check=lambda data: True)
+    call = {**computer_call(), "pending_safety_checks": checks}
+    with pytest.raises(ModelBehaviorError, match="safety checks of a computer call are none"):
+        Runner.run_sync(agent_of(tool, calls=[call]), "x")
+    assert desk.done == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{"action": [CLICK]}, {"action": 5}, {"actions": [[CLICK]]}, {"actions": 5}], ids=str
+)
+def test_actions_that_are_none_are_an_error(asked: Any) -> None:
+    call = computer_call(**asked)
+    with pytest.raises(ModelBehaviorError, match="impossible action"):
+        Runner.run_sync(agent_of(ComputerTool(Desk()), calls=[call]), "x")
+
+
 def test_a_computer_call_without_a_computer_is_an_error() -> None:
     with pytest.raises(ModelBehaviorError, match="ComputerTool"):
         Runner.run_sync(agent_of(calls=[computer_call()]), "x")
