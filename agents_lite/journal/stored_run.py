@@ -48,13 +48,22 @@ def counted(run_id: str, row: RunRow | None, last: int | None) -> RunRow | None:
 
     Raises:
         RowLost: There are entries, but no row.
+        JournalError: What counts them is no number.
     """
     if row is None and last is not None:
         raise RowLost(
             f"The journal holds entries of run {run_id!r} but has lost the run: restore a backup, "
             "or take another run id"
         )
-    return row if row is None or last is None else replace(row, entries=max(row.entries, last + 1))
+    if row is None or last is None:
+        return row
+    try:
+        return replace(row, entries=max(row.entries, last + 1))
+    except TypeError:  # SQLite takes texts for numbers
+        raise JournalError(
+            f"The number of entries of run {run_id!r} is damaged in the journal: restore a backup, "
+            "or take another run id"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,23 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
         settle(SQLiteJournal(path), "run 7", script=[])
 
 
+@pytest.mark.parametrize("column", ["agent_runs.entries", "agent_run_entries.number"])
+@pytest.mark.parametrize("damaged", ["", "zz", b"\xff"], ids=repr)
+def test_a_count_of_entries_that_is_no_number_is_an_error(
+    tmp_path: Path, column: str, damaged: Any
+) -> None:
+    journal = SQLiteJournal(tmp_path / "runs.db")
+    settle(journal)
+    table, name = column.split(".")
+    with sqlite3.connect(tmp_path / "runs.db") as connection:
+        last = f" WHERE {name} = (SELECT MAX({name}) FROM {table})"
+        connection.execute(f"UPDATE {table} SET {name} = ?{last}", (damaged,))
+    connection.close()
+    with pytest.raises(JournalError, match="number of entries of run 'r' is damaged"):
+        settle(journal)
+    assert settle(journal, run_id="other") == "done"
+
+
 def test_a_file_deleted_in_mid_run_stops_the_run(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
 
