@@ -266,7 +266,7 @@ class TraceStore:
         check_count(offset, "offset")
         window = [min(number, sys.maxsize) for number in (limit, offset)]
         return self._read(
-            lambda store: [_stored_trace(row) for row in store.execute(_LIST_TRACES, window)]
+            lambda store: list(map(_stored_trace, store.execute(_LIST_TRACES, window).fetchall()))
         )
 
     def list_conversations(
@@ -309,7 +309,7 @@ class TraceStore:
 
         def read(store: sqlite3.Connection) -> tuple[list[str], list[str]]:
             workflows, agents = (
-                [_checked(row, (str | None,))[0] for row in store.execute(names)]
+                [_checked(row, (str | None,))[0] for row in store.execute(names).fetchall()]
                 for names in (_WORKFLOWS, _AGENTS)
             )
             return workflows, agents
@@ -329,7 +329,7 @@ class TraceStore:
             if row is None:
                 return None
             found = _stored_trace(row)
-            found.spans = [_stored_span(span) for span in store.execute(_LOAD_SPANS, wanted)]
+            found.spans = list(map(_stored_span, store.execute(_LOAD_SPANS, wanted).fetchall()))
             return found
 
         return self._read(load)
@@ -347,7 +347,11 @@ class TraceStore:
             raise UserError(f"There can be no trace store at {self._path}: {error}") from error
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` makes of the store, of which it sees one moment."""
+        """What `work` makes of the store, of which it sees one moment.
+
+        It is to take the rows of a query at once: of one that an error leaves half read, SQLite
+        keeps the file open as long as somebody has the error.
+        """
         import sqlite3
 
         def read(mode: str) -> T:
@@ -396,7 +400,7 @@ def _preview(store: sqlite3.Connection, trace_id: str) -> TracePreview:
     found = store.execute(_LOAD_TRACE, (trace_id,)).fetchone()
     preview = TracePreview(_stored_trace(found), None, None, [])
     answered_ns = 0
-    for row in store.execute(_LIST_CALLS, (trace_id,)):
+    for row in store.execute(_LIST_CALLS, (trace_id,)).fetchall():
         span_id, parent_id, started_ns, ended_ns, question, answer, usage = _checked(row, _CALL)
         data = {"type": "generation", "usage": json.loads(usage or "null")}
         preview.calls.append(StoredSpan(span_id, parent_id, started_ns, ended_ns, data, None))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -338,10 +339,13 @@ def test_damaged_row_is_a_user_error_that_names_the_store(path, store, column, d
     with sqlite3.connect(path) as connection:
         connection.execute(f"UPDATE {table} SET {name} = ?", (damage,))
     connection.close()
-    with pytest.raises(UserError, match="traces.db is no readable trace store"):
+    with pytest.raises(UserError, match="traces.db is no readable trace store") as kept:
         store.load_trace(workflow.trace_id)
         store.list_conversations()
         store.list_names()
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        only_one_has_it_open = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    assert only_one_has_it_open == ("delete",), kept
 
 
 def test_error_that_is_no_object_is_read_as_a_message(store):
