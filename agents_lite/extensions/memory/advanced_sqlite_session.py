@@ -15,6 +15,7 @@ from ...exceptions import UserError
 from ...memory.session_settings import SessionSettings
 from ...memory.sqlite_session import SQLiteSession
 from ...memory.stored_session import StoredItems
+from ...response_types import read_json
 from .message_structure import COUNTS, DETAILS, MAIN, SCHEMA, TABLES, Branch
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ class AdvancedSQLiteSession(SQLiteSession):
             (*self._branch_of(branch_id).place, user_turn_number),
         )
         for row in rows:
-            row.update((name, json.loads(row[name] or "null")) for name in DETAILS)
+            row.update((name, _told(row[name])) for name in DETAILS)
         return rows if user_turn_number is None else Facts(rows[0] if rows else {})
 
     def _branch_of(self, branch_id: str | None) -> Branch:
@@ -344,3 +345,11 @@ class AdvancedSQLiteSession(SQLiteSession):
 
     def _schema(self) -> str:
         return super()._schema() + (SCHEMA if self._creates_tables else "")
+
+
+def _told(text: Any) -> Any:
+    """The value of a stored JSON text; None where there is none, or it is damaged."""
+    try:
+        return read_json(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...exceptions import SessionError
 from ...items import TResponseInputItem
 
 if TYPE_CHECKING:
@@ -145,9 +147,19 @@ class Branch:
         )
 
     def _newest(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        """The place of its newest item, and the turn of that; (0, 0) before the first one."""
+        """The place of its newest item, and the turn of that; (0, 0) before the first one.
+
+        Raises:
+            SessionError: They are no numbers, as SQLite takes others, too.
+        """
         query = f"SELECT sequence_number, COALESCE(user_turn_number, 0) {_NEWEST}"
         place, turn = connection.execute(query, self.place).fetchone() or (0, 0)
+        if not all(isinstance(n, int) and n < sys.maxsize for n in (place, turn)):
+            session_id, branch = self.place
+            raise SessionError(
+                f"Session {session_id!r}: the place of the newest item on branch {branch!r} is "
+                "damaged; mend that row of message_structure, or restore a backup"
+            )
         return place, turn
 
 

@@ -246,3 +246,28 @@ def test_what_turns_have_used_stays_known_when_a_summary_takes_their_place(
     assert session.get_turn_usage(6)["requests"] == 1
     session.clear_session()
     assert session.get_session_usage() == {}
+
+
+@pytest.mark.parametrize("damaged", ["'zz'", "x'ff'", "9223372036854775807"])
+@pytest.mark.parametrize("column", ["sequence_number", "user_turn_number"])
+def test_a_place_that_is_no_number_is_named(
+    session: AdvancedSQLiteSession, tmp_path: Path, column: str, damaged: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as connection, connection:
+        connection.execute(f"UPDATE message_structure SET {column} = {damaged} WHERE id = 6")
+    with pytest.raises(SessionError, match="Session 'chat'"):
+        session.add_items(said("Four"))
+    assert len(session.get_items()) == 6
+
+
+@pytest.mark.parametrize("damaged", ["7", "'{'", "x'ff'", f"'{'[' * 5000}'"])
+def test_details_of_a_turn_that_are_damaged_are_not_known(
+    session: AdvancedSQLiteSession, tmp_path: Path, damaged: str
+) -> None:
+    result = Runner.run_sync(Agent(name="A", model=ScriptedModel(["Hi"])), "Hi", session=session)
+    session.store_run_usage(result)
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as connection, connection:
+        connection.execute(f"UPDATE turn_usage SET input_tokens_details = {damaged}")
+    (turn,) = session.get_turn_usage()
+    assert turn["input_tokens_details"] is None
+    assert turn["output_tokens_details"] is not None
