@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from ..exceptions import APIStatusError, BadRequestError, UserError
 from ..http.client import ResponsesClient
+from ..http.listed import id_of, listed
 from ..http.plain import Upload
 from ..response_types import read_json
 from .line_file import LineFile
@@ -92,22 +94,13 @@ class Batches:
         """Whether a batch is at the server; one whose id is not on record is looked for there."""
         if "id" not in batch:
             name = batch["name"]
-            named = (each["id"] for each in self._listed() if _name_of(each) == name)
+            batches = listed(partial(self._client.ask, "GET", "/batches"), {"limit": 100})
+            named = (id_of(each) for each in batches if _name_of(each) == name)
             batch["id"] = next(named, None)
             if batch["id"] is None:
                 self._record.append({"name": name, "is_over": True})
                 return False
         return True
-
-    def _listed(self) -> Iterator[Json]:
-        """All batches that the server has, the newest first."""
-        query: Json = {"limit": 100}
-        while True:
-            page = self._client.ask("GET", "/batches", query=query, has=("data", list))
-            yield from page["data"]
-            if not page.get("has_more") or not page["data"]:
-                return
-            query["after"] = page["data"][-1]["id"]
 
     def _look_at(self, batch: Json) -> None:
         told = self._client.ask("GET", f"/batches/{batch['id']}", has=("status", str))
@@ -186,7 +179,7 @@ def _in_files(requests: dict[str, Json]) -> Iterator[list[tuple[str, str]]]:
 
 
 def _name_of(batch: Json) -> Any:
-    return (batch.get("metadata") or {}).get("name")
+    return _fields(batch.get("metadata")).get("name")
 
 
 def _errors(told: Json) -> str:

@@ -224,7 +224,8 @@ class ResponsesClient:
             body: The request as JSON, a file, or None.
             query: Added to the URL.
             may_be_repeated: Whether it is tried again after a failure.
-            has: A field that an answer has, and its type; None: it may be any JSON.
+            has: A field that an answer has, and its type (a list is one of objects); None: it may
+                be any JSON.
 
         Raises:
             APIError: Of the class that says what happened.

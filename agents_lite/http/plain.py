@@ -80,7 +80,7 @@ class PlainCall:
         with suppress(ValueError):
             answer = parse_json(content)
             field, kind = has or ("", object)
-            if has is None or (isinstance(answer, dict) and isinstance(answer.get(field), kind)):
+            if has is None or (isinstance(answer, dict) and _is(answer.get(field), kind)):
                 return answer
         raise self._errors().no_response(content)
 
@@ -133,3 +133,9 @@ class PlainCall:
     def _errors(self) -> ErrorWriter:
         endpoint = self._endpoint
         return ErrorWriter(endpoint.address.host, endpoint.timeout, self._outgoing.secrets)
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Whether a value is of a kind; lists are those of objects."""
+    is_it = isinstance(value, kind)
+    return is_it and (kind is not list or all(isinstance(each, dict) for each in value))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_count
 from ..concurrency.calling import Done
 from ..concurrency.cancellation import Cancellation, current_cancellation
 from ..concurrency.forks import new_lock
-from ..exceptions import AgentsException, NotFoundError, UserError
+from ..exceptions import AgentsException, APIResponseError, NotFoundError, UserError
 from ..history import latest_items, without_id
+from ..http.listed import id_of, listed
 from ..items import TResponseInputItem, as_input_items
 from .session import SessionABC
 from .session_settings import SessionSettings, as_settings, check_limit
@@ -81,16 +84,8 @@ class OpenAIConversationsSession(SessionABC):
         check_limit(limit)
         if limit is not None and limit <= 0:
             return StoredItems()
-        found: list[TResponseInputItem] = []
-        query: dict[str, Any] = {"order": "desc", "limit": _PAGE}
-        while True:
-            page = self._ask("GET", "/items", query=query, has=("data", list))
-            found += page["data"]
-            is_enough = limit is not None and len(found) > limit
-            if is_enough or not page.get("has_more") or not page["data"]:
-                break
-            query["after"] = page["data"][-1]["id"]
-        items = found[::-1]
+        newest = islice(self._listed(_PAGE), None if limit is None else limit + 1)
+        items: list[TResponseInputItem] = list(newest)[::-1]
         return StoredItems(items if limit is None else latest_items(items, limit))
 
     def add_items(self, items: list[TResponseInputItem]) -> Done:
@@ -126,7 +121,7 @@ class OpenAIConversationsSession(SessionABC):
             APIError: The server could not be reached, or refused; nothing is lost then.
         """
         check_count(count, "The count of items to replace")
-        old = [item["id"] for item in self.get_items()[:count]]
+        old = [id_of(item) for item in self.get_items()[:count]]
         given = as_input_items(items, "What the conversation is to add")
         self.add_items([without_id(item) if item.get("id") in old else item for item in given])
         for item_id in old:
@@ -140,13 +135,11 @@ class OpenAIConversationsSession(SessionABC):
         Raises:
             APIError: The server could not be reached, or refused.
         """
-        query = {"order": "desc", "limit": 1}
-        found = self._ask("GET", "/items", query=query, has=("data", list))["data"]
-        if not found:
+        newest = next(self._listed(1), None)
+        if newest is None:
             return None
-        item = StoredItem(found[0])
-        self._ask("DELETE", f"/items/{item['id']}")
-        return item
+        self._ask("DELETE", f"/items/{id_of(newest)}")
+        return StoredItem(newest)
 
     def clear_session(self) -> Done:
         """Forget the conversation; the session begins a new one when it is used again.
@@ -163,6 +156,14 @@ class OpenAIConversationsSession(SessionABC):
                 if self._id == conversation:
                     self._id = None
         return Done()
+
+    def _listed(self, page: int) -> Iterator[TResponseInputItem]:
+        """The items, the newest first."""
+        ask = partial(self._ask, "GET", "/items")
+        for item in listed(ask, {"order": "desc", "limit": page}):
+            if not isinstance(item.get("type"), str | None):
+                raise APIResponseError(f"The conversation holds what is no item: {item!r:.200}")
+            yield item
 
     def _remove(self, ids: list[str]) -> None:
         for item_id in reversed(ids):
@@ -204,7 +205,8 @@ class OpenAIConversationsSession(SessionABC):
 def _ids_in(told: Any) -> list[str]:
     """The ids of the items that the server has added, as far as it tells them."""
     items = told.get("data") if isinstance(told, dict) else None
-    return [item["id"] for item in items or () if isinstance(item, dict) and "id" in item]
+    items = items if isinstance(items, list) else []
+    return [item["id"] for item in items if isinstance(item, dict) and "id" in item]
 
 
 def _is_anonymous(item: TResponseInputItem) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..checks import check_choice
 from ..concurrency.calling import Done, settled
+from ..exceptions import APIResponseError
 from ..history import without_lost_reasoning
 from ..items import TResponseInputItem
 from ..usage import usage_of_request
@@ -103,7 +104,7 @@ class OpenAIResponsesCompactionSession(SessionABC):
             wrapper: Whose usage the request is added to; None: nobody's.
 
         Raises:
-            APIError: The server could not be reached, or refused.
+            APIError: The server could not be reached, or refused, or made nothing of it.
         """
         from ..models.openai_responses import as_sent
 
@@ -119,6 +120,10 @@ class OpenAIResponsesCompactionSession(SessionABC):
             answer = client.ask("POST", "/responses/compact", asked, has=("output", list))
             if wrapper is not None:
                 wrapper.usage.add(usage_of_request(answer, self.model, client.hostname))
+            if not answer["output"]:
+                raise APIResponseError(
+                    "The server made nothing of the conversation; it stays as it was"
+                )
             made = without_lost_reasoning(kept, answer["output"])
             again = self.underlying_session.get_items()
             return then(again, lambda now: self._put(made, kept, list(now)))

@@ -71,7 +71,7 @@ class ForeignClient:
 
 
 def test_a_client_of_the_openai_package_keeps_its_connection() -> None:
-    kept: dict[str, Any] = {"data": [], "has_more": False, "output": []}
+    kept: dict[str, Any] = {"data": [], "has_more": False, "output": said(1)}
     with LoopbackServer(always=http_answer(content=kept)) as server:
         client: Any = ForeignClient(server.base_url)
         session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
@@ -247,7 +247,11 @@ def test_an_answer_that_fills_the_memory_is_not_read_to_its_end() -> None:
             session.get_items()
 
 
-@pytest.mark.parametrize("told", [{}, [], None, {"id": 5, "data": None, "output": "x"}], ids=repr)
+@pytest.mark.parametrize(
+    "told",
+    [{}, [], None, {"id": 5, "data": None, "output": "x"}, {"data": [5], "output": [[]]}],
+    ids=repr,
+)
 def test_an_answer_in_another_form_is_an_error_that_shows_it(told: Any) -> None:
     with LoopbackServer(always=http_answer(content=json.dumps(told))) as server:
         client = ResponsesClient(base_url=server.base_url, api_key="k")
@@ -265,3 +269,32 @@ def test_an_answer_in_another_form_is_an_error_that_shows_it(told: Any) -> None:
             with pytest.raises(APIResponseError, match="something else than its API says: "):
                 work()
     assert kept.get_items() == said(1)
+
+
+@pytest.mark.parametrize("item", [{"role": "user"}, {"id": ""}, {"id": 5}, {"id": "m", "type": []}])
+def test_what_is_no_item_of_a_conversation_is_told(item: Any) -> None:
+    page = {"data": [item], "has_more": True}
+    with LoopbackServer(always=http_answer(content=page)) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        for work in (session.get_items, session.pop_item, lambda: session.replace_items([], 1)):
+            with pytest.raises(APIResponseError, match="without an id|no item"):
+                work()
+    assert {request.method for request in server.requests} == {"GET"}
+
+
+def test_pages_in_a_circle_are_not_read_without_end() -> None:
+    pages = [{"data": [{"id": id, "role": "user"}], "has_more": True} for id in "aba"]
+    with LoopbackServer(*(http_answer(content=page) for page in pages)) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        with pytest.raises(APIResponseError, match="round in circles: a came twice"):
+            session.get_items()
+
+
+@pytest.mark.parametrize("data", [5, True, {}, [5, {"id": "m1"}]])
+def test_items_are_added_whatever_the_server_says_of_them(data: Any) -> None:
+    with LoopbackServer(always=http_answer(content={"data": data})) as server:
+        client = ResponsesClient(base_url=server.base_url, api_key="k")
+        session = OpenAIConversationsSession(conversation_id="conv_1", openai_client=client)
+        session.add_items(said(1))

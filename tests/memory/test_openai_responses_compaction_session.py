@@ -10,6 +10,7 @@ import pytest
 
 from agents_lite import (
     Agent,
+    APIResponseError,
     APIStatusError,
     OpenAIResponsesCompactionSession,
     ResponsesClient,
@@ -33,6 +34,7 @@ class CompactingServer(ResponsesServer):
     """Answers requests for compaction with `status`."""
 
     status = 200
+    output = COMPACTED
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +47,7 @@ class CompactingServer(ResponsesServer):
         self.meanwhile()
         assert request.path == "/v1/responses/compact"
         usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
-        return json_reply({"output": COMPACTED, "model": "m", "usage": usage}, self.status)
+        return json_reply({"output": self.output, "model": "m", "usage": usage}, self.status)
 
 
 @pytest.fixture
@@ -156,6 +158,17 @@ def test_what_was_said_stays_when_the_server_fails(make: Make, server: Compactin
     session = make(should_trigger_compaction=lambda facts: True)
     said = {"role": "assistant", "content": "Hi"}
     with pytest.raises(APIStatusError):
+        session.add_items([said])
+    assert session.get_items() == [said]
+
+
+def test_what_was_said_stays_when_the_server_makes_nothing_of_it(
+    make: Make, server: CompactingServer
+) -> None:
+    server.output = []
+    session = make(should_trigger_compaction=lambda facts: True)
+    said = {"role": "assistant", "content": "Hi"}
+    with pytest.raises(APIResponseError, match="stays as it was"):
         session.add_items([said])
     assert session.get_items() == [said]
 
