@@ -320,9 +320,7 @@ async def _stop(work: Work[Any, Any], driver: Future[Any]) -> None:
     try:
         await asyncio.wait([over], timeout=GRACE_SECONDS)
     finally:  # anyio cancels its tasks again until they have left
-        is_late = over.cancel()
-        if not is_late:
-            over.exception()  # looked at, so that asyncio does not complain
+        is_late = over.cancel()  # else asyncio complains no more that nobody looks at its error
     if is_late:
         logger.warning(
             "The run was cancelled, but cannot be interrupted in %s; it is not waited for.",

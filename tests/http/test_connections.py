@@ -17,7 +17,7 @@ from agents_lite.http.connections import KEPT, Exchange, IdleConnections, Watche
 from tests.support.asking import GOOD, client_of
 from tests.support.interrupts import cut_off_silently as cut_off_silently
 from tests.support.interrupts import interrupts
-from tests.support.loopback import CERTIFICATE, LoopbackServer, http_answer
+from tests.support.loopback import CERTIFICATE, LoopbackServer, http_answer, socks_proxy
 from tests.support.waiting import wait_until, wait_until_asleep
 
 
@@ -73,7 +73,8 @@ def test_a_connection_that_was_idle_for_long_is_closed_by_the_next_that_comes_ba
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system has other options")
-def test_connections_are_kept_alive_while_a_model_thinks():
+@pytest.mark.parametrize("is_proxied", [False, True])
+def test_connections_are_kept_alive_while_a_model_thinks(is_proxied):
     sockets, options = [], []
 
     class Recording(Exchange):
@@ -86,7 +87,13 @@ def test_connections_are_kept_alive_while_a_model_thinks():
         options.append(sockets[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
         peer.send(http_answer(200, {"status": "completed", "output": []}))
 
-    with LoopbackServer(look) as server, pytest.MonkeyPatch.context() as patch:
+    with (
+        LoopbackServer(look) as server,
+        socks_proxy() as proxy,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        if is_proxied:
+            patch.setenv("all_proxy", f"socks5h://{proxy}")
         patch.setattr("agents_lite.http.client.Exchange", Recording)
         client = ResponsesClient(base_url=server.base_url, api_key="k", max_retries=0)
         list(client.stream({}, cancellation=Cancellation()))

@@ -231,10 +231,11 @@ def test_a_run_that_is_out_of_time_ends_the_call(
 def test_a_call_tells_the_server_whose_it_is(
     scripted: Any, script: Script, heard: Heard, tmp_path: Path, modern: bool, how: str
 ) -> None:
-    asked: list[MCPToolMetaContext] = []
+    asked: list[Any] = []
 
     async def whose(call: MCPToolMetaContext) -> Any:
-        asked.append(call)
+        asked.append((call.server_name, dict(call.arguments)))
+        call.arguments["whose"] = "a"  # which the server is not told
         return {"tenant": call.run_context.context} if call.tool_name == "echo" else None
 
     plan = {"log": str(tmp_path / "log"), "modern": modern}
@@ -244,13 +245,12 @@ def test_a_call_tells_the_server_whose_it_is(
     ended = getattr(Runner, how)(agent, "Go", context="acme")
     asyncio.run(ended) if how == "run" else None
     server.call_tool("echo", {"text": "b"}, meta={"tenant": "b"})
-    told = [m["params"].get("_meta", {}) for m in heard() if m["method"] == "tools/call"]
+    made = [m["params"] for m in heard() if m["method"] == "tools/call"]
+    assert [each["arguments"] for each in made] == [{"text": "hi"}, {}, {"text": "b"}]
+    told = [each.get("_meta", {}) for each in made]
     assert [meta.get("tenant") for meta in told] == ["acme", None, "b"]
     assert all("io.modelcontextprotocol/protocolVersion" in meta for meta in told) is modern
-    assert [(each.server_name, each.arguments) for each in asked] == [
-        ("script", {"text": "hi"}),
-        ("script", {}),
-    ]
+    assert asked == [("script", {"text": "hi"}), ("script", {})]
 
 
 def test_what_tells_whose_a_call_is_gives_an_object(scripted: Any, script: Script) -> None:

@@ -320,7 +320,8 @@ def test_a_policy_is_told_what_another_client_met() -> None:
         return context.attempt < 4
 
     named: list[Any] = []
-    errors = requests.ReadTimeout(), TimeoutError(), ValueError("x")
+    errors = requests.ReadTimeout(), with_facts(TimeoutError(), code=7), ValueError("x")
+    vars(errors[0])["code"] = ["no code"]
     first = with_facts(OtherClientsError(429, **{"Retry-After": "0"}), code="c", request_id="r")
     model = Failing(first, *errors)
     retry = ModelRetrySettings(5, backoff=QUICK, policy=policy)
@@ -329,7 +330,7 @@ def test_a_policy_is_told_what_another_client_met() -> None:
         Runner.run_sync(agent, "Hi")
     late = (None, None, False, True)
     assert seen == [(429, 0.0, False, False), late, late, (None, None, False, False)]
-    assert named == [("c", "r"), *[(None, None)] * 3]
+    assert named == [("c", "r"), (None, None), ("7", None), (None, None)]
 
 
 def test_a_run_that_is_stopped_waits_for_no_other_try() -> None:
