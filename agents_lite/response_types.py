@@ -131,12 +131,13 @@ def as_json(value: Any) -> Any:
 
 
 def as_python(value: Any) -> Any:
-    """A number or an array of NumPy or its like as Python's own, lists for arrays.
+    """A number or an array of NumPy or its like as Python's own, lists for arrays; a model of
+    `pydantic.v1` as a dict.
 
     Raises:
         TypeError: It is something else.
     """
-    plain = getattr(value, "tolist", None)
+    plain = getattr(value, "dict" if hasattr(value, "__fields__") else "tolist", None)
     if isinstance(value, type) or plain is None:
         raise TypeError(f"Unable to serialize unknown type: {type(value)}")
     return plain()

@@ -91,6 +91,21 @@ def test_not_a_number_is_shown() -> None:
     assert output_for_model([float("nan"), float("inf")]) == "[NaN,Infinity]"
 
 
+def test_models_of_the_first_pydantic_become_json_as_those_of_the_second() -> None:
+    from pydantic import v1
+
+    class Old(v1.BaseModel):
+        when: datetime.date
+        more: list[Old] = []
+
+    Old.update_forward_refs(Old=Old)
+    day = datetime.date(2026, 1, 2)
+    old = Old(when=day, more=[Old(when=day)])
+    inner = '{"when":"2026-01-02","more":[]}'
+    assert output_for_model(Old(when=day)) == inner
+    assert output_for_model([old]) == inner.join(['[{"when":"2026-01-02","more":[', "]}]"])
+
+
 def test_value_that_json_cannot_take_is_shown_by_str() -> None:
     assert output_for_model(Opaque()) == "<an opaque thing>"
     assert output_for_model(b"\xff\xfe") == str(b"\xff\xfe")
