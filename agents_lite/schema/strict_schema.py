@@ -109,7 +109,8 @@ def ensure_strict_json_schema(schema: Json) -> Json:
     """A strict copy of a JSON schema: every object closed, all its properties required.
 
     Args:
-        schema: A JSON schema; {} stands for an object without properties. It is not changed.
+        schema: A JSON schema; {} stands for an object without properties, and a `$ref` alone for
+            itself. It is not changed.
 
     Raises:
         UserError: An object takes properties of any name, or a `$ref` leads nowhere; the message
@@ -117,6 +118,8 @@ def ensure_strict_json_schema(schema: Json) -> Json:
     """
     owner = schema.get("title", "this object") if isinstance(schema, dict) else "this object"
     checked = _checked(schema, owner)
+    if checked.keys() == {"$ref"}:
+        return dict(checked)  # its definitions stand elsewhere
     return _Strictness(_followed(checked, checked, (), owner), owner).whole()
 
 

@@ -310,6 +310,11 @@ def test_reference_that_leads_nowhere_is_a_user_error(ref: str) -> None:
         ensure_strict_json_schema(schema)
 
 
+def test_reference_alone_stays() -> None:
+    schema = {"$ref": "#/definitions/Point"}
+    assert ensure_strict_json_schema(schema) == schema
+
+
 def test_schema_that_is_no_dict_is_a_user_error() -> None:
     with pytest.raises(UserError, match="dict"):
         ensure_strict_json_schema("object")  # type: ignore[arg-type]
