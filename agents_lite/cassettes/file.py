@@ -52,6 +52,7 @@ def read_cassette(path: Path) -> Content:
         models: list[Entry] = []
         items: list[Any] = []
         for each in told["answers"]:
+            _check(each["response"], each.get("events", []))
             items = items[: each.pop("as_before", 0)] + each.pop("input")
             name = each.pop("agent")
             models.append(Entry({**told["agents"][name], "input": items}, each, name, thread=None))
@@ -64,6 +65,13 @@ def read_cassette(path: Path) -> Content:
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no cassette: {error!r}") from error
     return Content(models, tools, servers)
+
+
+def _check(response: Any, events: Any) -> None:
+    if not isinstance(events, list) or not all(isinstance(e, dict) for e in (response, *events)):
+        raise ValueError("an answer, or an event of one, is no object")
+    if not isinstance(response.get("status", ""), str):
+        raise ValueError(f"the status of an answer is {response['status']!r}")
 
 
 def write_cassette(path: Path, content: Content) -> None:

@@ -373,8 +373,19 @@ def test_what_can_be_no_path_names_no_cassette(path: Any) -> None:
         cassette(path)
 
 
+ANSWER = (
+    '{"version": 1, "agents": {"A": {}}, "tools": [], '
+    '"answers": [{"agent": "A", "input": [], %s}]}'
+)
+
+
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"version": 9}', '{"version": 1, "answers": [{}]}', "[" * 10_000]
+    "content",
+    [
+        *("", "[]", '{"version": 9}', '{"version": 1, "answers": [{}]}', "[" * 10_000),
+        *(ANSWER % each for each in ('"response": 5', '"response": {"status": [5]}')),
+        *(ANSWER % f'"response": {{}}, "events": {each}' for each in ("null", "5", "[null]")),
+    ],
 )
 def test_another_file_is_no_cassette(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
