@@ -280,7 +280,7 @@ class Answer:
             raise error
         if self._is_background and so_far.is_under_way:
             return
-        if "response" not in event:
+        if "response" not in event or "type" not in event:  # or nobody knows how it ended
             raise self._errors.no_response(content)
         yield from self._ending(event)
 

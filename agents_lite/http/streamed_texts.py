@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
+
+from ..response_types import json_text
 
 Item = dict[str, Any]
 
@@ -311,4 +313,4 @@ def as_id(value: Any) -> str | None:
 def _as_text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else to_json(value).decode()
+    return value if isinstance(value, str) else json_text(value)

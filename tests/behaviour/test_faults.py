@@ -387,6 +387,10 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     ),
     "text": (http_answer(200, b"hello"), Outcome(APIResponseError, "hello")),
     "a JSON list": (http_answer(200, b"[1]"), Outcome(APIResponseError, "[1]")),
+    "a status that is none, and no output": (
+        http_answer(200, b'{"object": "response", "status": 7, "output": []}'),
+        Outcome(APIResponseError, '"status": 7'),
+    ),
     "JSON of something else": (
         http_answer(200, b'{"choices": []}'), Outcome(APIResponseError, "choices")
     ),

@@ -140,6 +140,12 @@ def test_what_is_no_item_of_the_whole_response_is_left_for_others_to_refuse(item
     assert item in output_of(added(hello), completed([item, hello]))
 
 
+def test_arguments_of_any_depth_are_put_together() -> None:
+    deep = json.loads("[" * 400 + "]" * 400)
+    (call,) = output_of(added(PAY), *argument_deltas({"arguments": deep}), done(PAY), completed())
+    assert json.loads(call["arguments"]) == deep
+
+
 def test_arguments_that_came_whole_with_the_item_are_left_alone() -> None:
     whole = {**PAY, "arguments": ADA}
 
