@@ -175,7 +175,8 @@ class RunConfig(TakenWhole):
     none, None: those declared with `parallel=True`."""
     tool_error_formatter: ToolErrorFormatter[Any] | None = None
     """Gives what the model is told of a call that a person rejected without words, or whose tool
-    is not there, or None for the usual words; `def` or `async def`."""
+    is not there, or has failed and has no `failure_error_function` of its own; or None for the
+    usual words; `def` or `async def`."""
     output_retries: int | None = None
     """As `Agent.output_retries`, for all agents; None: each agent's own."""
     error_handlers: RunErrorHandlers[Any] | None = None

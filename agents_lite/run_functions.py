@@ -42,9 +42,10 @@ class CallModelData(TakenWhole, Generic[TContext]):
 class ToolErrorFormatterArgs(TakenWhole, Generic[TContext]):
     """What a `tool_error_formatter` is given."""
 
-    kind: Literal["approval_rejected", "tool_not_found"]
-    """What the model is to be told of: a person rejected the call, or there is no such tool and the
-    run says `tool_not_found="tell_model"`."""
+    kind: Literal["approval_rejected", "tool_not_found", "tool_exception"]
+    """What the model is to be told of: a person rejected the call; there is no such tool and the
+    run says `tool_not_found="tell_model"`; or a tool without a `failure_error_function` of its own
+    has failed."""
     tool_type: Literal["function", "computer", "shell", "local_shell", "apply_patch", "custom"]
     """The kind of tool."""
     tool_name: str
@@ -55,6 +56,8 @@ class ToolErrorFormatterArgs(TakenWhole, Generic[TContext]):
     """What the model would be told."""
     run_context: RunContextWrapper[TContext]
     """The run's context."""
+    error: Exception | None = field(default=None, repr=False)
+    """What the tool raised, or None."""
 
 
 ToolErrorFormatter: TypeAlias = Callable[[ToolErrorFormatterArgs[TContext]], Any]

@@ -192,18 +192,19 @@ def _answer(call: ToolCall, decision: Decided) -> Called:
 def _rejected(call: ToolCall) -> str:
     """A rejection in the words of the run's `tool_error_formatter`, or the usual ones."""
     name = call.tool.name
-    return why_not_made(call.run, call.raw, "approval_rejected", name, REJECTED, call.ask)
+    return why_no_output(call.run, call.raw, "approval_rejected", name, REJECTED, call.ask)
 
 
-def why_not_made(
+def why_no_output(
     run: LiveRun,
     raw: Any,
-    kind: Literal["approval_rejected", "tool_not_found"],
+    kind: Literal["approval_rejected", "tool_not_found", "tool_exception"],
     tool_name: str,
     usual: str,
     ask: Callable[..., Any],
+    error: Exception | None = None,
 ) -> str:
-    """Why a call was not made, in the words of the run's `tool_error_formatter`, or the usual ones.
+    """Why a call has no output, in the words of `RunConfig.tool_error_formatter`, or usual ones.
 
     Args:
         run: The run.
@@ -212,6 +213,7 @@ def why_not_made(
         tool_name: The tool that it names.
         usual: The usual words.
         ask: Calls a function of the user's.
+        error: What the tool raised, or None.
     """
     formatter = run.config.tool_error_formatter
     if formatter is None:
@@ -225,6 +227,7 @@ def why_not_made(
         call_id=raw.call_id,
         default_message=usual,
         run_context=run.context,
+        error=error,
     )
     words = ask(formatter, facts)
     if not isinstance(words, str | None):

@@ -151,7 +151,14 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
         if behavior == "error_as_result" and explain is None:
             explain = default_tool_error_function
     if explain is not None:
-        return call.ask(explain, call.context, error)
+        told = call.ask(explain, call.context, error)
+        if explain is default_tool_error_function and call.run.config.tool_error_formatter:
+            from .approval import why_no_output  # only those who have one pay for it
+
+            told = why_no_output(
+                call.run, call.raw, "tool_exception", tool.name, told, call.ask, error
+            )
+        return told
     if isinstance(error, AgentsException):
         raise error
     raise UserError(f"Error running tool {tool.name}: {words_of(error)}") from error

@@ -15,7 +15,7 @@ from ...tool import FunctionTool
 from ..facts import Called
 from ..limits import allow_calls
 from ..live_run import RunPaused
-from .approval import answer_server, interruptions, settle, why_not_made
+from .approval import answer_server, interruptions, settle, why_no_output
 from .tool_call import ToolCall
 
 if TYPE_CHECKING:
@@ -122,5 +122,5 @@ def _answer_unknown(plan: Plan, run: LiveRun) -> None:
     for raw in plan.unknown_calls:
         if run.record.call(raw.call_id).output is None:
             usual = f"Tool '{raw.name}' not found."
-            message = why_not_made(run, raw, "tool_not_found", raw.name, usual, run.call)
+            message = why_no_output(run, raw, "tool_not_found", raw.name, usual, run.call)
             run.record.add(Called(raw.call_id, output_item(run.agent, raw, message, message)))

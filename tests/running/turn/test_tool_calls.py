@@ -511,6 +511,27 @@ def test_an_unknown_tool_is_told_of_in_the_words_of_the_formatter(words: Any) ->
     assert asked == [("tool_not_found", "function", "nope", "c1")]
 
 
+@pytest.mark.parametrize("words", ["It is broken.", None])
+def test_a_failure_is_told_in_the_words_of_the_formatter(words: Any) -> None:
+    asked: list[Any] = []
+
+    def fail() -> None:
+        raise failure
+
+    def formatter(args: Any) -> Any:
+        asked.append((args.kind, args.tool_type, args.tool_name, args.call_id, args.error))
+        return words
+
+    failure = ValueError("secret")
+    plain = function_tool(fail, name_override="f")
+    own = function_tool(fail, name_override="g", failure_error_function=lambda *_: "own words")
+    agent = agent_of(plain, own, calls=[call("f", call_id="c1"), call("g")])
+    result = Runner.run_sync(agent, "x", run_config=RunConfig(tool_error_formatter=formatter))
+    usual = "An error occurred while running the tool. Please try again. Error: secret"
+    assert outputs_of(result) == [words or usual, "own words"]
+    assert asked == [("tool_exception", "function", "f", "c1", failure)]
+
+
 def test_a_tool_that_is_not_offered_is_unknown() -> None:
     hidden = function_tool(lambda: 1, name_override="f", is_enabled=lambda context, agent: False)
     agent = agent_of(hidden, calls=[call("f")])
