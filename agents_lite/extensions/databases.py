@@ -37,6 +37,7 @@ __all__ = [
     "in_words",
     "is_conflict",
     "long_text",
+    "remedy",
     "require_sync",
     "sa",
 ]
@@ -57,6 +58,7 @@ _TOO_LARGE = ("54000", "string or blob too big")
 _DROPPED = (1153, 2006, 2013)  # MySQL's: a packet that is too large, and lost connections
 _LARGE = 2**18  # bytes of a statement; MySQL takes 1 MiB at least, as it is usually set up
 _FULL = (1021, 1114, "53100", "database or disk is full")
+_ABORTED = "25P02"  # SQLSTATE; once PostgreSQL has refused something, until the rollback
 _SQLITE_SECONDS = 30.0  # to wait for an SQLite file that another program has locked
 
 _sqlite_engines: WeakSet[sa.Engine] = WeakSet()  # those made here, for files
@@ -147,7 +149,7 @@ class Database:
                 if is_conflict(error) and conflicts <= _MOST_CONFLICTS:
                     continue
                 hide_frames(error, _DRIVERS)
-                words = f"{self.engine.url!r} failed: {in_words(error)}. {_remedy(error)}"
+                words = f"{self.engine.url!r} failed: {in_words(error)}. {remedy(error)}"
                 raise self._failure(words, error) from error
 
     def _work(self, work: Callable[[sa.Connection], T], changes: bool) -> T:
@@ -230,11 +232,17 @@ def explained(error: SQLAlchemyError, engine: sa.Engine) -> SQLAlchemyError:
     return error
 
 
-def _remedy(error: SQLAlchemyError) -> str:
+def remedy(error: SQLAlchemyError) -> str:
+    """What to do about an error."""
     if isinstance(error, TooLarge):
         return "Keep what is large elsewhere, such as in a file."
     if any(code in codes_of(error) for code in _FULL):
         return "Make room on its disk."
+    if _ABORTED in codes_of(error):
+        return (
+            "A statement before it was refused, and its error was caught: a tool that goes on then "
+            "makes such a statement inside connection.begin_nested()."
+        )
     return "Check that the database is there and that its user may write to it."
 
 

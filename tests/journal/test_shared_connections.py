@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,17 +30,19 @@ from tests.support.journal_stores import JournalStore
 class Shop:
     """A run with a tool that charges, and then does something with the connection."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, url: str | None = None) -> None:
         path = folder / "shop.db"
         if kind == "sqlalchemy":
             pytest.importorskip("sqlalchemy")
-        self.store = JournalStore(kind, f"sqlite:///{path}" if kind == "sqlalchemy" else str(path))
+        location = f"sqlite:///{path}" if kind == "sqlalchemy" else str(path)
+        self.store = JournalStore(kind, url or location)
         self.connection = self.store.open_charges(str(folder))
         self.journal: Journal = self.store.open(shared=self.connection)
         self.folder = str(folder)
+        self.run_id = "r" if url is None else uuid.uuid4().hex
 
     def charge(self) -> None:
-        row = {"run": "r", "token": "t", "amount": 1}
+        row = {"run": self.run_id, "token": "t", "amount": 1}
         self.store.add_charge(self.folder, row, self.connection)
 
     def agent(self, work: Callable[[], Any], **options: Any) -> Agent[Any]:
@@ -52,14 +56,14 @@ class Shop:
         return Agent("A", model=ScriptedModel([call("charge"), "done"]), tools=[charge])
 
     def config(self) -> RunConfig:
-        return RunConfig(journal=self.journal, run_id="r", tracing_disabled=True)
+        return RunConfig(journal=self.journal, run_id=self.run_id, tracing_disabled=True)
 
     def run(self, work: Callable[[], Any], **options: Any) -> Any:
         agent = self.agent(work, **options)
         return lambda: Runner.run_sync(agent, "Go", run_config=self.config())
 
     def charges(self) -> int:
-        return len(self.store.charges(self.folder, "r"))
+        return len(self.store.charges(self.folder, self.run_id))
 
 
 @pytest.fixture(params=["sqlite", "sqlalchemy"])
@@ -89,6 +93,39 @@ def test_a_tool_that_commits_and_writes_again_is_told_not_to(shop: Shop) -> None
         run()
     assert run().final_output == "done"
     assert shop.charges() == 2
+
+
+def test_a_tool_that_commits_and_loses_its_connection_is_told_not_to_commit(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    shop = Shop("sqlalchemy", tmp_path, postgres_url)
+
+    def lose() -> None:
+        shop.connection.commit()
+        shop.charge()
+        shop.connection.connection.driver_connection.close()
+
+    works = [lose]
+    run = shop.run(lambda: works.pop()() if works else None)
+    with pytest.raises(UserError, match="it must neither commit nor roll back"):
+        run()
+    assert run().final_output == "done"
+    shop.connection.close()
+
+
+def test_what_postgresql_takes_no_more_after_an_error_is_told_with_the_way_out(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    shop = Shop("sqlalchemy", tmp_path, postgres_url)
+
+    def fail() -> None:
+        with suppress(Exception):
+            shop.store._execute(shop.connection, "SELECT 1 / 0", {})
+
+    with pytest.raises(JournalError, match=r"aborted.* inside connection\.begin_nested\(\)"):
+        shop.run(fail)()
+    assert shop.charges() == 0
+    shop.connection.close()
 
 
 def test_what_a_call_of_a_run_that_another_process_has_taken_over_did_is_undone(shop: Shop) -> None:

@@ -27,6 +27,7 @@ from ..databases import (
     in_words,
     is_conflict,
     long_text,
+    remedy,
     require_sync,
     sa,
 )
@@ -254,7 +255,8 @@ class _SharedConnection(SharedTransaction):
                 self._create_tables()
             return work(self._connection)
         except SQLAlchemyError as error:
-            words = in_words(explained(error, self._connection.engine))
+            told = explained(error, self._connection.engine)
+            words = f"{in_words(told)}. {remedy(told)}"
             raise JournalError(f"The journal's connection failed: {words}") from error
 
     def check_idle(self, connection: sa.Connection) -> None:
@@ -273,7 +275,10 @@ class _SharedConnection(SharedTransaction):
         """Whether the transaction begun last is over."""
         has_ended = self._connection.get_transaction() is not self._begun
         if has_ended:
-            commit(self._connection)  # what the tool wrote in another one
+            try:
+                commit(self._connection)  # what the tool wrote in another one
+            except SQLAlchemyError:
+                self.roll_back(self._connection)
         return has_ended
 
     def commit(self, connection: sa.Connection) -> None:
