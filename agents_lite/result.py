@@ -223,6 +223,16 @@ class RunResult(RunResultBase):
 class RunErrorDetails(RunResultBase):
     """What a run had done when it failed, those items included that its turn had led to."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """None where it cannot go to another process: its error goes there all the same."""
+        from multiprocessing.reduction import ForkingPickler
+
+        try:
+            ForkingPickler.loads(ForkingPickler.dumps(self._run))  # as the other side will
+        except Exception:
+            return type(None), ()
+        return RunErrorDetails, (self._run,)
+
     @property
     def output(self) -> list[TResponseInputItem]:
         """The new items as input items."""

@@ -7,11 +7,12 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
 
-from agents_lite import Agent, UserError, function_tool, input_guardrail
+from agents_lite import Agent, RunHooks, Runner, UserError, function_tool, input_guardrail
 from agents_lite.pickling import load_by_name
 
 CHECKOUT = Path(__file__).parents[1]
@@ -71,6 +72,31 @@ def test_another_process_finds_the_object_that_it_has_itself(tmp_path: Path) -> 
     written = subprocess.run([sys.executable, "-c", write], **options).stdout
     told = subprocess.run([sys.executable, "-c", read], input=written, **options).stdout
     assert told.decode().strip() == "Sell."
+
+
+class Unloadable:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("x",)
+
+
+@pytest.mark.parametrize("kind", [ValueError, UserError])
+@pytest.mark.parametrize("context", [None, Lock(), Unloadable()], ids=lambda it: type(it).__name__)
+@pytest.mark.parametrize("name", ["A", "Local"])
+def test_an_error_of_a_run_goes_to_another_process_with_what_can_go(
+    kind: type[Exception], context: Any, name: str
+) -> None:
+    class Failing(RunHooks[Any]):
+        def on_agent_start(self, *_: Any) -> None:
+            raise kind("over")
+
+    agent = AGENT if name == "A" else Agent(name)
+    with pytest.raises(kind) as caught:
+        Runner.run_sync(agent, "Hi", hooks=Failing(), context=context)
+    assert caught.value.run_data.input == "Hi"  # type: ignore[attr-defined]
+    error: Any = pickle.loads(pickle.dumps(caught.value))
+    assert (type(error), str(error)) == (kind, "over")
+    is_portable = agent is AGENT and context is None
+    assert (error.run_data.input == "Hi") if is_portable else error.run_data is None
 
 
 def test_names_are_loaded_from_their_modules() -> None:
