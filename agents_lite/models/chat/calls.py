@@ -13,6 +13,8 @@ from .json_text import is_json
 Json = dict[str, Any]
 
 _KNOWN_FIELDS = frozenset(("index", "id", "type", "function", "name", "arguments", "custom"))
+_OBJECTS = ("{", '"{')
+"""How the JSON of an object begins, and JSON of that JSON."""
 
 
 class Calls:
@@ -49,7 +51,7 @@ class Calls:
         if self.all:
             if given_id and place is None:
                 index = self._first_index(index, given_id, name, text)
-            if text[:1] in ("{", '"') and (call := self._that_said(text, index, given_id, name)):
+            if text.startswith(_OBJECTS) and (call := self._that_said(text, index, given_id, name)):
                 return call, ""
             call = self._find(index, given_id, name, text)
         if call is None and not (given_id or name):
@@ -95,7 +97,7 @@ class Calls:
             text = loads(text, strict=False)
         for call in self.all if given_id or index is not None else ():
             is_same = call.given_id == given_id if given_id else not name
-            if is_same and call.index == index and call.arguments == text and is_json(text):
+            if is_same and call.index == index and is_json(text) and call.arguments == text:
                 return call
         return None
 
