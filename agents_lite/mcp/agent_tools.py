@@ -26,8 +26,9 @@ from ..tool_context import ToolContext
 from ..tracing import FunctionSpanData, get_current_span, mcp_tools_span
 from .approval import approval_for
 from .content import output_of
-from .filters import ToolFilterContext
+from .filters import ToolFilterContext, passes
 from .objects import MCPCallResult, MCPTool
+from .own_methods import as_tools, call_own, has_own
 from .schemas import as_meant, has_optional_parts, plain_schema
 from .server import MCPServer
 from .session import Alone, Answers, Caller, InputNeeded
@@ -115,7 +116,7 @@ def tool_at(place: tuple[str | int, ...], agent: Agent[Any]) -> FunctionTool:
 def _listed(server: MCPServer, context: ToolFilterContext, caller: Caller) -> list[MCPTool]:
     with mcp_tools_span(server.name) as span:
         try:
-            tools = server.tools_for(context, caller)
+            tools = tools_for(server, context, caller)
         except MCPServerError as error:
             if server.on_failure != "skip":
                 raise
@@ -124,6 +125,15 @@ def _listed(server: MCPServer, context: ToolFilterContext, caller: Caller) -> li
             tools = []
         span.span_data.result = [tool.name for tool in tools]
         return tools
+
+
+def tools_for(server: MCPServer, context: ToolFilterContext, caller: Caller) -> list[MCPTool]:
+    """The tools of one server that pass its filter."""
+    if not has_own(server, "list_tools"):
+        return server.tools_for(context, caller)
+    listed = caller.call(server.list_tools, context.run_context, context.agent)
+    tools = as_tools(server, listed)
+    return [tool for tool in tools if passes(tool, server.tool_filter, context, caller.call)]
 
 
 def as_function_tool(tool: MCPTool, server: MCPServer, name: str) -> ServerTool:
@@ -204,7 +214,8 @@ def _called(
         told = MCPToolMetaContext(context, server.name, tool_name, {**arguments})
         meta = caller.call(server.tool_meta_resolver, told)
         check_kind(meta, (Mapping, NoneType), "What a tool_meta_resolver gives", "a dict or None")
-    return server.call(tool_name, arguments, caller, meta)
+    make = partial(call_own, server) if has_own(server, "call_tool") else server.call
+    return make(tool_name, arguments, caller, meta)
 
 
 def unique_names(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from ..checks import (
 from ..concurrency.calling import Done
 from ..concurrency.forks import in_child, new_lock
 from ..concurrency.workers import run_in_thread, run_in_thread_or_here
-from ..exceptions import MCPServerError
+from ..exceptions import MCPServerError, UserError
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
 from ..shown import SHORTEST_SECRET
@@ -41,6 +40,7 @@ from .session import Alone, Caller, DiedOfProbe, Session
 from .transport import ConnectionLost, Transport
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from concurrent.futures import Future
     from typing import Self
 
@@ -77,8 +77,11 @@ class _Listing:
     session: Session
 
 
-class MCPServer(ABC):
+class MCPServer:
     """A server; use MCPServerStdio or MCPServerStreamableHttp.
+
+    Runs call `list_tools(run_context, agent)` and `call_tool(tool_name, arguments)` of a class that
+    has its own, `def` or `async def`; with `meta` behind them where there is any.
 
     A context manager, for `with` and `async with`, that is connected inside its block. Without
     one, a run connects it when it first needs it and closes it at its end; a method that is called
@@ -86,7 +89,8 @@ class MCPServer(ABC):
     and runs. After a fork it connects anew.
 
     Args:
-        name: Names the server in errors, traces and prefixes of tool names.
+        name: Names the server in errors, traces and prefixes of tool names; None: what its class
+            calls itself.
         cache_tools_list: Whether tools are listed once, until the server says that they have
             changed.
         tool_filter: Which tools an agent gets to see: `create_static_tool_filter(...)`, or a
@@ -126,7 +130,7 @@ class MCPServer(ABC):
 
     def __init__(
         self,
-        name: str,
+        name: str | None = None,
         *,
         cache_tools_list: bool = False,
         tool_filter: ToolFilter = None,
@@ -163,7 +167,8 @@ class MCPServer(ABC):
             check_takes(tool_meta_resolver, "tool_meta_resolver", "an MCPToolMetaContext")
         if on_elicitation is not None:
             check_takes(on_elicitation, "on_elicitation", "an MCPElicitation")
-        self.name = name
+        if name is not None or not hasattr(type(self), "name"):  # which may be a property
+            self.name = name or type(self).__name__
         self.cache_tools_list = cache_tools_list
         self.tool_filter = tool_filter
         self.require_approval = require_approval
@@ -198,9 +203,12 @@ class MCPServer(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
-    @abstractmethod
     def _open(self) -> Transport:
         """A new way to the server, which is yet to begin."""
+        raise UserError(
+            f"{type(self).__name__} has no server to connect to: what is asked of it needs a "
+            "method of its own, such as list_tools and call_tool"
+        )
 
     def __enter__(self) -> Self:
         """Connect."""
@@ -402,11 +410,11 @@ class MCPServer(ABC):
             self._entered.remove(block)
         self.release(block)
 
-    def _direct_use(self) -> Alone:
+    def _direct_use(self, loop: AbstractEventLoop | None = None) -> Alone:
         """Outside of a `with` block and of a run, the connection is kept until `close`."""
         with self._lock:
             self._is_kept = self._is_kept or not self._holders
-        return Alone()
+        return Alone(loop)
 
     def _cached_tools(self) -> list[MCPTool] | None:
         listing = self._listing

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
@@ -40,6 +40,9 @@ from .protocol import (
     result,
 )
 from .transport import ConnectionLost, HTTPRefusal, Transport
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 logger = logging.getLogger("agents_lite")
 
@@ -132,9 +135,14 @@ class Caller:
 
 
 class Alone:
-    """A `with` block whose caller is no run's; it ends with the function of a run that it is in."""
+    """A `with` block whose caller is no run's; it ends with the function of a run that it is in.
 
-    def __init__(self) -> None:
+    Args:
+        loop: Where `async def` functions run; None: the private loop.
+    """
+
+    def __init__(self, loop: AbstractEventLoop | None = None) -> None:
+        self._loop = loop
         self._cancellation = current_cancellation.get() or Cancellation()
         self._callbacks: Callbacks | None = None  # few calls need them
 
@@ -148,6 +156,8 @@ class Alone:
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if self._callbacks is None:
             self._callbacks = Callbacks()
+            if self._loop is not None:
+                self._callbacks.use_loop(self._loop)
         return self._callbacks.call(self._cancellation, function, *args)
 
 

@@ -10,9 +10,10 @@ from ..concurrency.workers import run_in_thread
 from ..response_types import as_json
 from ..run_context import RunContextWrapper
 from ..tool import FunctionTool
-from .agent_tools import MCPToolMetaContext, as_function_tool, unique_names
+from .agent_tools import MCPToolMetaContext, as_function_tool, tools_for, unique_names
 from .filters import ToolFilter, ToolFilterContext, ToolFilterStatic, create_static_tool_filter
 from .objects import MCPTool
+from .own_methods import as_tool
 from .schemas import plain_schema
 from .server import MCPServer
 
@@ -52,14 +53,16 @@ class MCPUtil:
             MCPServerError: A server failed.
             UserError: A tool cannot be offered to a model.
         """
-        from asyncio import wrap_future
+        from asyncio import get_running_loop, wrap_future
+
+        loop = get_running_loop()
 
         def listed() -> list[FunctionTool]:
-            found = [
-                (server, tool)
-                for server in servers
-                for tool in server.list_tools(run_context, agent)
-            ]
+            found: list[tuple[MCPServer, MCPTool]] = []
+            for server in servers:
+                context = ToolFilterContext(run_context, agent, server.name)
+                with server._direct_use(loop) as caller:
+                    found += [(server, tool) for tool in tools_for(server, context, caller)]
             names = unique_names([(server.name, tool.name) for server, tool in found], ())
             return [
                 cls.to_function_tool(tool, server, convert_schemas_to_strict, name)
@@ -94,6 +97,7 @@ class MCPUtil:
         Raises:
             UserError: It cannot be offered to a model.
         """
+        tool = as_tool(tool)
         made = as_function_tool(tool, server, tool.name if name is None else name)
         if made.strict_json_schema and not convert_schemas_to_strict:
             schema = plain_schema(as_json(tool).get("inputSchema"))
