@@ -42,6 +42,11 @@ def forgetful_class(kind: type[T]) -> type[T]:
     return kind
 
 
+def is_switched_on(variable: str, default: str = "") -> bool:
+    """Whether a variable of the environment says yes: `1`, `true`, `yes` or `on`."""
+    return os.environ.get(variable, default).lower() in ("1", "true", "yes", "on")
+
+
 def check_takes(function: Any, owner: str, *wanted: str) -> None:
     """Raise UserError for a function that cannot be called with so many arguments, or is none.
 

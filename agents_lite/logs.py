@@ -13,7 +13,8 @@ __all__ = ["enable_verbose_stdout_logging"]
 def enable_verbose_stdout_logging() -> None:
     """Print all that the package logs, DEBUG too, on standard output; for looking for a mistake.
 
-    Keys are never logged; what models and tools say is, at DEBUG. Calling it twice does no harm.
+    No key and nothing that models say is logged; what a tool raised is. Calling it twice does no
+    harm.
     """
     logger = logging.getLogger("agents_lite")
     logger.setLevel(logging.DEBUG)

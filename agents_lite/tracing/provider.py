@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..checks import is_switched_on
 from ..concurrency.calling import is_failure
 from ..concurrency.forks import new_lock
 from ..exceptions import UserError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .spans import Span
     from .traces import Trace
 
-_YES = ("1", "true", "yes", "on")
 _HEARD = ("on_trace_start", "on_trace_end", "on_span_start", "on_span_end")
 
 
@@ -48,7 +47,7 @@ class TraceProvider:
         """Whether new traces are not recorded."""
         if self._disabled is not None:
             return self._disabled
-        return os.environ.get("OPENAI_AGENTS_DISABLE_TRACING", "").lower() in _YES
+        return is_switched_on("OPENAI_AGENTS_DISABLE_TRACING")
 
     def set_disabled(self, disabled: bool) -> None:
         """Record new traces or not, whatever the environment says."""
@@ -181,5 +180,4 @@ def sensitive_data_by_default() -> bool:
 
     `OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA` says so; without it they do.
     """
-    setting = os.environ.get("OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA", "true")
-    return setting.lower() in _YES
+    return is_switched_on("OPENAI_AGENTS_TRACE_INCLUDE_SENSITIVE_DATA", default="true")

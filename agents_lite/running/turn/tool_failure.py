@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ...checks import is_switched_on
 from ...exceptions import words_of
 from ...shown import escaped
 
@@ -59,7 +60,8 @@ def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData])
     """Log a tool's failure, and put it into the span of the call, with its traceback.
 
     Where content is not to be traced, neither holds the words of exceptions, which may quote it,
-    nor lines of code. A call that never reached the tool's function has no traceback.
+    nor lines of code; the log does not either where `OPENAI_AGENTS_DONT_LOG_TOOL_DATA` says so. A
+    call that never reached the tool's function has no traceback.
     """
     start = _first_of_tool(error.__traceback__)
     may_tell = call.run.records_content
@@ -69,13 +71,13 @@ def note_failure(error: Exception, call: ToolCall, span: Span[FunctionSpanData])
             lines = traceback.format_exception(type(error), error, start, limit=-MOST_FRAMES)
         else:
             lines = list(_without_words(error, start))
-        told = "".join(lines).rstrip()
-        failure["data"] = {**(failure["data"] or {}), "traceback": told}
+        failure["data"] = {**(failure["data"] or {}), "traceback": "".join(lines).rstrip()}
     span.set_error(failure)
-    what = f"{type(error).__name__}: {words_of(error)}" if may_tell else type(error).__name__
-    if start is not None and not may_tell:
-        what = f"{what}\n{told}"
-    shown = (type(error), error, start) if start is not None and may_tell else None
+    may_log = may_tell and not is_switched_on("OPENAI_AGENTS_DONT_LOG_TOOL_DATA")
+    what = f"{type(error).__name__}: {words_of(error)}" if may_log else type(error).__name__
+    if start is not None and not may_log:
+        what = f"{what}\n{''.join(_without_words(error, start)).rstrip()}"
+    shown = (type(error), error, start) if start is not None and may_log else None
     names = call.tool.name, call.run.agent.name
     logger.warning("Tool %s of agent %s failed: %s", *names, escaped(what), exc_info=shown)
 

@@ -117,6 +117,18 @@ def test_what_must_not_be_traced_is_neither_logged_nor_in_the_span(
     assert ("KeyError" in traceback) is (asked.get("name") is not None)
 
 
+@every_tool
+def test_what_must_not_be_logged_is_in_the_span_alone(
+    tool: Any, asked: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_AGENTS_DONT_LOG_TOOL_DATA", "1")
+    error = failed(run_sync, tool, asked)
+    assert "A-1" in error["message"] and "A-1" in error["data"]["traceback"]
+    assert "A-1" not in caplog.text and "warehouse" not in caplog.text
+    assert all(each.exc_info is None for each in caplog.records)
+    assert "failed: ConnectionError" in caplog.text and f'File "{__file__}", line' in caplog.text
+
+
 def test_arguments_that_are_no_json_are_logged_without_a_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
