@@ -49,6 +49,8 @@ HERE = "behaviour/test_coming_from_openai_agents.py::"
 HELD = {
     "`set_default_openai_client": "models/test_provider.py::"
     "test_a_client_of_the_openai_package_says_which_server",
+    "`from agents import AsyncOpenAI": "models/test_provider.py::"
+    "test_a_client_of_the_openai_package_says_which_server",
     "`isinstance(event.data": "test_response_types.py::"
     "test_objects_are_of_the_classes_that_openai_has_for_them",
     "a `Model` with": "models/test_two_methods.py::test_its_calls_are_traced_by_itself",
