@@ -32,6 +32,7 @@ __all__ = [
     "SQLAlchemyError",
     "codes_of",
     "commit",
+    "commits_each_statement",
     "create_missing",
     "explained",
     "in_words",
@@ -156,11 +157,13 @@ class Database:
         try:
             self._prepare()
             with self.engine.connect() as connection:
-                if changes and _commits_each_statement(connection):
+                if not changes:
+                    return work(connection)
+                connection.begin()
+                if commits_each_statement(connection):
                     return _in_transaction(connection, work)
                 result = work(connection)
-                if changes:
-                    commit(connection)
+                commit(connection)
                 return result
         except DBAPIError as error:
             raise explained(error, self.engine) from error.__cause__
@@ -238,6 +241,8 @@ def remedy(error: SQLAlchemyError) -> str:
         return "Keep what is large elsewhere, such as in a file."
     if any(code in codes_of(error) for code in _FULL):
         return "Make room on its disk."
+    if isinstance(error, sa.exc.TimeoutError):
+        return "Others hold all connections of its pool: give them back, or make the pool larger."
     if _ABORTED in codes_of(error):
         return (
             "A statement before it was refused, and its error was caught: a tool that goes on then "
@@ -310,11 +315,13 @@ def _close_sqlite_files() -> None:
         engine.dispose()
 
 
-def _commits_each_statement(connection: sa.Connection) -> bool:
-    """Whether the driver does, however it was told to: the engine's level, or an argument."""
+def commits_each_statement(connection: sa.Connection) -> bool:
+    """Whether the driver does, however it was told to: the engine's level, or an argument.
+
+    A transaction is begun: a program's own listener may have told the driver so then.
+    """
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
-        connection.begin()  # a program's own listener may begin a transaction then
         return not driver.in_transaction and (
             driver.isolation_level is None or getattr(driver, "autocommit", None) is True
         )

@@ -51,6 +51,16 @@ def test_a_journal_tells_what_its_database_always_refuses(tmp_path: Path) -> Non
             work()
 
 
+def test_a_pool_whose_connections_are_all_held_is_told_of_as_such(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'runs.db'}", pool_timeout=0, **options)
+    journal = SQLAlchemyJournal(engine=engine)
+    with engine.connect(), pytest.raises(JournalError, match="make the pool larger") as caught:
+        journal.runs()
+    assert caught.value.may_pass
+    assert journal.runs() == []
+
+
 def test_a_session_tells_what_its_database_always_refuses(tmp_path: Path) -> None:
     path = tmp_path / "talks.db"
     session = SQLAlchemySession("s", url=f"sqlite:///{path}", create_tables=True)

@@ -24,6 +24,7 @@ from agents_lite import (
 )
 from agents_lite.journal.holder import Holder
 from agents_lite.testing import ScriptedModel, call
+from tests.journal.conftest import make_store
 from tests.support.journal_stores import JournalStore
 
 
@@ -110,6 +111,19 @@ def test_a_tool_that_commits_and_loses_its_connection_is_told_not_to_commit(
     with pytest.raises(UserError, match="it must neither commit nor roll back"):
         run()
     assert run().final_output == "done"
+    shop.connection.close()
+
+
+@pytest.mark.parametrize("name", ["sqlite", "postgresql", "mariadb"])
+def test_a_connection_that_commits_each_statement_is_refused(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    store = make_store(name, request)
+    shop = Shop("sqlalchemy", tmp_path, store.location if name != "sqlite" else None)
+    shop.connection.execution_options(isolation_level="AUTOCOMMIT")
+    with pytest.raises(UserError, match="open it without AUTOCOMMIT"):
+        shop.run(lambda: None)()
+    assert shop.charges() == 0
     shop.connection.close()
 
 

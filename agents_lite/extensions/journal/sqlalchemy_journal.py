@@ -22,6 +22,7 @@ from ..databases import (
     SQLAlchemyError,
     codes_of,
     commit,
+    commits_each_statement,
     create_missing,
     explained,
     in_words,
@@ -41,6 +42,7 @@ _CLOCKS = {
     **dict.fromkeys(MYSQL, "unix_timestamp(now(6))"),
 }
 """Epoch seconds by the server's clock, which all machines go by."""
+_PASSING = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 _READ_ONLY = "25006"  # SQLSTATE; where another server is about to take its place
 _AT_A_TIME = 500  # runs that one statement deletes
 
@@ -270,6 +272,11 @@ class _SharedConnection(SharedTransaction):
     def begin_transaction(self, connection: sa.Connection) -> None:
         """Begin a transaction."""
         self._begun = connection.begin()
+        if commits_each_statement(connection):
+            raise UserError(
+                "The journal's connection commits each statement by itself, so that no call is one "
+                "with its fact: open it without AUTOCOMMIT"
+            )
 
     def has_ended(self) -> bool:
         """Whether the transaction begun last is over."""
@@ -310,9 +317,8 @@ def _row(found: Any) -> Any:
 
 
 def _failure(words: str, error: SQLAlchemyError) -> JournalError:
-    is_lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
-    is_lost |= _READ_ONLY in codes_of(error)
-    return JournalError(f"The journal in {words}", may_pass=is_lost)
+    may_pass = isinstance(error, _PASSING) or _READ_ONLY in codes_of(error)
+    return JournalError(f"The journal in {words}", may_pass=may_pass)
 
 
 def _define_runs(name: str) -> sa.Table:
