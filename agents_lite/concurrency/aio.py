@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from ..exceptions import UserError
-from .calling import ENDS, Callbacks, no_end
+from .calling import Callbacks, no_end
 from .cancellation import Cancellation, RunCancelled, current_cancellation
 from .forks import new_lock
 from .generators import drain, is_over
@@ -100,8 +100,10 @@ async def call_aside(call: Callable[..., T], *args: Any) -> T:
 def _call_endless(call: Callable[..., T], *args: Any) -> T:
     try:
         return call(*args)
-    except ENDS as error:
-        raise no_end(call, error) from error
+    except BaseException as error:
+        if told := no_end(call, error):
+            raise told from error
+        raise
 
 
 class AsyncReader(Generic[T]):

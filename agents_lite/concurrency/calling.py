@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
 
 _LOOP_CLOSED = "The event loop of the run was closed"
-ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
-"""What is an end to generators, and to who reads them; a Future cannot hold it."""
+_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 
 def name_of(function: object) -> str:
@@ -36,9 +35,15 @@ def name_of(function: object) -> str:
     return type(function).__name__
 
 
-def no_end(function: object, error: BaseException) -> UserError:
-    """The error for one that means an end to generators, and to who reads them."""
-    return UserError(f"{name_of(function)} raised {type(error).__name__}: {words_of(error)}")
+def no_end(function: object, error: BaseException) -> UserError | None:
+    """The error for one that means an end to generators or tasks, and to who reads or awaits them;
+    None: it is any other.
+    """
+    if isinstance(error, _ENDS):
+        return UserError(f"{name_of(function)} raised {type(error).__name__}: {words_of(error)}")
+    if is_cancelled_task(error):
+        return UserError(f"{name_of(function)} was cancelled: {words_of(error)}")
+    return None
 
 
 class Ready:
@@ -138,11 +143,9 @@ class Callbacks:
             current_cancellation.set(cancellation)
             with _InOneProcess(function):
                 outcome = function(*args)
-        except ENDS as error:
-            raise no_end(function, error) from error
         except BaseException as error:
-            if is_cancelled_task(error):
-                raise UserError(f"{name_of(function)} was cancelled: {words_of(error)}") from error
+            if told := no_end(function, error):
+                raise told from error
             raise
         finally:
             current_cancellation.set(around)
@@ -323,14 +326,14 @@ async def _settle(future: Outcome[Any], awaitable: Awaitable[Any]) -> None:
     try:
         with _InOneProcess(awaitable):
             result = await awaitable
-    except ENDS as error:
-        told = no_end(awaitable, error)
-        told.__cause__ = error
-        future.set_exception(told)
     except BaseException as error:  # KeyboardInterrupt too: it is for the driving thread
-        # A cancelled task as an Exception, for whom it may concern.
-        is_cancelled = is_cancelled_task(error)
-        future.set_exception(CancelledError(*error.args) if is_cancelled else error)
+        if is_cancelled_task(error):  # as an Exception, for whom it may concern
+            future.set_exception(CancelledError(*error.args))
+        elif told := no_end(awaitable, error):
+            told.__cause__ = error
+            future.set_exception(told)
+        else:
+            future.set_exception(error)
     else:
         future.set_result(result)
 
