@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from asyncio import CancelledError
+from contextvars import copy_context
 
 import pytest
 
@@ -40,8 +41,8 @@ class KeepingExporter(TracingExporter):
 
 
 class RaisingProcessor(TracingProcessor):
-    def __init__(self, error=RuntimeError("processor is broken")):  # noqa: B008
-        self.error = error
+    def __init__(self, error=None):
+        self.error = error or RuntimeError("processor is broken")
         self.calls = 0
 
     def fail(self, *args):
@@ -105,7 +106,7 @@ def test_processor_that_raises_is_logged_once_and_the_others_still_hear(remember
 def test_processor_that_ends_the_program_is_not_held_up(remembered):
     set_trace_processors([RaisingProcessor(SystemExit())])
     with pytest.raises(SystemExit):
-        run_trace()
+        copy_context().run(run_trace)  # the trace that it cuts off stays the current one
     set_trace_processors([])
 
 
