@@ -162,7 +162,7 @@ def _plain_part(part: Any) -> Any:
 
 
 def _plain_value(keyword: str, value: Any) -> Any:
-    if keyword in NAMED_PARTS and isinstance(value, dict):
+    if keyword in NAMED_PARTS:
         parts = {name: _plain_part(part) for name, part in value.items()}
         return {name: part for name, part in parts.items() if isinstance(part, dict)}
     if keyword in SINGLE_PARTS and isinstance(value, dict):
@@ -171,6 +171,6 @@ def _plain_value(keyword: str, value: Any) -> Any:
         return {}
     if keyword == "required":
         return [*dict.fromkeys(name for name in value if isinstance(name, str))]
-    if keyword in LISTED_PARTS and isinstance(value, list):
+    if keyword in LISTED_PARTS:
         return [_plain_part(part) for part in value if part is not False]
     return value

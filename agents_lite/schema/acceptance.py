@@ -42,6 +42,7 @@ _SHAPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("$ref", "format", "pattern", "description"), str),
     "type": (str, list),
     "items": (dict, bool, list),
+    "additionalProperties": (dict, bool),
 }
 _MOST_LEVELS = 10
 _MOST_PROPERTIES = 5_000

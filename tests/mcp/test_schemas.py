@@ -121,6 +121,7 @@ def test_what_servers_in_rust_and_go_say_of_a_part_is_put_plainly(
         ({"type": "object", "properties": [A], "required": 3}, {"type": "object"}),
         ({**A, "anyOf": [], "enum": [], "description": 5}, A),
         ({"type": [], "items": True}, {"items": {}}),
+        ({"type": "object", "additionalProperties": "any"}, {"type": "object"}),
     ],
 )
 def test_what_makes_no_sense_of_a_part_is_left_out(part_sent: Any, part_offered: Any) -> None:
