@@ -64,6 +64,7 @@ from agents_lite.testing import ScriptedModel, call, handoff_to, text, turn
 from agents_lite.tracing import SQLiteTraceProcessor, TraceStore
 from tests.support.drivers import run_sync, whole_and_streamed
 
+ANYTHING: Any = object()
 AGENT = Agent("Al", model=ScriptedModel(["Hello!"]))
 
 
@@ -72,9 +73,6 @@ URL = "http://127.0.0.1:9/mcp"
 
 def at_mcp_server(**options: Any) -> MCPServerStreamableHttp:
     return MCPServerStreamableHttp({"url": URL}, **options)
-
-
-ANYTHING: Any = object()
 
 
 class Screen:
@@ -255,7 +253,7 @@ class ModelOf(Model):
         set_trace_processors,
         set_default_openai_api,
         input_image,
-    output_guardrail,
+        output_guardrail,
         lambda value: Runner.replay(AGENT, value),
         lambda value: MultiProvider({value: ModelProvider}),  # type: ignore[dict-item]
         lambda value: Agent("A", tools=[value]),

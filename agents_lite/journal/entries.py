@@ -191,4 +191,3 @@ def open_questions(facts: list[JSON], call: WaitingCall) -> JSON:
 
 def _address(told: JSON) -> Address:
     return tuple((turn, call_id) for turn, call_id in told.get("in", ()))
-

@@ -159,5 +159,3 @@ def default_client() -> ResponsesClient:
         with _lock:
             client = _clients.setdefault(settings, ResponsesClient(api_key=_default_key))
     return client
-
-

@@ -19,11 +19,11 @@ _NOTHING = ("", "null", "[]", '""')
 def mend_output(output: list[Item]) -> list[Item]:
     """The items of an answer, those mended whose meaning is plain; none is changed in place.
 
-    Arguments that are null, left out or blank become `{}`, and so do JSON texts of null, of a blank
-    text and of an empty list; an object becomes its JSON text, JSON of such a text becomes that
-    text, and line breaks in strings are escaped. Of two calls with the same id, the second gets an
-    id of its own. A message beside a call may do without content, and a text part of it without
-    text.
+    Arguments that are null, left out or blank become `{}`, and so do JSON texts of null, of an
+    empty text and of an empty list; an object becomes its JSON text, JSON of such a text becomes
+    that text, and line breaks in strings are escaped. Of two calls with the same id, the second
+    gets an id of its own. A message beside a call may do without content, and a text part of it
+    without text.
     """
     if not any(map(_is_call, output)):
         return output

@@ -287,4 +287,3 @@ def _plain(options: Any) -> Any:
     """Options as JSON, be they a mapping or an object such as `openai.types.Reasoning`."""
     dump = getattr(options, "model_dump", None)
     return options if dump is None else dump(exclude_none=True)
-

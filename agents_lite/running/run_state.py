@@ -329,7 +329,7 @@ class RunState(Ready, Generic[TContext, TAgent]):
         record = self._record
         if record.is_over and not isinstance(record.facts[-1], Failed):  # as its session may have
             raise UserError(_FINISHED)
-        conversation = self._record.conversation
+        conversation = record.conversation
         options: RunOptions[Any] = {
             "previous_response_id": conversation.previous_response_id,
             "conversation_id": conversation.conversation_id,

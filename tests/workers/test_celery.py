@@ -223,4 +223,3 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(shop: Shop) -> None:
         asked = [item["content"] for item in items if item.get("role") == "user"]
         assert sorted(asked) == [f"Book a bike for {day}" for day in days]
     assert sorted(shop.store.hvals("bookings")) == sorted(days * 3)
-

@@ -28,6 +28,7 @@ from ...exceptions import (
 from ...told_output import output_for_model
 from ...tool import Invocation, default_tool_error_function
 from ..stand_ins import Made
+from .approval import why_no_output
 from .tool_failure import settle_failure
 
 if TYPE_CHECKING:
@@ -153,8 +154,6 @@ def _explain(error: Exception, call: ToolCall, tool: FunctionTool) -> Any:
     if explain is not None:
         told = call.ask(explain, call.context, error)
         if explain is default_tool_error_function and call.run.config.tool_error_formatter:
-            from .approval import why_no_output  # only those who have one pay for it
-
             told = why_no_output(
                 call.run, call.raw, "tool_exception", tool.name, told, call.ask, error
             )

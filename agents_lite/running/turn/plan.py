@@ -171,9 +171,8 @@ def make_plan(record: Record) -> Plan:
         raw = item.raw_item
         fields = as_json(raw)
         kind = fields["type"]
-        if kind not in ("custom_tool_call", "reasoning"):
+        if (unknown := plan.unknown_calls) and kind not in ("custom_tool_call", "reasoning"):
             # The server has made those before: xAI tells of its own tools in this way.
-            unknown = plan.unknown_calls
             plan.unknown_calls = [call for call in unknown if call.type != "custom_tool_call"]
         if kind == "message":
             plan.message = raw
