@@ -477,7 +477,10 @@ class Journal(ABC):
             JournalError: It is not there any more.
         """
         if row is None:
-            raise JournalError(f"The journal has lost run {run_id!r} while it was at work")
+            raise JournalError(
+                f"The journal has lost run {run_id!r} while it was at work: what it has done is in "
+                "this error's run_data, whose to_state() goes on"
+            )
         if row.holder != holder.text:
             raise RunBusy(run_id, str(_holder_of(row) or "and was taken over from this process"))
         return row

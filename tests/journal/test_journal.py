@@ -814,6 +814,25 @@ def test_a_run_that_has_lost_entries_is_an_error(journal: Journal, scripted: Scr
     assert journal.forget("r", unfinished=True) == 1
 
 
+def test_a_run_that_is_lost_while_it_is_at_work_goes_on_from_its_error(
+    journal: Journal, scripted: Scripted
+) -> None:
+    losses: list[int] = []
+
+    @function_tool
+    def lose() -> str:
+        """Has the store lose the run."""
+        losses.append(journal.delete("r", ["working"], float("inf")))
+        return "lost"
+
+    agent = Agent("A", model=scripted([call("lose"), "done"]), tools=[lose])
+    with pytest.raises(JournalError, match=r"run_data, whose to_state\(\) goes on") as caught:
+        Runner.run_sync(agent, "Go", run_config=config(journal))
+    state = (caught.value.run_data or pytest.fail("it has none")).to_state()
+    assert Runner.run_sync(agent, state, run_config=config(journal)).final_output == "done"
+    assert losses == [1]
+
+
 def test_entries_that_have_lost_their_run_are_an_error(store: JournalStore) -> None:
     journal, run_id = store.open(), uuid.uuid4().hex
     agent = Agent("A", model=ScriptedModel(["done"]))
