@@ -107,6 +107,11 @@ class Answers:
                 return dict(answer)
         return None
 
+    def given_to(self, questions: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+        """The answers to questions that come again, by the same names; None: one is new."""
+        found = {name: self.answer_to(question) for name, question in questions.items()}
+        return None if None in found.values() else found
+
     @property
     def is_known_to_ask(self) -> bool:
         """Whether an earlier attempt asked anything."""
@@ -120,6 +125,10 @@ class Answers:
         """What to raise for questions to which there is no answer yet."""
         named = {str(number): question for number, question in enumerate(questions, 1)}
         return InputNeeded(named, {"said": self._said})
+
+    def needed_for(self, questions: dict[str, dict[str, Any]], state: Any) -> InputNeeded:
+        """The same in the newest revision, whose server goes on from a state that it gave."""
+        return InputNeeded(questions, {"requestState": state, "said": self._said})
 
 
 @dataclass
@@ -284,11 +293,15 @@ class Session:
         seconds: float | None,
         headers: Mapping[str, str],
     ) -> dict[str, Any]:
+        is_anew = False
         for _ in range(MOST_ROUNDS):
             try:
                 answer = self._ask(method, params, caller, seconds, headers)
             except MCPServerError as error:
-                if not self._has_visited_pages(error, caller):
+                if "requestState" in params and _has_lost_state(error):
+                    is_anew = True  # the process that knew it is gone
+                    del params["requestState"], params["inputResponses"]
+                elif not self._has_visited_pages(error, caller):
                     raise
                 continue
             if answer.get("resultType") != "input_required":
@@ -299,10 +312,16 @@ class Session:
                 raise MCPServerError(what, self._server_name)
             if not wanted:
                 caller.cancellation.wait(BETWEEN_ROUNDS)
-            elif self._can_pause(caller) and all(map(_is_elicitation, wanted.values())):
+            answers, responses = caller.answers, None
+            if wanted and answers is not None and self._on_elicitation is None and all(
+                map(_is_elicitation, wanted.values())
+            ):
                 asked = {name: self._question(each) for name, each in wanted.items()}
-                raise InputNeeded(asked, {"requestState": answer.get("requestState")})
-            responses = {name: self._input(each, caller) for name, each in wanted.items()}
+                responses = answers.given_to(asked) if is_anew else None
+                if responses is None:
+                    raise answers.needed_for(asked, answer.get("requestState"))
+            if responses is None:
+                responses = {name: self._input(each, caller) for name, each in wanted.items()}
             for name in ("inputResponses", "requestState"):
                 params.pop(name, None)
             params |= _with_answers(responses, answer.get("requestState"))
@@ -561,6 +580,12 @@ class Session:
 
 def _is_elicitation(wanted: Any) -> bool:
     return isinstance(wanted, dict) and wanted.get("method") == "elicitation/create"
+
+
+def _has_lost_state(error: MCPServerError) -> bool:
+    """Whether a server does not know the state that it gave, as where it has sealed it with a key
+    that ended with its process."""
+    return isinstance(error.data, dict) and error.data.get("reason") == "invalid_request_state"
 
 
 def _with_answers(answers: Mapping[str, Any], state: Any) -> dict[str, Any]:

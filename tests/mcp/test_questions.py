@@ -86,6 +86,15 @@ def test_a_question_pauses_the_run_and_is_answered_in_another_process(
     assert result.final_output == "Done."
 
 
+def test_a_server_that_has_lost_its_state_is_asked_from_the_start(
+    scripted: Any, script: Script
+) -> None:
+    """As the official package seals it, with a key of the process."""
+    agent = booking(scripted, script, {"modern": True, "seals": True}, call("book"), "Done.")
+    paused = Runner.run_sync(agent, "Book.")
+    assert outputs(answered(agent, paused.to_state(), ANSWERS)) == ["booked for Zoë on Friday"]
+
+
 @both_eras
 @pytest.mark.parametrize("declined", list(ANSWERS))
 def test_a_question_may_be_declined(

@@ -9,6 +9,7 @@ The JSON names what it does otherwise than a good server:
 * `pages`: how many pages the tools are listed on; `same_cursor`: all with one cursor
 * `spawn`: starts a process of its own, which stays
 * `capabilities`: in place of its own
+* `seals`: knows a state that it gave only as long as its process lives
 * `answers`: results, or `{"error": ...}`, by method, in place of its own
 * `log`: a file that gets a line of JSON for each message that comes in
 * `banner`: what it writes before all else
@@ -35,6 +36,7 @@ TOOLS = "echo write big flood fail ask chat late env pid grow rpc".split()
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 
 plan: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+SEAL = f"s{os.getpid()}" if plan.get("seals") else "s"
 tools = list(plan.get("tools") or TOOLS)
 held_back: list[dict[str, Any]] = []
 unread: list[dict[str, Any]] = []
@@ -195,10 +197,13 @@ def book(id: Any, params: dict[str, Any]) -> Any:
     elif "inputResponses" not in params:
         asked = {"who": WHO, "when": WHEN}
         requests = {n: {"method": "elicitation/create", "params": f} for n, f in asked.items()}
-        return {"resultType": "input_required", "inputRequests": requests, "requestState": "s"}
+        return {"resultType": "input_required", "inputRequests": requests, "requestState": SEAL}
+    elif params.get("requestState") != SEAL:
+        data = {"reason": "invalid_request_state"}
+        return {"error": {"code": -32602, "message": "Invalid requestState", "data": data}}
     else:
         answers = [params["inputResponses"][name] for name in ("who", "when")]
-        if params.get("requestState") != "s" or any(a["action"] != "accept" for a in answers):
+        if any(answer["action"] != "accept" for answer in answers):
             return text("nothing booked")
     who, when = (answer["content"] for answer in answers)
     meals = " and ".join(["", *when.get("meals", ())])
