@@ -26,6 +26,7 @@ _REMEDIES = {
     "not a database": "Name another file, or move this one away to begin a new one.",
     "malformed": "Restore a backup, or move the file away to begin a new one.",
     "full": "Make room on the disk.",
+    "disk I/O": "Check the disk: its room, its health, and how large a file may be there.",
     "too big": "Keep what is large elsewhere, such as in a file.",
     "was deleted": "Put the file back, or begin anew.",
     "no column": "A table of that name has other columns: name another file.",

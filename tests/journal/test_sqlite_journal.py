@@ -206,7 +206,7 @@ def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_room(tmp_path: Pa
     command = [sys.executable, "-c", FULL, str(tmp_path / "runs.db")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     first, second = done.stdout.splitlines()
-    assert "failed: " in first
+    assert "failed: disk I/O error. Check the disk: its room" in first
     assert first.endswith(" 1")
     assert second == "done 2"  # the first call's end was not written: it is made again
 
