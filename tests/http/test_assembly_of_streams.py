@@ -269,6 +269,12 @@ def test_a_part_that_only_its_events_tell_of_is_added_to_items_that_are_whole() 
     assert item["content"] == [part("One"), part("Two")]
 
 
+def test_a_second_part_may_say_the_same() -> None:
+    events = [added(message()), *text_deltas("One"), *text_deltas("One", content_index=1)]
+    [item] = output_of(*events, completed((message(part("One")),)))
+    assert item["content"] == [part("One"), part("One")]
+
+
 def test_a_part_that_is_numbered_behind_those_of_the_reasoning_is_no_second_one() -> None:
     whole = message(part("One"))
     announced = {"type": "response.content_part.added", "item_id": "rs_1", "part": part("")}
