@@ -460,6 +460,39 @@ def test_tools_that_end_the_run_do_so_once_all_calls_are_made(behavior: Any, out
     assert done == ["look a", "pay b"]
 
 
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize(
+    "behavior",
+    [
+        "stop_on_first_tool",
+        {"stop_at_tool_names": ["pay"]},
+        lambda context, results: ToolsToFinalOutputResult(True, results),
+    ],
+)
+def test_the_model_is_asked_about_a_call_that_was_rejected(behavior: Any, always: bool) -> None:
+    agent = agent_of(call("pay", order="a"), "Not paid.", tool_use_behavior=behavior)
+    state = Runner.run_sync(agent, "x").to_state()
+    state.reject(state.get_interruptions()[0], always_reject=always)
+    result = Runner.run_sync(agent, state)
+    assert result.final_output == "Not paid."
+    assert outputs(result) == ["Tool execution was not approved."]
+
+
+def test_a_call_that_was_made_before_its_tool_was_rejected_ends_the_run() -> None:
+    buy = function_tool(
+        lambda price: f"bought for {price}",
+        name_override="buy",
+        needs_approval=lambda context, arguments, call_id: arguments["price"] > 5,
+    )
+    calls = [call("buy", price=1), call("buy", price=9)]
+    agent = Agent(
+        "A", tools=[buy], model=ScriptedModel([calls]), tool_use_behavior="stop_on_first_tool"
+    )
+    state = Runner.run_sync(agent, "x").to_state()
+    state.reject(state.get_interruptions()[0], always_reject=True)
+    assert Runner.run_sync(agent, state).final_output == "bought for 1"
+
+
 class Total(BaseModel):
     total: int
 

@@ -12,6 +12,7 @@ from ...tool import FunctionTool
 if TYPE_CHECKING:
     from ...tool_use import FunctionToolResult
     from ..live_run import LiveRun
+    from ..record import Record
     from .plan import Plan
 
 
@@ -89,7 +90,7 @@ def _is_on_its_way(plan: Plan, run: LiveRun) -> bool:
 
 
 def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
-    """What came of a turn's functions."""
+    """What came of a turn's functions; of a call that was rejected nothing did."""
     from ...tool_use import FunctionToolResult
 
     return [
@@ -97,7 +98,16 @@ def _results(plan: Plan, run: LiveRun) -> list[FunctionToolResult]:
         for raw, tool in plan.calls
         if isinstance(tool, FunctionTool)
         and isinstance(item := run.record.call(raw.call_id).output, ToolCallOutputItem)
+        and not _was_rejected(raw.call_id, run.record)
     ]
+
+
+def _was_rejected(call_id: str, record: Record) -> bool:
+    from .approval import decision_of
+
+    known = record.call(call_id)
+    decided = known.decision if known.is_begun else decision_of(record, call_id)
+    return decided is not None and decided.verdict == "reject"
 
 
 def _as_final(output: Any, run: LiveRun) -> FinalOutput:
