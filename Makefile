@@ -31,6 +31,7 @@ docs: $(DOCS)/ready
 	@echo "The pages are in site/: open site/index.html, or run $(DOCS)/bin/mkdocs serve"
 
 bench: $(BENCH)/lite/ready $(BENCH)/peer/ready
+	$(BENCH)/lite/bin/python -m compileall -q agents_lite benchmarks
 	$(BENCH)/lite/bin/python -m benchmarks --peer $(BENCH)/peer/bin/python $(ARGS)
 
 soak: $(BENCH)/lite/ready

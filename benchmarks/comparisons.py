@@ -53,21 +53,30 @@ def scripts(floor: str, lite: str, is_traced: bool = False) -> dict[str, Side]:
     }
 
 
+def ours(
+    path: str, workload: str, *arguments: object, times: int = 1, is_fresh: bool = False
+) -> dict[str, Side]:
+    """Without openai-agents."""
+    return {
+        module: Work(module, path, workload, arguments, times, is_fresh)
+        for module in ("floor", "lite")
+    }
+
+
 def works(
     path: str, workload: str, *arguments: object, times: int = 1, is_fresh: bool = False
 ) -> dict[str, Side]:
     """openai-agents, being slow, does once what the others do several times."""
-    ours = {
-        module: Work(module, path, workload, arguments, times, is_fresh)
-        for module in ("floor", "lite")
+    return {
+        **ours(path, workload, *arguments, times=times, is_fresh=is_fresh),
+        "peer": Work("peer", path, workload, arguments, 1, is_fresh, 1 / times),
     }
-    return {**ours, "peer": Work("peer", path, workload, arguments, 1, is_fresh, 1 / times)}
 
 
 def long_works(path: str, workload: str, *arguments: object) -> dict[str, Side]:
     """Work that takes openai-agents so long that what is new to its process does not count."""
     peer = Work("peer", path, workload, arguments, is_fresh=True)
-    return {**works(path, workload, *arguments), "peer": peer}
+    return {**ours(path, workload, *arguments), "peer": peer}
 
 
 def imports() -> list[Comparison]:
@@ -131,10 +140,7 @@ def turns() -> list[Comparison]:
                     MILLISECONDS / (10 * 21),
                 )
             ],
-            {
-                side: Work(side, "/20/0/5", "turns_by_session", times=10)
-                for side in ("floor", "lite")
-            },
+            ours("/20/0/5", "turns_by_session", times=10),
         ),
         *(
             Comparison(
@@ -167,11 +173,11 @@ def streams() -> list[Comparison]:
                     target,
                 )
             ],
-            {**long_works(path, "deltas", how), "floor": floor},
+            {**sides(path, "deltas", how), "floor": floor},
         )
-        for title, floor_name, floor in (
-            ("`iter_lines()`", "plain", Work("floor", path, "deltas", ("for",))),
-            ("`iter_lines(None)`", "tuned", Work("floor", path, "tuned_deltas")),
+        for title, floor_name, floor, sides in (
+            ("`iter_lines()`", "plain", Work("floor", path, "deltas", ("for",)), long_works),
+            ("`iter_lines(None)`", "tuned", Work("floor", path, "tuned_deltas"), ours),
         )
         for how, target in (("for", 1.2), ("async for", 2.0))
     ]
