@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Required, TypeAlias
+from typing import Any, ClassVar, Literal, Required, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -15,9 +15,6 @@ from .run_context import RunContextWrapper
 from .shown import repr_of
 from .taken_whole import TakenWhole
 from .tool import HostedTool, MCPToolApprovalFunctionResult
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 __all__ = [
     "CodeInterpreterTool",
@@ -38,8 +35,8 @@ class WebSearchTool(HostedTool):
     name: ClassVar[str] = "web_search"
     user_location: Mapping[str, Any] | None = None
     """Where the user is, {"type": "approximate", "city": ...}; None where it does not matter."""
-    filters: Mapping[str, Any] | BaseModel | None = None
-    """Which sites to search, {"allowed_domains": [...]}; None for all."""
+    filters: Any = None
+    """Which sites to search, {"allowed_domains": [...]} or a model of that; None for all."""
     search_context_size: Literal["low", "medium", "high"] = "medium"
     """How much of what was found the model gets to read."""
     external_web_access: bool | None = None

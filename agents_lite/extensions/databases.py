@@ -196,7 +196,9 @@ def create_missing(tables: Sequence[sa.Table], bind: sa.Engine | sa.Connection) 
     for table in tables:
         try:
             table.create(bind, checkfirst=True)
-        except DBAPIError:  # another writer may have created it at the same moment
+        except DBAPIError as error:  # another writer may have created it at the same moment
+            if error.connection_invalidated and isinstance(bind, sa.Connection):
+                raise
             table.create(bind, checkfirst=True)
 
 

@@ -114,6 +114,19 @@ def test_a_tool_that_commits_and_loses_its_connection_is_told_not_to_commit(
     shop.connection.close()
 
 
+def test_a_connection_that_was_lost_before_is_told_in_the_words_of_the_server(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    shop = Shop("sqlalchemy", tmp_path, postgres_url)
+    lost = shop.connection.connection.driver_connection.info.backend_pid
+    with shop.store.open_charges("") as other:
+        other.exec_driver_sql(f"SELECT pg_terminate_backend({lost}, 5000)")
+    with pytest.raises(JournalError, match="terminating connection"):
+        shop.run(lambda: None)()
+    assert shop.run(lambda: None)().final_output == "done"
+    shop.connection.close()
+
+
 @pytest.mark.parametrize("name", ["sqlite", "postgresql", "mariadb"])
 def test_a_connection_that_commits_each_statement_is_refused(
     name: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -111,7 +111,7 @@ class JournalStore:
 def _sqlalchemy_charges(url: str) -> Any:
     import sqlalchemy as sa
 
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, pool_pre_ping=True)  # a test may have cut what is in the pool
     columns = "run_id VARCHAR(99), token VARCHAR(999), amount INTEGER"
     with engine.connect() as connection:
         try:
