@@ -272,7 +272,7 @@ class MCPServer:
         Raises:
             MCPServerError: It cannot be reached, or speaks nothing that is known here.
         """
-        with self._direct_use() as caller:
+        with self.direct_use() as caller:
             self._connected(caller)
         return Done()
 
@@ -293,7 +293,7 @@ class MCPServer:
         Raises:
             MCPServerError: The server failed.
         """
-        with self._direct_use() as caller:
+        with self.direct_use() as caller:
             context = ToolFilterContext(run_context, agent, self.name)
             return MCPTools(self.tools_for(context, caller))
 
@@ -314,7 +314,7 @@ class MCPServer:
             MCPServerError: The server failed or refused; a tool that fails gives a result whose
                 `is_error` is true.
         """
-        with self._direct_use() as caller:
+        with self.direct_use() as caller:
             return self.call(tool_name, arguments or {}, caller, meta)
 
     def list_prompts(self) -> MCPObject:
@@ -331,7 +331,7 @@ class MCPServer:
             arguments: What is filled in.
         """
         params = {"name": name, "arguments": dict(arguments or {})}
-        with self._direct_use() as caller:
+        with self.direct_use() as caller:
             return MCPPromptResult(self._request("prompts/get", params, caller))
 
     def list_resources(self, cursor: str | None = None) -> MCPObject:
@@ -352,7 +352,7 @@ class MCPServer:
 
     def read_resource(self, uri: str) -> MCPObject:
         """A resource, as the field `contents`: `uri` and `text`, or `blob` in base64."""
-        with self._direct_use() as caller:
+        with self.direct_use() as caller:
             return MCPObject(self._request("resources/read", {"uri": str(uri)}, caller))
 
     def invalidate_tools_cache(self) -> None:
@@ -410,7 +410,7 @@ class MCPServer:
             self._entered.remove(block)
         self.release(block)
 
-    def _direct_use(self, loop: AbstractEventLoop | None = None) -> Alone:
+    def direct_use(self, loop: AbstractEventLoop | None = None) -> Alone:
         """Outside of a `with` block and of a run, the connection is kept until `close`."""
         with self._lock:
             self._is_kept = self._is_kept or not self._holders
@@ -443,7 +443,7 @@ class MCPServer:
         return tools
 
     def _list_directly(self, kind: str, cursor: str | None = None) -> MCPObject:
-        with self._direct_use() as caller:
+        with self.direct_use() as caller:
             return MCPObject({_LISTED[kind]: self._all(kind, caller, cursor), "nextCursor": None})
 
     def _all(self, kind: str, caller: Caller, cursor: Any = None) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ class MCPUtil:
             found: list[tuple[MCPServer, MCPTool]] = []
             for server in servers:
                 context = ToolFilterContext(run_context, agent, server.name)
-                with server._direct_use(loop) as caller:
+                with server.direct_use(loop) as caller:
                     found += [(server, tool) for tool in tools_for(server, context, caller)]
             names = unique_names([(server.name, tool.name) for server, tool in found], ())
             return [

@@ -31,7 +31,14 @@ from agents_lite.http.client import ResponsesClient
 from agents_lite.testing import ResponsesServer, ScriptedModel, call, text, turn
 from tests.support.spans import recorded_spans
 from tests.support.threads import no_thread_left
-from tests.support.waiting import LIMIT, SOON, time_is_up_once, wait_until, wait_until_asleep
+from tests.support.waiting import (
+    LIMIT,
+    SOON,
+    cancel_once,
+    time_is_up_once,
+    wait_until,
+    wait_until_asleep,
+)
 
 LONG = 60.0
 """Seconds that nothing here takes, unless it is not stopped."""
@@ -623,12 +630,7 @@ def test_an_agent_tool_whose_awaiting_is_cancelled_stops() -> None:
     ask = Agent("Inner", model=Endless()).as_tool("ask", "Ask.")
 
     async def leave() -> None:
-        task = asyncio.create_task(ask.on_invoke_tool(CONTEXT, '{"input": "x"}'))
-        while not began.is_set():
-            await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancel_once(began, ask.on_invoke_tool(CONTEXT, '{"input": "x"}'))
         assert ended.wait(SOON)
 
     asyncio.run(leave())

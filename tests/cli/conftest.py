@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "agents_lite"]
 AGENTS = '''
 from pydantic import BaseModel
 
-from agents_lite import Agent, RunContextWrapper, function_tool
+from agents_lite import Agent, AgentHooks, RunContextWrapper, function_tool
 
 
 class Sum(BaseModel):
@@ -67,6 +67,14 @@ def fail(words: str) -> None:
 
 
 failing = Agent(name="Failing", tools=[fail])
+
+
+class Auditor(AgentHooks):
+    def on_tool_end(self, context, agent, tool, result):
+        raise ValueError("this cannot be")
+
+
+audited = calculator.clone(hooks=Auditor())
 hasty = calculator.clone(tool_use_behavior="stop_on_first_tool")
 desk = Agent(name="Desk", handoffs=[calculator])
 broken = Agent(name="Broken", instructions=lambda context, agent: 1 / 0)

@@ -378,10 +378,11 @@ def test_cost_is_told_by_the_price_of_each_model_over_all_starts(
     assert done.stderr.endswith("1,000,000 tokens, cost $14.0000 and 1 without a price\n")
 
 
-def test_tokens_of_a_failed_line_count(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("agent", ["calculator", "audited"])
+def test_tokens_of_a_failed_line_count(run: Run, tmp_path: Path, agent: str) -> None:
     write_lines(tmp_path / "in.jsonl", "a")
     with ResponsesServer([call("add", a=1, b=2), status(400)]) as server:
-        done = run(*BATCH, OPENAI_BASE_URL=server.base_url)
+        done = run(*BATCH, "--agent", f"agents:{agent}", OPENAI_BASE_URL=server.base_url)
     assert "0 done, 1 failed, 10 + 5 tokens, cost $0.0001\n" in done.stderr
 
 

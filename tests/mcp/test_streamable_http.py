@@ -31,7 +31,7 @@ from agents_lite.testing import ScriptedModel, call
 from tests.support.loopback import LAST_CHUNK, Peer, Received, chunk, http_answer, stream_head
 from tests.support.mcp_http import ScriptedMCP, event, said
 from tests.support.memory import MOST_BYTES, grown_bytes
-from tests.support.waiting import SOON, wait_until
+from tests.support.waiting import SOON, cancel_once, wait_until
 
 both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
 
@@ -431,16 +431,7 @@ def test_a_call_that_a_tool_makes_of_a_server_ends_with_the_run() -> None:
                 ended.set()
 
         agent = Agent("A", tools=[write], model=ScriptedModel([call("write")]))
-
-        async def leave() -> None:
-            task = asyncio.create_task(Runner.run(agent, "x"))
-            while not began.is_set():
-                await asyncio.sleep(0.01)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(leave())
+        asyncio.run(cancel_once(began, Runner.run(agent, "x")))
         assert ended.wait(SOON)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pytest
 
 from agents_lite.concurrency.timers import call_at
 
@@ -29,6 +32,16 @@ def wait_until(is_so: Callable[[], T]) -> T:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
     return found
+
+
+async def cancel_once(begun: threading.Event, work: Coroutine[Any, Any, Any]) -> None:
+    """Cancel a task of such work as soon as it has begun; fail where it ends otherwise."""
+    task = asyncio.create_task(work)
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 @contextmanager
